@@ -1,0 +1,270 @@
+//! The chunk: 64 KiB of the file, filled by one thread at a time.
+
+use rkyv::rancor::Failure;
+use thiserror::Error;
+
+use crate::{
+    Calibration, DropCounts, Record, ThreadId, Ticks,
+    bytes::{Field, crc32},
+    closing::{CLOSING_OFFSET, Closing},
+};
+
+/// The size of a chunk, and so the distance from one to the next.
+pub const CHUNK_BYTES: usize = 64 << 10;
+
+/// Where the first chunk lies: behind the header and the closing block.
+pub const FIRST_CHUNK_OFFSET: usize = CLOSING_OFFSET + Closing::BYTES;
+
+/// The most records that a chunk holds.
+pub const CHUNK_RECORDS: usize = (CHUNK_BYTES - ChunkHeader::BYTES) / Record::BYTES;
+
+/// The first four bytes of a chunk. A writer stores them after the rest of the header: until then the chunk is free.
+pub const CHUNK_MAGIC: [u8; 4] = *b"MTCK";
+
+/// Where a chunk header's fields lie, counted from its beginning.
+#[allow(missing_docs, reason = "each is the field of that name")]
+pub mod field {
+    use super::{Calibration, DropCounts, Field};
+
+    pub const MAGIC: Field = Field::first(4);
+    pub const KIND: Field = MAGIC.then(1);
+    pub const RESERVED: Field = KIND.then(1);
+    pub const HEADER_BYTES: Field = RESERVED.then(2);
+    pub const SESSION: Field = HEADER_BYTES.then(8);
+    pub const SEQUENCE: Field = SESSION.then(8);
+    pub const THREAD: Field = SEQUENCE.then(4);
+    pub const RESERVED_2: Field = THREAD.then(4);
+    pub const THREAD_SEQUENCE: Field = RESERVED_2.then(8);
+    pub const BASE_TIME: Field = THREAD_SEQUENCE.then(8);
+    pub const CALIBRATION: Field = BASE_TIME.then(Calibration::BYTES);
+    pub const DROPS: Field = CALIBRATION.then(DropCounts::BYTES);
+    pub const LENGTH: Field = DROPS.then(4);
+    pub const CRC: Field = LENGTH.then(4);
+}
+
+crate::place::numbered! {
+    /// What a chunk holds.
+    ChunkKind {
+        /// Records of one thread, in the order in which it made them.
+        Events = 1, "events";
+        /// Definitions.
+        Definitions = 2, "definitions";
+        /// Records that stand for what was recycled (ring mode).
+        Baseline = 3, "baseline";
+    }
+}
+
+/// The beginning of a chunk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChunkHeader {
+    /// What the chunk holds.
+    pub kind: ChunkKind,
+    /// The low half of the file header's session id.
+    pub session: u64,
+    /// Counts the chunks of the file in the order in which they were handed out.
+    pub sequence: u64,
+    /// The thread that fills it; none for definitions.
+    pub thread: ThreadId,
+    /// Counts the chunks of the thread.
+    pub thread_sequence: u64,
+    /// When the thread got the chunk.
+    pub base_time: Ticks,
+    /// The clocks at about the time the chunk was prepared.
+    pub calibration: Calibration,
+    /// What the thread had lost until then.
+    pub drops: DropCounts,
+    /// The bytes in use behind the header and the checksum of all that, once the chunk is full or given up.
+    pub seal: Option<Seal>,
+}
+
+/// The end of a chunk that nobody writes to any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seal {
+    /// The bytes in use behind the header.
+    pub length: u32,
+    /// CRC-32 of the header up to this field and of the bytes in use.
+    pub crc: u32,
+}
+
+impl ChunkHeader {
+    /// The size of the header in the file.
+    pub const BYTES: usize = 128;
+
+    /// The header's bytes in the file.
+    pub fn to_bytes(&self) -> [u8; Self::BYTES] {
+        let mut bytes = [0; Self::BYTES];
+        field::MAGIC.put(&mut bytes, &CHUNK_MAGIC);
+        field::KIND.put(&mut bytes, &[self.kind as u8]);
+        field::HEADER_BYTES.put(&mut bytes, &(Self::BYTES as u16).to_le_bytes());
+        field::SESSION.put(&mut bytes, &self.session.to_le_bytes());
+        field::SEQUENCE.put(&mut bytes, &self.sequence.to_le_bytes());
+        field::THREAD.put(&mut bytes, &self.thread.0.to_le_bytes());
+        field::THREAD_SEQUENCE.put(&mut bytes, &self.thread_sequence.to_le_bytes());
+        field::BASE_TIME.put(&mut bytes, &self.base_time.0.to_le_bytes());
+        self.calibration.write(field::CALIBRATION, &mut bytes);
+        field::DROPS.put(&mut bytes, &self.drops.to_bytes());
+        if let Some(seal) = self.seal {
+            field::LENGTH.put(&mut bytes, &seal.length.to_le_bytes());
+            field::CRC.put(&mut bytes, &seal.crc.to_le_bytes());
+        }
+        bytes
+    }
+
+    /// Reads the header of a chunk. `Ok(None)`: the chunk was never handed out.
+    ///
+    /// # Errors
+    ///
+    /// The chunk is not one of this session, or its header is damaged.
+    pub fn parse(bytes: &[u8; Self::BYTES], session: u64) -> Result<Option<Self>, ChunkError> {
+        let magic = field::MAGIC.of(bytes);
+        if magic == [0; 4] {
+            return Ok(None);
+        }
+        if magic != CHUNK_MAGIC || field::HEADER_BYTES.read_u16(bytes) as usize != Self::BYTES {
+            return Err(ChunkError::NotAChunk);
+        }
+        if field::SESSION.read_u64(bytes) != session {
+            return Err(ChunkError::Session);
+        }
+        let [kind] = field::KIND.array(bytes);
+        let seal = Seal { length: field::LENGTH.read_u32(bytes), crc: field::CRC.read_u32(bytes) };
+        if seal.length as usize > CHUNK_BYTES - Self::BYTES {
+            return Err(ChunkError::Length { found: seal.length });
+        }
+        Ok(Some(Self {
+            kind: ChunkKind::decode(kind).ok_or(ChunkError::Kind { found: kind })?,
+            session,
+            sequence: field::SEQUENCE.read_u64(bytes),
+            thread: ThreadId(field::THREAD.read_u32(bytes)),
+            thread_sequence: field::THREAD_SEQUENCE.read_u64(bytes),
+            base_time: Ticks(field::BASE_TIME.read_u64(bytes)),
+            calibration: Calibration::read(field::CALIBRATION, bytes),
+            drops: DropCounts::read(field::DROPS.of(bytes)),
+            seal: (seal.length != 0 || seal.crc != 0).then_some(seal),
+        }))
+    }
+}
+
+/// The seal for a chunk whose header (with magic, without seal) and used bytes these are.
+pub fn seal(header: &[u8; ChunkHeader::BYTES], used: &[u8]) -> Seal {
+    let length = used.len() as u32;
+    Seal { length, crc: crc32(&[&header[..field::LENGTH.offset], &length.to_le_bytes(), used]) }
+}
+
+/// The bytes behind the header that a reader may look at: all that the seal vouches for, or all there are if the chunk
+/// is not sealed.
+///
+/// # Errors
+///
+/// The checksum does not match.
+pub fn checked_body<'a>(chunk: &'a [u8; CHUNK_BYTES], header: &ChunkHeader) -> Result<&'a [u8], ChunkError> {
+    let (head, body) =
+        chunk.split_first_chunk::<{ ChunkHeader::BYTES }>().expect("a chunk is longer than its header");
+    let Some(expected) = header.seal else {
+        return Ok(body);
+    };
+    let used = body.get(..expected.length as usize).ok_or(ChunkError::Length { found: expected.length })?;
+    if seal(head, used) != expected {
+        return Err(ChunkError::Checksum);
+    }
+    Ok(used)
+}
+
+/// Every record place of a chunk, written or not, read where it lies.
+///
+/// # Errors
+///
+/// `chunk` does not start at a multiple of 8 in memory.
+pub fn record_places(chunk: &[u8; CHUNK_BYTES]) -> Result<&[Record], ChunkError> {
+    rkyv::access::<[Record; CHUNK_RECORDS], Failure>(&chunk[ChunkHeader::BYTES..])
+        .map(|records| records.as_slice())
+        .map_err(|_| ChunkError::Alignment)
+}
+
+/// Why a chunk cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ChunkError {
+    /// It does not begin like a chunk.
+    #[error("it does not begin like a chunk")]
+    NotAChunk,
+    /// It belongs to another recording.
+    #[error("it belongs to another recording")]
+    Session,
+    /// A later version added its kind, or the header is damaged.
+    #[error("its kind is {found}, which this program does not know")]
+    Kind {
+        /// The number of the kind.
+        found: u8,
+    },
+    /// It claims to be longer than a chunk is.
+    #[error("it claims {found} bytes, more than a chunk holds")]
+    Length {
+        /// The length that the header gives.
+        found: u32,
+    },
+    /// Its bytes are not those that were sealed.
+    #[error("its checksum does not match its bytes")]
+    Checksum,
+    /// The caller's buffer is not aligned.
+    #[error("the buffer does not start at a multiple of 8")]
+    Alignment,
+}
+const _: () = {
+    assert!(field::CRC.end() == ChunkHeader::BYTES);
+    assert!(ChunkHeader::BYTES.is_multiple_of(16));
+    assert!(FIRST_CHUNK_OFFSET.is_multiple_of(4096));
+    assert!(CHUNK_RECORDS * Record::BYTES + ChunkHeader::BYTES == CHUNK_BYTES);
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header() -> ChunkHeader {
+        ChunkHeader {
+            kind: ChunkKind::Events,
+            session: 5,
+            sequence: 6,
+            thread: ThreadId(7),
+            thread_sequence: 8,
+            base_time: Ticks(9),
+            calibration: Calibration { ticks: Ticks(1), monotonic_ns: 2, realtime_ns: 3 },
+            drops: DropCounts::default(),
+            seal: None,
+        }
+    }
+
+    #[test]
+    fn what_was_written_is_read() {
+        assert_eq!(ChunkHeader::parse(&header().to_bytes(), 5), Ok(Some(header())));
+        let sealed = ChunkHeader { seal: Some(Seal { length: 32, crc: 1 }), ..header() };
+        assert_eq!(ChunkHeader::parse(&sealed.to_bytes(), 5), Ok(Some(sealed)));
+    }
+
+    #[test]
+    fn a_free_chunk_is_no_damage_and_a_foreign_one_is() {
+        assert_eq!(ChunkHeader::parse(&[0; ChunkHeader::BYTES], 5), Ok(None));
+        assert_eq!(ChunkHeader::parse(&header().to_bytes(), 4), Err(ChunkError::Session));
+    }
+
+    #[test]
+    fn a_seal_vouches_for_every_bit() {
+        let mut chunk = alloc::boxed::Box::new([0; CHUNK_BYTES]);
+        chunk[..ChunkHeader::BYTES].copy_from_slice(&header().to_bytes());
+        chunk[ChunkHeader::BYTES..][..64].fill(0xaa);
+        let head = *chunk.first_chunk().expect("a whole header");
+        let sealed = ChunkHeader { seal: Some(seal(&head, &chunk[ChunkHeader::BYTES..][..64])), ..header() };
+        chunk[..ChunkHeader::BYTES].copy_from_slice(&sealed.to_bytes());
+        assert_eq!(checked_body(&chunk, &sealed).map(<[u8]>::len), Ok(64));
+        for bit in 0..(ChunkHeader::BYTES + 64) * 8 {
+            chunk[bit / 8] ^= 1 << (bit % 8);
+            let head = chunk.first_chunk().expect("a whole header");
+            let outcome = ChunkHeader::parse(head, 5).and_then(|header| {
+                checked_body(&chunk, &header.ok_or(ChunkError::NotAChunk)?).map(<[u8]>::len)
+            });
+            assert!(outcome.is_err(), "bit {bit} went unnoticed");
+            chunk[bit / 8] ^= 1 << (bit % 8);
+        }
+    }
+}
