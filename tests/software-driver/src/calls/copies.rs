@@ -1,0 +1,135 @@
+//! Copies: every byte really moves, and only between live blocks and host memory.
+
+use std::ptr;
+
+use crate::boundary::driver_calls;
+use crate::calls::streams;
+use crate::code::Code;
+use crate::context;
+use crate::device_memory::{DeviceAddress, Span};
+use crate::driver::Driver;
+use crate::handle::Handle;
+
+driver_calls! {
+    fn cuMemcpyHtoD_v2(to: DeviceAddress, from: usize, bytes: usize) {
+        copy(context::current()?.driver, Side::Device(to), Side::Host(from), bytes)
+    }
+
+    fn cuMemcpyHtoDAsync_v2(to: DeviceAddress, from: usize, bytes: usize, stream: Handle) {
+        copy(streams::context_of(stream)?.driver, Side::Device(to), Side::Host(from), bytes)
+    }
+
+    fn cuMemcpyDtoH_v2(to: usize, from: DeviceAddress, bytes: usize) {
+        copy(context::current()?.driver, Side::Host(to), Side::Device(from), bytes)
+    }
+
+    fn cuMemcpyDtoHAsync_v2(to: usize, from: DeviceAddress, bytes: usize, stream: Handle) {
+        copy(streams::context_of(stream)?.driver, Side::Host(to), Side::Device(from), bytes)
+    }
+
+    fn cuMemcpyDtoD_v2(to: DeviceAddress, from: DeviceAddress, bytes: usize) {
+        copy(context::current()?.driver, Side::Device(to), Side::Device(from), bytes)
+    }
+
+    fn cuMemcpyDtoDAsync_v2(to: DeviceAddress, from: DeviceAddress, bytes: usize, stream: Handle) {
+        copy(streams::context_of(stream)?.driver, Side::Device(to), Side::Device(from), bytes)
+    }
+
+    fn cuMemcpyPeer(to: DeviceAddress, to_context: Handle, from: DeviceAddress, from_context: Handle, bytes: usize) {
+        let driver = context::current()?.driver;
+        peer_copy(driver, (to, to_context), (from, from_context), bytes)
+    }
+
+    fn cuMemcpyPeerAsync(
+        to: DeviceAddress,
+        to_context: Handle,
+        from: DeviceAddress,
+        from_context: Handle,
+        bytes: usize,
+        stream: Handle,
+    ) {
+        let driver = streams::context_of(stream)?.driver;
+        peer_copy(driver, (to, to_context), (from, from_context), bytes)
+    }
+
+    fn cuMemcpy(to: DeviceAddress, from: DeviceAddress, bytes: usize) {
+        let driver = context::current()?.driver;
+        copy(driver, Side::unified(driver, to), Side::unified(driver, from), bytes)
+    }
+
+    fn cuMemcpyAsync(to: DeviceAddress, from: DeviceAddress, bytes: usize, stream: Handle) {
+        let driver = streams::context_of(stream)?.driver;
+        copy(driver, Side::unified(driver, to), Side::unified(driver, from), bytes)
+    }
+}
+
+/// One end of a copy.
+enum Side {
+    Device(DeviceAddress),
+    Host(usize),
+}
+
+impl Side {
+    /// What an address means under unified addressing.
+    fn unified(driver: &Driver, address: DeviceAddress) -> Self {
+        match driver.device_at(address) {
+            Some(_) => Self::Device(address),
+            None => Self::Host(address.0 as usize),
+        }
+    }
+
+    fn bytes(self, driver: &Driver, bytes: usize) -> Result<Bytes, Code> {
+        match self {
+            Self::Device(address) => driver.span(address, bytes).map(Bytes::Device),
+            // A device address passed as a host's would fault in the middle of the copy.
+            Self::Host(0) => Err(Code::INVALID_VALUE),
+            Self::Host(address) if driver.device_at(DeviceAddress(address as u64)).is_some() => {
+                Err(Code::INVALID_VALUE)
+            }
+            Self::Host(address) => Ok(Bytes::Host(ptr::with_exposed_provenance_mut(address))),
+        }
+    }
+}
+
+/// The bytes at one end; those of a device stay mapped while this lives, even if the block is freed meanwhile.
+enum Bytes {
+    Device(Span),
+    Host(*mut u8),
+}
+
+impl Bytes {
+    fn start(&self) -> *mut u8 {
+        match self {
+            Self::Device(span) => span.start(),
+            Self::Host(start) => *start,
+        }
+    }
+}
+
+fn copy(driver: &Driver, to: Side, from: Side, bytes: usize) -> Result<(), Code> {
+    if bytes == 0 {
+        return Ok(());
+    }
+    let to = to.bytes(driver, bytes)?;
+    let from = from.bytes(driver, bytes)?;
+    // SAFETY: a span is `bytes` long inside a mapping that it keeps alive, and the caller of a copy owes host memory of
+    // that size. `copy` allows the two to overlap.
+    unsafe { ptr::copy(from.start(), to.start(), bytes) };
+    Ok(())
+}
+
+/// A copy whose ends name their contexts, which must be alive and of the devices that the addresses are on.
+fn peer_copy(
+    driver: &Driver,
+    to: (DeviceAddress, Handle),
+    from: (DeviceAddress, Handle),
+    bytes: usize,
+) -> Result<(), Code> {
+    for (address, context) in [to, from] {
+        let device = driver.contexts.device_of(context).ok_or(Code::INVALID_CONTEXT)?;
+        if driver.device_at(address).is_none_or(|found| found.ordinal != device) {
+            return Err(Code::INVALID_VALUE);
+        }
+    }
+    copy(driver, Side::Device(to.0), Side::Device(from.0), bytes)
+}

@@ -1,0 +1,59 @@
+//! Device memory: allocating, freeing, and what is left.
+
+use crate::boundary::{Out, driver_calls};
+use crate::calls::streams;
+use crate::code::Code;
+use crate::context;
+use crate::device_memory::{DeviceAddress, Origin};
+use crate::handle::Handle;
+
+driver_calls! {
+    fn cuMemAlloc_v2(address: Out<DeviceAddress>, bytes: usize) {
+        let current = context::current()?;
+        address.set(current.device.memory().allocate(bytes, Origin::Device, current.context)?)
+    }
+
+    fn cuMemAllocAsync(address: Out<DeviceAddress>, bytes: usize, stream: Handle) {
+        let current = streams::context_of(stream)?;
+        current.device.default_pool()?;
+        address.set(current.device.memory().allocate(bytes, Origin::Pool, current.context)?)
+    }
+
+    fn cuMemAllocFromPoolAsync(address: Out<DeviceAddress>, bytes: usize, pool: Handle, stream: Handle) {
+        let current = streams::context_of(stream)?;
+        let device = current.driver.device_of_pool(pool)?;
+        address.set(device.memory().allocate(bytes, Origin::Pool, current.context)?)
+    }
+
+    fn cuMemFree_v2(address: DeviceAddress) {
+        let driver = context::current()?.driver;
+        if address == DeviceAddress(0) {
+            return Ok(());
+        }
+        driver.free(address)
+    }
+
+    fn cuMemFreeAsync(address: DeviceAddress, stream: Handle) {
+        let current = streams::context_of(stream)?;
+        current.device.default_pool()?;
+        if address == DeviceAddress(0) {
+            return Ok(());
+        }
+        current.driver.free(address)
+    }
+
+    fn cuMemGetInfo_v2(free: Out<usize>, total: Out<usize>) {
+        let device = context::current()?.device;
+        free.set(device.memory().free_bytes())?;
+        total.set(device.capacity)
+    }
+
+    fn cuMemGetAddressRange_v2(start: Out<DeviceAddress>, bytes: Out<usize>, address: DeviceAddress) {
+        let driver = context::current()?.driver;
+        let device = driver.device_at(address).ok_or(Code::INVALID_VALUE)?;
+        let (block, size) = device.memory().block_around(address)?;
+        start.set_if_wanted(block);
+        bytes.set_if_wanted(size);
+        Ok(())
+    }
+}

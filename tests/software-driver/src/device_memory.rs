@@ -1,0 +1,188 @@
+//! The memory of one device: which blocks live where, and what is left.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::address_space::AddressSpace;
+use crate::code::Code;
+use crate::handle::Handle;
+use crate::mapping::Mapping;
+use crate::pool::Pool;
+use crate::settings::Settings;
+
+/// How many times its capacity a device has in addresses, so that it runs out of memory and never of places to put it.
+const ADDRESSES_PER_BYTE: usize = 16;
+
+/// Addresses begin on a multiple of this, as a device's do.
+const ADDRESS_ALIGNMENT: usize = 2 << 20;
+
+/// A place in a device's address range (`CUdeviceptr`); the program can compute with it and not look behind it.
+#[repr(transparent)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct DeviceAddress(pub(crate) u64);
+
+/// Which call a block came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// `cuMemAlloc`: taken from the device.
+    Device,
+    /// `cuMemAllocAsync`: taken from the device's default pool.
+    Pool,
+}
+
+/// Bytes of a live block, kept alive while somebody copies them.
+pub(crate) struct Span {
+    backing: Arc<Mapping>,
+    offset: usize,
+}
+
+impl Span {
+    pub(crate) fn start(&self) -> *mut u8 {
+        self.backing.start().wrapping_add(self.offset)
+    }
+}
+
+struct Block {
+    bytes: usize,
+    charged: usize,
+    origin: Origin,
+    context: Handle,
+    backing: Arc<Mapping>,
+}
+
+pub(crate) struct DeviceMemory {
+    /// Keeps the addresses reserved.
+    _addresses: Mapping,
+    range: Range<u64>,
+    space: AddressSpace,
+    blocks: BTreeMap<DeviceAddress, Block>,
+    capacity: usize,
+    granularity: usize,
+    /// Bytes taken that are not the pool's: blocks, contexts, other processes.
+    held: usize,
+    pub(crate) pool: Pool,
+}
+
+impl DeviceMemory {
+    /// `None` if the operating system has not enough addresses left.
+    pub(crate) fn new(settings: &Settings) -> Option<Self> {
+        let alignment = settings.granularity.max(ADDRESS_ALIGNMENT);
+        let bytes = settings.capacity.checked_mul(ADDRESSES_PER_BYTE)?.checked_next_multiple_of(alignment)?;
+        let addresses = Mapping::reserved(bytes.checked_add(alignment)?)?;
+        let start = (addresses.start() as u64).next_multiple_of(alignment as u64);
+        Some(Self {
+            _addresses: addresses,
+            range: start..start + bytes as u64,
+            space: AddressSpace::new(DeviceAddress(start), bytes),
+            blocks: BTreeMap::new(),
+            capacity: settings.capacity,
+            granularity: settings.granularity,
+            held: settings.foreign_bytes,
+            pool: Pool::new(),
+        })
+    }
+
+    /// The addresses that blocks of this device can have.
+    pub(crate) fn range(&self) -> Range<u64> {
+        self.range.clone()
+    }
+
+    pub(crate) fn free_bytes(&self) -> usize {
+        self.capacity - self.held - self.pool.reserved()
+    }
+
+    /// Takes bytes that are no block, such as a context's own.
+    pub(crate) fn hold(&mut self, bytes: usize) -> Result<(), Code> {
+        if bytes > self.free_bytes() {
+            return Err(Code::OUT_OF_MEMORY);
+        }
+        self.held += bytes;
+        Ok(())
+    }
+
+    pub(crate) fn let_go(&mut self, bytes: usize) {
+        self.held -= bytes;
+    }
+
+    pub(crate) fn allocate(
+        &mut self,
+        bytes: usize,
+        origin: Origin,
+        context: Handle,
+    ) -> Result<DeviceAddress, Code> {
+        if bytes == 0 {
+            return Err(Code::INVALID_VALUE);
+        }
+        let charged = bytes
+            .checked_next_multiple_of(self.granularity)
+            .filter(|charged| *charged <= self.capacity)
+            .ok_or(Code::OUT_OF_MEMORY)?;
+        let growth = match origin {
+            Origin::Device => charged,
+            Origin::Pool => self.pool.growth(charged),
+        };
+        if growth > self.free_bytes() {
+            return Err(Code::OUT_OF_MEMORY);
+        }
+        let backing = Arc::new(Mapping::backed(bytes).ok_or(Code::OUT_OF_MEMORY)?);
+        let address = self.space.take(charged).ok_or(Code::OUT_OF_MEMORY)?;
+        match origin {
+            Origin::Device => self.held += charged,
+            Origin::Pool => self.pool.take(charged),
+        }
+        let block = Block { bytes, charged, origin, context, backing };
+        self.blocks.insert(address, block);
+        Ok(address)
+    }
+
+    /// Frees the block that begins at `address`.
+    pub(crate) fn free(&mut self, address: DeviceAddress) -> Result<(), Code> {
+        let block = self.blocks.remove(&address).ok_or(Code::INVALID_VALUE)?;
+        self.space.give_back(address, block.charged);
+        match block.origin {
+            Origin::Device => self.held -= block.charged,
+            Origin::Pool => self.pool.put_back(block.charged),
+        }
+        Ok(())
+    }
+
+    /// Frees every block that was allocated in `context`.
+    pub(crate) fn free_all_of(&mut self, context: Handle) {
+        let addresses: Vec<_> = self
+            .blocks
+            .iter()
+            .filter(|(_, block)| block.context == context)
+            .map(|(address, _)| *address)
+            .collect();
+        for address in addresses {
+            // The address was listed under the lock that still is held, so the block is there.
+            let _ = self.free(address);
+        }
+    }
+
+    /// The live block around `address`: its start and its size as requested.
+    pub(crate) fn block_around(&self, address: DeviceAddress) -> Result<(DeviceAddress, usize), Code> {
+        let (start, block) = self.find(address)?;
+        Ok((start, block.bytes))
+    }
+
+    /// The bytes at `address`, if all of them lie in one live block.
+    pub(crate) fn span(&self, address: DeviceAddress, bytes: usize) -> Result<Span, Code> {
+        let (start, block) = self.find(address)?;
+        let offset = (address.0 - start.0) as usize;
+        if bytes > block.bytes - offset {
+            return Err(Code::INVALID_VALUE);
+        }
+        Ok(Span { backing: Arc::clone(&block.backing), offset })
+    }
+
+    fn find(&self, address: DeviceAddress) -> Result<(DeviceAddress, &Block), Code> {
+        self.blocks
+            .range(..=address)
+            .next_back()
+            .filter(|(start, block)| address.0 - start.0 < block.bytes as u64)
+            .map(|(start, block)| (*start, block))
+            .ok_or(Code::INVALID_VALUE)
+    }
+}

@@ -1,0 +1,106 @@
+//! All state of the driver, from `cuInit` to the end of the process.
+
+use std::sync::OnceLock;
+use std::time::Instant;
+
+use crate::code::Code;
+use crate::context::Contexts;
+use crate::device::{Device, Ordinal};
+use crate::device_memory::{DeviceAddress, Span};
+use crate::handle::{Handle, Table};
+use crate::pinned_memory::PinnedMemory;
+use crate::settings;
+
+pub(crate) struct Driver {
+    pub(crate) devices: Vec<Device>,
+    pub(crate) contexts: Contexts,
+    pub(crate) streams: Table<Stream>,
+    pub(crate) events: Table<Event>,
+    pub(crate) pinned: PinnedMemory,
+}
+
+pub(crate) struct Stream {
+    pub(crate) context: Handle,
+    pub(crate) priority: i32,
+}
+
+pub(crate) struct Event {
+    pub(crate) context: Handle,
+    pub(crate) timed: bool,
+    pub(crate) recorded: Option<Instant>,
+}
+
+static DRIVER: OnceLock<Result<Driver, Code>> = OnceLock::new();
+
+/// `cuInit`: the first call makes the devices, and every later one answers as the first did.
+pub(crate) fn initialize() -> Result<(), Code> {
+    match DRIVER.get_or_init(Driver::new) {
+        Ok(_) => Ok(()),
+        Err(code) => Err(*code),
+    }
+}
+
+/// The driver, once it is initialised.
+pub(crate) fn driver() -> Result<&'static Driver, Code> {
+    match DRIVER.get() {
+        Some(Ok(driver)) => Ok(driver),
+        _ => Err(Code::NOT_INITIALIZED),
+    }
+}
+
+impl Driver {
+    fn new() -> Result<Self, Code> {
+        let settings = settings::settings()?;
+        let devices: Vec<_> = (0..settings.devices as i32)
+            .map(|ordinal| Device::new(Ordinal(ordinal), settings))
+            .collect::<Result<_, _>>()?;
+        if devices.is_empty() {
+            return Err(Code::NO_DEVICE);
+        }
+        Ok(Self {
+            contexts: Contexts::new(&devices),
+            devices,
+            streams: Table::new(),
+            events: Table::new(),
+            pinned: PinnedMemory::new(),
+        })
+    }
+
+    pub(crate) fn device(&self, ordinal: Ordinal) -> Result<&Device, Code> {
+        usize::try_from(ordinal.0).ok().and_then(|index| self.devices.get(index)).ok_or(Code::INVALID_DEVICE)
+    }
+
+    /// The device in whose address range `address` lies.
+    pub(crate) fn device_at(&self, address: DeviceAddress) -> Option<&Device> {
+        self.devices.iter().find(|device| device.addresses.contains(&address.0))
+    }
+
+    /// The bytes at `address` on whichever device, if all of them lie in one live block.
+    pub(crate) fn span(&self, address: DeviceAddress, bytes: usize) -> Result<Span, Code> {
+        let device = self.device_at(address).ok_or(Code::INVALID_VALUE)?;
+        device.memory().span(address, bytes)
+    }
+
+    /// Frees a block of any device.
+    pub(crate) fn free(&self, address: DeviceAddress) -> Result<(), Code> {
+        let device = self.device_at(address).ok_or(Code::INVALID_VALUE)?;
+        device.memory().free(address)
+    }
+
+    /// The device whose default pool is `pool`.
+    pub(crate) fn device_of_pool(&self, pool: Handle) -> Result<&Device, Code> {
+        self.devices.iter().find(|device| device.default_pool() == Ok(pool)).ok_or(Code::INVALID_VALUE)
+    }
+
+    /// Ends everything that was made in `context`.
+    pub(crate) fn release_all_of(&self, context: Handle, device: Ordinal) -> Result<(), Code> {
+        self.streams.retain(|stream| stream.context != context);
+        self.events.retain(|event| event.context != context);
+        self.pinned.release_all_of(context);
+        let device = self.device(device)?;
+        let mut memory = device.memory();
+        memory.free_all_of(context);
+        memory.let_go(device.context_bytes);
+        Ok(())
+    }
+}

@@ -1,0 +1,83 @@
+//! Failures on demand: which call of which function fails, and with what.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::calls;
+use crate::code::Code;
+
+#[derive(Debug, Default)]
+pub(crate) struct Faults(Vec<Fault>);
+
+#[derive(Debug)]
+struct Fault {
+    call: &'static str,
+    /// The call that fails, counted from 1.
+    number: u64,
+    /// Whether all calls after it fail too.
+    onwards: bool,
+    code: Code,
+    calls_seen: AtomicU64,
+}
+
+impl Faults {
+    /// Reads `NAME:N=CODE` and `NAME:N+=CODE`, separated by commas; `None` if malformed or if there is no such call.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let faults = text.split(',').filter(|fault| !fault.trim().is_empty());
+        faults.map(|fault| Fault::parse(fault.trim())).collect::<Option<_>>().map(Self)
+    }
+
+    /// Counts a call of `name`, and fails if this is one that shall.
+    pub(crate) fn strike(&self, name: &str) -> Result<(), Code> {
+        let mut outcome = Ok(());
+        for fault in self.0.iter().filter(|fault| fault.call == name) {
+            let number = fault.calls_seen.fetch_add(1, Ordering::Relaxed) + 1;
+            if number == fault.number || fault.onwards && number > fault.number {
+                outcome = outcome.and(Err(fault.code));
+            }
+        }
+        outcome
+    }
+}
+
+impl Fault {
+    fn parse(text: &str) -> Option<Self> {
+        let (call, rest) = text.split_once(':')?;
+        let (number, code) = rest.split_once('=')?;
+        let (number, onwards) = match number.strip_suffix('+') {
+            Some(number) => (number, true),
+            None => (number, false),
+        };
+        Some(Self {
+            call: calls::exported().find(|symbol| symbol.name == call)?.name,
+            number: number.parse().ok().filter(|number| *number > 0)?,
+            onwards,
+            code: Code(code.parse().ok()?),
+            calls_seen: AtomicU64::new(0),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcomes(faults: &str, call: &str) -> Vec<u32> {
+        let faults = Faults::parse(faults).unwrap();
+        (0..4).map(|_| faults.strike(call).map_or_else(|code| code.0, |()| 0)).collect()
+    }
+
+    #[test]
+    fn the_call_asked_for_fails() {
+        let faults = "cuMemAlloc_v2:2=2, cuMemFree_v2:3+=700,cuMemAlloc_v2:4=999";
+        assert_eq!(outcomes(faults, "cuMemAlloc_v2"), [0, 2, 0, 999]);
+        assert_eq!(outcomes(faults, "cuMemFree_v2"), [0, 0, 700, 700]);
+        assert_eq!(outcomes(faults, "cuInit"), [0; 4]);
+    }
+
+    #[test]
+    fn what_is_malformed_is_refused() {
+        for text in ["cuInit", "cuInit:1", "cuInit:0=2", "cuInit:1=", "cuNothing:1=2", "cuInit:x=2"] {
+            assert!(Faults::parse(text).is_none(), "{text}");
+        }
+    }
+}

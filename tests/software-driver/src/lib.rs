@@ -1,0 +1,22 @@
+#![doc = include_str!("../README.md")]
+//!
+//! # Modules, in reading order
+//!
+//! [`calls`] is the interface, a file a chapter of the driver's manual; [`boundary`] is what each call passes on its
+//! way in; [`driver`] owns all state: [`device`]s with their [`device_memory`], [`context`]s, streams and events behind
+//! [`handle`]s, and [`pinned_memory`].
+
+mod address_space;
+mod boundary;
+mod calls;
+mod code;
+mod context;
+mod device;
+mod device_memory;
+mod driver;
+mod faults;
+mod handle;
+mod mapping;
+mod pinned_memory;
+mod pool;
+mod settings;

@@ -1,0 +1,171 @@
+//! What the environment says this driver shall be; the crate's documentation lists the variables.
+
+use std::env;
+use std::fmt;
+use std::sync::OnceLock;
+
+use crate::code::Code;
+use crate::faults::Faults;
+
+const PREFIX: &str = "SOFTWARE_DRIVER_";
+
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) devices: usize,
+    pub(crate) capacity: usize,
+    pub(crate) granularity: usize,
+    pub(crate) context_bytes: usize,
+    pub(crate) foreign_bytes: usize,
+    pub(crate) memory_pools: bool,
+    pub(crate) integrated: bool,
+    faults: Faults,
+}
+
+/// This process's settings, read once; a mistake in them is told once, on stderr.
+pub(crate) fn settings() -> Result<&'static Settings, Code> {
+    static SETTINGS: OnceLock<Option<Settings>> = OnceLock::new();
+    SETTINGS
+        .get_or_init(|| {
+            Settings::read(|variable| env::var(variable).ok())
+                .inspect_err(|mistake| eprintln!("software driver: {mistake}"))
+                .ok()
+        })
+        .as_ref()
+        .ok_or(Code::INVALID_VALUE)
+}
+
+/// Counts a call of `name`, and fails if a fault is set for it.
+pub(crate) fn strike(name: &str) -> Result<(), Code> {
+    match settings() {
+        Ok(settings) => settings.faults.strike(name),
+        Err(_) => Ok(()),
+    }
+}
+
+impl Settings {
+    fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, Mistake> {
+        let parse = Parse(variable);
+        let settings = Self {
+            devices: parse.one("DEVICES", "a number up to 64", 0, |text| {
+                text.parse().ok().filter(|devices| *devices <= 64)
+            })?,
+            capacity: parse.bytes("CAPACITY", 1 << 30)?,
+            granularity: parse.one("GRANULARITY", "a power of two from 256 to 1GiB", 512, |text| {
+                bytes(text).filter(|bytes| bytes.is_power_of_two() && (256..=1 << 30).contains(bytes))
+            })?,
+            context_bytes: parse.bytes("CONTEXT_BYTES", 0)?,
+            foreign_bytes: parse.bytes("FOREIGN_BYTES", 0)?,
+            memory_pools: parse.one("MEMORY_POOLS", "0 or 1", true, flag)?,
+            integrated: parse.one("INTEGRATED", "0 or 1", false, flag)?,
+            faults: parse.one(
+                "FAULTS",
+                "NAME:N=CODE or NAME:N+=CODE, separated by commas, of calls that exist",
+                Faults::default(),
+                Faults::parse,
+            )?,
+        };
+        if settings.foreign_bytes > settings.capacity {
+            return Err(Mistake {
+                variable: format!("{PREFIX}FOREIGN_BYTES"),
+                value: settings.foreign_bytes.to_string(),
+                expected: "at most the capacity",
+            });
+        }
+        Ok(settings)
+    }
+}
+
+struct Parse<F>(F);
+
+impl<F: Fn(&str) -> Option<String>> Parse<F> {
+    fn one<T>(
+        &self,
+        name: &str,
+        expected: &'static str,
+        unset: T,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<T, Mistake> {
+        let variable = format!("{PREFIX}{name}");
+        match (self.0)(&variable) {
+            None => Ok(unset),
+            Some(value) => parse(value.trim()).ok_or(Mistake { variable, value, expected }),
+        }
+    }
+
+    fn bytes(&self, name: &str, unset: usize) -> Result<usize, Mistake> {
+        self.one(name, "bytes, as 4096, 512KiB, 64MiB or 8GiB", unset, bytes)
+    }
+}
+
+fn flag(text: &str) -> Option<bool> {
+    match text {
+        "0" => Some(false),
+        "1" => Some(true),
+        _ => None,
+    }
+}
+
+fn bytes(text: &str) -> Option<usize> {
+    let (number, unit) = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)]
+        .into_iter()
+        .find_map(|(suffix, unit)| Some((text.strip_suffix(suffix)?, unit)))
+        .unwrap_or((text, 1));
+    number.trim_end().parse::<usize>().ok()?.checked_mul(unit)
+}
+
+/// A variable that does not say what it should.
+#[derive(Debug)]
+struct Mistake {
+    variable: String,
+    value: String,
+    expected: &'static str,
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}={:?}: expected {}", self.variable, self.value, self.expected)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(variables: &[(&str, &str)]) -> Result<Settings, Mistake> {
+        Settings::read(|wanted| {
+            let (_, value) = variables.iter().find(|(name, _)| format!("{PREFIX}{name}") == wanted)?;
+            Some((*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn unset_means_no_device() {
+        let settings = read(&[]).unwrap();
+        assert_eq!((settings.devices, settings.capacity), (0, 1 << 30));
+        assert!(settings.memory_pools && !settings.integrated);
+    }
+
+    #[test]
+    fn bytes_have_units() {
+        for (text, expected) in [("4096", 4096), ("3KiB", 3 << 10), ("64 MiB", 64 << 20), ("2GiB", 2 << 30)] {
+            assert_eq!(read(&[("CAPACITY", text)]).unwrap().capacity, expected);
+        }
+    }
+
+    #[test]
+    fn a_mistake_is_named() {
+        for (name, value) in [
+            ("DEVICES", "65"),
+            ("CAPACITY", "lots"),
+            ("CAPACITY", "99999999999GiB"),
+            ("GRANULARITY", "1000"),
+            ("GRANULARITY", "4"),
+            ("FOREIGN_BYTES", "2GiB"),
+            ("MEMORY_POOLS", "yes"),
+            ("FAULTS", "cuMemAlloc:1=2"),
+        ] {
+            let mistake = read(&[(name, value)]).unwrap_err().to_string();
+            assert!(mistake.contains(name), "{mistake}");
+        }
+    }
+}
