@@ -69,11 +69,9 @@ fn library_folder() -> &'static Path {
     })
 }
 
-/// Builds the driver, away from cargo's own library path, where every program that cargo runs would find it.
 fn build() -> PathBuf {
     let messages = escargot::CargoBuild::new()
         .manifest_path(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))
-        .target_dir(Path::new(env!("CARGO_TARGET_TMPDIR")).join("software-driver-target"))
         .exec()
         .expect("cargo runs");
     let mut library = None;
@@ -88,5 +86,5 @@ fn build() -> PathBuf {
 }
 
 fn is_library(file: &Path) -> bool {
-    file.file_name() == Some(OsStr::new("libcuda.so"))
+    file.file_name() == Some(OsStr::new("libsoftware_cuda.so"))
 }
