@@ -1,1 +1,72 @@
-//! Placeholder.
+//! Records what an engine's memory does into a memtrace log, at a cost nobody notices.
+//!
+//! ```
+//! use memtrace_tracer::{self as memtrace, Address, Bytes, Heap, MemoryKind, Module, Tier};
+//!
+//! memtrace::engine("my engine", "1.0");
+//! let pool = Heap::define("cuda:0", MemoryKind::Device, None).pool("large", 0);
+//! let unet = Module::define("unet", None, Bytes(3 << 30), None);
+//!
+//! let _job = memtrace::phase!("job");
+//! {
+//!     let _transfer = unet.transfer(Tier::Host, Tier::Device(0), Bytes(3 << 30)).begin();
+//!     pool.block_alloc(Address(0x7f00_0000_0000), Bytes(3 << 30), Bytes(3 << 30));
+//! }
+//! let _forward = unet.forward();
+//! ```
+//!
+//! Recording is on if the environment variable `MEMTRACE_FILE` names a file when the process starts
+//! (`run.%p.trace`: `%p` becomes the process id), and off otherwise: then each call above is a load and a branch.
+//! The log is complete when the process exits, and readable whenever and however it dies.
+//!
+//! There is one recording a process. Handles ([`Heap`], [`Module`], …) are made while it is on; those made before name
+//! nothing. Nothing here fails or blocks: what cannot be recorded is dropped and counted in the log, and a recording that
+//! must stop says so once on stderr. A forked child does not record. It does not sample devices, hook allocators or
+//! interpret what it is told.
+#![cfg(target_os = "linux")]
+
+mod name;
+
+mod heap;
+
+mod module;
+
+mod transfer;
+
+mod counter;
+
+mod options;
+
+mod session;
+
+mod cursor;
+
+mod clock;
+
+mod state;
+
+mod definitions;
+
+mod losses;
+
+mod log;
+
+pub use counter::Counter;
+pub use heap::{Device, Heap, Pool};
+pub use memtrace_format::{Address, Bytes, HostMemory, MemoryKind, Reason, Tier, Unit};
+pub use module::{Forward, Module};
+pub use name::{Name, Scope, Site};
+pub use options::{OptionError, Options};
+pub use session::{StartError, engine, finish, start};
+pub use state::enabled;
+pub use transfer::{Transfer, TransferPlan};
+
+/// Runs before `main`, so that every thread and every allocation of the engine can be recorded.
+#[used]
+#[unsafe(link_section = ".init_array")]
+static START: extern "C" fn() = {
+    extern "C" fn start() {
+        session::start_from_environment();
+    }
+    start
+};

@@ -1,0 +1,221 @@
+//! What the ids in records stand for: handed out here, and written to chunks of their own.
+//!
+//! Definitions are rare (names are interned once where they stand in the code), so a lock serves. It is never waited for
+//! with the thread's cursor free: an event that happens in here is counted as lost instead of coming back.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    ffi::CStr,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use memtrace_format::{
+    ChunkHeader, ChunkKind, CounterId, Definition, DeviceId, DropCounts, HeapId, MAX_TEXT_BYTES, ModuleId,
+    NameDefinition, NameId, PoolId, StackId, ThreadDefinition, ThreadId,
+};
+
+use crate::{
+    log::{Chunk, Log, Retired},
+    losses,
+};
+
+/// The most different names that are kept; all further ones become [`TOO_MANY`].
+const MOST_NAMES: usize = 1 << 16;
+
+const TOO_MANY: &str = "(too many names)";
+
+/// The most definitions that wait for a chunk.
+const MOST_PENDING: usize = 1024;
+
+/// The definitions of a recording.
+#[derive(Default)]
+pub(crate) struct Definitions {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    names: HashMap<Box<str>, NameId>,
+    last: LastIds,
+    /// The chunk in use and the bytes used in it.
+    open: Option<(Chunk, usize)>,
+    thread_sequence: u64,
+    /// Definitions that found no chunk ready, oldest first.
+    pending: VecDeque<Vec<u8>>,
+}
+
+/// An id that a definition gets when it is made.
+pub(crate) trait DefinedId: Copy {
+    /// The next id of this type; `None` when all are taken.
+    fn next(last: &mut LastIds) -> Option<Self>;
+}
+
+macro_rules! defined_ids {
+    ($($field:ident: $id:ident,)*) => {
+        /// The ids handed out last.
+        #[derive(Default)]
+        pub(crate) struct LastIds {
+            $($field: $id,)*
+        }
+
+        $(impl DefinedId for $id {
+            fn next(last: &mut LastIds) -> Option<Self> {
+                last.$field = Self(last.$field.0.checked_add(1)?);
+                Some(last.$field)
+            }
+        })*
+    };
+}
+
+defined_ids! {
+    name: NameId,
+    thread: ThreadId,
+    device: DeviceId,
+    heap: HeapId,
+    pool: PoolId,
+    module: ModuleId,
+    counter: CounterId,
+    stack: StackId,
+}
+
+impl Definitions {
+    /// Hands out the next id and writes what `describe` says it stands for. `None`: all ids are taken.
+    pub(crate) fn define<I: DefinedId>(
+        &self,
+        log: &Log,
+        describe: impl FnOnce(I) -> Definition,
+    ) -> Option<I> {
+        self.lock().define(log, describe)
+    }
+
+    /// Writes a definition that has no id of its own.
+    pub(crate) fn write(&self, log: &Log, definition: &Definition) {
+        self.lock().write(log, definition);
+    }
+
+    /// The id of a name, the same for the same text.
+    pub(crate) fn name(&self, log: &Log, text: &str) -> Option<NameId> {
+        let mut state = self.lock();
+        let text = cut(text);
+        if let Some(&id) = state.names.get(text) {
+            return Some(id);
+        }
+        let text = if state.names.len() < MOST_NAMES { text } else { TOO_MANY };
+        if let Some(&id) = state.names.get(text) {
+            return Some(id);
+        }
+        let id = state.define(log, |id| Definition::Name(id, NameDefinition { text: text.to_owned() }))?;
+        state.names.insert(text.into(), id);
+        Some(id)
+    }
+
+    /// An id for the calling thread.
+    pub(crate) fn thread(&self, log: &Log) -> ThreadId {
+        let definition = describe_thread();
+        self.define(log, |id| Definition::Thread(id, definition)).unwrap_or(ThreadId::NONE)
+    }
+
+    /// Writes what found no chunk ready before.
+    pub(crate) fn write_pending(&self, log: &Log) {
+        self.lock().write_pending(log);
+    }
+
+    /// Writes what is left and gives the chunk back.
+    pub(crate) fn close(&self, log: &Log) {
+        let mut state = self.lock();
+        state.write_pending(log);
+        for _ in state.pending.drain(..) {
+            losses::count_definition();
+        }
+        state.retire(log);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn define<I: DefinedId>(&mut self, log: &Log, describe: impl FnOnce(I) -> Definition) -> Option<I> {
+        let id = I::next(&mut self.last)?;
+        self.write(log, &describe(id));
+        Some(id)
+    }
+
+    fn write(&mut self, log: &Log, definition: &Definition) {
+        let entry = definition.to_entry();
+        self.write_pending(log);
+        if !self.pending.is_empty() || !self.append(log, &entry) {
+            if self.pending.len() < MOST_PENDING {
+                self.pending.push_back(entry);
+            } else {
+                losses::count_definition();
+            }
+        }
+    }
+
+    fn write_pending(&mut self, log: &Log) {
+        while let Some(entry) = self.pending.pop_front() {
+            if !self.append(log, &entry) {
+                self.pending.push_front(entry);
+                return;
+            }
+        }
+    }
+
+    /// Writes `entry` into the open chunk, or into a new one. `false`: there is none.
+    fn append(&mut self, log: &Log, entry: &[u8]) -> bool {
+        if self.open.as_ref().is_some_and(|(_, used)| used + entry.len() > Chunk::BODY_BYTES) {
+            self.retire(log);
+        }
+        if self.open.is_none() {
+            self.open = self.begin_chunk(log);
+        }
+        let Some((chunk, used)) = &mut self.open else { return false };
+        chunk.write_definition(*used, entry);
+        *used += entry.len();
+        true
+    }
+
+    fn begin_chunk(&mut self, log: &Log) -> Option<(Chunk, usize)> {
+        let chunk = log.take_chunk().ok()?;
+        chunk.write_header(&ChunkHeader {
+            kind: ChunkKind::Definitions,
+            session: log.short_session(),
+            sequence: chunk.sequence,
+            thread: ThreadId::NONE,
+            thread_sequence: self.thread_sequence,
+            base_time: chunk.calibration.ticks,
+            calibration: chunk.calibration,
+            drops: DropCounts::default(),
+            seal: None,
+        });
+        self.thread_sequence += 1;
+        Some((chunk, 0))
+    }
+
+    fn retire(&mut self, log: &Log) {
+        if let Some((chunk, used)) = self.open.take() {
+            log.retire(Retired { chunk, used });
+        }
+    }
+}
+
+/// `text` as far as a definition holds it.
+pub(crate) fn cut(text: &str) -> &str {
+    &text[..text.floor_char_boundary(MAX_TEXT_BYTES)]
+}
+
+/// The kernel's id and name of the calling thread. The kernel keeps 15 bytes of a name.
+fn describe_thread() -> ThreadDefinition {
+    const NAME_BYTES: usize = 16;
+    let mut name = [0_u8; NAME_BYTES];
+    // SAFETY: PR_GET_NAME writes at most 16 bytes, a zero behind the name included; gettid has no arguments.
+    let os_id = unsafe {
+        libc::prctl(libc::PR_GET_NAME, name.as_mut_ptr());
+        libc::gettid()
+    };
+    let name =
+        CStr::from_bytes_until_nul(&name).map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    ThreadDefinition { os_id: os_id.cast_unsigned(), name }
+}

@@ -1,0 +1,144 @@
+//! Heaps and what happens in them.
+
+use memtrace_format::{
+    Address, BlockAlloc, BlockFree, Bytes, Definition, DeviceDefinition, DeviceId, Event, HeapDefinition,
+    HeapId, MemoryKind, ModuleId, OutOfMemory, PoolDefinition, PoolId, Segment, StackId,
+};
+
+use crate::{cursor, definitions::cut, module::Module, session};
+
+/// A device of the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Device(DeviceId);
+
+impl Device {
+    /// Names the device with this ordinal; `total` is its memory, if known.
+    pub fn define(ordinal: u16, name: &str, total: Option<Bytes>) -> Self {
+        let definition = DeviceDefinition {
+            ordinal: u32::from(ordinal),
+            name: cut(name).to_owned(),
+            total: total.map(|bytes| bytes.0),
+        };
+        Self(session::define(|id| Definition::Device(id, definition)).unwrap_or(DeviceId::NONE))
+    }
+
+    pub(crate) fn id(self) -> DeviceId {
+        self.0
+    }
+}
+
+/// A heap: one address space that events happen in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heap(HeapId);
+
+impl Heap {
+    /// Names a heap, such as `cuda:0`, of memory of this kind, on `device` if it is a device's.
+    pub fn define(name: &str, kind: MemoryKind, device: Option<Device>) -> Self {
+        let definition = HeapDefinition {
+            name: cut(name).to_owned(),
+            kind: kind as u8,
+            device: device.map_or(0, |device| device.0.0),
+        };
+        Self(session::define(|id| Definition::Heap(id, definition)).unwrap_or(HeapId::NONE))
+    }
+
+    /// A pool of this heap: memory that only its own requests can use again. A heap without such divisions has one pool,
+    /// whose name may be empty. `stream` is the stream whose requests it serves, 0 for the default one.
+    pub fn pool(self, name: &str, stream: u64) -> Pool {
+        let definition = PoolDefinition { heap: self.0.0, name: cut(name).to_owned(), stream };
+        Pool(session::define(|id| Definition::Pool(id, definition)).unwrap_or(PoolId::NONE))
+    }
+}
+
+/// A pool of a heap. Everything that happens to memory is recorded here.
+///
+/// Record an alloc *after* the memory was handed out and a free *before* it is given back: then no other thread's alloc of
+/// the same address can come before the free in the log.
+///
+/// ```
+/// use memtrace_tracer::{Address, Bytes, Heap, MemoryKind};
+///
+/// let heap = Heap::define("cuda:0", MemoryKind::Device, None);
+/// let pool = heap.pool("small", 0);
+/// pool.segment_alloc(Address(0x7f00_0000_0000), Bytes(2 << 20));
+/// pool.block_alloc(Address(0x7f00_0000_0000), Bytes(1024), Bytes(1000));
+/// pool.block_free(Address(0x7f00_0000_0000), Bytes(1024));
+/// pool.segment_free(Address(0x7f00_0000_0000), Bytes(2 << 20));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pool(PoolId);
+
+impl Pool {
+    /// A caching allocator reserved a segment from the driver.
+    #[inline]
+    pub fn segment_alloc(self, address: Address, size: Bytes) {
+        cursor::record(|| Event::SegmentAlloc(self.segment(address, size)));
+    }
+
+    /// A caching allocator gave a segment back to the driver.
+    #[inline]
+    pub fn segment_free(self, address: Address, size: Bytes) {
+        cursor::record(|| Event::SegmentFree(self.segment(address, size)));
+    }
+
+    /// A part of a reserved address range got memory (expandable segments).
+    #[inline]
+    pub fn segment_map(self, address: Address, size: Bytes) {
+        cursor::record(|| Event::SegmentMap(self.segment(address, size)));
+    }
+
+    /// A part of a reserved address range lost its memory.
+    #[inline]
+    pub fn segment_unmap(self, address: Address, size: Bytes) {
+        cursor::record(|| Event::SegmentUnmap(self.segment(address, size)));
+    }
+
+    /// A block of `size` bytes was handed out for a request of `requested` bytes. It belongs to the module and the scopes
+    /// that are open on this thread.
+    #[inline]
+    pub fn block_alloc(self, address: Address, size: Bytes, requested: Bytes) {
+        cursor::record(|| Event::BlockAlloc(self.block(address, size, requested, ModuleId::NONE)));
+    }
+
+    /// A block was handed out to `module`, whatever is open on this thread.
+    #[inline]
+    pub fn block_alloc_for(self, module: Module, address: Address, size: Bytes, requested: Bytes) {
+        cursor::record(|| Event::BlockAlloc(self.block(address, size, requested, module.id())));
+    }
+
+    /// A block was given back and can be used again at once.
+    #[inline]
+    pub fn block_free(self, address: Address, size: Bytes) {
+        cursor::record(|| Event::BlockFree(BlockFree { pool: self.0, address, size }));
+    }
+
+    /// A block was given back, but a stream may still use it: it stays active.
+    #[inline]
+    pub fn block_free_requested(self, address: Address, size: Bytes) {
+        cursor::record(|| Event::BlockFreeRequested(BlockFree { pool: self.0, address, size }));
+    }
+
+    /// The last stream is done with a block whose free had been requested.
+    #[inline]
+    pub fn block_free_completed(self, address: Address, size: Bytes) {
+        cursor::record(|| Event::BlockFreeCompleted(BlockFree { pool: self.0, address, size }));
+    }
+
+    /// A request for `requested` bytes failed while the device had `free` bytes, if known.
+    #[inline]
+    pub fn out_of_memory(self, requested: Bytes, free: Option<Bytes>) {
+        cursor::record(|| {
+            Event::OutOfMemory(OutOfMemory { pool: self.0, requested, free, stack: StackId::NONE })
+        });
+    }
+
+    #[inline(always)]
+    fn segment(self, address: Address, size: Bytes) -> Segment {
+        Segment { pool: self.0, address, size, stack: StackId::NONE }
+    }
+
+    #[inline(always)]
+    fn block(self, address: Address, size: Bytes, requested: Bytes, module: ModuleId) -> BlockAlloc {
+        BlockAlloc { pool: self.0, address, size, requested, module, stack: StackId::NONE }
+    }
+}

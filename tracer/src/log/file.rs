@@ -1,0 +1,172 @@
+//! The file: made so that it can hurt nobody, grown so that a full disk is an error and not a signal.
+
+use std::{
+    fs::{File, OpenOptions},
+    io,
+    os::{
+        fd::AsRawFd,
+        unix::fs::{FileExt, OpenOptionsExt},
+    },
+    path::{Path, PathBuf},
+    process,
+};
+
+use memtrace_format::{CLOSING_OFFSET, Closing, DropCause, FileHeader};
+use thiserror::Error;
+
+/// The log's file. It is locked exclusively while it is open, so that a reader can tell a running recording.
+pub(crate) struct LogFile {
+    file: File,
+    path: PathBuf,
+    length: u64,
+    max_size: Option<u64>,
+}
+
+/// Why the log cannot be made or grown.
+#[derive(Debug, Error)]
+pub(crate) enum LogFileError {
+    #[error("cannot create {path:?}: {error}")]
+    Create { path: PathBuf, error: io::Error },
+    #[error("cannot grow {path:?} to {size} bytes: {error}")]
+    Grow { path: PathBuf, size: u64, error: io::Error },
+    #[error("{path:?} has reached MEMTRACE_MAX_SIZE ({limit} bytes)")]
+    MaxSize { path: PathBuf, limit: u64 },
+    #[error("{path:?} has reached the largest file this process may write ({limit} bytes, ulimit -f)")]
+    FileSizeLimit { path: PathBuf, limit: u64 },
+    #[error("cannot map {path:?}: {error}")]
+    Map { path: PathBuf, error: io::Error },
+    #[error("cannot write to {path:?}: {error}")]
+    Write { path: PathBuf, error: io::Error },
+}
+
+impl LogFileError {
+    /// The cause under which events are counted that are lost because of it.
+    pub(crate) fn cause(&self) -> DropCause {
+        match self {
+            Self::MaxSize { .. } | Self::FileSizeLimit { .. } => DropCause::SizeLimit,
+            Self::Grow { error, .. } if error.kind() == io::ErrorKind::StorageFull => DropCause::DiskFull,
+            _ => DropCause::Failed,
+        }
+    }
+}
+
+impl LogFile {
+    /// Makes the file. Nothing that exists is written to: if the name is taken, the process id is put into it.
+    pub(crate) fn create(path: &Path, max_size: Option<u64>) -> Result<Self, LogFileError> {
+        let (file, path) = match create_new(path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                let free = with_pid(path);
+                let file =
+                    create_new(&free).map_err(|error| LogFileError::Create { path: free.clone(), error })?;
+                eprintln!("memtrace: {path:?} exists; recording into {free:?}");
+                (file, free)
+            }
+            Err(error) => return Err(LogFileError::Create { path: path.to_owned(), error }),
+            Ok(file) => (file, path.to_owned()),
+        };
+        // A filesystem without locks loses nothing but the reader's knowledge that the recording still runs.
+        let _ = file.try_lock();
+        Ok(Self { file, path, length: 0, max_size })
+    }
+
+    pub(crate) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Makes the file longer, with room on the disk behind every byte, so that storing into a mapping of it cannot fail.
+    pub(crate) fn grow(&mut self, size: u64) -> Result<(), LogFileError> {
+        if let Some(limit) = self.max_size.filter(|&limit| size > limit) {
+            return Err(LogFileError::MaxSize { path: self.path.clone(), limit });
+        }
+        // Growing past this limit would kill the process with SIGXFSZ.
+        if let Some(limit) = file_size_limit().filter(|&limit| size > limit) {
+            return Err(LogFileError::FileSizeLimit { path: self.path.clone(), limit });
+        }
+        allocate(&self.file, self.length, size - self.length).map_err(|error| LogFileError::Grow {
+            path: self.path.clone(),
+            size,
+            error,
+        })?;
+        self.length = size;
+        Ok(())
+    }
+
+    /// A mapping of the file failed.
+    pub(crate) fn map_error(&self, error: io::Error) -> LogFileError {
+        LogFileError::Map { path: self.path.clone(), error }
+    }
+
+    pub(crate) fn write_header(&self, header: &FileHeader) -> Result<(), LogFileError> {
+        self.write_at(&header.to_bytes(), 0)
+    }
+
+    pub(crate) fn write_closing(&self, closing: &Closing, session: u64) -> Result<(), LogFileError> {
+        self.write_at(&closing.to_bytes(session), CLOSING_OFFSET as u64)
+    }
+
+    /// Gives back what lies behind `size`.
+    pub(crate) fn truncate(&self, size: u64) -> Result<(), LogFileError> {
+        self.file.set_len(size).map_err(|error| LogFileError::Write { path: self.path.clone(), error })
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> Result<(), LogFileError> {
+        let written = self.file.write_all_at(bytes, offset);
+        written.map_err(|error| LogFileError::Write { path: self.path.clone(), error })
+    }
+}
+
+fn create_new(path: &Path) -> io::Result<File> {
+    // The standard library adds O_CLOEXEC, and `create_new` means O_EXCL.
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .custom_flags(libc::O_NOFOLLOW)
+        .open(path)
+}
+
+/// `run.trace` → `run.4242.trace`.
+fn with_pid(path: &Path) -> PathBuf {
+    let pid = process::id().to_string();
+    match path.extension() {
+        Some(extension) => path.with_extension(format!("{pid}.{}", extension.display())),
+        None => path.with_extension(pid),
+    }
+}
+
+fn file_size_limit() -> Option<u64> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` is a valid place to write to.
+    let outcome = unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &raw mut limit) };
+    (outcome == 0 && limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur)
+}
+
+fn allocate(file: &File, offset: u64, length: u64) -> io::Result<()> {
+    loop {
+        // SAFETY: fallocate takes no pointers, and the descriptor is open.
+        let outcome =
+            unsafe { libc::fallocate(file.as_raw_fd(), 0, offset.cast_signed(), length.cast_signed()) };
+        if outcome == 0 {
+            return Ok(());
+        }
+        let error = io::Error::last_os_error();
+        match error.raw_os_error() {
+            Some(libc::EINTR) => {}
+            // The filesystem cannot. Written zeros take room just as well, only slower.
+            Some(libc::EOPNOTSUPP | libc::ENOSYS) => return write_zeros(file, offset, length),
+            _ => return Err(error),
+        }
+    }
+}
+
+fn write_zeros(file: &File, mut offset: u64, length: u64) -> io::Result<()> {
+    static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+    let end = offset + length;
+    while offset < end {
+        let step = ZEROS.len().min((end - offset) as usize);
+        file.write_all_at(&ZEROS[..step], offset)?;
+        offset += step as u64;
+    }
+    Ok(())
+}

@@ -1,0 +1,142 @@
+//! How many events each thread lost, and why.
+//!
+//! A thread counts in a slot that outlives it, so that the helper can add all of them up at any time; a slot is used
+//! again by a later thread and keeps counting.
+
+use std::{
+    cell::Cell,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
+
+use memtrace_format::{DropCause, DropCounts, Ticks};
+
+/// What all threads have lost since recording began.
+pub(crate) fn total() -> DropCounts {
+    let slots = SLOTS.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut sum = DropCounts::default();
+    for slot in slots.iter().copied().chain([&WITHOUT_SLOT]) {
+        for &cause in DropCause::ALL {
+            sum.add(cause, slot.of(cause));
+        }
+    }
+    sum
+}
+
+/// Counts one definition that could not be written.
+pub(crate) fn count_definition() {
+    WITHOUT_SLOT.counts[index(DropCause::Definition)].fetch_add(1, Ordering::Relaxed);
+}
+
+/// One thread's losses.
+pub(crate) struct Losses {
+    slot: Cell<Option<&'static Slot>>,
+    /// What the slot had counted for threads before this one.
+    before: Cell<[u64; DropCounts::CAUSES]>,
+    /// What the slot had counted when the log was last told.
+    reported: Cell<[u64; DropCounts::CAUSES]>,
+}
+
+struct Slot {
+    counts: [AtomicU64; DropCounts::CAUSES],
+    /// When the first loss happened that the log was not told of; zero if there is none.
+    since: [AtomicU64; DropCounts::CAUSES],
+    taken: AtomicBool,
+}
+
+static SLOTS: Mutex<Vec<&'static Slot>> = Mutex::new(Vec::new());
+
+/// For losses on threads that have no slot yet.
+static WITHOUT_SLOT: Slot = Slot::new();
+
+impl Losses {
+    pub(crate) const fn new() -> Self {
+        Self {
+            slot: Cell::new(None),
+            before: Cell::new([0; DropCounts::CAUSES]),
+            reported: Cell::new([0; DropCounts::CAUSES]),
+        }
+    }
+
+    /// Counts one event lost at `time`. Safe in a signal handler.
+    pub(crate) fn count(&self, cause: DropCause, time: Ticks) {
+        let slot = self.slot.get().unwrap_or(&WITHOUT_SLOT);
+        slot.counts[index(cause)].fetch_add(1, Ordering::Relaxed);
+        let since = &slot.since[index(cause)];
+        if since.load(Ordering::Relaxed) == 0 {
+            since.store(time.0, Ordering::Relaxed);
+        }
+    }
+
+    /// What this thread has lost.
+    pub(crate) fn total(&self) -> DropCounts {
+        let mut total = DropCounts::default();
+        if let Some(slot) = self.slot.get() {
+            for &cause in DropCause::ALL {
+                total.add(cause, slot.of(cause) - self.before.get()[index(cause)]);
+            }
+        }
+        total
+    }
+
+    /// Tells `log` what was lost since the last report: why, how many, since when.
+    pub(crate) fn report(&self, mut log: impl FnMut(DropCause, u64, Ticks)) {
+        let Some(slot) = self.slot.get() else { return };
+        let mut reported = self.reported.get();
+        for &cause in DropCause::ALL {
+            let count = slot.of(cause);
+            let new = count - reported[index(cause)];
+            if new > 0 {
+                let since = slot.since[index(cause)].swap(0, Ordering::Relaxed);
+                log(cause, new, Ticks(since));
+                reported[index(cause)] = count;
+            }
+        }
+        self.reported.set(reported);
+    }
+
+    /// Gives this thread a slot.
+    pub(crate) fn acquire(&self) {
+        let mut slots = SLOTS.lock().unwrap_or_else(PoisonError::into_inner);
+        let free = slots.iter().copied().find(|slot| !slot.taken.swap(true, Ordering::Relaxed));
+        let slot = free.unwrap_or_else(|| {
+            let slot: &'static Slot = Box::leak(Box::new(Slot::new()));
+            slot.taken.store(true, Ordering::Relaxed);
+            slots.push(slot);
+            slot
+        });
+        let counts = DropCause::ALL.iter().map(|&cause| slot.of(cause));
+        let mut before = [0; DropCounts::CAUSES];
+        before.iter_mut().zip(counts).for_each(|(place, count)| *place = count);
+        self.before.set(before);
+        self.reported.set(before);
+        self.slot.set(Some(slot));
+    }
+
+    /// Leaves the slot to a later thread.
+    pub(crate) fn release(&self) {
+        if let Some(slot) = self.slot.take() {
+            slot.taken.store(false, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Slot {
+    const fn new() -> Self {
+        Self {
+            counts: [const { AtomicU64::new(0) }; DropCounts::CAUSES],
+            since: [const { AtomicU64::new(0) }; DropCounts::CAUSES],
+            taken: AtomicBool::new(false),
+        }
+    }
+
+    fn of(&self, cause: DropCause) -> u64 {
+        self.counts[index(cause)].load(Ordering::Relaxed)
+    }
+}
+
+fn index(cause: DropCause) -> usize {
+    cause as usize - 1
+}

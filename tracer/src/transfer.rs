@@ -1,0 +1,107 @@
+//! Transfers: bytes that move between tiers, with a beginning and an end.
+
+use memtrace_format::{
+    Bytes, Event, HostMemory, ModuleId, Reason, ThreadId, Tier, TransferBegin, TransferEnd,
+};
+
+use crate::{cursor, module::Module};
+
+/// A transfer that has not begun.
+#[must_use = "a transfer is recorded when it begins"]
+#[derive(Clone, Copy, Debug)]
+pub struct TransferPlan {
+    module: ModuleId,
+    from: Tier,
+    to: Tier,
+    size: Bytes,
+    memory: HostMemory,
+    reason: Reason,
+    room_for: ModuleId,
+}
+
+impl TransferPlan {
+    /// A transfer that belongs to no module.
+    #[inline]
+    pub fn of_bytes(from: Tier, to: Tier, size: Bytes) -> Self {
+        Self::new(ModuleId::NONE, from, to, size)
+    }
+
+    #[inline(always)]
+    pub(crate) fn new(module: ModuleId, from: Tier, to: Tier, size: Bytes) -> Self {
+        let (memory, reason) = (HostMemory::Unknown, Reason::Unknown);
+        Self { module, from, to, size, memory, reason, room_for: ModuleId::NONE }
+    }
+
+    /// The kind of host memory at the host's end.
+    #[inline]
+    pub fn memory(self, memory: HostMemory) -> Self {
+        Self { memory, ..self }
+    }
+
+    /// Why it is made.
+    #[inline]
+    pub fn reason(self, reason: Reason) -> Self {
+        Self { reason, ..self }
+    }
+
+    /// It is an eviction made so that `module` finds room: one half of a swap.
+    #[inline]
+    pub fn making_room_for(self, module: Module) -> Self {
+        Self { room_for: module.id(), ..self }
+    }
+
+    /// It begins now. What this thread allocates until it ends belongs to the module that moves.
+    #[inline]
+    pub fn begin(self) -> Transfer {
+        let correlation = cursor::next_correlation();
+        cursor::record(|| {
+            Event::TransferBegin(TransferBegin {
+                correlation,
+                module: self.module,
+                from: self.from,
+                to: self.to,
+                size: self.size,
+                memory: self.memory,
+                reason: self.reason,
+                room_for: self.room_for,
+            })
+        });
+        Transfer { correlation, origin: cursor::thread(), module: self.module, size: self.size }
+    }
+}
+
+/// A transfer under way; it ends when this is dropped, on whichever thread that happens.
+#[must_use = "a transfer ends when its guard is dropped"]
+#[derive(Debug)]
+pub struct Transfer {
+    correlation: u32,
+    origin: ThreadId,
+    module: ModuleId,
+    size: Bytes,
+}
+
+impl Transfer {
+    /// It ended, having moved all its bytes. The same as dropping it.
+    #[inline]
+    pub fn end(self) {}
+
+    /// It ended after `moved` bytes.
+    #[inline]
+    pub fn end_early(mut self, moved: Bytes) {
+        self.size = moved;
+    }
+}
+
+impl Drop for Transfer {
+    #[inline]
+    fn drop(&mut self) {
+        cursor::record(|| {
+            Event::TransferEnd(TransferEnd {
+                correlation: self.correlation,
+                origin: self.origin,
+                module: self.module,
+                size: self.size,
+            })
+        });
+    }
+}
