@@ -1,0 +1,194 @@
+//! Heaps: how full they were, whose the peak was, how fragmented they got.
+
+use memtrace_format::{Address, Bytes};
+use serde::Serialize;
+
+use crate::{Nanos, Text};
+
+/// One heap.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Heap {
+    /// As the engine calls it: `cuda:0`, `host`.
+    pub name: Text,
+    /// The ordinal of its device; none for host memory.
+    pub device: Option<u32>,
+    /// Why there is no device.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device_why: Option<&'static str>,
+    /// `device`, `pinned`, `managed`, `host` or `unknown`.
+    pub kind: &'static str,
+    /// How its figures are known.
+    pub known: Known,
+    /// Blocks handed out.
+    pub allocs: u64,
+    /// Blocks given back.
+    pub frees: u64,
+    /// Bytes of blocks that were live before recording began, as far as their frees tell.
+    pub baseline_bytes: Bytes,
+    /// The instant at which the most bytes were allocated.
+    pub peak: Peak,
+    /// The instant at which the most bytes were reserved; none for a heap without segments.
+    pub reserved_peak: Option<ReservedPeak>,
+    /// Why there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reserved_peak_why: Option<&'static str>,
+    /// How full it was at the end.
+    pub end: Figures,
+    /// Blocks that were live at the end.
+    pub end_blocks: u64,
+    /// How fragmented it was; none for a heap without segments.
+    pub fragmentation: Option<Fragmentation>,
+    /// Why that is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fragmentation_why: Option<&'static str>,
+}
+
+/// How a figure is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Known {
+    /// From events alone, none of them missing.
+    Exact,
+    /// Something was live before recording began, or events are missing.
+    Baseline,
+    /// From samples.
+    Sampled,
+}
+
+impl Known {
+    /// The word that reports use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Exact => "exact",
+            Self::Baseline => "baseline",
+            Self::Sampled => "sampled",
+        }
+    }
+}
+
+/// How full a heap is at an instant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Figures {
+    /// What the program asked for.
+    pub requested_bytes: Bytes,
+    /// What it got, rounding included.
+    pub allocated_bytes: Bytes,
+    /// `allocated_bytes` and what is freed but still used by a stream.
+    pub active_bytes: Bytes,
+    /// The segments; none for a heap without segments.
+    pub reserved_bytes: Option<Bytes>,
+    /// Why that is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reserved_bytes_why: Option<&'static str>,
+}
+
+/// What a peak was taken on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PeakBy {
+    /// Allocated bytes.
+    Allocated,
+    /// Requested bytes: block sizes are not known.
+    Requested,
+}
+
+/// The instant at which the most bytes were allocated, the first if there are several, and who owned them.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Peak {
+    /// What it was taken on.
+    pub by: PeakBy,
+    /// When.
+    pub time_ns: Nanos,
+    /// The heap's event that made it, counted from 0.
+    pub event_index: u64,
+    /// How full the heap was.
+    #[serde(flatten)]
+    pub figures: Figures,
+    /// The owners by module, largest first.
+    pub by_module: Vec<Share>,
+    /// The owners by scope, largest first.
+    pub by_scope: Vec<Share>,
+    /// The owners by thread, largest first.
+    pub by_thread: Vec<Share>,
+    /// The largest blocks, largest first.
+    pub blocks: Vec<Block>,
+    /// How many blocks there were in all.
+    pub blocks_total: u64,
+}
+
+/// A part of what was allocated, and whose it was.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Share {
+    /// The owner; `(none)` for bytes that nobody owned.
+    pub name: Text,
+    /// Its bytes.
+    pub bytes: Bytes,
+}
+
+/// A live block.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Block {
+    /// Where it starts.
+    pub address: Address,
+    /// How long it is.
+    pub bytes: Bytes,
+    /// What the program asked for.
+    pub requested_bytes: Bytes,
+    /// The module that owned it, or `(none)`.
+    pub module: Text,
+    /// The scopes it was allocated in, or `(none)`.
+    pub scope: Text,
+    /// The thread that allocated it.
+    pub thread: Text,
+    /// The frames that led to it, innermost first; empty if none were recorded.
+    pub stack: Vec<Text>,
+    /// How long it had been live.
+    pub age_ns: Nanos,
+}
+
+/// The instant at which the most bytes were reserved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct ReservedPeak {
+    /// When.
+    pub time_ns: Nanos,
+    /// How many.
+    pub bytes: Bytes,
+}
+
+/// How fragmented a heap was at three instants.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Fragmentation {
+    /// At the peak of allocated bytes.
+    pub at_peak: FragmentationAt,
+    /// When the most inactive bytes lay outside the largest free block. (The ratio alone is worst when next to nothing is free, which hurts nobody.)
+    pub worst: FragmentationAt,
+    /// At the end.
+    pub end: FragmentationAt,
+}
+
+/// How fragmented a heap is at an instant. Free blocks are the holes in its segments; two that touch across the border of two segments stay two.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct FragmentationAt {
+    /// When.
+    pub time_ns: Nanos,
+    /// Reserved and not active.
+    pub inactive_bytes: Bytes,
+    /// How many holes.
+    pub free_blocks: u64,
+    /// The largest of them.
+    pub largest_free_bytes: Bytes,
+    /// `1 - largest / total` of the holes; none if there are none.
+    pub external: Option<f64>,
+    /// Why that is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub external_why: Option<&'static str>,
+    /// Active bytes over reserved bytes; none if nothing is reserved.
+    pub active_over_reserved: Option<f64>,
+    /// Why that is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub active_over_reserved_why: Option<&'static str>,
+    /// What blocks hold beyond what was asked for.
+    pub internal_bytes: Bytes,
+}

@@ -1,0 +1,52 @@
+//! What an analysis found, as plain data. Every view (text, JSON, the terminal) shows this and computes nothing.
+//!
+//! The structures serialize to the JSON that `memtrace analyze --json` prints. A figure that cannot be known is `None`
+//! and the field of the same name with `_why` says what is missing.
+
+mod heap;
+mod json;
+mod module;
+mod movement;
+mod run;
+mod span;
+
+pub use heap::{
+    Block, Figures, Fragmentation, FragmentationAt, Heap, Known, Peak, PeakBy, ReservedPeak, Share,
+};
+pub use json::write_json;
+pub use module::{Module, Stay};
+pub use movement::{Bandwidth, Direction, Directions, ModuleSwaps, Swaps, Thrash, Transfers};
+pub use run::{ChunkCounts, Dropped, Ended, Trace};
+pub use span::{Counter, CounterNumber, HeapInPhase, Mark, OutOfMemory, Phase, Samples, Verdict};
+
+use serde::Serialize;
+
+/// Everything that an analysis found.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Report {
+    /// The version of these keys: 1.
+    pub schema_version: u32,
+    /// What the trace is and how it ended.
+    pub trace: Trace,
+    /// Every heap that something happened in, in the order of their first events.
+    pub heaps: Vec<Heap>,
+    /// Every module that was defined or that something happened to.
+    pub modules: Vec<Module>,
+    /// The transfers, taken together.
+    pub transfers: Transfers,
+    /// What moving modules out for others cost.
+    pub swaps: Swaps,
+    /// The phases, in the order in which they began. When there were too many, the longest.
+    pub phases: Vec<Phase>,
+    /// How many phases there were in all.
+    pub phases_total: u64,
+    /// The marks, by name.
+    pub marks: Vec<Mark>,
+    /// What was sampled.
+    pub samples: Samples,
+    /// The requests that failed, in the order of time; when there were too many, the first.
+    pub ooms: Vec<OutOfMemory>,
+    /// How many requests failed in all.
+    pub ooms_total: u64,
+}

@@ -1,0 +1,97 @@
+//! The recording itself: what it is, how it ended, what is missing from it.
+
+use std::collections::BTreeMap;
+
+use memtrace_format::Bytes;
+use serde::Serialize;
+
+use crate::{Nanos, Text};
+
+/// What a trace is and how it ended.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Trace {
+    /// The version of the file's format, as `major.minor`.
+    pub format_version: String,
+    /// The engine's name.
+    pub engine: Option<Text>,
+    /// Why there is no name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub engine_why: Option<&'static str>,
+    /// The engine's version.
+    pub engine_version: Option<Text>,
+    /// The process that was recorded.
+    pub pid: u32,
+    /// When recording began, in nanoseconds since 1970 (UTC).
+    pub start_unix_ns: u64,
+    /// From the start to the last event or to the clean end.
+    pub duration_ns: Nanos,
+    /// The events that could be read.
+    pub events: u64,
+    /// The threads that recorded something.
+    pub threads: u64,
+    /// The clock that was recorded: `tsc`, `monotonic` or `imported`.
+    pub clock: &'static str,
+    /// How the recording ended.
+    pub ended: Ended,
+    /// Why recording stopped before the process ended, if it did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stopped_why: Option<Text>,
+    /// The events that the tracer could not record.
+    pub dropped: Dropped,
+    /// Chunks that could not be read.
+    pub damaged_chunks: u64,
+    /// Where the first of them lie in the file, and what is wrong with them.
+    pub damage: Vec<Text>,
+    /// Bytes of the file that were written and could not be read.
+    pub unreadable_bytes: Bytes,
+    /// Events that contradict the rest or that this version does not know, by what is odd about them. Without losses there are none.
+    pub oddities: BTreeMap<&'static str, u64>,
+    /// The chunks of the file.
+    pub chunks: ChunkCounts,
+}
+
+/// How a recording ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Ended {
+    /// The process, or recording, ended in order.
+    Clean,
+    /// The process died without a word.
+    Killed,
+    /// The process still records.
+    Running,
+}
+
+impl Ended {
+    /// The word that reports use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Clean => "clean",
+            Self::Killed => "killed",
+            Self::Running => "running",
+        }
+    }
+}
+
+/// Events that the tracer counted and could not record.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Dropped {
+    /// In all.
+    pub total: u64,
+    /// By cause.
+    pub by_cause: BTreeMap<&'static str, u64>,
+}
+
+/// How many chunks of which state a file has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ChunkCounts {
+    /// With events.
+    pub events: u64,
+    /// With definitions.
+    pub definitions: u64,
+    /// Never handed out.
+    pub free: u64,
+    /// Of those with events, the ones that were not finished when the recording ended.
+    pub unsealed: u64,
+}

@@ -1,0 +1,90 @@
+//! The course of a run, at the resolution of a screen: what a chart needs, in memory that does not grow with the trace.
+
+mod pyramid;
+mod recorder;
+
+pub use pyramid::{Extent, HeapTrack, Series};
+pub(crate) use recorder::TrackRecorder;
+
+use std::sync::Arc;
+
+use memtrace_format::Bytes;
+
+use crate::{Nanos, Text, report::Stay};
+
+/// Everything that happened over time.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Timeline {
+    /// The trace's end.
+    pub end: Nanos,
+    /// One track a heap, in the order of the report's heaps.
+    pub heaps: Vec<HeapTrack>,
+    /// How many of the report's heaps have no track, because there are too many.
+    pub heaps_left_out: u64,
+    /// One track a module, in the order of the report's modules.
+    pub modules: Vec<ModuleTrack>,
+    /// Instants worth a sign on the axis, in the order of time. (Phases are in the report.)
+    pub instants: Vec<Instant>,
+    /// How many instants are left out, because there are too many.
+    pub instants_left_out: u64,
+}
+
+/// Where a module was.
+#[derive(Clone, Debug)]
+pub struct ModuleTrack {
+    /// Its number, as in the report.
+    pub id: u32,
+    /// Its name with its parents'.
+    pub name: Text,
+    /// The number of the module that it is a part of.
+    pub parent: Option<u32>,
+    /// Where it was, in the order of time.
+    pub stays: Arc<[Stay]>,
+    /// Whether the stays are those of the module that contains it.
+    pub inherited: bool,
+    /// Whether short stays are merged into others.
+    pub thinned: bool,
+}
+
+/// Something that happened at an instant.
+#[derive(Clone, Debug)]
+pub struct Instant {
+    /// When.
+    pub time: Nanos,
+    /// What.
+    pub what: Happening,
+}
+
+/// What happened at an instant.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Happening {
+    /// The program set a mark.
+    Mark {
+        /// Its name.
+        name: Text,
+        /// A number of the program's own.
+        value: u64,
+    },
+    /// A request failed.
+    OutOfMemory {
+        /// The heap that was asked.
+        heap: Text,
+        /// What was asked for.
+        requested: Bytes,
+    },
+    /// A swap ended: `time` is when the module that was brought in had arrived.
+    Swap {
+        /// The module that was brought in.
+        module: Text,
+        /// The modules that went out for it.
+        evicted: Vec<Text>,
+        /// When the first eviction began.
+        began: Nanos,
+        /// What both ways moved.
+        bytes: Bytes,
+        /// The durations of the transfers.
+        took: Nanos,
+    },
+}
