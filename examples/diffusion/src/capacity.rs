@@ -1,0 +1,59 @@
+//! How much device memory a run needs, estimated so that it fits with a little to spare.
+
+use crate::model::{Model, ModuleSpec, unet::Stage};
+use crate::pipeline::Request;
+use crate::quantity::Bytes;
+use crate::tier::Frugality;
+
+/// Room for what the allocator caches and rounds: a few of its 20 MiB segments.
+const SLACK: Bytes = Bytes::mib(64);
+
+/// The capacity to run with when none is asked for.
+pub(crate) fn needed(model: &Model, frugality: Frugality, request: &Request, threads: u32) -> Bytes {
+    let activations = unet_activations(model, request).max(vae_activations(model, request));
+    let needed = resident_weights(model, frugality) + activations * u64::from(threads);
+    (needed + Bytes(needed.0 / 8) + SLACK).round_up(Bytes::mib(2))
+}
+
+fn resident_weights(model: &Model, frugality: Frugality) -> Bytes {
+    let units: Vec<&ModuleSpec> = match frugality {
+        Frugality::Resident => return model.bytes(),
+        Frugality::WholeUnits => model.modules().collect(),
+        Frugality::SplitUnet => {
+            model.text_encoders.iter().chain([&model.vae]).chain(&model.unet.children).collect()
+        }
+    };
+    units.into_iter().map(ModuleSpec::bytes).max().unwrap_or_default()
+}
+
+/// Every skip connection at once, and what the widest block works with beside them: attention's gated layer is eight
+/// maps wide, and what surrounds it as much again.
+fn unet_activations(model: &Model, request: &Request) -> Bytes {
+    let mut positions = u64::from(request.width / 8) * u64::from(request.height / 8);
+    let mut elements = 0;
+    let mut widest = 0;
+    for block in &model.shape.input {
+        for stage in &block.stages {
+            let channels = match *stage {
+                Stage::Convolution { to, .. } | Stage::Residual { to, .. } => to,
+                Stage::Down { channels } | Stage::Up { channels } => {
+                    positions /= 4;
+                    channels
+                }
+                Stage::Attention { .. } => continue,
+            };
+            elements += channels * positions;
+            widest = widest.max(channels * positions);
+        }
+    }
+    scaled(model, 2 * u64::from(request.batch) * (elements + 16 * widest)) + model.scale.of(Bytes::mib(128))
+}
+
+/// The decoder's widest level holds three maps of 256 channels at full resolution.
+fn vae_activations(model: &Model, request: &Request) -> Bytes {
+    scaled(model, 3 * 256 * u64::from(request.width) * u64::from(request.height))
+}
+
+fn scaled(model: &Model, elements: u64) -> Bytes {
+    model.scale.of(Bytes::of(size_of::<u16>()) * elements)
+}

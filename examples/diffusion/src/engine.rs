@@ -1,0 +1,151 @@
+//! A run from beginning to end: load a checkpoint, run its jobs, switch to the next, unload.
+
+use std::sync::Arc;
+
+use crate::books::{Report, RunReport};
+use crate::capacity;
+use crate::checkpoint::{Checkpoint, Loader};
+use crate::driver;
+use crate::fingerprint::Fingerprint;
+use crate::hook::Hooks;
+use crate::machine::Machine;
+use crate::model::Model;
+use crate::options::Options;
+use crate::pipeline::{Job, Pipeline};
+use crate::recording::{self, Mark, Phase};
+use crate::residency::Residency;
+use crate::streams::{Outcome, Streams};
+use crate::tier::Frugality;
+use crate::weights::{CheckpointFile, CheckpointNumber};
+
+/// Runs what the options ask for and closes the books. What goes wrong before there are books is an error; what goes
+/// wrong later stands in the report.
+pub(crate) fn run(options: &Options) -> anyhow::Result<Report> {
+    let model = Arc::new(Model::new(options.model, options.scale));
+    let frugality = options.tier.applied_to(options.model);
+    let needed = capacity::needed(&model, frugality, &options.request(), options.threads);
+    let driver = driver::open(options.device, options.capacity.unwrap_or(needed), options.capacity)?;
+    let files = open_files(options, &model)?;
+
+    let slots = if options.threads == 1 { 1 } else { options.threads as usize + 1 };
+    recording::start(options.acks.as_deref(), slots)?;
+    let machine = Machine::new(driver);
+    let residency = Arc::new(match frugality {
+        Frugality::Resident => Residency::Everything,
+        Frugality::WholeUnits | Frugality::SplitUnet => Residency::one_at_a_time(&machine),
+    });
+    // Like a web UI's, the list of hooks lives as long as the process: what is still in it at the end never goes.
+    let hooks: &Hooks = Box::leak(Box::default());
+    let loader = Loader {
+        machine: &machine,
+        residency: &residency,
+        hooks,
+        model: &model,
+        frugality,
+        leak: options.leak,
+    };
+    let pipeline = Pipeline {
+        machine: Arc::clone(&machine),
+        model: Arc::clone(&model),
+        request: options.request(),
+        driver_free: recording::Counter::define("driver free"),
+    };
+
+    let mut rounds =
+        Rounds { options, loader: &loader, files: &files, digest: Fingerprint::default(), error: None };
+    std::thread::scope(|scope| {
+        let streams = Streams::start(scope, &pipeline, options.threads)?;
+        if let Err(error) = rounds.run(&streams) {
+            rounds.error.get_or_insert(format!("{error:#}"));
+        }
+        anyhow::Ok(())
+    })?;
+
+    let mut report = machine.report(describe(options));
+    report.digest = rounds.digest.to_string();
+    report.error = rounds.error;
+    report.threads = recording::threads();
+    Ok(report)
+}
+
+/// The rounds of a run, one for each checkpoint that is loaded in turn.
+struct Rounds<'a> {
+    options: &'a Options,
+    loader: &'a Loader<'a>,
+    files: &'a [Arc<CheckpointFile>],
+    digest: Fingerprint,
+    error: Option<String>,
+}
+
+impl Rounds<'_> {
+    fn run(&mut self, streams: &Streams) -> anyhow::Result<()> {
+        let mut checkpoint = self.load(0)?;
+        for round in 0..=self.options.switches {
+            if round > 0 {
+                checkpoint = self.switch(checkpoint, round)?;
+            }
+            let shared = Arc::new(checkpoint);
+            let go_on = self.jobs(streams, &shared, round);
+            checkpoint = Arc::into_inner(shared).expect("streams let go of a checkpoint when its jobs end");
+            if !go_on {
+                break;
+            }
+        }
+        self.loader.unload(checkpoint)
+    }
+
+    /// Runs a round's jobs, and says whether there should be another round.
+    fn jobs(&mut self, streams: &Streams, checkpoint: &Arc<Checkpoint>, round: u32) -> bool {
+        let count = self.options.jobs();
+        let jobs = (round * count..(round + 1) * count)
+            .map(|number| Job { number, seed: self.options.seed.wrapping_add(u64::from(number)) });
+        let mut go_on = true;
+        let (digest, first_error, keep_going) = (&mut self.digest, &mut self.error, self.options.keep_going);
+        streams.run(checkpoint, jobs, |Outcome { job, result }| {
+            match result {
+                Ok(image) => *digest = digest.beside(image),
+                Err(error) => {
+                    let error = format!("job {} failed: {error:#}", job.number + 1);
+                    // The books come on stdout at the end; this is for whoever watches.
+                    eprintln!("diffusion: {error}");
+                    first_error.get_or_insert(error);
+                    go_on &= keep_going;
+                }
+            }
+            go_on
+        });
+        go_on
+    }
+
+    fn switch(&self, old: Checkpoint, round: u32) -> anyhow::Result<Checkpoint> {
+        let _phase = Phase::Switch.enter();
+        Mark::Switch.record();
+        self.loader.unload(old)?;
+        self.load(round)
+    }
+
+    fn load(&self, round: u32) -> anyhow::Result<Checkpoint> {
+        let index = round as usize % self.files.len();
+        let name = (self.files.len() > 1).then(|| format!("checkpoint-{}", index + 1));
+        self.loader.load(&self.files[index], name.as_deref())
+    }
+}
+
+fn open_files(options: &Options, model: &Model) -> anyhow::Result<Vec<Arc<CheckpointFile>>> {
+    let numbers = (1..=options.checkpoints).map(CheckpointNumber);
+    numbers.map(|number| Ok(Arc::new(CheckpointFile::open(&options.weights(), model, number)?))).collect()
+}
+
+fn describe(options: &Options) -> RunReport {
+    RunReport {
+        engine: env!("CARGO_PKG_NAME"),
+        version: env!("CARGO_PKG_VERSION"),
+        model: options.model.name(),
+        tier: options.tier.name(),
+        scale: options.scale.to_string(),
+        checkpoints: options.checkpoints,
+        switches: options.switches,
+        leak: options.leak,
+        seed: options.seed,
+    }
+}

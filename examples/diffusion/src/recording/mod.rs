@@ -1,0 +1,67 @@
+//! The only place where the engine calls the tracer: hand the event over, then acknowledge it.
+//!
+//! Everything here does nothing worth mentioning when no recording is on.
+
+mod acks;
+mod heap;
+mod module;
+mod span;
+
+use std::path::Path;
+
+use memtrace_tracer as memtrace;
+
+use self::acks::acknowledge;
+pub(crate) use self::acks::{enter_thread, threads};
+pub(crate) use self::heap::{Heap, Pool};
+pub(crate) use self::module::{Module, Place, Reason};
+pub(crate) use self::span::{Mark, Phase, Scope};
+use crate::quantity::Bytes;
+
+/// Names the engine in the trace, and gives each of `slots` threads a place to acknowledge in; the caller is the first.
+pub(crate) fn start(acks: Option<&Path>, slots: usize) -> anyhow::Result<()> {
+    acks::open(acks, slots)?;
+    enter_thread(0);
+    memtrace::engine(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
+    Ok(())
+}
+
+/// A value sampled now and then.
+#[derive(Clone, Copy)]
+pub(crate) struct Counter(memtrace::Counter);
+
+impl Counter {
+    /// A counter of bytes.
+    pub(crate) fn define(name: &str) -> Counter {
+        Counter(memtrace::Counter::define(name, memtrace::Unit::Bytes, None))
+    }
+
+    pub(crate) fn record(self, value: Bytes) {
+        self.0.record(value.0);
+        acknowledge();
+    }
+}
+
+fn bytes(size: Bytes) -> memtrace::Bytes {
+    memtrace::Bytes(size.0)
+}
+
+/// A guard of the tracer's whose end is an event too.
+struct Acknowledged<Guard>(Option<Guard>);
+
+impl<Guard> Acknowledged<Guard> {
+    /// Takes a guard that was begun just now.
+    fn begun(guard: Guard) -> Acknowledged<Guard> {
+        acknowledge();
+        Acknowledged(Some(guard))
+    }
+}
+
+impl<Guard> Drop for Acknowledged<Guard> {
+    fn drop(&mut self) {
+        if let Some(guard) = self.0.take() {
+            drop(guard);
+            acknowledge();
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Request streams: where jobs run, on the main thread or on threads of their own.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::Scope;
+
+use anyhow::Context;
+
+use crate::checkpoint::Checkpoint;
+use crate::fingerprint::Fingerprint;
+use crate::pipeline::{Job, Pipeline};
+use crate::recording::{self, Mark};
+
+/// How a job ended.
+pub(crate) struct Outcome {
+    pub(crate) job: Job,
+    pub(crate) result: anyhow::Result<Fingerprint>,
+}
+
+/// The streams of a run; they end when this is dropped.
+pub(crate) enum Streams {
+    Here(Pipeline),
+    Threads { orders: Vec<Sender<Order>>, outcomes: Receiver<Outcome> },
+}
+
+/// A job for a thread, with the checkpoint that is loaded now.
+pub(crate) struct Order {
+    checkpoint: Arc<Checkpoint>,
+    job: Job,
+}
+
+impl Streams {
+    /// One stream runs where its jobs are asked for; more get a thread each.
+    pub(crate) fn start<'scope>(
+        scope: &'scope Scope<'scope, '_>,
+        pipeline: &Pipeline,
+        count: u32,
+    ) -> anyhow::Result<Streams> {
+        if count == 1 {
+            return Ok(Streams::Here(pipeline.clone()));
+        }
+        let (done, outcomes) = channel();
+        let threads = (1..=count).map(|number| {
+            let (order, orders) = channel();
+            let (pipeline, done) = (pipeline.clone(), done.clone());
+            let name = format!("stream-{number}");
+            let body = move || {
+                recording::enter_thread(number as usize);
+                serve(&pipeline, &orders, &done);
+            };
+            std::thread::Builder::new()
+                .name(name)
+                .spawn_scoped(scope, body)
+                .context("cannot start a thread; try fewer --threads")?;
+            anyhow::Ok(order)
+        });
+        Ok(Streams::Threads { orders: threads.collect::<anyhow::Result<_>>()?, outcomes })
+    }
+
+    /// Runs jobs, dealt to the streams in turn, and hands each outcome on as it comes. When `outcome` says no, no
+    /// further jobs begin.
+    pub(crate) fn run(
+        &self,
+        checkpoint: &Arc<Checkpoint>,
+        jobs: impl Iterator<Item = Job>,
+        mut outcome: impl FnMut(Outcome) -> bool,
+    ) {
+        match self {
+            Streams::Here(pipeline) => {
+                for job in jobs {
+                    if !outcome(run(pipeline, checkpoint, job)) {
+                        break;
+                    }
+                }
+            }
+            Streams::Threads { orders, outcomes } => {
+                let jobs: Vec<Job> = jobs.collect();
+                for turn in jobs.chunks(orders.len()) {
+                    for (order, job) in orders.iter().zip(turn) {
+                        let sent = order.send(Order { checkpoint: Arc::clone(checkpoint), job: *job });
+                        assert!(sent.is_ok(), "streams live until their orders end");
+                    }
+                    let ended = outcomes.iter().take(turn.len());
+                    // Every outcome of a turn is heard, whatever the first of them says.
+                    if !ended.fold(true, |all, ended| outcome(ended) && all) {
+                        break;
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn serve(pipeline: &Pipeline, orders: &Receiver<Order>, done: &Sender<Outcome>) {
+    for Order { checkpoint, job } in orders {
+        let outcome = run(pipeline, &checkpoint, job);
+        // Whoever hears of the last outcome may unload the checkpoint, so this thread lets go of it first.
+        drop(checkpoint);
+        if done.send(outcome).is_err() {
+            return;
+        }
+    }
+}
+
+fn run(pipeline: &Pipeline, checkpoint: &Checkpoint, job: Job) -> Outcome {
+    let result = pipeline.run(checkpoint, job);
+    Mark::JobEnd.record();
+    pipeline.machine.books.job_ended(result.is_ok());
+    Outcome { job, result }
+}

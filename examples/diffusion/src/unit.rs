@@ -1,0 +1,145 @@
+//! A unit: the weights that move together, and the moves between disk, host and device.
+
+use std::ops::Range;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use anyhow::bail;
+
+use crate::books::Direction;
+use crate::device::Tensor;
+use crate::fingerprint::Fingerprint;
+use crate::host_memory::HostTensor;
+use crate::machine::Machine;
+use crate::module::Module;
+use crate::quantity::Bytes;
+use crate::recording::{Place, Reason};
+use crate::weights::CheckpointFile;
+
+/// How much of a tensor one look at it reads.
+const WINDOW: Bytes = Bytes::kib(4);
+
+/// The weights of one module, which are all in one place at a time.
+pub(crate) struct Unit {
+    // Declared before the module, so that the memory is given back before the module counts as released.
+    weights: RwLock<Weights>,
+    pub(crate) module: Arc<Module>,
+    machine: Arc<Machine>,
+    file: Arc<CheckpointFile>,
+    pieces: Vec<Range<usize>>,
+}
+
+enum Weights {
+    Host(Vec<HostTensor>),
+    Device(Vec<Tensor>),
+}
+
+impl Unit {
+    /// Reads a module's weights from its file into host memory.
+    pub(crate) fn load(
+        machine: &Arc<Machine>,
+        module: &Arc<Module>,
+        file: &Arc<CheckpointFile>,
+        pieces: Vec<Range<usize>>,
+    ) -> Arc<Unit> {
+        let transfer =
+            module.recorded.transfer(Place::Disk, Place::Host, module.bytes, Reason::Explicit, None);
+        let owner = Some(module.recorded);
+        let tensors = pieces.iter().map(|piece| machine.host.tensor(file.bytes(piece).to_vec(), owner));
+        let weights = RwLock::new(Weights::Host(tensors.collect()));
+        transfer.end(module.bytes);
+        machine.books.moved(module.row, Direction::DiskToHost, module.bytes);
+        Arc::new(Unit {
+            weights,
+            module: Arc::clone(module),
+            machine: Arc::clone(machine),
+            file: Arc::clone(file),
+            pieces,
+        })
+    }
+
+    /// Moves the weights to the device, all or, if it has too little memory, none.
+    pub(crate) fn to_device(&self, reason: Reason) -> anyhow::Result<()> {
+        let mut weights = self.write();
+        let Weights::Host(on_host) = &*weights else { return Ok(()) };
+        let Module { recorded, bytes, row, .. } = *self.module;
+        let transfer = recorded.transfer(Place::Host, self.device_place(), bytes, reason, None);
+        let copies = on_host.iter().map(|tensor| {
+            let copy = self.machine.device.weights(Bytes::of(tensor.bytes().len()), recorded)?;
+            copy.upload(tensor.bytes())?;
+            anyhow::Ok(copy)
+        });
+        let copies: anyhow::Result<Vec<Tensor>> = copies.collect();
+        let moved = if copies.is_ok() { bytes } else { Bytes::ZERO };
+        transfer.end(moved);
+        self.machine.books.moved(row, Direction::HostToDevice, moved);
+        *weights = Weights::Device(copies?);
+        Ok(())
+    }
+
+    /// Moves the weights to the host; `room_for` is the unit that needs their place.
+    pub(crate) fn to_host(&self, reason: Reason, room_for: Option<&Unit>) -> anyhow::Result<()> {
+        let mut weights = self.write();
+        let Weights::Device(on_device) = &*weights else { return Ok(()) };
+        let Module { recorded, bytes, row, .. } = *self.module;
+        let other = room_for.map(|unit| unit.module.recorded);
+        let transfer = recorded.transfer(self.device_place(), Place::Host, bytes, reason, other);
+        let copies = on_device.iter().map(|tensor| {
+            let mut copy = vec![0; tensor.size().length()];
+            tensor.download(&mut copy, Bytes::ZERO)?;
+            anyhow::Ok(self.machine.host.tensor(copy, Some(recorded)))
+        });
+        let copies: anyhow::Result<Vec<HostTensor>> = copies.collect();
+        let moved = if copies.is_ok() { bytes } else { Bytes::ZERO };
+        transfer.end(moved);
+        self.machine.books.moved(row, Direction::DeviceToHost, moved);
+        *weights = Weights::Host(copies?);
+        Ok(())
+    }
+
+    /// Reads a few bytes of the weights where the device has them, and compares them with the file's: what a forward
+    /// does here in place of arithmetic. `share` are the tensors of the module that runs.
+    pub(crate) fn look(&self, share: &Range<usize>, tick: u64) -> anyhow::Result<Fingerprint> {
+        let weights = self.read();
+        let Weights::Device(tensors) = &*weights else {
+            bail!("{} runs but its weights are not on the device", self.module.path);
+        };
+        let Some(index) = tick.checked_rem(share.len() as u64) else { return Ok(Fingerprint::default()) };
+        let index = share.start + index as usize;
+        let tensor = &tensors[index];
+        let windows = tensor.size().0.div_ceil(WINDOW.0);
+        let offset = WINDOW * (tick % windows);
+        let mut window = vec![0; (tensor.size() - offset).min(WINDOW).length()];
+        tensor.download(&mut window, offset)?;
+        if window != self.file.bytes(&self.pieces[index])[offset.length()..][..window.len()] {
+            bail!("the weights of {} on the device differ from their file's", self.module.path);
+        }
+        Ok(Fingerprint::of(&window))
+    }
+
+    /// Compares the weights, on the host, with the fingerprint that the file promised.
+    pub(crate) fn verify(&self) -> anyhow::Result<()> {
+        let weights = self.read();
+        let Weights::Host(tensors) = &*weights else {
+            bail!("{} can be verified on the host only", self.module.path);
+        };
+        let Some(promised) = self.module.fingerprint else { return Ok(()) };
+        let hashes = tensors.iter().map(|tensor| Fingerprint::of(tensor.bytes()));
+        if hashes.fold(Fingerprint::default(), Fingerprint::then) != promised {
+            bail!("the weights of {} are no longer those of their file", self.module.path);
+        }
+        self.machine.books.verified(self.module.bytes);
+        Ok(())
+    }
+
+    fn device_place(&self) -> Place {
+        Place::Device(self.machine.device.ordinal())
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Weights> {
+        self.weights.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Weights> {
+        self.weights.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
