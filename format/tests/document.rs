@@ -1,5 +1,7 @@
 //! Holds `docs/format.md` against the constants of this crate.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::fmt::Write as _;
 
 use memtrace_format::{

@@ -2,6 +2,8 @@
 //!
 //! The recipe of each trace is `examples/golden_vN.rs`.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::fmt::Write as _;
 
 use memtrace_format::{
