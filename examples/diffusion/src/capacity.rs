@@ -5,8 +5,8 @@ use crate::pipeline::Request;
 use crate::quantity::Bytes;
 use crate::tier::Frugality;
 
-/// Room for what the allocator caches and rounds: a few of its 20 MiB segments.
-const SLACK: Bytes = Bytes::mib(64);
+/// Room for what the allocator rounds up: a 20 MiB segment of the large pool and some of the small one's.
+const SLACK: Bytes = Bytes::mib(32);
 
 /// The capacity to run with when none is asked for.
 pub(crate) fn needed(model: &Model, frugality: Frugality, request: &Request, threads: u32) -> Bytes {

@@ -45,12 +45,14 @@ impl Loader<'_> {
     pub(crate) fn load(&self, file: &Arc<CheckpointFile>, name: Option<&str>) -> anyhow::Result<Checkpoint> {
         let _phase = Phase::Load.enter();
         let root = name.map(|name| Module::new(self.machine, name, None, self.model.bytes(), None));
-        let mut parts = Parts { loader: self, file, root: root.as_deref(), units: Vec::new() };
-        let model = self.model;
-        let encoders = model.text_encoders.iter().map(|encoder| parts.whole(encoder));
-        let text_encoders = encoders.collect::<anyhow::Result<_>>()?;
-        let unet = parts.unet(&model.unet)?;
-        let vae = parts.whole(&model.vae)?;
+        let mut parts =
+            Parts { loader: self, file, root: root.as_deref(), units: Vec::new(), hooked: Vec::new() };
+        let loaded = parts.all(self.model);
+        if loaded.is_err() {
+            // What was loaded before the failure goes when nothing knows it any more.
+            self.hooks.remove(&parts.hooked);
+        }
+        let (text_encoders, unet, vae) = loaded?;
         Ok(Checkpoint { text_encoders, unet, vae, units: parts.units })
     }
 
@@ -93,9 +95,16 @@ struct Parts<'a> {
     file: &'a Arc<CheckpointFile>,
     root: Option<&'a Module>,
     units: Vec<Arc<Unit>>,
+    hooked: Vec<Arc<Hooked>>,
 }
 
 impl Parts<'_> {
+    fn all(&mut self, model: &Model) -> anyhow::Result<(Vec<Arc<Hooked>>, HookedUnet, Arc<Hooked>)> {
+        let encoders = model.text_encoders.iter().map(|encoder| self.whole(encoder));
+        let encoders = encoders.collect::<anyhow::Result<_>>()?;
+        Ok((encoders, self.unet(&model.unet)?, self.whole(&model.vae)?))
+    }
+
     /// A module at the top that is a unit of its own.
     fn whole(&mut self, spec: &ModuleSpec) -> anyhow::Result<Arc<Hooked>> {
         let module = self.module(spec, &spec.name, self.root)?;
@@ -141,8 +150,10 @@ impl Parts<'_> {
         Ok(Share { unit, tensors })
     }
 
-    fn hook(&self, module: Arc<Module>, weights: Option<Share>, memory: Memory) -> Arc<Hooked> {
+    fn hook(&mut self, module: Arc<Module>, weights: Option<Share>, memory: Memory) -> Arc<Hooked> {
         let Loader { machine, residency, hooks, .. } = self.loader;
-        hooks.hook(machine, residency, module, weights, memory)
+        let hooked = hooks.hook(machine, residency, module, weights, memory);
+        self.hooked.push(Arc::clone(&hooked));
+        hooked
     }
 }

@@ -1,5 +1,8 @@
 //! A run from beginning to end: load a checkpoint, run its jobs, switch to the next, unload.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use crate::books::{Report, RunReport};
@@ -51,18 +54,26 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<Report> {
         driver_free: recording::Counter::define("driver free"),
     };
 
-    let mut rounds =
-        Rounds { options, loader: &loader, files: &files, digest: Fingerprint::default(), error: None };
+    let mut rounds = Rounds {
+        options,
+        loader: &loader,
+        files: &files,
+        digest: Fingerprint::default(),
+        completed: false,
+        error: None,
+    };
     std::thread::scope(|scope| {
         let streams = Streams::start(scope, &pipeline, options.threads)?;
-        if let Err(error) = rounds.run(&streams) {
-            rounds.error.get_or_insert(format!("{error:#}"));
+        match rounds.run(&streams) {
+            Ok(completed) => rounds.completed = completed,
+            Err(error) => rounds.complain(format!("{error:#}")),
         }
         anyhow::Ok(())
     })?;
 
     let mut report = machine.report(describe(options));
     report.digest = rounds.digest.to_string();
+    report.completed = rounds.completed;
     report.error = rounds.error;
     report.threads = recording::threads();
     Ok(report)
@@ -74,24 +85,28 @@ struct Rounds<'a> {
     loader: &'a Loader<'a>,
     files: &'a [Arc<CheckpointFile>],
     digest: Fingerprint,
+    completed: bool,
     error: Option<String>,
 }
 
 impl Rounds<'_> {
-    fn run(&mut self, streams: &Streams) -> anyhow::Result<()> {
+    /// Says whether all rounds were run.
+    fn run(&mut self, streams: &Streams) -> anyhow::Result<bool> {
         let mut checkpoint = self.load(0)?;
+        let mut go_on = true;
         for round in 0..=self.options.switches {
             if round > 0 {
                 checkpoint = self.switch(checkpoint, round)?;
             }
             let shared = Arc::new(checkpoint);
-            let go_on = self.jobs(streams, &shared, round);
+            go_on = self.jobs(streams, &shared, round);
             checkpoint = Arc::into_inner(shared).expect("streams let go of a checkpoint when its jobs end");
             if !go_on {
                 break;
             }
         }
-        self.loader.unload(checkpoint)
+        self.loader.unload(checkpoint)?;
+        Ok(go_on)
     }
 
     /// Runs a round's jobs, and says whether there should be another round.
@@ -100,21 +115,23 @@ impl Rounds<'_> {
         let jobs = (round * count..(round + 1) * count)
             .map(|number| Job { number, seed: self.options.seed.wrapping_add(u64::from(number)) });
         let mut go_on = true;
-        let (digest, first_error, keep_going) = (&mut self.digest, &mut self.error, self.options.keep_going);
         streams.run(checkpoint, jobs, |Outcome { job, result }| {
             match result {
-                Ok(image) => *digest = digest.beside(image),
+                Ok(image) => self.digest = self.digest.beside(image),
                 Err(error) => {
-                    let error = format!("job {} failed: {error:#}", job.number + 1);
-                    // The books come on stdout at the end; this is for whoever watches.
-                    eprintln!("diffusion: {error}");
-                    first_error.get_or_insert(error);
-                    go_on &= keep_going;
+                    self.complain(format!("job {} failed: {error:#}", job.number + 1));
+                    go_on &= self.options.keep_going;
                 }
             }
             go_on
         });
         go_on
+    }
+
+    /// Says at once what went wrong, for whoever watches, and keeps the first of it for the report.
+    fn complain(&mut self, error: String) {
+        eprintln!("diffusion: {error}");
+        self.error.get_or_insert(error);
     }
 
     fn switch(&self, old: Checkpoint, round: u32) -> anyhow::Result<Checkpoint> {

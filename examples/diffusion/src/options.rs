@@ -14,7 +14,8 @@ use crate::tier::Tier;
 ///
 /// Set MEMTRACE_FILE=run.%p.trace to record what it does.
 #[derive(Clone, Debug, Parser)]
-#[command(version, about)]
+// The last of an option given twice counts, so that a script's defaults can be overridden behind it.
+#[command(version, about, args_override_self = true)]
 pub(crate) struct Options {
     /// The family of models
     #[arg(long, value_enum, default_value = "sd15")]
@@ -80,7 +81,7 @@ pub(crate) struct Options {
     #[arg(long)]
     pub(crate) leak: bool,
 
-    /// Go on with the next job after one ran out of memory
+    /// Go on with the next job after one failed, and exit with 0
     #[arg(long)]
     pub(crate) keep_going: bool,
 

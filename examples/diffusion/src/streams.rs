@@ -80,9 +80,11 @@ impl Streams {
                         let sent = order.send(Order { checkpoint: Arc::clone(checkpoint), job: *job });
                         assert!(sent.is_ok(), "streams live until their orders end");
                     }
-                    let ended = outcomes.iter().take(turn.len());
-                    // Every outcome of a turn is heard, whatever the first of them says.
-                    if !ended.fold(true, |all, ended| outcome(ended) && all) {
+                    let mut go_on = true;
+                    for ended in outcomes.iter().take(turn.len()) {
+                        go_on &= outcome(ended);
+                    }
+                    if !go_on {
                         break;
                     }
                 }

@@ -36,7 +36,7 @@ pub(crate) enum AllocationError {
     /// Nothing cached fits, and the driver has too little even after everything cached went back.
     #[error(
         "out of device memory: tried to allocate {requested}; of {total} in all, {allocated} are allocated, {cached} \
-         are cached and {free} are free"
+         are cached and {free} are free; try --tier lowvram, a smaller --width and --height, or a larger --capacity"
     )]
     OutOfMemory { requested: Bytes, total: Bytes, allocated: Bytes, cached: Bytes, free: Bytes },
     #[error(transparent)]

@@ -22,7 +22,9 @@ pub(crate) struct Report {
     /// Folded from the images, so that two runs can be compared.
     pub(crate) digest: String,
     pub(crate) threads: Vec<ThreadReport>,
-    /// What ended the run early, or the first of what `--keep-going` went on after.
+    /// Whether every round was run; jobs may have failed all the same.
+    pub(crate) completed: bool,
+    /// The first thing that went wrong.
     pub(crate) error: Option<String>,
 }
 
@@ -80,6 +82,7 @@ impl Books {
             jobs: pages.jobs,
             digest: String::new(),
             threads: Vec::new(),
+            completed: false,
             error: None,
         }
     }

@@ -34,11 +34,14 @@ impl CudaDriver {
         // SAFETY: it only tries to open the library, whose constructors are the driver's own.
         // Every other call panics where the library is missing, so it is asked for first.
         if !unsafe { sys::is_culib_present() } {
-            return Err(DriverError::Failed("there is no libcuda on this machine".to_owned()));
+            return Err(DriverError::Absent("there is no libcuda on this machine"));
         }
-        result::init().map_err(failed)?;
+        result::init().map_err(|error| match error.0 {
+            sys::CUresult::CUDA_ERROR_NO_DEVICE => DriverError::Absent("the CUDA driver has no device"),
+            _ => failed(error),
+        })?;
         if result::device::get_count().map_err(failed)? < 1 {
-            return Err(DriverError::Failed("the driver reports no device".to_owned()));
+            return Err(DriverError::Absent("the CUDA driver has no device"));
         }
         let device = result::device::get(ORDINAL.into()).map_err(failed)?;
         let name = result::device::get_name(device).map_err(failed)?;

@@ -35,6 +35,9 @@ pub(crate) enum DriverError {
     /// The device has too little left. The caching allocator may have something to give back.
     #[error("the device is out of memory")]
     OutOfMemory,
+    /// There is no device to drive.
+    #[error("{0}")]
+    Absent(&'static str),
     /// Anything else: a defect of the engine, or a device that went away.
     #[error("the driver failed: {0}")]
     Failed(String),
@@ -61,7 +64,12 @@ pub(crate) fn open(choice: Choice, capacity: Bytes, limit: Option<Bytes>) -> any
         }
         Choice::Auto => match CudaDriver::open(limit) {
             Ok(driver) => Ok(Arc::new(driver)),
-            Err(_) => Ok(Arc::new(HostDriver::new(capacity))),
+            Err(error) => {
+                if !matches!(error, DriverError::Absent(_)) {
+                    eprintln!("diffusion: running on host memory, for CUDA cannot be used: {error}");
+                }
+                Ok(Arc::new(HostDriver::new(capacity)))
+            }
         },
     }
 }
