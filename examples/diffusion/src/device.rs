@@ -15,6 +15,7 @@ const STREAM: Stream = Stream(0);
 pub(crate) struct Device {
     driver: Arc<dyn Driver>,
     allocator: Mutex<Allocator>,
+    driver_free: recording::Counter,
 }
 
 /// A block of device memory, given back when dropped.
@@ -28,7 +29,7 @@ impl Device {
     pub(crate) fn new(driver: Arc<dyn Driver>) -> Arc<Device> {
         let heap = recording::Heap::device(driver.as_ref());
         let allocator = Mutex::new(Allocator::new(Arc::clone(&driver), heap));
-        Arc::new(Device { driver, allocator })
+        Arc::new(Device { driver, allocator, driver_free: heap.counter("driver free") })
     }
 
     /// Allocates a tensor of whatever the calling thread is doing.
@@ -46,9 +47,9 @@ impl Device {
     }
 
     /// What the driver says is free, sampled into the trace. A driver that does not say is left out.
-    pub(crate) fn sample_free(&self, counter: recording::Counter) {
+    pub(crate) fn sample_free(&self) {
         if let Ok(free) = self.driver.free_memory() {
-            counter.record(free);
+            self.driver_free.record(free);
         }
     }
 

@@ -47,12 +47,8 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<Report> {
         frugality,
         leak: options.leak,
     };
-    let pipeline = Pipeline {
-        machine: Arc::clone(&machine),
-        model: Arc::clone(&model),
-        request: options.request(),
-        driver_free: recording::Counter::define("driver free"),
-    };
+    let pipeline =
+        Pipeline { machine: Arc::clone(&machine), model: Arc::clone(&model), request: options.request() };
 
     let mut rounds = Rounds {
         options,

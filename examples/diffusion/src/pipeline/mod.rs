@@ -19,7 +19,7 @@ use crate::hook::Hooked;
 use crate::machine::Machine;
 use crate::model::{Model, unet::LATENT};
 use crate::quantity::Bytes;
-use crate::recording::{self, Phase, Scope};
+use crate::recording::{Phase, Scope};
 
 /// The part of an activation that always means something: it is passed on by every layer, and mixed with what the layer's
 /// weights look like. Beyond it lies whatever the memory's last tenant left.
@@ -49,7 +49,6 @@ pub(crate) struct Pipeline {
     pub(crate) machine: Arc<Machine>,
     pub(crate) model: Arc<Model>,
     pub(crate) request: Request,
-    pub(crate) driver_free: recording::Counter,
 }
 
 /// A job as it runs: the pipeline, the checkpoint, and how many layers ran.
@@ -101,7 +100,7 @@ impl Run<'_> {
             let next = self.activation_like(&latent, 1)?;
             self.pass_on(&guided, &next)?;
             latent = next;
-            self.pipeline.machine.device.sample_free(self.pipeline.driver_free);
+            self.pipeline.machine.device.sample_free();
         }
         Ok(latent)
     }

@@ -1,4 +1,4 @@
-//! Heaps and their pools in the trace.
+//! Heaps, their pools and their counters in the trace.
 
 use memtrace_tracer as memtrace;
 
@@ -9,26 +9,49 @@ use crate::quantity::{Address, Bytes};
 
 /// An address space.
 #[derive(Clone, Copy)]
-pub(crate) struct Heap(memtrace::Heap);
+pub(crate) struct Heap {
+    heap: memtrace::Heap,
+    device: Option<memtrace::Device>,
+}
 
 /// A part of one whose free memory only its own requests reuse.
 #[derive(Clone, Copy)]
 pub(crate) struct Pool(memtrace::Pool);
+
+/// A value sampled now and then.
+#[derive(Clone, Copy)]
+pub(crate) struct Counter(memtrace::Counter);
 
 impl Heap {
     pub(crate) fn device(driver: &dyn Driver) -> Heap {
         let total = Some(bytes(driver.total()));
         let device = memtrace::Device::define(driver.ordinal(), &driver.name(), total);
         let kind = memtrace::MemoryKind::Device;
-        Heap(memtrace::Heap::define(&driver.heap_name(), kind, Some(device)))
+        Heap::define(&driver.heap_name(), kind, Some(device))
     }
 
     pub(crate) fn host(name: &str) -> Heap {
-        Heap(memtrace::Heap::define(name, memtrace::MemoryKind::Host, None))
+        Heap::define(name, memtrace::MemoryKind::Host, None)
     }
 
     pub(crate) fn pool(self, name: &str, stream: Stream) -> Pool {
-        Pool(self.0.pool(name, u64::from(stream.0)))
+        Pool(self.heap.pool(name, u64::from(stream.0)))
+    }
+
+    /// A counter of bytes about this heap's device.
+    pub(crate) fn counter(self, name: &str) -> Counter {
+        Counter(memtrace::Counter::define(name, memtrace::Unit::Bytes, self.device))
+    }
+
+    fn define(name: &str, kind: memtrace::MemoryKind, device: Option<memtrace::Device>) -> Heap {
+        Heap { heap: memtrace::Heap::define(name, kind, device), device }
+    }
+}
+
+impl Counter {
+    pub(crate) fn record(self, value: Bytes) {
+        self.0.record(value.0);
+        acknowledge();
     }
 }
 

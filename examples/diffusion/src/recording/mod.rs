@@ -13,7 +13,7 @@ use memtrace_tracer as memtrace;
 
 use self::acks::acknowledge;
 pub(crate) use self::acks::{enter_thread, threads};
-pub(crate) use self::heap::{Heap, Pool};
+pub(crate) use self::heap::{Counter, Heap, Pool};
 pub(crate) use self::module::{Module, Place, Reason};
 pub(crate) use self::span::{Mark, Phase, Scope};
 use crate::quantity::Bytes;
@@ -24,22 +24,6 @@ pub(crate) fn start(acks: Option<&Path>, slots: usize) -> anyhow::Result<()> {
     enter_thread(0);
     memtrace::engine(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
     Ok(())
-}
-
-/// A value sampled now and then.
-#[derive(Clone, Copy)]
-pub(crate) struct Counter(memtrace::Counter);
-
-impl Counter {
-    /// A counter of bytes.
-    pub(crate) fn define(name: &str) -> Counter {
-        Counter(memtrace::Counter::define(name, memtrace::Unit::Bytes, None))
-    }
-
-    pub(crate) fn record(self, value: Bytes) {
-        self.0.record(value.0);
-        acknowledge();
-    }
 }
 
 fn bytes(size: Bytes) -> memtrace::Bytes {
