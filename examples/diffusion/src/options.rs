@@ -38,11 +38,11 @@ pub(crate) struct Options {
     pub(crate) device: Choice,
 
     /// Denoising steps of a job
-    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(crate) steps: u32,
 
     /// Images of a job
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
     pub(crate) batch: u32,
 
     /// Width of an image, a multiple of 64 [default: what the model was trained for]
@@ -54,7 +54,7 @@ pub(crate) struct Options {
     pub(crate) height: Option<u32>,
 
     /// Jobs for each checkpoint that is loaded [default: one a thread]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) jobs: Option<u32>,
 
     /// Request streams; with more than one, each runs on a thread of its own
@@ -74,7 +74,7 @@ pub(crate) struct Options {
     pub(crate) checkpoints: u32,
 
     /// How often to switch to the next checkpoint, as an XYZ plot does
-    #[arg(long, value_name = "M", default_value_t = 0)]
+    #[arg(long, value_name = "M", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=10_000))]
     pub(crate) switches: u32,
 
     /// Leave the UNet's hooks on when a checkpoint is unloaded, and with them what they hold on to

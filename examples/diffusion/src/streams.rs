@@ -20,13 +20,14 @@ pub(crate) struct Outcome {
 /// The streams of a run; they end when this is dropped.
 pub(crate) enum Streams {
     Here(Pipeline),
-    Threads { orders: Vec<Sender<Order>>, outcomes: Receiver<Outcome> },
+    Threads(Vec<Sender<Order>>),
 }
 
 /// A job for a thread, with the checkpoint that is loaded now.
 pub(crate) struct Order {
     checkpoint: Arc<Checkpoint>,
     job: Job,
+    done: Sender<Outcome>,
 }
 
 impl Streams {
@@ -39,22 +40,19 @@ impl Streams {
         if count == 1 {
             return Ok(Streams::Here(pipeline.clone()));
         }
-        let (done, outcomes) = channel();
-        let threads = (1..=count).map(|number| {
-            let (order, orders) = channel();
-            let (pipeline, done) = (pipeline.clone(), done.clone());
-            let name = format!("stream-{number}");
-            let body = move || {
-                recording::enter_thread(number as usize);
-                serve(&pipeline, &orders, &done);
-            };
+        let threads = (1..=count as usize).map(|slot| {
+            let (orders, queue) = channel();
+            let pipeline = pipeline.clone();
             std::thread::Builder::new()
-                .name(name)
-                .spawn_scoped(scope, body)
+                .name(recording::thread_name(slot))
+                .spawn_scoped(scope, move || {
+                    recording::enter_thread(slot);
+                    serve(&pipeline, &queue);
+                })
                 .context("cannot start a thread; try fewer --threads")?;
-            anyhow::Ok(order)
+            Ok(orders)
         });
-        Ok(Streams::Threads { orders: threads.collect::<anyhow::Result<_>>()?, outcomes })
+        Ok(Streams::Threads(threads.collect::<anyhow::Result<_>>()?))
     }
 
     /// Runs jobs, dealt to the streams in turn, and hands each outcome on as it comes. When `outcome` says no, no
@@ -73,15 +71,19 @@ impl Streams {
                     }
                 }
             }
-            Streams::Threads { orders, outcomes } => {
+            Streams::Threads(streams) => {
                 let jobs: Vec<Job> = jobs.collect();
-                for turn in jobs.chunks(orders.len()) {
-                    for (order, job) in orders.iter().zip(turn) {
-                        let sent = order.send(Order { checkpoint: Arc::clone(checkpoint), job: *job });
-                        assert!(sent.is_ok(), "streams live until their orders end");
+                for turn in jobs.chunks(streams.len()) {
+                    // Made anew for each turn, so that a thread that panics ends the turn instead of stalling it.
+                    let (done, outcomes) = channel();
+                    for (stream, job) in streams.iter().zip(turn) {
+                        let order =
+                            Order { checkpoint: Arc::clone(checkpoint), job: *job, done: done.clone() };
+                        assert!(stream.send(order).is_ok(), "streams live until their orders end");
                     }
+                    drop(done);
                     let mut go_on = true;
-                    for ended in outcomes.iter().take(turn.len()) {
+                    for ended in outcomes {
                         go_on &= outcome(ended);
                     }
                     if !go_on {
@@ -93,8 +95,8 @@ impl Streams {
     }
 }
 
-fn serve(pipeline: &Pipeline, orders: &Receiver<Order>, done: &Sender<Outcome>) {
-    for Order { checkpoint, job } in orders {
+fn serve(pipeline: &Pipeline, queue: &Receiver<Order>) {
+    for Order { checkpoint, job, done } in queue {
         let outcome = run(pipeline, &checkpoint, job);
         // Whoever hears of the last outcome may unload the checkpoint, so this thread lets go of it first.
         drop(checkpoint);

@@ -27,7 +27,7 @@ impl fmt::Display for Table<'_> {
         writeln!(f, "\n{count} swaps, {bytes} moved for them")?;
         writeln!(f, "{} checks of weights against their files, all equal", report.verified.count)?;
         let events: u64 = report.threads.iter().map(|thread| thread.events).sum();
-        write!(f, "{events} events offered to the tracer by {} threads", report.threads.len())
+        write!(f, "{events} events offered to the tracer, threads: {}", report.threads.len())
     }
 }
 

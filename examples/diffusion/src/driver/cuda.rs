@@ -1,5 +1,8 @@
 //! A CUDA device, through the driver's own calls.
 
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use cudarc::driver::{result, sys};
 
 use super::{Driver, DriverError};
@@ -12,14 +15,13 @@ pub(crate) struct CudaDriver {
     device: sys::CUdevice,
     context: sys::CUcontext,
     name: String,
-    total: Bytes,
     limit: Limit,
 }
 
-/// What the engine may use of the device. Only this driver's own ranges count, as the device counts them for everyone.
+/// What the engine may use of the device, and the ranges that it does use.
 struct Limit {
     bytes: Bytes,
-    ranges: std::sync::Mutex<std::collections::BTreeMap<Address, Bytes>>,
+    ranges: Mutex<BTreeMap<Address, Bytes>>,
 }
 
 // SAFETY: a context handle may be made current on any thread; the driver locks what it shares, and every call below
@@ -49,14 +51,8 @@ impl CudaDriver {
         let total = Bytes::of(unsafe { result::device::total_mem(device) }.map_err(failed)?);
         // SAFETY: `device` came from `device::get`; the context is released in `drop`, once.
         let context = unsafe { result::primary_ctx::retain(device) }.map_err(failed)?;
-        let bytes = limit.map_or(total, |limit| limit.min(total));
-        Ok(CudaDriver {
-            device,
-            context,
-            name,
-            total: bytes,
-            limit: Limit { bytes, ranges: Default::default() },
-        })
+        let bytes = limit.unwrap_or(total).min(total);
+        Ok(CudaDriver { device, context, name, limit: Limit { bytes, ranges: Default::default() } })
     }
 
     fn enter(&self) -> Result<(), DriverError> {
@@ -71,8 +67,8 @@ impl Limit {
         self.bytes.saturating_sub(used)
     }
 
-    fn ranges(&self) -> std::sync::MutexGuard<'_, std::collections::BTreeMap<Address, Bytes>> {
-        self.ranges.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn ranges(&self) -> MutexGuard<'_, BTreeMap<Address, Bytes>> {
+        self.ranges.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -90,7 +86,7 @@ impl Driver for CudaDriver {
     }
 
     fn total(&self) -> Bytes {
-        self.total
+        self.limit.bytes
     }
 
     fn free_memory(&self) -> Result<Bytes, DriverError> {

@@ -46,6 +46,14 @@ pub(crate) fn enter_thread(slot: usize) {
     MINE.set(SLOTS.get().and_then(|slots| slots.all().get(slot)));
 }
 
+/// What the thread of a slot is called, by the engine and by the operating system.
+pub(crate) fn thread_name(slot: usize) -> String {
+    match slot {
+        0 => "main".to_owned(),
+        number => format!("stream-{number}"),
+    }
+}
+
 /// One more event of this thread is the tracer's.
 pub(super) fn acknowledge() {
     if let Some(slot) = MINE.get() {
@@ -59,7 +67,7 @@ pub(crate) fn threads() -> Vec<ThreadReport> {
     let slots = SLOTS.get().map_or(&[][..], Slots::all);
     let reports = slots.iter().enumerate().map(|(slot, count)| ThreadReport {
         slot,
-        name: if slot == 0 { "main".to_owned() } else { format!("stream-{slot}") },
+        name: thread_name(slot),
         events: count.0.load(Ordering::Acquire),
     });
     reports.collect()

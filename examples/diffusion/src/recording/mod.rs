@@ -12,7 +12,7 @@ use std::path::Path;
 use memtrace_tracer as memtrace;
 
 use self::acks::acknowledge;
-pub(crate) use self::acks::{enter_thread, threads};
+pub(crate) use self::acks::{enter_thread, thread_name, threads};
 pub(crate) use self::heap::{Counter, Heap, Pool};
 pub(crate) use self::module::{Module, Place, Reason};
 pub(crate) use self::span::{Mark, Phase, Scope};
