@@ -1,1 +1,9 @@
-//! End-to-end tests.
+//! Memtrace as its users meet it: programs are recorded, traces are analyzed, and figures are held against what the
+//! programs know themselves.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+/// The binaries under test, built when first asked for.
+mod programs;
+
+/// Random histories of memory through tracer and analyzer, against a model that recounts everything at every event.
+mod histories;

@@ -150,8 +150,12 @@ impl Session {
     }
 
     fn record_into(&'static self, mut file: LogFile) -> Result<(), StartError> {
-        file.grow(FIRST_CHUNK_OFFSET as u64)?;
-        file.write_header(self.log.header())?;
+        let written =
+            file.grow(FIRST_CHUNK_OFFSET as u64, 1).and_then(|_| file.write_header(self.log.header()));
+        if let Err(error) = written {
+            file.discard();
+            return Err(error.into());
+        }
         LOG_DESCRIPTOR.store(file.file().as_raw_fd(), Ordering::Relaxed);
         let helper = Helper::start(self, file)?;
         *self.helper.lock().unwrap_or_else(PoisonError::into_inner) = Some(helper);

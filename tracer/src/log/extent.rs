@@ -16,28 +16,25 @@ pub(crate) const EXTENT_BYTES: u64 = EXTENT_CHUNKS * CHUNK_BYTES as u64;
 /// A mapped part of the file. It is unmapped when the last of its chunks is sealed.
 pub(crate) struct Extent {
     map: MmapRaw,
+    chunks: u64,
     unsealed: u64,
 }
 
 impl Extent {
-    /// Where extent `number` lies in the file.
-    pub(crate) const fn offset(number: u64) -> u64 {
-        FIRST_CHUNK_OFFSET as u64 + number * EXTENT_BYTES
-    }
-
-    /// Maps extent `number` of the file, which must be that long already.
-    pub(crate) fn map(file: &File, number: u64) -> io::Result<Self> {
-        let map = MmapOptions::new().offset(Self::offset(number)).len(EXTENT_BYTES as usize).map_raw(file)?;
+    /// Maps the first `chunks` chunks of extent `number`. The file must be that long already.
+    pub(crate) fn map(file: &File, number: u64, chunks: u64) -> io::Result<Self> {
+        let offset = FIRST_CHUNK_OFFSET as u64 + number * EXTENT_BYTES;
+        let map = MmapOptions::new().offset(offset).len(chunks as usize * CHUNK_BYTES).map_raw(file)?;
         // A forked child must not write into its parent's log. Where the advice fails, the fork handler alone prevents it.
         let _ = map.advise(Advice::DontFork);
-        Ok(Self { map, unsealed: EXTENT_CHUNKS })
+        Ok(Self { map, chunks, unsealed: chunks })
     }
 
     /// The chunks of this extent, of which `first` is the number of the first in the file. Call it once.
     pub(crate) fn chunks(&self, first: u64, calibration: Calibration) -> impl Iterator<Item = Chunk> {
         let start = NonNull::new(self.map.as_mut_ptr()).expect("a mapping is not at address zero");
-        (0..EXTENT_CHUNKS).map(move |index| Chunk {
-            // SAFETY: the mapping is `EXTENT_CHUNKS` chunks long.
+        (0..self.chunks).map(move |index| Chunk {
+            // SAFETY: the mapping is `chunks` chunks long.
             start: unsafe { start.add(index as usize * CHUNK_BYTES) },
             sequence: first + index,
             calibration,
@@ -47,8 +44,12 @@ impl Extent {
     /// Makes the pages of some chunks present and writable, so that their first writer takes no page fault. Does nothing
     /// on kernels that cannot (before 5.14): there the writer takes the faults.
     pub(crate) fn populate(&self, first: u64, count: u64) {
-        let range = (first as usize * CHUNK_BYTES, count as usize * CHUNK_BYTES);
-        let _ = self.map.advise_range(Advice::PopulateWrite, range.0, range.1);
+        let count = count.min(self.chunks.saturating_sub(first));
+        let _ = self.map.advise_range(
+            Advice::PopulateWrite,
+            first as usize * CHUNK_BYTES,
+            count as usize * CHUNK_BYTES,
+        );
     }
 
     /// Counts one chunk sealed and says whether it was the last.

@@ -1,7 +1,7 @@
 //! The file: made so that it can hurt nobody, grown so that a full disk is an error and not a signal.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::{self, File, OpenOptions},
     io,
     os::{
         fd::AsRawFd,
@@ -22,13 +22,19 @@ pub(crate) struct LogFile {
     max_size: Option<u64>,
 }
 
+/// How much longer a file became, and why not as much as was asked for.
+pub(crate) struct Growth {
+    pub(crate) units: u64,
+    pub(crate) shortage: Option<LogFileError>,
+}
+
 /// Why the log cannot be made or grown.
 #[derive(Debug, Error)]
 pub(crate) enum LogFileError {
     #[error("cannot create {path:?}: {error}")]
     Create { path: PathBuf, error: io::Error },
-    #[error("cannot grow {path:?} to {size} bytes: {error}")]
-    Grow { path: PathBuf, size: u64, error: io::Error },
+    #[error("cannot grow {path:?}: {error}")]
+    Grow { path: PathBuf, error: io::Error },
     #[error("{path:?} has reached MEMTRACE_MAX_SIZE ({limit} bytes)")]
     MaxSize { path: PathBuf, limit: u64 },
     #[error("{path:?} has reached the largest file this process may write ({limit} bytes, ulimit -f)")]
@@ -73,22 +79,45 @@ impl LogFile {
         &self.file
     }
 
-    /// Makes the file longer, with room on the disk behind every byte, so that storing into a mapping of it cannot fail.
-    pub(crate) fn grow(&mut self, size: u64) -> Result<(), LogFileError> {
-        if let Some(limit) = self.max_size.filter(|&limit| size > limit) {
-            return Err(LogFileError::MaxSize { path: self.path.clone(), limit });
+    /// Makes the file longer by `most` units of `unit` bytes, or by fewer if there is no room for all, with room on the
+    /// disk behind every byte, so that storing into a mapping of it cannot fail.
+    ///
+    /// # Errors
+    ///
+    /// There is no room for a single one.
+    pub(crate) fn grow(&mut self, unit: u64, most: u64) -> Result<Growth, LogFileError> {
+        let Growth { mut units, mut shortage } = self.room(unit, most);
+        while units > 0 {
+            match allocate(&self.file, self.length, units * unit) {
+                Ok(()) => {
+                    self.length += units * unit;
+                    return Ok(Growth { units, shortage });
+                }
+                Err(error) => {
+                    units = if error.kind() == io::ErrorKind::StorageFull { units / 2 } else { 0 };
+                    shortage = Some(LogFileError::Grow { path: self.path.clone(), error });
+                }
+            }
         }
-        // Growing past this limit would kill the process with SIGXFSZ.
-        if let Some(limit) = file_size_limit().filter(|&limit| size > limit) {
-            return Err(LogFileError::FileSizeLimit { path: self.path.clone(), limit });
+        Err(shortage.expect("without a shortage there is room for every unit"))
+    }
+
+    /// How many of `most` units the limits on the file's size leave room for, and which limit it is that leaves no more.
+    fn room(&self, unit: u64, most: u64) -> Growth {
+        let path = || self.path.clone();
+        let limits = [
+            self.max_size.map(|limit| (limit, LogFileError::MaxSize { path: path(), limit })),
+            // Growing past this limit would kill the process with SIGXFSZ.
+            file_size_limit().map(|limit| (limit, LogFileError::FileSizeLimit { path: path(), limit })),
+        ];
+        let mut room = Growth { units: most, shortage: None };
+        for (limit, error) in limits.into_iter().flatten() {
+            let fit = limit.saturating_sub(self.length) / unit;
+            if fit < room.units {
+                room = Growth { units: fit, shortage: Some(error) };
+            }
         }
-        allocate(&self.file, self.length, size - self.length).map_err(|error| LogFileError::Grow {
-            path: self.path.clone(),
-            size,
-            error,
-        })?;
-        self.length = size;
-        Ok(())
+        room
     }
 
     /// A mapping of the file failed.
@@ -102,6 +131,11 @@ impl LogFile {
 
     pub(crate) fn write_closing(&self, closing: &Closing, session: u64) -> Result<(), LogFileError> {
         self.write_at(&closing.to_bytes(session), CLOSING_OFFSET as u64)
+    }
+
+    /// The file is of no use: nothing could be recorded.
+    pub(crate) fn discard(self) {
+        let _ = fs::remove_file(&self.path);
     }
 
     /// Gives back what lies behind `size`.

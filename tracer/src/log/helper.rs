@@ -16,6 +16,7 @@ use memtrace_format::{CHUNK_BYTES, Closing, Ending, FIRST_CHUNK_OFFSET};
 use super::{
     Log, LogFile, LogFileError, MOST_READY,
     extent::{EXTENT_BYTES, EXTENT_CHUNKS, Extent},
+    file::Growth,
 };
 use crate::{clock, losses, session::Session};
 
@@ -46,7 +47,10 @@ impl Helper {
     /// The file cannot hold them, or there can be no further thread.
     pub(crate) fn start(session: &'static Session, file: LogFile) -> Result<Self, HelperError> {
         let mut work = Work::new(session, file);
-        work.add_extent()?;
+        if let Err(error) = work.add_extent() {
+            work.file.discard();
+            return Err(error.into());
+        }
         let stop = Arc::new(AtomicBool::new(false));
         let stopping = Arc::clone(&stop);
         let thread = with_signals_blocked(|| {
@@ -103,7 +107,10 @@ struct Work {
     /// How far ahead to map and to populate, in chunks.
     ahead: u64,
     populate_ahead: u64,
-    failure: Option<LogFileError>,
+    /// Why the file cannot grow any more. What is ready can still be used.
+    full: Option<LogFileError>,
+    /// Whether events were lost because of that, and the program's user was told.
+    stopped: bool,
 }
 
 impl Work {
@@ -118,7 +125,8 @@ impl Work {
             populated: 0,
             ahead: FIRST_AHEAD,
             populate_ahead: POPULATED.0,
-            failure: None,
+            full: None,
+            stopped: false,
         }
     }
 
@@ -134,6 +142,7 @@ impl Work {
             self.seal_retired();
             self.make_ready();
             self.session.definitions.write_pending(self.log);
+            self.notice_stop();
             if last_heartbeat.elapsed() >= heartbeat {
                 self.write_closing(Ending::Running);
                 last_heartbeat = Instant::now();
@@ -176,9 +185,9 @@ impl Work {
 
     fn make_ready(&mut self) {
         self.populate();
-        while self.failure.is_none() && self.made - self.used() < self.ahead {
+        while self.full.is_none() && self.made - self.used() < self.ahead {
             if let Err(error) = self.add_extent() {
-                self.fail(error);
+                self.end_growth(error);
             }
         }
         self.populate();
@@ -186,14 +195,19 @@ impl Work {
 
     fn add_extent(&mut self) -> Result<(), LogFileError> {
         let number = self.made / EXTENT_CHUNKS;
-        self.file.grow(Extent::offset(number + 1))?;
-        let extent = Extent::map(self.file.file(), number).map_err(|error| self.file.map_error(error))?;
+        let Growth { units: chunks, shortage } = self.file.grow(CHUNK_BYTES as u64, EXTENT_CHUNKS)?;
+        let extent =
+            Extent::map(self.file.file(), number, chunks).map_err(|error| self.file.map_error(error))?;
         for chunk in extent.chunks(self.made, clock::calibrate(self.session.clock)) {
             // There is room: `ahead` stays an extent below the queue's capacity.
             let _ = self.log.ready.push(chunk);
-            self.made += 1;
         }
+        self.made += chunks;
         self.extents.push_back(Some(extent));
+        // An extent that is shorter than others is the last one.
+        if let Some(shortage) = shortage {
+            self.end_growth(shortage);
+        }
         Ok(())
     }
 
@@ -202,7 +216,7 @@ impl Work {
         const STEP: u64 = 32;
         let used = self.used();
         self.populated = self.populated.max(used / STEP * STEP);
-        while self.populated + STEP <= self.made && self.populated < used + self.populate_ahead {
+        while self.populated < self.made && self.populated < used + self.populate_ahead {
             let extent = self.populated / EXTENT_CHUNKS;
             if let Some(Some(extent)) = self.extents.get((extent - self.first_extent) as usize) {
                 extent.populate(self.populated % EXTENT_CHUNKS, STEP);
@@ -211,26 +225,31 @@ impl Work {
         }
     }
 
-    /// Recording ends here for good; the program goes on.
-    fn fail(&mut self, error: LogFileError) {
-        eprintln!("memtrace: recording stops: {error}");
+    /// No chunk will come behind those that are ready.
+    fn end_growth(&mut self, error: LogFileError) {
         self.log.stop(error.cause());
-        self.failure = Some(error);
-        self.write_closing(Ending::Stopped);
+        self.full.get_or_insert(error);
+    }
+
+    /// When the first event is lost because the file could not grow, recording is over; the program goes on.
+    fn notice_stop(&mut self) {
+        let Some(error) = self.full.as_ref().filter(|_| !self.stopped) else { return };
+        if losses::total().of(error.cause()) > 0 {
+            eprintln!("memtrace: recording stops: {error}");
+            self.stopped = true;
+            self.write_closing(Ending::Stopped);
+        }
     }
 
     fn write_closing(&mut self, ending: Ending) {
         let closing = Closing {
-            ending: if self.failure.is_some() { Ending::Stopped } else { ending },
+            ending: if self.stopped { Ending::Stopped } else { ending },
             end: clock::calibrate(self.session.clock),
             drops: losses::total(),
-            text: self.failure.as_ref().map(ToString::to_string).unwrap_or_default(),
+            text: self.full.as_ref().filter(|_| self.stopped).map(ToString::to_string).unwrap_or_default(),
         };
-        let written = self.file.write_closing(&closing, self.log.short_session());
-        if let (Err(error), None) = (written, &self.failure) {
-            eprintln!("memtrace: recording stops: {error}");
-            self.log.stop(error.cause());
-            self.failure = Some(error);
+        if let Err(error) = self.file.write_closing(&closing, self.log.short_session()) {
+            self.end_growth(error);
         }
     }
 
@@ -247,6 +266,7 @@ impl Work {
             unused_from = last;
         }
         self.seal_retired();
+        self.notice_stop();
         self.write_closing(Ending::Clean);
         if let Err(error) = self.file.truncate(FIRST_CHUNK_OFFSET as u64 + unused_from * CHUNK_BYTES as u64) {
             eprintln!("memtrace: {error}");
@@ -256,4 +276,4 @@ impl Work {
     }
 }
 
-const _: () = assert!(FIRST_AHEAD.is_multiple_of(EXTENT_CHUNKS) && EXTENT_BYTES.is_multiple_of(2 << 20));
+const _: () = assert!(EXTENT_BYTES.is_multiple_of(2 << 20));

@@ -1,0 +1,79 @@
+use std::{collections::BTreeMap, io::Write, process::Stdio};
+
+use memtrace_analyzer::report::Report;
+use memtrace_tests::{HEAPS, History, heap_name};
+use proptest::prelude::*;
+
+use crate::programs;
+
+/// Makes valid histories out of random numbers.
+mod chance;
+
+/// Recounts everything at every event.
+mod model;
+
+use model::Model;
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, max_shrink_iters: 200, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_analyzer_counts_what_a_model_counts(choices in prop::collection::vec(any::<[u32; 3]>(), 1..400)) {
+        let history = chance::history(&choices);
+        let report = record_and_analyze(&history);
+        for heap in 0..HEAPS {
+            assert_counted(&report, heap, &Model::after(&history, heap));
+        }
+    }
+}
+
+fn record_and_analyze(history: &History) -> Report {
+    let folder = tempfile::tempdir().unwrap();
+    let trace = folder.path().join("history.trace");
+    let mut program = programs::history().env("MEMTRACE_FILE", &trace).stdin(Stdio::piped()).spawn().unwrap();
+    program.stdin.take().unwrap().write_all(&serde_json::to_vec(history).unwrap()).unwrap();
+    assert!(program.wait().unwrap().success());
+    memtrace_analyzer::analyze(&trace).unwrap().report
+}
+
+fn assert_counted(report: &Report, heap: usize, model: &Model) {
+    let Some(found) = report.heaps.iter().find(|found| found.name.recorded() == heap_name(heap)) else {
+        assert_eq!(model.events, 0, "a heap in which something happened is missing");
+        return;
+    };
+    assert_eq!((found.allocs, found.frees), (model.allocs, model.frees));
+    let end = &found.end;
+    assert_eq!((end.requested_bytes.0, end.allocated_bytes.0, end.active_bytes.0), model.now.bytes());
+    let Some(peak) = &model.peak else { return };
+    let figures = &found.peak.figures;
+    assert_eq!(found.peak.event_index, peak.event);
+    assert_eq!(
+        (figures.requested_bytes.0, figures.allocated_bytes.0, figures.active_bytes.0),
+        peak.figures.bytes()
+    );
+    assert_eq!(found.peak.blocks_total, peak.blocks);
+    let shares = |shares: &[memtrace_analyzer::report::Share]| -> BTreeMap<String, u64> {
+        shares.iter().map(|share| (share.name.recorded().to_owned(), share.bytes.0)).collect()
+    };
+    assert_eq!(shares(&found.peak.by_module), peak.by_module);
+    assert_eq!(shares(&found.peak.by_scope), peak.by_scope);
+    assert_eq!(shares(&found.peak.by_thread), peak.by_thread);
+    if heap == HEAPS - 1 {
+        assert!(
+            figures.reserved_bytes.is_none() && found.fragmentation.is_none(),
+            "this heap has no segments"
+        );
+        return;
+    }
+    assert_eq!(end.reserved_bytes.unwrap().0, model.now.reserved);
+    assert_eq!(figures.reserved_bytes.unwrap().0, peak.figures.reserved);
+    assert_eq!(found.reserved_peak.unwrap().bytes.0, model.reserved_peak);
+    let fragmentation = found.fragmentation.unwrap();
+    for (found, expected) in [(fragmentation.at_peak, peak.holes), (fragmentation.end, model.holes)] {
+        assert_eq!(found.inactive_bytes.0, expected.total);
+        assert_eq!(found.free_blocks, expected.count);
+        assert_eq!(found.largest_free_bytes.0, expected.largest);
+    }
+    let worst = fragmentation.worst;
+    assert_eq!(worst.inactive_bytes.0 - worst.largest_free_bytes.0, model.worst_outside_largest);
+}
