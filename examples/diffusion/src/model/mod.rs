@@ -14,8 +14,7 @@ pub(crate) use unet::Unet;
 use crate::quantity::Bytes;
 
 /// The two families of models.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Family {
     /// Stable Diffusion 1.5: 512×512, one text encoder, 12 + 1 + 12 blocks.
     Sd15,
