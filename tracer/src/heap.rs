@@ -133,6 +133,11 @@ impl Pool {
     }
 
     #[inline(always)]
+    pub(crate) fn id(self) -> PoolId {
+        self.0
+    }
+
+    #[inline(always)]
     fn segment(self, address: Address, size: Bytes) -> Segment {
         Segment { pool: self.0, address, size, stack: StackId::NONE }
     }

@@ -35,6 +35,8 @@ mod transfer;
 
 mod counter;
 
+mod allocator;
+
 mod options;
 
 mod session;
@@ -51,6 +53,7 @@ mod losses;
 
 mod log;
 
+pub use allocator::TracedAllocator;
 pub use counter::Counter;
 pub use heap::{Device, Heap, Pool};
 pub use memtrace_format::{Address, Bytes, HostMemory, MemoryKind, Reason, Tier, Unit};
