@@ -1,48 +1,63 @@
-//! Placeholder.
+//! Replays a memtrace log and answers: whose was the peak, why was there no room, which module was where, what did swapping
+//! cost.
+//!
+//! ```
+//! # use memtrace_format::{CHUNK_BYTES, Calibration, ChunkBuilder, ChunkHeader, ChunkKind, ClockKind, Closing};
+//! # use memtrace_format::{Address, BlockAlloc, Bytes, DropCounts, Event, FileHeader, ModuleId, PoolId, StackId, ThreadId, Ticks};
+//! # let start = Calibration::default();
+//! # let header = FileHeader { compatible: 0, incompatible: 0, session: 1, boot: 0, pid: 7, clock: ClockKind::Monotonic, start, minor: 0 };
+//! # let chunk = ChunkHeader {
+//! #     kind: ChunkKind::Events, session: 1, sequence: 0, thread: ThreadId(1), thread_sequence: 0,
+//! #     base_time: Ticks(0), calibration: start, drops: DropCounts::default(), seal: None,
+//! # };
+//! # let mut builder = ChunkBuilder::new(chunk);
+//! # let alloc = BlockAlloc {
+//! #     pool: PoolId(1), address: Address(4096), size: Bytes(1024), requested: Bytes(1000),
+//! #     module: ModuleId::NONE, stack: StackId::NONE,
+//! # };
+//! # builder.event(Ticks(5), &Event::BlockAlloc(alloc)).expect("room");
+//! # let directory = tempfile::tempdir()?;
+//! # let path = directory.path().join("run.trace");
+//! # std::fs::write(&path, [&header.to_bytes()[..], &[0; Closing::BYTES], &builder.finish()[..]].concat())?;
+//! let analysis = memtrace_analyzer::analyze(&path)?;
+//! for heap in &analysis.report.heaps {
+//!     println!("{}: {} at {}", heap.name, heap.peak.figures.allocated_bytes, heap.peak.time_ns);
+//! }
+//! assert_eq!(analysis.report.heaps[0].peak.figures.allocated_bytes, Bytes(1024));
+//!
+//! let trace = memtrace_analyzer::Trace::open(&path)?;
+//! for recorded in trace.events() {
+//!     let recorded = recorded?;
+//!     println!("{} thread {}: {:?}", recorded.time, recorded.thread, recorded.event);
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! It reads files and writes none, knows the log ([`memtrace_format`]) and not the tracer, and never maps a file: one that
+//! is cut short while it is read ends early. What a trace cannot tell is said to be unknown, with the reason; it is never 0.
 #![forbid(unsafe_code)]
 
-pub mod report;
 mod text;
 mod time;
+
+mod clock;
+mod source;
+
+mod merge;
+
+mod replay;
+
+mod analyses;
+
+mod summary;
+
+pub mod report;
 pub mod timeline;
 
+mod analysis;
+
+pub use analysis::{Analysis, Progress, analyze};
+pub use merge::{Events, Recorded};
+pub use source::{Damage, Definitions, Losses, ReadError, Trace};
 pub use text::Text;
 pub use time::Nanos;
-
-/// Analyzes the trace at `path`.
-///
-/// # Errors
-///
-/// The file cannot be read as a trace.
-pub fn analyze(path: impl AsRef<std::path::Path>) -> Result<Analysis, ReadError> {
-    let _ = path;
-    Err(ReadError::Empty)
-}
-
-/// Why a file cannot be read as a trace.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ReadError {
-    /// The file is empty.
-    #[error("it is empty")]
-    Empty,
-}
-
-/// What an analysis of a trace found.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Analysis {
-    /// Figures and names.
-    pub report: report::Report,
-    /// The course of the run, for charts.
-    pub timeline: timeline::Timeline,
-}
-
-/// How far an analysis has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Progress {
-    /// The bytes of the file that are replayed.
-    pub done: memtrace_format::Bytes,
-    /// The bytes of the file that hold events.
-    pub total: memtrace_format::Bytes,
-}

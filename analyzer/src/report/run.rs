@@ -49,6 +49,8 @@ pub struct Trace {
     pub oddities: BTreeMap<&'static str, u64>,
     /// The chunks of the file.
     pub chunks: ChunkCounts,
+    /// Bytes of chunks that were never handed out.
+    pub never_used_bytes: Bytes,
 }
 
 /// How a recording ended.

@@ -1,0 +1,183 @@
+//! All that is watched of one heap.
+
+use memtrace_format::Bytes;
+
+use super::PeakWatch;
+use crate::{
+    Nanos,
+    replay::{Block, HeapState},
+    timeline::TrackRecorder,
+};
+
+/// Heaps beyond this many get no track and no figures in phases, and those beyond [`FINE`] a coarse track: how many heaps
+/// there are is the file's choice, how much memory they take is ours.
+pub(crate) const TRACKED: usize = 64;
+const FINE: usize = 8;
+const FINE_BINS: usize = 16_384;
+const COARSE_BINS: usize = 1_024;
+
+/// The sums of a heap at an instant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Level {
+    pub(crate) requested: u64,
+    pub(crate) allocated: u64,
+    pub(crate) active: u64,
+    /// Means nothing for a heap without segments.
+    pub(crate) reserved: u64,
+}
+
+impl Level {
+    #[inline(always)]
+    pub(crate) fn of(heap: &HeapState) -> Self {
+        let totals = heap.totals;
+        Self {
+            requested: totals.requested,
+            allocated: totals.allocated,
+            active: totals.active,
+            reserved: heap.segments.reserved(),
+        }
+    }
+}
+
+/// The holes of a heap at an instant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct FragmentationSnapshot {
+    pub(crate) time: Nanos,
+    pub(crate) level: Level,
+    pub(crate) inactive: u64,
+    pub(crate) free_blocks: u64,
+    pub(crate) largest_free: u64,
+}
+
+impl FragmentationSnapshot {
+    #[inline]
+    pub(crate) fn of(time: Nanos, heap: &mut HeapState) -> Self {
+        let largest_free = heap.segments.largest_hole();
+        let holes = heap.segments.holes();
+        Self {
+            time,
+            level: Level::of(heap),
+            inactive: holes.total(),
+            free_blocks: holes.count(),
+            largest_free,
+        }
+    }
+}
+
+/// Watches one heap.
+#[derive(Debug)]
+pub(crate) struct HeapWatch {
+    pub(crate) events: u64,
+    pub(crate) allocs: u64,
+    pub(crate) frees: u64,
+    /// Bytes of blocks that were given back and never handed out.
+    pub(crate) baseline: u64,
+    pub(crate) unknown_frees: u64,
+    pub(crate) peak: PeakWatch,
+    pub(crate) reserved_peak: (Nanos, u64),
+    /// When the most inactive bytes lay outside the largest hole.
+    pub(crate) worst: FragmentationSnapshot,
+    pub(crate) track: Option<TrackRecorder>,
+    /// The largest allocated and reserved sums since the latest border of a phase.
+    since_border: (u64, u64),
+}
+
+impl HeapWatch {
+    /// For the heap number `ordinal`, whose first event happens at `time`.
+    pub(crate) fn new(ordinal: usize, time: Nanos) -> Self {
+        let bins = if ordinal < FINE { FINE_BINS } else { COARSE_BINS };
+        Self {
+            events: 0,
+            allocs: 0,
+            frees: 0,
+            baseline: 0,
+            unknown_frees: 0,
+            peak: PeakWatch::new(time),
+            reserved_peak: (time, 0),
+            worst: FragmentationSnapshot { time, ..FragmentationSnapshot::default() },
+            track: (ordinal < TRACKED).then(|| TrackRecorder::new(bins)),
+            since_border: (0, 0),
+        }
+    }
+
+    /// Counts an event of the heap, and returns its number.
+    #[inline(always)]
+    pub(crate) fn count_event(&mut self) -> u64 {
+        self.events += 1;
+        self.events - 1
+    }
+
+    #[inline(always)]
+    pub(crate) fn count_alloc(&mut self) -> u64 {
+        self.allocs += 1;
+        self.count_event()
+    }
+
+    #[inline(always)]
+    pub(crate) fn count_free(&mut self) {
+        self.frees += 1;
+        self.count_event();
+    }
+
+    /// A block was given back that nobody handed out.
+    #[cold]
+    pub(crate) fn baseline_free(&mut self, size: Bytes) {
+        self.unknown_frees += 1;
+        self.baseline = self.baseline.saturating_add(size.0);
+    }
+
+    /// A block is no longer allocated; it is still to be said how full the heap is now.
+    #[inline(always)]
+    pub(crate) fn block_left(&mut self, address: u64, block: Block) {
+        self.peak.left(address, block);
+    }
+
+    /// A block was handed out.
+    #[inline]
+    pub(crate) fn grown(&mut self, time: Nanos, event: u64, heap: &mut HeapState) {
+        self.since_border.0 = self.since_border.0.max(heap.totals.allocated);
+        self.peak.grown(time, event, heap);
+        self.track(time, heap);
+    }
+
+    /// A block was given back, wholly or so that only a stream uses it.
+    #[inline]
+    pub(crate) fn shrunk(&mut self, time: Nanos, heap: &mut HeapState) {
+        self.fragmented(time, heap);
+        self.track(time, heap);
+    }
+
+    /// Segments have changed, and with them perhaps blocks.
+    pub(crate) fn resegmented(&mut self, time: Nanos, heap: &mut HeapState) {
+        let reserved = heap.segments.reserved();
+        if reserved > self.reserved_peak.1 {
+            self.reserved_peak = (time, reserved);
+        }
+        self.since_border.1 = self.since_border.1.max(reserved);
+        self.fragmented(time, heap);
+        self.track(time, heap);
+    }
+
+    /// The largest allocated and reserved sums since this was last asked.
+    pub(crate) fn cross_border(&mut self, heap: &HeapState) -> (u64, u64) {
+        std::mem::replace(&mut self.since_border, (heap.totals.allocated, heap.segments.reserved()))
+    }
+
+    /// Handing out a block never brings more waste, so only what gives memory back asks for it.
+    #[inline]
+    fn fragmented(&mut self, time: Nanos, heap: &mut HeapState) {
+        let inactive = heap.segments.holes().total();
+        let worst = self.worst.inactive - self.worst.largest_free;
+        if inactive > worst && inactive - heap.segments.largest_hole() > worst {
+            self.worst = FragmentationSnapshot::of(time, heap);
+        }
+    }
+
+    #[inline(always)]
+    fn track(&mut self, time: Nanos, heap: &HeapState) {
+        if let Some(track) = &mut self.track {
+            let Level { requested, allocated, active, reserved } = Level::of(heap);
+            track.record(time, [reserved, active, allocated, requested]);
+        }
+    }
+}

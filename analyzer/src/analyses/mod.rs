@@ -1,0 +1,43 @@
+//! What is looked for while a trace is replayed. Each analysis watches one replay and keeps what its part of the report needs.
+
+mod failures;
+mod heap_watch;
+mod movement;
+mod peak;
+mod phases;
+mod residency;
+mod samples;
+mod swaps;
+mod transfers;
+
+pub(crate) use failures::{FailedRequest, Failures};
+pub(crate) use heap_watch::{FragmentationSnapshot, HeapWatch, Level, TRACKED};
+pub(crate) use movement::{ModuleRecord, Movement};
+pub(crate) use peak::PeakWatch;
+pub(crate) use phases::{PhaseRecord, Phases};
+pub(crate) use samples::{Counters, MarkRecord, Marks};
+pub(crate) use swaps::Swaps as SwapWatch;
+
+use crate::source::Definitions;
+
+/// The analyses that watch the whole trace. Those that watch one heap are in its [`HeapWatch`].
+#[derive(Debug)]
+pub(crate) struct Analyses<'a> {
+    pub(crate) movement: Movement<'a>,
+    pub(crate) phases: Phases,
+    pub(crate) marks: Marks,
+    pub(crate) counters: Counters,
+    pub(crate) failures: Failures,
+}
+
+impl<'a> Analyses<'a> {
+    pub(crate) fn new(definitions: &'a Definitions, threads: usize) -> Self {
+        Self {
+            movement: Movement::new(definitions, threads),
+            phases: Phases::default(),
+            marks: Marks::default(),
+            counters: Counters::default(),
+            failures: Failures::default(),
+        }
+    }
+}

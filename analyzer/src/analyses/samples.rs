@@ -1,0 +1,82 @@
+//! Marks and counters.
+
+use hashbrown::HashMap;
+use memtrace_format::{CounterId, CounterValue, NameId};
+
+use crate::Nanos;
+
+/// The most marks that are kept one by one.
+const KEPT: usize = 1 << 16;
+
+/// Watches the marks.
+#[derive(Debug, Default)]
+pub(crate) struct Marks {
+    pub(crate) by_name: HashMap<NameId, MarkRecord>,
+    /// The first ones, each with its value.
+    pub(crate) instants: Vec<(Nanos, NameId, u64)>,
+    pub(crate) left_out: u64,
+}
+
+/// The marks of one name.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MarkRecord {
+    pub(crate) count: u64,
+    pub(crate) first: Nanos,
+    pub(crate) last: Nanos,
+}
+
+impl Marks {
+    pub(crate) fn set(&mut self, name: NameId, value: u64, time: Nanos) {
+        let record = self.by_name.entry(name).or_insert(MarkRecord { count: 0, first: time, last: time });
+        record.count += 1;
+        record.last = time;
+        if self.instants.len() < KEPT {
+            self.instants.push((time, name, value));
+        } else {
+            self.left_out += 1;
+        }
+    }
+}
+
+/// Watches the counters.
+#[derive(Debug, Default)]
+pub(crate) struct Counters(pub(crate) HashMap<CounterId, CounterRecord>);
+
+/// The samples of one counter.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CounterRecord {
+    pub(crate) count: u64,
+    pub(crate) min: CounterValue,
+    pub(crate) max: CounterValue,
+    pub(crate) last: CounterValue,
+}
+
+impl Counters {
+    /// A sample that is not a number says nothing.
+    pub(crate) fn sample(&mut self, counter: CounterId, value: CounterValue) {
+        if matches!(value, CounterValue::Float(x) if !x.is_finite()) {
+            return;
+        }
+        let record =
+            self.0.entry(counter).or_insert(CounterRecord { count: 0, min: value, max: value, last: value });
+        record.count += 1;
+        record.last = value;
+        if less(value, record.min) {
+            record.min = value;
+        }
+        if less(record.max, value) {
+            record.max = value;
+        }
+    }
+}
+
+fn less(a: CounterValue, b: CounterValue) -> bool {
+    let float = |value| match value {
+        CounterValue::Integer(n) => n as f64,
+        CounterValue::Float(x) => x,
+    };
+    match (a, b) {
+        (CounterValue::Integer(a), CounterValue::Integer(b)) => a < b,
+        (a, b) => float(a) < float(b),
+    }
+}

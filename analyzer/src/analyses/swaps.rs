@@ -1,0 +1,206 @@
+//! Swaps: evictions that made room for a load, what they cost, and who waited.
+
+use hashbrown::HashMap;
+use memtrace_format::{Bytes, ModuleId, Tier};
+
+use super::transfers::sum;
+use crate::{
+    Nanos,
+    report::Thrash,
+    source::{Definitions, parents},
+};
+
+/// The most swaps that are kept one by one.
+const KEPT: usize = 1 << 16;
+
+/// The most evictions of one thread that wait for the load they made room for; the oldest give way.
+const WAITING: usize = 256;
+
+/// A finished eviction.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Eviction {
+    pub(crate) module: ModuleId,
+    pub(crate) room_for: ModuleId,
+    /// The device that it left.
+    pub(crate) device: Tier,
+    pub(crate) began: Nanos,
+    pub(crate) moved: Bytes,
+    pub(crate) took: Nanos,
+    /// The forwards that its thread had begun when it ended.
+    pub(crate) forwards: u64,
+    /// The borders of forwards that its thread had crossed when it ended, if it crossed none meanwhile.
+    pub(crate) border: Option<u64>,
+}
+
+/// A finished load.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Load {
+    pub(crate) module: ModuleId,
+    pub(crate) device: Tier,
+    pub(crate) ended: Nanos,
+    pub(crate) moved: Bytes,
+    pub(crate) took: Nanos,
+    /// The forwards that its thread had begun when it began.
+    pub(crate) forwards: u64,
+    /// The borders of forwards that its thread had crossed when it ended, if it crossed none meanwhile.
+    pub(crate) border: Option<u64>,
+}
+
+/// A swap.
+#[derive(Clone, Debug)]
+pub(crate) struct SwapRecord {
+    pub(crate) time: Nanos,
+    pub(crate) module: ModuleId,
+    pub(crate) evicted: Vec<ModuleId>,
+    pub(crate) began: Nanos,
+    pub(crate) bytes: Bytes,
+    pub(crate) took: Nanos,
+}
+
+/// Sums over the swaps that brought one module in.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct SwapSums {
+    pub(crate) count: u64,
+    pub(crate) bytes: Bytes,
+    pub(crate) ns: Nanos,
+    pub(crate) stall: Nanos,
+}
+
+/// Watches for swaps.
+#[derive(Debug)]
+pub(crate) struct Swaps<'a> {
+    definitions: &'a Definitions,
+    pub(crate) by_module: HashMap<ModuleId, SwapSums>,
+    pub(crate) kept: Vec<SwapRecord>,
+    pub(crate) left_out: u64,
+    thrash: Thrash,
+    evictions_in_phases: u64,
+    evictions: u64,
+}
+
+/// What one thread has evicted, and for what its next forward waits.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ThreadSwaps {
+    evictions: Vec<Eviction>,
+    /// The forwards begun so far.
+    pub(crate) forwards: u64,
+    /// The begins and ends of forwards so far.
+    pub(crate) borders: u64,
+    /// The time of the transfers since the latest border, by the module that a swap brought in; none for those of no swap.
+    waiting: HashMap<ModuleId, Nanos>,
+}
+
+impl<'a> Swaps<'a> {
+    pub(crate) fn new(definitions: &'a Definitions) -> Self {
+        Self {
+            definitions,
+            by_module: HashMap::new(),
+            kept: Vec::new(),
+            left_out: 0,
+            thrash: Thrash::default(),
+            evictions_in_phases: 0,
+            evictions: 0,
+        }
+    }
+
+    /// An eviction ended.
+    pub(crate) fn evicted(&mut self, thread: &mut ThreadSwaps, eviction: Eviction, in_phase: bool) {
+        self.evictions += 1;
+        self.evictions_in_phases += u64::from(in_phase);
+        if thread.evictions.len() == WAITING {
+            thread.evictions.remove(0);
+        }
+        thread.evictions.push(eviction);
+    }
+
+    /// A load ended: it and the evictions that made room for it are a swap.
+    pub(crate) fn loaded(&mut self, thread: &mut ThreadSwaps, load: Load) {
+        let definitions = self.definitions;
+        let made_room = |eviction: &Eviction| {
+            let same_device = eviction.device == load.device;
+            let meant = if eviction.room_for.is_none() {
+                eviction.module != load.module && eviction.forwards == load.forwards
+            } else {
+                in_one_unit(definitions, eviction.room_for, load.module)
+            };
+            same_device && meant
+        };
+        let made: Vec<Eviction> = thread.evictions.extract_if(.., |eviction| made_room(eviction)).collect();
+        let Some(began) = made.iter().map(|eviction| eviction.began).min() else { return };
+        let bytes = made.iter().fold(load.moved, |bytes, eviction| sum(bytes, eviction.moved));
+        let took = made.iter().fold(load.took, |took, eviction| took.plus(eviction.took));
+
+        let sums = self.by_module.entry(load.module).or_default();
+        sums.count += 1;
+        sums.bytes = sum(sums.bytes, bytes);
+        sums.ns = sums.ns.plus(took);
+        let times = made.iter().map(|eviction| (eviction.border, eviction.took));
+        for (border, took) in times.chain([(load.border, load.took)]) {
+            thread.assign(border, took, load.module);
+        }
+        if self.kept.len() < KEPT {
+            let evicted = made.iter().map(|eviction| eviction.module).collect();
+            self.kept.push(SwapRecord { time: load.ended, module: load.module, evicted, began, bytes, took });
+        } else {
+            self.left_out += 1;
+        }
+    }
+
+    /// A module was loaded in the use cycle in which it had been evicted; `bytes` and `ns` are those of both transfers.
+    pub(crate) fn thrashed(&mut self, bytes: Bytes, ns: Nanos) {
+        self.thrash.count += 1;
+        self.thrash.bytes = sum(self.thrash.bytes, bytes);
+        self.thrash.ns = self.thrash.ns.plus(ns);
+    }
+
+    /// What was evicted and loaded again in one use cycle; none if it is not known what a use cycle is.
+    pub(crate) fn thrash(&self) -> Option<Thrash> {
+        (self.evictions == 0 || self.evictions_in_phases > 0).then_some(self.thrash)
+    }
+
+    /// A forward begins on the thread, and has waited for the transfers since the latest border. Returns their time.
+    pub(crate) fn forward_begins(&mut self, thread: &mut ThreadSwaps) -> Nanos {
+        let mut all = Nanos(0);
+        for (module, waited) in thread.waiting.drain() {
+            all = all.plus(waited);
+            if let Some(sums) = self.by_module.get_mut(&module) {
+                sums.stall = sums.stall.plus(waited);
+            }
+        }
+        thread.forwards += 1;
+        thread.borders += 1;
+        all
+    }
+}
+
+impl ThreadSwaps {
+    /// A forward ends on the thread: the transfers since the latest border were for something else.
+    pub(crate) fn forward_ends(&mut self) {
+        self.waiting.clear();
+        self.borders += 1;
+    }
+
+    /// A transfer ended that began after the latest border.
+    pub(crate) fn add_waiting(&mut self, took: Nanos) {
+        let waiting = self.waiting.entry(ModuleId::NONE).or_default();
+        *waiting = waiting.plus(took);
+    }
+
+    /// A transfer that ended after `border` turns out to be a part of the swap that brought `module` in.
+    fn assign(&mut self, border: Option<u64>, took: Nanos, module: ModuleId) {
+        if border != Some(self.borders) {
+            return;
+        }
+        let unassigned = self.waiting.entry(ModuleId::NONE).or_default();
+        *unassigned = unassigned.since(took);
+        let assigned = self.waiting.entry(module).or_default();
+        *assigned = assigned.plus(took);
+    }
+}
+
+/// Whether one of the modules contains the other, or they are one.
+fn in_one_unit(definitions: &Definitions, a: ModuleId, b: ModuleId) -> bool {
+    a == b
+        || parents(definitions, a).any(|parent| parent == b)
+        || parents(definitions, b).any(|parent| parent == a)
+}

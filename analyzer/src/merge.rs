@@ -1,0 +1,208 @@
+//! The chunks of all threads as one stream in time order.
+
+use std::{cmp::Reverse, collections::BinaryHeap};
+
+use memtrace_format::{DropCounts, Event, Kind, Record, ThreadId, Ticks, Word};
+
+use crate::{
+    Nanos,
+    source::{ChunkReader, Losses, ReadError, ThreadChunks, Trace},
+};
+
+/// An event, when it happened, and where.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Recorded {
+    /// The time since the trace's start.
+    pub time: Nanos,
+    /// The thread that recorded it.
+    pub thread: ThreadId,
+    /// What happened.
+    pub event: Event,
+}
+
+/// The events of a trace in the order of time; at one time, in the order of the threads' ids.
+///
+/// The order of one thread's events is never changed: where its time steps back, its latest time counts. One window of
+/// 64 KiB a thread is in memory, and only while the thread's time has come.
+#[derive(Debug)]
+pub struct Events<'a> {
+    trace: &'a Trace,
+    reader: ChunkReader,
+    cursors: Vec<Cursor<'a>>,
+    /// The threads that wait, by the time of their next record.
+    waiting: BinaryHeap<Reverse<(Ticks, usize)>>,
+    current: Option<usize>,
+    /// The thread that comes after the current one, and when.
+    until: (Ticks, usize),
+    now: Ticks,
+    losses: Losses,
+    steps_back: u64,
+    unknown: u64,
+    chunks_read: u64,
+}
+
+/// A thread's place in its chunks.
+#[derive(Debug)]
+struct Cursor<'a> {
+    thread: &'a ThreadChunks,
+    next_chunk: usize,
+    records: Vec<Record>,
+    next_record: usize,
+    latest: Ticks,
+    drops: DropCounts,
+}
+
+const NEVER: (Ticks, usize) = (Ticks(u64::MAX), usize::MAX);
+
+impl<'a> Events<'a> {
+    pub(crate) fn new(trace: &'a Trace) -> Self {
+        let cursors: Vec<_> = trace.directory.threads.iter().map(Cursor::new).collect();
+        let waiting =
+            cursors.iter().enumerate().map(|(index, cursor)| Reverse((cursor.due(), index))).collect();
+        Self {
+            trace,
+            reader: ChunkReader::new(trace.header().short_session()),
+            cursors,
+            waiting,
+            current: None,
+            until: NEVER,
+            now: Ticks(0),
+            losses: Losses::default(),
+            steps_back: 0,
+            unknown: 0,
+            chunks_read: 0,
+        }
+    }
+
+    /// The damage found in the chunks read so far.
+    pub fn losses(&self) -> &Losses {
+        &self.losses
+    }
+
+    /// How often the time of a thread stepped back, so far.
+    pub fn steps_back(&self) -> u64 {
+        self.steps_back
+    }
+
+    /// How many records were of a kind that this version does not know, so far.
+    pub fn unknown(&self) -> u64 {
+        self.unknown
+    }
+
+    pub(crate) fn chunks_read(&self) -> u64 {
+        self.chunks_read
+    }
+
+    /// What the threads had lost when they began the latest chunk that was read of each.
+    pub(crate) fn drops(&self) -> DropCounts {
+        let mut sum = DropCounts::default();
+        for (cause, count) in self.cursors.iter().flat_map(|cursor| cursor.drops.iter()) {
+            sum.add(cause, count);
+        }
+        sum
+    }
+
+    /// The next event, with the index of its thread among the trace's threads.
+    #[inline]
+    pub(crate) fn next_event(&mut self) -> Result<Option<(Nanos, usize, Event)>, ReadError> {
+        loop {
+            let Some(index) = self.current else {
+                let Some(Reverse((_, index))) = self.waiting.pop() else { return Ok(None) };
+                self.current = Some(index);
+                self.until = self.waiting.peek().map_or(NEVER, |Reverse(next)| *next);
+                continue;
+            };
+            let cursor = &mut self.cursors[index];
+            let Some(&record) = cursor.records.get(cursor.next_record) else {
+                self.turn_page(index)?;
+                continue;
+            };
+            let time = record.time().max(cursor.latest);
+            if (time, index) > self.until {
+                self.waiting.push(Reverse((time, index)));
+                self.current = None;
+                continue;
+            }
+            cursor.next_record += 1;
+            let mut extension = None;
+            if record.word().flags() & Word::EXTENDED != 0 {
+                extension = cursor.records.get(cursor.next_record).copied();
+                extension = extension.filter(|next| next.word().kind() == Some(Kind::Extension));
+                cursor.next_record += usize::from(extension.is_some());
+            }
+            let Some(event) = Event::decode(&record, extension.as_ref()) else {
+                self.unknown += u64::from(record.word().kind() != Some(Kind::Extension));
+                continue;
+            };
+            self.steps_back += u64::from(time != record.time());
+            cursor.latest = time;
+            self.now = self.now.max(time);
+            return Ok(Some((self.trace.clock.nanos(self.now), index, event)));
+        }
+    }
+
+    /// Reads the thread's next chunk if its time has come; else lets the thread wait for it.
+    #[cold]
+    fn turn_page(&mut self, index: usize) -> Result<(), ReadError> {
+        let cursor = &mut self.cursors[index];
+        cursor.next_record = 0;
+        cursor.records.clear();
+        let Some(chunk) = cursor.thread.chunks.get(cursor.next_chunk) else {
+            cursor.records = Vec::new();
+            self.current = None;
+            return Ok(());
+        };
+        if (cursor.due(), index) > self.until {
+            self.waiting.push(Reverse((cursor.due(), index)));
+            self.current = None;
+            return Ok(());
+        }
+        cursor.next_chunk += 1;
+        self.chunks_read += 1;
+        let (file, records) = (&self.trace.file, &mut cursor.records);
+        if let Some(header) = self.reader.read_records(file, chunk.offset, &mut self.losses, records)? {
+            for (cause, count) in header.drops.iter() {
+                let more = count.saturating_sub(cursor.drops.of(cause));
+                cursor.drops.add(cause, more);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<'a> Cursor<'a> {
+    fn new(thread: &'a ThreadChunks) -> Self {
+        Self {
+            thread,
+            next_chunk: 0,
+            records: Vec::new(),
+            next_record: 0,
+            latest: Ticks(0),
+            drops: DropCounts::default(),
+        }
+    }
+
+    /// When the first record of the next chunk was made, as far as is known before reading it.
+    fn due(&self) -> Ticks {
+        let first = self.thread.chunks.get(self.next_chunk).and_then(|chunk| chunk.first);
+        first.unwrap_or(self.latest).max(self.latest)
+    }
+}
+
+impl Iterator for Events<'_> {
+    type Item = Result<Recorded, ReadError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self.next_event() {
+            Ok(event) => event.map(|(time, index, event)| {
+                Ok(Recorded { time, thread: self.cursors[index].thread.id, event })
+            }),
+            Err(error) => {
+                self.waiting.clear();
+                self.cursors.clear();
+                self.current = None;
+                Some(Err(error))
+            }
+        }
+    }
+}

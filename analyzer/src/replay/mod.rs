@@ -1,0 +1,390 @@
+//! The stream of events replayed into the state of every heap and thread, watched by the analyses.
+//!
+//! A recording may lack events (drops, damage, what happened before it began), so no event is refused for not fitting the
+//! state: the state gives way, and what did not fit is counted as an [`Oddity`].
+
+mod heap;
+mod holes;
+mod oddity;
+mod owner;
+mod scope;
+mod segments;
+mod thread;
+
+pub(crate) use heap::{Block, HeapState};
+pub(crate) use oddity::{Oddities, Oddity};
+pub(crate) use owner::{Owner, OwnerId, Owners};
+pub(crate) use scope::{ScopeId, ScopeTree};
+
+use hashbrown::HashMap;
+use memtrace_format::{
+    BlockAlloc, BlockFree, DropCounts, Event, HeapId, Kind, ModuleId, NameId, OutOfMemory, PoolId, Segment,
+    ThreadId, TransferBegin, TransferEnd,
+};
+
+use crate::{
+    Nanos,
+    analyses::{Analyses, FailedRequest, HeapWatch, Movement},
+    source::Trace,
+};
+use heap::Change::{Done, Impossible, Left, Unknown};
+use thread::{OpenBy, OpenScope, ThreadState};
+
+/// Pairs the two ends of a transfer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct TransferKey {
+    pub(crate) origin: ThreadId,
+    pub(crate) correlation: u32,
+}
+
+/// Tells heaps apart. A pool whose definition is lost is a heap of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum HeapKey {
+    Heap(HeapId),
+    LostPool(PoolId),
+}
+
+/// A heap and those who watch it.
+#[derive(Debug)]
+pub(crate) struct Heap {
+    pub(crate) key: HeapKey,
+    pub(crate) state: HeapState,
+    pub(crate) watch: HeapWatch,
+}
+
+/// Where and when an event happened.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment {
+    pub(crate) time: Nanos,
+    /// The index of the thread among the trace's threads.
+    pub(crate) thread: usize,
+}
+
+/// The state of everything after the events so far, and what the analyses saw.
+#[derive(Debug)]
+pub(crate) struct Replay<'a> {
+    pub(crate) trace: &'a Trace,
+    pub(crate) heaps: Vec<Heap>,
+    pub(crate) owners: Owners,
+    pub(crate) scopes: ScopeTree,
+    pub(crate) analyses: Analyses<'a>,
+    pub(crate) oddities: Oddities,
+    /// Events by the number of their kind.
+    pub(crate) kinds: [u64; 256],
+    pub(crate) dropped: DropCounts,
+    pub(crate) dropped_for_unknown_cause: u64,
+    pub(crate) end: Nanos,
+    threads: Vec<ThreadState>,
+    heap_of_pool: Vec<u32>,
+    heap_of_key: HashMap<HeapKey, u32>,
+    lost: Vec<(u64, Block)>,
+}
+
+const NO_HEAP: u32 = u32::MAX;
+
+impl<'a> Replay<'a> {
+    pub(crate) fn new(trace: &'a Trace) -> Self {
+        let threads = trace.directory.threads.len();
+        Self {
+            trace,
+            heaps: Vec::new(),
+            owners: Owners::default(),
+            scopes: ScopeTree::default(),
+            analyses: Analyses::new(trace.definitions(), threads),
+            oddities: Oddities::default(),
+            kinds: [0; 256],
+            dropped: DropCounts::default(),
+            dropped_for_unknown_cause: 0,
+            end: Nanos(0),
+            threads: vec![ThreadState::default(); threads],
+            heap_of_pool: vec![NO_HEAP; usize::from(u16::MAX) + 1],
+            heap_of_key: HashMap::new(),
+            lost: Vec::new(),
+        }
+    }
+
+    /// Goes on to the state after `event`.
+    #[inline]
+    pub(crate) fn apply(&mut self, now: Moment, event: &Event) {
+        self.end = now.time;
+        let kind = match event {
+            Event::BlockAlloc(alloc) => {
+                self.block_alloc(now, alloc);
+                Kind::BlockAlloc
+            }
+            Event::BlockFree(free) => {
+                self.block_free(now, free);
+                Kind::BlockFree
+            }
+            other => self.apply_rare(now, other),
+        };
+        self.kinds[kind as usize] += 1;
+    }
+
+    fn apply_rare(&mut self, now: Moment, event: &Event) -> Kind {
+        match event {
+            Event::SegmentAlloc(s) => self.segment(now, s, Kind::SegmentAlloc),
+            Event::SegmentFree(s) => self.segment(now, s, Kind::SegmentFree),
+            Event::SegmentMap(s) => self.segment(now, s, Kind::SegmentMap),
+            Event::SegmentUnmap(s) => self.segment(now, s, Kind::SegmentUnmap),
+            Event::BlockFreeRequested(free) => self.block_free_requested(now, free),
+            Event::BlockFreeCompleted(free) => self.block_free_completed(now, free),
+            Event::OutOfMemory(failed) => self.out_of_memory(now, failed),
+            Event::ModuleDefined(module) => {
+                self.analyses.movement.module_defined(*module, now.time);
+                Kind::ModuleDefined
+            }
+            Event::ModuleReleased(module) => {
+                self.analyses.movement.module_released(*module, now.time);
+                Kind::ModuleReleased
+            }
+            Event::ForwardBegin(module) => self.forward_begin(now, *module),
+            Event::ForwardEnd(module) => self.forward_end(now, *module),
+            Event::TransferBegin(begin) => self.transfer_begin(now, begin),
+            Event::TransferEnd(end) => self.transfer_end(now, end),
+            Event::ScopeBegin { name, phase } => self.scope_begin(now, *name, *phase),
+            Event::ScopeEnd { name } => self.scope_end(now, *name),
+            Event::Mark { name, value } => {
+                self.analyses.marks.set(*name, *value, now.time);
+                Kind::Mark
+            }
+            Event::CounterSample { counter, value } => {
+                self.analyses.counters.sample(*counter, *value);
+                Kind::CounterSample
+            }
+            Event::Dropped { cause, count, .. } => {
+                match cause {
+                    Some(cause) => self.dropped.add(*cause, *count),
+                    None => {
+                        self.dropped_for_unknown_cause =
+                            self.dropped_for_unknown_cause.saturating_add(*count);
+                    }
+                }
+                Kind::Dropped
+            }
+            Event::BlockAlloc(alloc) => {
+                self.block_alloc(now, alloc);
+                Kind::BlockAlloc
+            }
+            Event::BlockFree(free) => {
+                self.block_free(now, free);
+                Kind::BlockFree
+            }
+            // An event that a later version of the format adds: the reader has not handed it out.
+            _ => Kind::Extension,
+        }
+    }
+
+    #[inline]
+    fn block_alloc(&mut self, now: Moment, alloc: &BlockAlloc) {
+        let thread = &mut self.threads[now.thread];
+        let owner = thread.owner(&mut self.owners, now.thread as u32, alloc.module, alloc.stack);
+        let heap = self.heap(alloc.pool);
+        let event = heap.watch.count_alloc();
+        match heap.state.alloc(alloc, owner, now.time, event) {
+            Impossible => return self.oddities.count(Oddity::ImpossibleAlloc),
+            Left { address, block } => {
+                heap.watch.block_left(address, block);
+                heap.watch.grown(now.time, event, &mut heap.state);
+                self.oddities.count(Oddity::AllocOfLive);
+            }
+            Done | Unknown => heap.watch.grown(now.time, event, &mut heap.state),
+        }
+    }
+
+    #[inline]
+    fn block_free(&mut self, now: Moment, free: &BlockFree) {
+        let heap = self.heap(free.pool);
+        heap.watch.count_free();
+        match heap.state.free(free) {
+            Left { address, block } => heap.watch.block_left(address, block),
+            Unknown => {
+                heap.watch.baseline_free(free.size);
+                return self.oddities.count(Oddity::FreeOfUnknown);
+            }
+            Done | Impossible => {}
+        }
+        heap.watch.shrunk(now.time, &mut heap.state);
+    }
+
+    fn block_free_requested(&mut self, now: Moment, free: &BlockFree) -> Kind {
+        let heap = self.heap(free.pool);
+        heap.watch.count_free();
+        match heap.state.request_free(free) {
+            Left { address, block } => {
+                heap.watch.block_left(address, block);
+                heap.watch.shrunk(now.time, &mut heap.state);
+            }
+            Unknown => {
+                heap.watch.baseline_free(free.size);
+                self.oddities.count(Oddity::FreeOfUnknown);
+            }
+            Done | Impossible => self.oddities.count(Oddity::FreeRequestedTwice),
+        }
+        Kind::BlockFreeRequested
+    }
+
+    /// The request has been counted, and so has a block that nobody knows.
+    fn block_free_completed(&mut self, now: Moment, free: &BlockFree) -> Kind {
+        let heap = self.heap(free.pool);
+        heap.watch.count_event();
+        match heap.state.free(free) {
+            Left { address, block } => {
+                heap.watch.block_left(address, block);
+                heap.watch.shrunk(now.time, &mut heap.state);
+                self.oddities.count(Oddity::CompletedWithoutRequest);
+            }
+            Done | Impossible => heap.watch.shrunk(now.time, &mut heap.state),
+            Unknown => {}
+        }
+        Kind::BlockFreeCompleted
+    }
+
+    #[cold]
+    fn segment(&mut self, now: Moment, segment: &Segment, kind: Kind) -> Kind {
+        let mut lost = std::mem::take(&mut self.lost);
+        let heap = self.heap(segment.pool);
+        heap.watch.count_event();
+        let change = match kind {
+            Kind::SegmentAlloc => heap.state.reserve(segment, false, &mut lost),
+            Kind::SegmentMap => heap.state.reserve(segment, true, &mut lost),
+            _ => heap.state.release(segment, &mut lost),
+        };
+        let count = lost.len();
+        for (address, block) in lost.drain(..) {
+            heap.watch.block_left(address, block);
+        }
+        heap.watch.resegmented(now.time, &mut heap.state);
+        match change {
+            Unknown => self.oddities.count(Oddity::ReleaseOfUnknown),
+            Impossible => self.oddities.count(Oddity::ImpossibleSegment),
+            Done | Left { .. } => {}
+        }
+        self.oddities.count_many(Oddity::LiveInReleased, count as u64);
+        self.lost = lost;
+        kind
+    }
+
+    fn out_of_memory(&mut self, now: Moment, failed: &OutOfMemory) -> Kind {
+        let thread = &self.threads[now.thread];
+        let (module, scope) = (thread.module(), thread.scope());
+        let index = self.heap_index(failed.pool);
+        let heap = &mut self.heaps[index];
+        heap.watch.count_event();
+        let segmented = heap.state.segmented;
+        let inactive = segmented.then(|| heap.state.segments.holes().total());
+        let largest_free = segmented.then(|| heap.state.segments.largest_hole());
+        self.analyses.failures.add(FailedRequest {
+            now,
+            heap: index,
+            requested: failed.requested,
+            device_free: failed.free,
+            inactive,
+            largest_free,
+            module,
+            scope,
+        });
+        Kind::OutOfMemory
+    }
+
+    fn forward_begin(&mut self, now: Moment, module: ModuleId) -> Kind {
+        self.analyses.movement.forward_begin(now, module);
+        if !self.threads[now.thread].open(module, OpenBy::Forward) {
+            self.oddities.count(Oddity::TooDeep);
+        }
+        Kind::ForwardBegin
+    }
+
+    fn forward_end(&mut self, now: Moment, module: ModuleId) -> Kind {
+        self.analyses.movement.forward_end(now);
+        if !self.threads[now.thread].close(module, OpenBy::Forward) {
+            self.oddities.count(Oddity::EndWithoutBegin);
+        }
+        Kind::ForwardEnd
+    }
+
+    fn transfer_begin(&mut self, now: Moment, begin: &TransferBegin) -> Kind {
+        let key = TransferKey { origin: self.thread_id(now.thread), correlation: begin.correlation };
+        let thread = &mut self.threads[now.thread];
+        if !begin.module.is_none() && !thread.open(begin.module, OpenBy::Transfer(key)) {
+            self.oddities.count(Oddity::TooDeep);
+        }
+        let phases = &self.analyses.phases;
+        let cycle = self.threads[now.thread].phase();
+        if !self.analyses.movement.begin(now, key, begin, cycle, |phase| phases.is_open(phase)) {
+            self.oddities.count(Oddity::BeginTwice);
+        }
+        Kind::TransferBegin
+    }
+
+    fn transfer_end(&mut self, now: Moment, end: &TransferEnd) -> Kind {
+        let key = TransferKey { origin: end.origin, correlation: end.correlation };
+        match self.analyses.movement.end(now, key, end) {
+            None => self.oddities.count(Oddity::EndWithoutBegin),
+            Some((thread, module)) if !module.is_none() => {
+                self.threads[thread].close(module, OpenBy::Transfer(key));
+            }
+            Some(_) => {}
+        }
+        Kind::TransferEnd
+    }
+
+    fn scope_begin(&mut self, now: Moment, name: NameId, is_phase: bool) -> Kind {
+        let phase = is_phase.then(|| self.analyses.phases.begin(now, name, &mut self.heaps));
+        let thread = &mut self.threads[now.thread];
+        let scope = self.scopes.enter(thread.scope(), name);
+        if !thread.enter(OpenScope { name, scope, phase }) {
+            self.oddities.count(Oddity::TooDeep);
+        }
+        Kind::ScopeBegin
+    }
+
+    fn scope_end(&mut self, now: Moment, name: NameId) -> Kind {
+        let closed = self.threads[now.thread].leave(name);
+        match closed.len() {
+            0 => self.oddities.count(Oddity::EndWithoutBegin),
+            1 => {}
+            more => self.oddities.count_many(Oddity::BeginWithoutEnd, more as u64 - 1),
+        }
+        for phase in closed.filter_map(|open| open.phase) {
+            self.analyses.phases.end(now, phase, &mut self.heaps);
+        }
+        Kind::ScopeEnd
+    }
+
+    fn thread_id(&self, index: usize) -> ThreadId {
+        self.trace.directory.threads.get(index).map_or(ThreadId::NONE, |thread| thread.id)
+    }
+
+    #[inline(always)]
+    fn heap(&mut self, pool: PoolId) -> &mut Heap {
+        let index = self.heap_index(pool);
+        &mut self.heaps[index]
+    }
+
+    #[inline(always)]
+    fn heap_index(&mut self, pool: PoolId) -> usize {
+        let index = self.heap_of_pool[usize::from(pool.0)];
+        if index != NO_HEAP { index as usize } else { self.meet_pool(pool) }
+    }
+
+    #[cold]
+    fn meet_pool(&mut self, pool: PoolId) -> usize {
+        let key = match self.trace.definitions().pool(pool) {
+            Some(pool) => HeapKey::Heap(HeapId(pool.heap)),
+            None => HeapKey::LostPool(pool),
+        };
+        let index = *self.heap_of_key.entry(key).or_insert_with(|| {
+            let watch = HeapWatch::new(self.heaps.len(), self.end);
+            self.heaps.push(Heap { key, state: HeapState::default(), watch });
+            self.heaps.len() as u32 - 1
+        });
+        self.heap_of_pool[usize::from(pool.0)] = index;
+        index as usize
+    }
+
+    /// The movement of modules, for the report.
+    pub(crate) fn movement(&self) -> &Movement<'a> {
+        &self.analyses.movement
+    }
+}

@@ -1,0 +1,222 @@
+//! What the ids in records stand for.
+
+use hashbrown::HashMap;
+use memtrace_format::{
+    ChunkHeader, CounterDefinition, CounterId, Definition, DeviceDefinition, DeviceId, EngineDefinition,
+    HeapDefinition, HeapId, ModuleDefinition, ModuleId, NameId, PoolDefinition, PoolId, StackDefinition,
+    StackId, ThreadDefinition, ThreadId, definitions,
+};
+
+use super::{
+    ChunkReader, Directory, ReadError,
+    file::LogFile,
+    losses::{Fault, Losses},
+};
+use crate::Text;
+
+/// The most parents that are followed up: definitions may be damaged, and parents form a circle.
+const DEPTH: usize = 64;
+
+/// The most bytes of parents' names in a module's name; the outermost give way.
+const PARENTS_TEXT: usize = 200;
+
+/// The most frames of a stack that are shown.
+const FRAMES: usize = 64;
+
+/// Every definition of a trace that could be read. The first one of an id counts.
+#[derive(Debug, Default)]
+pub struct Definitions {
+    names: HashMap<NameId, Text>,
+    threads: HashMap<ThreadId, ThreadDefinition>,
+    devices: HashMap<DeviceId, DeviceDefinition>,
+    heaps: HashMap<HeapId, HeapDefinition>,
+    pools: HashMap<PoolId, PoolDefinition>,
+    modules: HashMap<ModuleId, ModuleDefinition>,
+    counters: HashMap<CounterId, CounterDefinition>,
+    stacks: HashMap<StackId, StackDefinition>,
+    engine: Option<EngineDefinition>,
+    thread_names: HashMap<String, u32>,
+}
+
+/// What stands for an id whose definition is lost.
+pub(crate) struct Lost<I>(pub(crate) I);
+
+impl<I: std::fmt::Display> From<Lost<I>> for Text {
+    fn from(lost: Lost<I>) -> Self {
+        Self::new(format!("<lost {}>", lost.0))
+    }
+}
+
+/// A module's parents, the nearest first; ends in a circle of parents too.
+pub(crate) fn parents(definitions: &Definitions, module: ModuleId) -> impl Iterator<Item = ModuleId> + '_ {
+    let parent =
+        |id: &ModuleId| definitions.module(*id).map(|d| ModuleId(d.parent)).filter(|id| !id.is_none());
+    std::iter::successors(parent(&module), parent).take(DEPTH)
+}
+
+impl Definitions {
+    pub(super) fn read(
+        file: &LogFile,
+        directory: &Directory,
+        session: u64,
+        losses: &mut Losses,
+    ) -> Result<Self, ReadError> {
+        let mut table = Self::default();
+        let mut reader = ChunkReader::new(session);
+        for &offset in &directory.definitions {
+            let Some(chunk) = reader.read(file, offset, losses)? else { continue };
+            // A chunk whose checksum fails is still walked to its end: each definition has a checksum of its own.
+            let unsure = chunk.fault.is_some();
+            let body = &chunk.bytes[ChunkHeader::BYTES..];
+            let body = if unsure { body } else { &body[..chunk.used] };
+            let mut fault = chunk.fault.filter(|fault| matches!(fault, Fault::Chunk(_)));
+            for definition in definitions(body) {
+                match definition {
+                    Ok(definition) => table.add(definition),
+                    Err(error) if unsure => fault = fault.or(Some(Fault::Definition(error))),
+                    Err(error) => fault = Some(Fault::Definition(error)),
+                }
+            }
+            if let Some(fault) = fault.filter(|_| !matches!(chunk.fault, Some(Fault::Truncated { .. }))) {
+                losses.chunk(offset, fault, 0);
+            }
+        }
+        Ok(table)
+    }
+
+    fn add(&mut self, definition: Definition) {
+        match definition {
+            Definition::Name(id, d) => drop(self.names.entry(id).or_insert_with(|| Text::new(d.text))),
+            Definition::Thread(id, d) => {
+                if !self.threads.contains_key(&id) {
+                    *self.thread_names.entry(d.name.clone()).or_default() += 1;
+                    self.threads.insert(id, d);
+                }
+            }
+            Definition::Device(id, d) => drop(self.devices.entry(id).or_insert(d)),
+            Definition::Heap(id, d) => drop(self.heaps.entry(id).or_insert(d)),
+            Definition::Pool(id, d) => drop(self.pools.entry(id).or_insert(d)),
+            Definition::Module(id, d) => drop(self.modules.entry(id).or_insert(d)),
+            Definition::Counter(id, d) => drop(self.counters.entry(id).or_insert(d)),
+            Definition::Stack(id, d) => drop(self.stacks.entry(id).or_insert(d)),
+            Definition::Engine(d) => drop(self.engine.get_or_insert(d)),
+            _ => {}
+        }
+    }
+
+    /// How many there are of each kind, by the kind's name.
+    pub fn counts(&self) -> [(&'static str, usize); 8] {
+        [
+            ("names", self.names.len()),
+            ("threads", self.threads.len()),
+            ("devices", self.devices.len()),
+            ("heaps", self.heaps.len()),
+            ("pools", self.pools.len()),
+            ("modules", self.modules.len()),
+            ("counters", self.counters.len()),
+            ("stacks", self.stacks.len()),
+        ]
+    }
+
+    /// The engine that was recorded.
+    pub fn engine(&self) -> Option<&EngineDefinition> {
+        self.engine.as_ref()
+    }
+
+    /// A heap.
+    pub fn heap(&self, id: HeapId) -> Option<&HeapDefinition> {
+        self.heaps.get(&id)
+    }
+
+    /// A pool.
+    pub fn pool(&self, id: PoolId) -> Option<&PoolDefinition> {
+        self.pools.get(&id)
+    }
+
+    /// A device.
+    pub fn device(&self, id: DeviceId) -> Option<&DeviceDefinition> {
+        self.devices.get(&id)
+    }
+
+    /// A module.
+    pub fn module(&self, id: ModuleId) -> Option<&ModuleDefinition> {
+        self.modules.get(&id)
+    }
+
+    /// A counter.
+    pub fn counter(&self, id: CounterId) -> Option<&CounterDefinition> {
+        self.counters.get(&id)
+    }
+
+    /// A thread.
+    pub fn thread(&self, id: ThreadId) -> Option<&ThreadDefinition> {
+        self.threads.get(&id)
+    }
+
+    /// Every module, in the order of their ids.
+    pub fn module_ids(&self) -> Vec<ModuleId> {
+        let mut ids: Vec<_> = self.modules.keys().copied().collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    /// The text of a name.
+    pub fn name(&self, id: NameId) -> Text {
+        self.names.get(&id).cloned().unwrap_or_else(|| Lost(id).into())
+    }
+
+    /// A thread's name; with the kernel's id of it where the name alone does not tell it from others.
+    pub fn thread_name(&self, id: ThreadId) -> Text {
+        let Some(thread) = self.threads.get(&id) else { return Lost(id).into() };
+        match self.thread_names.get(&thread.name) {
+            _ if thread.name.is_empty() => Text::new(format!("thread {}", thread.os_id)),
+            Some(2..) => Text::new(format!("{} ({})", thread.name, thread.os_id)),
+            _ => Text::new(thread.name.as_str()),
+        }
+    }
+
+    /// A module's name with its parents': `unet.input_blocks.0`.
+    pub fn module_name(&self, id: ModuleId) -> Text {
+        let Some(module) = self.modules.get(&id) else { return Lost(id).into() };
+        let mut name = module.name.clone();
+        let own = name.len();
+        for parent in parents(self, id) {
+            let part = self.modules.get(&parent).map_or("<lost>", |module| module.name.as_str());
+            if name.len() - own + part.len() >= PARENTS_TEXT {
+                name.insert_str(0, "….");
+                break;
+            }
+            name.insert(0, '.');
+            name.insert_str(0, part);
+        }
+        Text::new(name)
+    }
+
+    /// The frames of a stack, innermost first.
+    pub fn frames(&self, stack: StackId) -> Vec<Text> {
+        let mut frames = Vec::new();
+        let mut next = stack;
+        while !next.is_none() && frames.len() < FRAMES {
+            let Some(frame) = self.stacks.get(&next) else {
+                frames.push(Lost(next).into());
+                break;
+            };
+            frames.push(self.frame(frame));
+            next = StackId(frame.parent);
+        }
+        frames
+    }
+
+    fn frame(&self, frame: &StackDefinition) -> Text {
+        let name = |id: u32| (id != 0).then(|| self.name(NameId(id)));
+        let function = match name(frame.function) {
+            Some(function) => function.recorded().to_owned(),
+            None => format!("{:#x}", frame.address),
+        };
+        Text::new(match name(frame.file) {
+            Some(file) if frame.line != 0 => format!("{function} ({}:{})", file.recorded(), frame.line),
+            Some(file) => format!("{function} ({})", file.recorded()),
+            None => function,
+        })
+    }
+}

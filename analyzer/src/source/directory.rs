@@ -1,0 +1,144 @@
+//! Where the chunks lie: one walk over their headers, before anything else of them is read.
+
+use std::collections::BTreeMap;
+
+use memtrace_format::{
+    CHUNK_BYTES, Calibration, ChunkHeader, ChunkKind, FIRST_CHUNK_OFFSET, Kind, Record, ThreadId, Ticks, Word,
+};
+
+use super::{
+    ReadError,
+    file::LogFile,
+    losses::{Fault, Losses},
+};
+use crate::report::ChunkCounts;
+
+/// After so many free chunks in a row the rest of the file was never used: a file may be long and hollow.
+const FREE_RUN: u64 = 1 << 16;
+
+/// More calibrations than this say nothing more about the clock.
+const CALIBRATIONS: usize = 1024;
+
+/// The chunks of a file.
+#[derive(Debug, Default)]
+pub(crate) struct Directory {
+    /// The threads in the order of their ids, each with its chunks in the order in which it filled them.
+    pub(crate) threads: Vec<ThreadChunks>,
+    /// Where the chunks with definitions lie, in the order in which they were handed out.
+    pub(crate) definitions: Vec<u64>,
+    pub(crate) calibrations: Vec<Calibration>,
+    pub(crate) counts: ChunkCounts,
+}
+
+/// The chunks of one thread.
+#[derive(Debug)]
+pub(crate) struct ThreadChunks {
+    pub(crate) id: ThreadId,
+    pub(crate) chunks: Vec<EventChunk>,
+}
+
+/// A chunk with events.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct EventChunk {
+    pub(crate) offset: u64,
+    /// When its first record was made, so that a chunk need not be read before its time comes.
+    pub(crate) first: Option<Ticks>,
+    thread_sequence: u64,
+    sequence: u64,
+}
+
+impl Directory {
+    pub(super) fn read(file: &LogFile, session: u64, losses: &mut Losses) -> Result<Self, ReadError> {
+        let mut directory = Self::default();
+        let mut threads = BTreeMap::<ThreadId, Vec<EventChunk>>::new();
+        let mut definitions = Vec::new();
+        let mut thinning = Thinning::default();
+        let mut free_run = 0;
+        let mut offset = FIRST_CHUNK_OFFSET as u64;
+        while offset < file.bytes() && free_run < FREE_RUN {
+            let mut bytes = [0; ChunkHeader::BYTES + Record::BYTES];
+            let have = file.read_up_to(offset, &mut bytes)?;
+            let (head, record) = bytes.split_first_chunk().expect("it is longer than a header");
+            let parsed = ChunkHeader::parse(head, session);
+            free_run = if parsed == Ok(None) { free_run + 1 } else { 0 };
+            match parsed {
+                Ok(None) => directory.counts.free += 1,
+                Ok(Some(header)) if have >= ChunkHeader::BYTES => {
+                    thinning.keep(&mut directory.calibrations, header.calibration);
+                    if header.kind == ChunkKind::Definitions {
+                        directory.counts.definitions += 1;
+                        definitions.push((header.sequence, offset));
+                    } else {
+                        directory.counts.events += 1;
+                        directory.counts.unsealed += u64::from(header.seal.is_none());
+                        threads.entry(header.thread).or_default().push(EventChunk {
+                            offset,
+                            first: first_time(record),
+                            thread_sequence: header.thread_sequence,
+                            sequence: header.sequence,
+                        });
+                    }
+                }
+                Ok(Some(_)) => {
+                    let missing = (ChunkHeader::BYTES - have) as u64;
+                    losses.chunk(offset, Fault::Truncated { missing }, have as u64);
+                }
+                Err(error) => {
+                    let left = file.bytes().saturating_sub(offset).min(CHUNK_BYTES as u64);
+                    losses.chunk(offset, Fault::Chunk(error), left);
+                }
+            }
+            offset += CHUNK_BYTES as u64;
+        }
+        definitions.sort_unstable();
+        directory.definitions = definitions.into_iter().map(|(_, offset)| offset).collect();
+        directory.threads = threads.into_iter().map(|(id, chunks)| ThreadChunks::new(id, chunks)).collect();
+        Ok(directory)
+    }
+
+    /// The bytes of the chunks with events.
+    pub(crate) fn event_bytes(&self) -> u64 {
+        self.counts.events.saturating_mul(CHUNK_BYTES as u64)
+    }
+}
+
+impl ThreadChunks {
+    fn new(id: ThreadId, mut chunks: Vec<EventChunk>) -> Self {
+        chunks.sort_unstable_by_key(|chunk| (chunk.thread_sequence, chunk.sequence, chunk.offset));
+        chunks.shrink_to_fit();
+        Self { id, chunks }
+    }
+}
+
+/// The time of a chunk's first record, if it is committed and has one.
+fn first_time(record: &[u8]) -> Option<Ticks> {
+    let number = |at: usize| {
+        record.get(at..).and_then(|rest| rest.first_chunk()).map(|bytes| u64::from_le_bytes(*bytes))
+    };
+    let word = Word::from_bits(number(Record::WORD_OFFSET)?);
+    (word.is_committed() && word.kind() != Some(Kind::Extension)).then_some(Ticks(number(0)?))
+}
+
+/// Keeps every n-th of a sequence, and doubles n whenever there are too many.
+#[derive(Default)]
+struct Thinning {
+    seen: u64,
+    stride_log2: u32,
+}
+
+impl Thinning {
+    fn keep(&mut self, kept: &mut Vec<Calibration>, one: Calibration) {
+        if self.seen.is_multiple_of(1 << self.stride_log2) {
+            kept.push(one);
+        }
+        self.seen += 1;
+        if kept.len() > CALIBRATIONS {
+            let mut index = 0;
+            kept.retain(|_| {
+                index += 1;
+                index % 2 == 1
+            });
+            self.stride_log2 += 1;
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! The file: what it says of itself, where its chunks lie, what its ids stand for, and what of it is damaged.
+//!
+//! Everything is read with positioned reads of bounded size, never mapped: a file that somebody truncates while it is
+//! read ends early, and that is all.
+
+mod chunk;
+mod definitions;
+mod directory;
+mod error;
+mod file;
+mod losses;
+
+pub(crate) use chunk::ChunkReader;
+pub use definitions::Definitions;
+pub(crate) use definitions::{Lost, parents};
+pub(crate) use directory::{Directory, ThreadChunks};
+pub use error::ReadError;
+pub use losses::{Damage, Losses};
+
+use std::path::Path;
+
+use memtrace_format::{Closing, Ending, FileHeader};
+
+use crate::{clock::Clock, merge::Events, report::Ended};
+use file::LogFile;
+
+/// An opened trace.
+#[derive(Debug)]
+pub struct Trace {
+    pub(crate) file: LogFile,
+    pub(crate) directory: Directory,
+    pub(crate) clock: Clock,
+    header: FileHeader,
+    closing: Option<Closing>,
+    definitions: Definitions,
+    losses: Losses,
+    being_written: bool,
+}
+
+impl Trace {
+    /// Opens the trace at `path`: reads its header, its closing block, the header of every chunk and all definitions.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read, or it does not begin like a log of this version. Damage behind the header is no error: it is
+    /// counted in [`losses`](Self::losses).
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, ReadError> {
+        let file = LogFile::open(path.as_ref())?;
+        let mut page = vec![0; FileHeader::BYTES];
+        let have = file.read_up_to(0, &mut page)?;
+        if have == 0 {
+            return Err(ReadError::Empty);
+        }
+        let header = FileHeader::parse(&page[..have])?;
+        let mut page = vec![0; Closing::BYTES];
+        let have = file.read_up_to(memtrace_format::CLOSING_OFFSET as u64, &mut page)?;
+        let closing = Closing::parse(&page[..have], header.short_session());
+
+        let mut losses = Losses::default();
+        let directory = Directory::read(&file, header.short_session(), &mut losses)?;
+        let definitions = Definitions::read(&file, &directory, header.short_session(), &mut losses)?;
+        let last = closing.as_ref().map(|closing| closing.end);
+        let clock =
+            Clock::fit(header.clock, header.start, directory.calibrations.iter().copied().chain(last));
+        let being_written = file.is_being_written();
+        Ok(Self { file, directory, clock, header, closing, definitions, losses, being_written })
+    }
+
+    /// What the trace says of itself.
+    pub fn header(&self) -> &FileHeader {
+        &self.header
+    }
+
+    /// What the tracer wrote last of all, if it came to that.
+    pub fn closing(&self) -> Option<&Closing> {
+        self.closing.as_ref()
+    }
+
+    /// What the ids stand for.
+    pub fn definitions(&self) -> &Definitions {
+        &self.definitions
+    }
+
+    /// The damage found while opening. More may come to light while events are read: see [`Events::losses`].
+    pub fn losses(&self) -> &Losses {
+        &self.losses
+    }
+
+    /// How the recording ended.
+    pub fn ended(&self) -> Ended {
+        match &self.closing {
+            Some(closing) if closing.ending != Ending::Running => Ended::Clean,
+            _ if self.being_written => Ended::Running,
+            _ => Ended::Killed,
+        }
+    }
+
+    /// The events of all threads in the order of time.
+    pub fn events(&self) -> Events<'_> {
+        Events::new(self)
+    }
+}

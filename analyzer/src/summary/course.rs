@@ -1,0 +1,69 @@
+//! The timeline: tracks and instants.
+
+use crate::{
+    Nanos,
+    analyses::TRACKED,
+    replay::{Heap, Replay},
+    report,
+    timeline::{Happening, HeapTrack, Instant, ModuleTrack, Timeline},
+};
+
+use super::{module::Inherited, names::Names};
+
+/// The tracks of the first heaps.
+pub(super) fn tracks(heaps: &[Heap], names: &mut Names<'_>, end: Nanos) -> Vec<HeapTrack> {
+    let recorded = heaps.iter().filter_map(|heap| Some((heap, heap.watch.track.clone()?)));
+    recorded.map(|(heap, track)| track.finish(names.heap(heap.key), heap.state.segmented, end)).collect()
+}
+
+pub(super) fn timeline(
+    replay: &Replay<'_>,
+    heaps: Vec<HeapTrack>,
+    modules: &[(report::Module, Inherited)],
+    heap_reports: &[report::Heap],
+    names: &mut Names<'_>,
+    end: Nanos,
+) -> Timeline {
+    let analyses = &replay.analyses;
+    let mut instants = Vec::new();
+    for &(time, name, value) in &analyses.marks.instants {
+        instants.push(Instant { time, what: Happening::Mark { name: names.definitions.name(name), value } });
+    }
+    for failed in &analyses.failures.kept {
+        if let Some(heap) = heap_reports.get(failed.heap) {
+            let what = Happening::OutOfMemory { heap: heap.name.clone(), requested: failed.requested };
+            instants.push(Instant { time: failed.now.time, what });
+        }
+    }
+    for swap in &analyses.movement.swaps.kept {
+        let what = Happening::Swap {
+            module: names.module(swap.module),
+            evicted: swap.evicted.iter().map(|&module| names.module(module)).collect(),
+            began: swap.began,
+            bytes: swap.bytes,
+            took: swap.took,
+        };
+        instants.push(Instant { time: swap.time, what });
+    }
+    instants.sort_by_key(|instant| instant.time);
+    let failures_left_out = analyses.failures.total - analyses.failures.kept.len() as u64;
+    Timeline {
+        end,
+        heaps_left_out: heap_reports.len().saturating_sub(TRACKED) as u64,
+        heaps,
+        modules: modules.iter().map(|(module, inherited)| track(module, *inherited)).collect(),
+        instants,
+        instants_left_out: analyses.marks.left_out + analyses.movement.swaps.left_out + failures_left_out,
+    }
+}
+
+fn track(module: &report::Module, Inherited(inherited): Inherited) -> ModuleTrack {
+    ModuleTrack {
+        id: module.id,
+        name: module.name.clone(),
+        parent: module.parent_id,
+        stays: module.residency.clone(),
+        inherited,
+        thinned: module.residency_thinned,
+    }
+}

@@ -1,0 +1,61 @@
+//! From what the analyses saw to the report and the timeline: sums are sorted, ids get names, unknowns get reasons.
+
+mod course;
+mod heap;
+mod module;
+mod names;
+mod run;
+mod span;
+
+use crate::{
+    Analysis,
+    merge::Events,
+    replay::Replay,
+    report::{Known, Report},
+};
+use names::Names;
+
+/// The version of the report's keys.
+const SCHEMA_VERSION: u32 = 1;
+
+const NO_SEGMENTS: &str = "the engine reports no segments of this heap";
+
+/// Sums up a finished replay.
+pub(crate) fn summarize(mut replay: Replay<'_>, events: &Events<'_>) -> Analysis {
+    let trace = run::trace(&replay, events);
+    let end = trace.duration_ns;
+    replay.analyses.movement.finish(end);
+    let (phases, phases_total) = replay.analyses.phases.finish(end, &mut replay.heaps);
+    let mut names = Names::new(&replay);
+
+    let complete = trace.dropped.total == 0 && trace.damaged_chunks == 0;
+    let known_if = |exact: bool| if exact { Known::Exact } else { Known::Baseline };
+    let heaps = std::mem::take(&mut replay.heaps);
+    let tracks = course::tracks(&heaps, &mut names, end);
+    let heap_reports: Vec<_> = heaps
+        .into_iter()
+        .map(|heap| {
+            let known = known_if(complete && heap.watch.unknown_frees == 0);
+            heap::report(heap, known, end, &mut names)
+        })
+        .collect();
+    let phases = phases.into_iter().map(|phase| span::phase(phase, &heap_reports, &mut names)).collect();
+    let modules = module::modules(&replay, &mut names);
+    let timeline = course::timeline(&replay, tracks, &modules, &heap_reports, &mut names, end);
+    let movement = replay.movement();
+    let report = Report {
+        schema_version: SCHEMA_VERSION,
+        trace,
+        transfers: movement.sums.report(movement.unfinished()),
+        swaps: module::swaps(&movement.swaps, &mut names),
+        phases,
+        phases_total,
+        marks: span::marks(&replay.analyses.marks, &names),
+        samples: span::samples(&replay.analyses.counters, &names),
+        ooms: span::failures(&replay.analyses.failures, &heap_reports, &mut names),
+        ooms_total: replay.analyses.failures.total,
+        modules: modules.into_iter().map(|(report, _)| report).collect(),
+        heaps: heap_reports,
+    };
+    Analysis { report, timeline }
+}

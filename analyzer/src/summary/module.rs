@@ -1,0 +1,109 @@
+//! Modules and the swaps that brought them in.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use memtrace_format::{ModuleId, Tier};
+
+use super::names::Names;
+use crate::{
+    Nanos,
+    analyses::{ModuleRecord, SwapWatch},
+    replay::Replay,
+    report::{Module, ModuleSwaps, Stay, Swaps},
+    source::parents,
+};
+
+/// Whether the whereabouts of a module are those of the one that contains it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Inherited(pub(super) bool);
+
+/// Every module that was defined or that something happened to, in the order of their ids.
+pub(super) fn modules(replay: &Replay<'_>, names: &mut Names<'_>) -> Vec<(Module, Inherited)> {
+    let records = &replay.movement().modules;
+    let moved = |id: &ModuleId| records.get(id).is_some_and(|record| !record.whereabouts.resident.is_empty());
+    let defined = names.definitions.module_ids();
+    let ids: BTreeSet<ModuleId> = defined.into_iter().chain(records.keys().copied()).collect();
+    // One list of stays serves a module and all that inherit it.
+    let stays: hashbrown::HashMap<ModuleId, Arc<[Stay]>> =
+        records.iter().map(|(id, record)| (*id, record.whereabouts.stays().into())).collect();
+    ids.into_iter()
+        .filter(|id| !id.is_none())
+        .map(|id| {
+            let mover = Some(id).filter(&moved).or_else(|| parents(names.definitions, id).find(&moved));
+            let whereabouts =
+                mover.and_then(|mover| Some((records.get(&mover)?, stays.get(&mover)?.clone())));
+            (
+                module(id, records.get(&id), whereabouts, names),
+                Inherited(mover.is_some_and(|mover| mover != id)),
+            )
+        })
+        .collect()
+}
+
+fn module(
+    id: ModuleId,
+    record: Option<&ModuleRecord>,
+    whereabouts: Option<(&ModuleRecord, Arc<[Stay]>)>,
+    names: &mut Names<'_>,
+) -> Module {
+    let nothing = ModuleRecord::default();
+    let record = record.unwrap_or(&nothing);
+    let definition = names.definitions.module(id);
+    let parent = definition.map(|d| ModuleId(d.parent)).filter(|id| !id.is_none());
+    let fingerprint = definition.and_then(|definition| definition.fingerprint);
+    let lost = definition.is_none().then_some("its definition is lost");
+    let (mover, residency) = whereabouts.unzip();
+    Module {
+        id: id.0,
+        name: names.module(id),
+        parent: parent.map(|parent| names.module(parent)),
+        parent_why: lost.or(parent.is_none().then_some("it is a part of no other")),
+        parent_id: parent.map(|id| id.0),
+        bytes: definition.map(|definition| definition.size()),
+        bytes_why: lost,
+        fingerprint: fingerprint.map(|print| format!("{print:016x}")),
+        fingerprint_why: lost.or(fingerprint.is_none().then_some("the engine gave none")),
+        forwards: record.forwards,
+        residency_why: residency
+            .is_none()
+            .then_some("no transfer of it or of a module that contains it is recorded"),
+        residency: residency.unwrap_or_default(),
+        residency_thinned: mover.is_some_and(|mover| mover.whereabouts.thinned),
+        resident_ns: mover
+            .map(|mover| {
+                mover.whereabouts.resident.iter().map(|(tier, ns): &(Tier, Nanos)| (tier.to_string(), *ns))
+            })
+            .map(Iterator::collect)
+            .unwrap_or_default(),
+        loads: record.loads,
+        evictions: record.evictions,
+        transfer_bytes: record.bytes,
+        transfer_ns: record.ns,
+    }
+}
+
+/// The swaps.
+pub(super) fn swaps(watch: &SwapWatch<'_>, names: &mut Names<'_>) -> Swaps {
+    let mut by_module: Vec<_> = watch.by_module.iter().map(|(id, sums)| (*id, *sums)).collect();
+    by_module.sort_unstable_by_key(|(id, sums)| (std::cmp::Reverse(sums.ns), *id));
+    let mut swaps = Swaps::default();
+    for (id, sums) in by_module {
+        swaps.count += sums.count;
+        swaps.bytes.0 = swaps.bytes.0.saturating_add(sums.bytes.0);
+        swaps.ns = swaps.ns.plus(sums.ns);
+        swaps.stall_ns = swaps.stall_ns.plus(sums.stall);
+        swaps.by_module.push(ModuleSwaps {
+            name: names.module(id),
+            count: sums.count,
+            bytes: sums.bytes,
+            ns: sums.ns,
+            stall_ns: sums.stall,
+        });
+    }
+    swaps.thrash = watch.thrash();
+    swaps.thrash_why = swaps
+        .thrash
+        .is_none()
+        .then_some("no phase was open at any eviction, so there is no use cycle to go by");
+    swaps
+}

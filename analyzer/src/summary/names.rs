@@ -1,0 +1,74 @@
+//! Names for ids, each made once.
+
+use hashbrown::HashMap;
+use memtrace_format::{HeapId, ModuleId, PoolId};
+
+use crate::{
+    Text,
+    replay::{HeapKey, Owner, OwnerId, Owners, Replay, ScopeId, ScopeTree},
+    source::{Definitions, Lost, Trace},
+};
+
+/// Names for ids.
+pub(super) struct Names<'a> {
+    pub(super) definitions: &'a Definitions,
+    trace: &'a Trace,
+    owners: Owners,
+    scopes: ScopeTree,
+    modules: HashMap<ModuleId, Text>,
+    paths: HashMap<ScopeId, Text>,
+    threads: HashMap<usize, Text>,
+    none: Text,
+}
+
+impl<'a> Names<'a> {
+    pub(super) fn new(replay: &Replay<'a>) -> Self {
+        Self {
+            definitions: replay.trace.definitions(),
+            trace: replay.trace,
+            owners: replay.owners.clone(),
+            scopes: replay.scopes.clone(),
+            modules: HashMap::new(),
+            paths: HashMap::new(),
+            threads: HashMap::new(),
+            none: Text::new("(none)"),
+        }
+    }
+
+    pub(super) fn owner(&self, id: OwnerId) -> Option<&Owner> {
+        self.owners.owner(id)
+    }
+
+    pub(super) fn module(&mut self, id: ModuleId) -> Text {
+        if id.is_none() {
+            return self.none.clone();
+        }
+        self.modules.entry(id).or_insert_with(|| self.definitions.module_name(id)).clone()
+    }
+
+    pub(super) fn scope(&mut self, id: ScopeId) -> Text {
+        self.paths.entry(id).or_insert_with(|| self.scopes.render(id, self.definitions)).clone()
+    }
+
+    /// The thread with this index.
+    pub(super) fn thread(&mut self, index: usize) -> Text {
+        let name = || match self.trace.directory.threads.get(index) {
+            Some(thread) => self.definitions.thread_name(thread.id),
+            None => self.none.clone(),
+        };
+        self.threads.entry(index).or_insert_with(name).clone()
+    }
+
+    pub(super) fn heap(&self, key: HeapKey) -> Text {
+        match key {
+            HeapKey::Heap(id) => match self.definitions.heap(id) {
+                Some(heap) => Text::new(heap.name.as_str()),
+                None => Lost::<HeapId>(id).into(),
+            },
+            HeapKey::LostPool(id) => {
+                let lost: Text = Lost::<PoolId>(id).into();
+                Text::new(format!("pool {}", lost.recorded()))
+            }
+        }
+    }
+}

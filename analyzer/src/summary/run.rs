@@ -1,0 +1,71 @@
+//! The recording itself.
+
+use std::collections::BTreeMap;
+
+use memtrace_format::{Bytes, DropCause, Ending};
+
+use crate::{
+    Nanos, Text,
+    merge::Events,
+    replay::Replay,
+    report::{Dropped, Trace},
+    source::Losses,
+};
+
+pub(super) fn trace(replay: &Replay<'_>, events: &Events<'_>) -> Trace {
+    let source = replay.trace;
+    let header = source.header();
+    let closing = source.closing();
+    let finally = closing.filter(|closing| closing.ending != Ending::Running);
+    let engine = source.definitions().engine();
+    let mut losses: Losses = source.losses().clone();
+    losses.join(events.losses());
+
+    let mut oddities: BTreeMap<_, _> = replay.oddities.iter().collect();
+    for (what, count) in
+        [("record of an unknown kind", events.unknown()), ("time that steps back", events.steps_back())]
+    {
+        if count > 0 {
+            oddities.insert(what, count);
+        }
+    }
+    let end = finally.map_or(Nanos(0), |closing| source.clock.nanos(closing.end.ticks));
+    Trace {
+        format_version: format!("{}.{}", memtrace_format::header::VERSION.0, header.minor),
+        engine: engine.map(|engine| Text::new(engine.name.as_str())),
+        engine_why: engine.is_none().then_some("the engine did not give its name"),
+        engine_version: engine
+            .filter(|engine| !engine.version.is_empty())
+            .map(|engine| Text::new(engine.version.as_str())),
+        pid: header.pid,
+        start_unix_ns: header.start.realtime_ns,
+        duration_ns: end.max(replay.end),
+        events: replay.kinds.iter().sum(),
+        threads: source.directory.threads.len() as u64,
+        clock: header.clock.name(),
+        ended: source.ended(),
+        stopped_why: finally
+            .filter(|closing| closing.ending == Ending::Stopped)
+            .map(|closing| Text::new(closing.text.as_str())),
+        dropped: dropped(replay, events),
+        damaged_chunks: losses.damaged_chunks(),
+        damage: losses.places().iter().map(|place| Text::new(place.to_string())).collect(),
+        unreadable_bytes: losses.unreadable(),
+        oddities,
+        chunks: source.directory.counts,
+        never_used_bytes: Bytes(source.directory.counts.free * memtrace_format::CHUNK_BYTES as u64),
+    }
+}
+
+/// Three places tell what was lost, each up to another time: the closing block, the chunks, the events. The largest is right.
+fn dropped(replay: &Replay<'_>, events: &Events<'_>) -> Dropped {
+    let closing = replay.trace.closing().map(|closing| closing.drops).unwrap_or_default();
+    let chunks = events.drops();
+    let counts = |cause: DropCause| closing.of(cause).max(chunks.of(cause)).max(replay.dropped.of(cause));
+    let mut by_cause: BTreeMap<_, _> =
+        DropCause::ALL.iter().map(|&cause| (cause.name(), counts(cause))).collect();
+    if replay.dropped_for_unknown_cause > 0 {
+        by_cause.insert("unknown cause", replay.dropped_for_unknown_cause);
+    }
+    Dropped { total: by_cause.values().fold(0, |sum, &count| sum.saturating_add(count)), by_cause }
+}

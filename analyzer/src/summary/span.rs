@@ -1,0 +1,97 @@
+//! Phases, marks, counters, failed requests.
+
+use memtrace_format::{Bytes, CounterValue, DeviceId};
+
+use super::{NO_SEGMENTS, heap::figures, names::Names};
+use crate::{
+    Text,
+    analyses::{Counters, Failures, Marks, PhaseRecord},
+    report::{Counter, CounterNumber, Heap, HeapInPhase, Mark, OutOfMemory, Phase, Samples, Verdict},
+};
+
+/// A phase; `heaps` are the report's, in the order of the replay's.
+pub(super) fn phase(phase: PhaseRecord, heaps: &[Heap], names: &mut Names<'_>) -> Phase {
+    let left_out = heaps.len() > phase.heaps.len() && phase.heaps.len() == crate::analyses::TRACKED;
+    let spans = phase.heaps.iter().zip(heaps).map(|(span, heap)| {
+        let segmented = heap.reserved_peak.is_some();
+        HeapInPhase {
+            heap: heap.name.clone(),
+            at_begin: figures(&span.at_begin, segmented),
+            at_end: figures(&span.at_end, segmented),
+            peak_allocated_bytes: Bytes(span.peak_allocated),
+            peak_reserved_bytes: segmented.then_some(Bytes(span.peak_reserved)),
+            peak_reserved_bytes_why: (!segmented).then_some(NO_SEGMENTS),
+        }
+    });
+    Phase {
+        name: names.definitions.name(phase.name),
+        thread: names.thread(phase.thread),
+        from_ns: phase.from,
+        to_ns: phase.to,
+        ended: phase.ended,
+        heaps: spans.collect(),
+        heaps_why: left_out.then_some("there are too many heaps: these are the first"),
+    }
+}
+
+pub(super) fn marks(marks: &Marks, names: &Names<'_>) -> Vec<Mark> {
+    let mut by_name: Vec<_> = marks.by_name.iter().collect();
+    by_name.sort_unstable_by_key(|(id, record)| (record.first, **id));
+    let mark = |(id, record): (&_, &crate::analyses::MarkRecord)| Mark {
+        name: names.definitions.name(*id),
+        count: record.count,
+        first_ns: record.first,
+        last_ns: record.last,
+    };
+    by_name.into_iter().map(mark).collect()
+}
+
+pub(super) fn samples(counters: &Counters, names: &Names<'_>) -> Samples {
+    let number = |value| match value {
+        CounterValue::Integer(n) => CounterNumber::Integer(n),
+        CounterValue::Float(x) => CounterNumber::Float(x),
+    };
+    let mut by_id: Vec<_> = counters.0.iter().collect();
+    by_id.sort_unstable_by_key(|(id, _)| **id);
+    let counters = by_id.into_iter().map(|(&id, record)| {
+        let definition = names.definitions.counter(id);
+        let device = definition.and_then(|counter| names.definitions.device(DeviceId(counter.device)));
+        Counter {
+            name: definition.map_or_else(
+                || Text::new(format!("<lost {id}>")),
+                |counter| Text::new(counter.name.as_str()),
+            ),
+            device: device.map(|device| device.ordinal),
+            unit: definition.and_then(|counter| counter.unit()).map_or("unknown", |unit| unit.name()),
+            count: record.count,
+            min: number(record.min),
+            max: number(record.max),
+            last: number(record.last),
+        }
+    });
+    Samples { counters: counters.collect() }
+}
+
+/// The failed requests; `heaps` are the report's, in the order of the replay's.
+pub(super) fn failures(failures: &Failures, heaps: &[Heap], names: &mut Names<'_>) -> Vec<OutOfMemory> {
+    let mut reports = Vec::with_capacity(failures.kept.len());
+    for failed in &failures.kept {
+        reports.push(OutOfMemory {
+            time_ns: failed.now.time,
+            heap: heaps.get(failed.heap).map_or_else(|| Text::new("(none)"), |heap| heap.name.clone()),
+            requested_bytes: failed.requested,
+            inactive_bytes: failed.inactive.map(Bytes),
+            inactive_bytes_why: failed.inactive.is_none().then_some(NO_SEGMENTS),
+            largest_free_bytes: failed.largest_free.map(Bytes),
+            largest_free_bytes_why: failed.largest_free.is_none().then_some(NO_SEGMENTS),
+            device_free_bytes: failed.device_free,
+            device_free_bytes_why: failed.device_free.is_none().then_some("the engine did not say"),
+            thread: names.thread(failed.now.thread),
+            module: names.module(failed.module),
+            scope: names.scope(failed.scope),
+            verdict: Verdict::Unknown,
+            verdict_why: Some("failed requests are not examined yet"),
+        });
+    }
+    reports
+}
