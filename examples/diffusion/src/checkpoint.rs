@@ -45,8 +45,7 @@ impl Loader<'_> {
     pub(crate) fn load(&self, file: &Arc<CheckpointFile>, name: Option<&str>) -> anyhow::Result<Checkpoint> {
         let _phase = Phase::Load.enter();
         let root = name.map(|name| Module::new(self.machine, name, None, self.model.bytes(), None));
-        let mut parts =
-            Parts { loader: self, file, root: root.as_deref(), units: Vec::new(), hooked: Vec::new() };
+        let mut parts = Parts { loader: self, file, root, units: Vec::new(), hooked: Vec::new() };
         let loaded = parts.all(self.model);
         if loaded.is_err() {
             // What was loaded before the failure goes when nothing knows it any more.
@@ -93,7 +92,7 @@ impl HookedUnet {
 struct Parts<'a> {
     loader: &'a Loader<'a>,
     file: &'a Arc<CheckpointFile>,
-    root: Option<&'a Module>,
+    root: Option<Arc<Module>>,
     units: Vec<Arc<Unit>>,
     hooked: Vec<Arc<Hooked>>,
 }
@@ -107,14 +106,14 @@ impl Parts<'_> {
 
     /// A module at the top that is a unit of its own.
     fn whole(&mut self, spec: &ModuleSpec) -> anyhow::Result<Arc<Hooked>> {
-        let module = self.module(spec, &spec.name, self.root)?;
+        let module = self.module(spec, &spec.name, self.root.as_ref())?;
         let share = self.load(&module, spec, &spec.name)?;
         Ok(self.hook(module, Some(share), Memory::Forgets))
     }
 
     /// The UNet: one unit that all its children map to, or a unit for each child.
     fn unet(&mut self, spec: &ModuleSpec) -> anyhow::Result<HookedUnet> {
-        let whole = self.module(spec, &spec.name, self.root)?;
+        let whole = self.module(spec, &spec.name, self.root.as_ref())?;
         let split = self.loader.frugality == Frugality::SplitUnet;
         let all = if split { None } else { Some(self.load(&whole, spec, &spec.name)?) };
         let mut first = 0;
@@ -136,7 +135,12 @@ impl Parts<'_> {
         Ok(HookedUnet::from_parts(whole, hooked, self.loader.model.shape.input.len()))
     }
 
-    fn module(&self, spec: &ModuleSpec, path: &str, parent: Option<&Module>) -> anyhow::Result<Arc<Module>> {
+    fn module(
+        &self,
+        spec: &ModuleSpec,
+        path: &str,
+        parent: Option<&Arc<Module>>,
+    ) -> anyhow::Result<Arc<Module>> {
         let fingerprint = self.file.fingerprint(path)?;
         Ok(Module::new(self.loader.machine, &spec.name, parent, spec.bytes(), Some(fingerprint)))
     }

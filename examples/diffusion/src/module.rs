@@ -8,7 +8,8 @@ use crate::machine::Machine;
 use crate::quantity::Bytes;
 use crate::recording;
 
-/// One instance of a module: `name` is its own, `path` has its parents' before it. It counts as released when the last that knows it lets go, which a leak never does.
+/// One instance of a module; its `path` is its name after those of its parents. It counts as released when the last that
+/// knows it lets go, which a leak never does.
 pub(crate) struct Module {
     pub(crate) path: String,
     pub(crate) bytes: Bytes,
@@ -16,13 +17,15 @@ pub(crate) struct Module {
     pub(crate) fingerprint: Option<Fingerprint>,
     pub(crate) recorded: recording::Module,
     pub(crate) row: Row,
+    /// A parent outlives its children, in the trace as here.
+    _parent: Option<Arc<Module>>,
 }
 
 impl Module {
     pub(crate) fn new(
         machine: &Machine,
         name: &str,
-        parent: Option<&Module>,
+        parent: Option<&Arc<Module>>,
         bytes: Bytes,
         fingerprint: Option<Fingerprint>,
     ) -> Arc<Module> {
@@ -39,7 +42,7 @@ impl Module {
             fingerprint: fingerprint.map(|fingerprint| fingerprint.to_string()),
             ..ModulePage::blank(path.clone())
         });
-        Arc::new(Module { path, bytes, fingerprint, recorded, row })
+        Arc::new(Module { path, bytes, fingerprint, recorded, row, _parent: parent.cloned() })
     }
 }
 
