@@ -1,7 +1,7 @@
 //! A miniature Stable Diffusion host, for memtrace to record.
 //!
-//! It has the shape of the web UIs (a text encoder, a UNet of named blocks, a VAE, and hooks that move them between host
-//! and device) and the sizes of the real models, times a factor. It computes nothing, but every byte that the real one
+//! It has the shape of the web UIs (a text encoder, a UNet of named blocks, a VAE, and hooks that move them between
+//! host and device) and the sizes of the real models, times a factor. It computes nothing, but every byte that the real one
 //! would allocate or move is allocated and moved. See `README.md` beside it.
 
 mod allocator;

@@ -83,7 +83,7 @@ impl Allocator {
         &self.book
     }
 
-    /// Hands out a block of at least `requested` bytes; `owner` is the module whose weights will lie there, if any will.
+    /// Hands out a block of at least `requested` bytes; `owner` is the module whose weights will lie there, if so.
     pub(crate) fn allocate(
         &mut self,
         stream: Stream,
