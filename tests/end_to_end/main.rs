@@ -7,3 +7,12 @@ mod programs;
 
 /// Random histories of memory through tracer and analyzer, against a model that recounts everything at every event.
 mod histories;
+
+/// The example engine's own books against the analyzer's figures, to the byte, in every tier.
+mod truth;
+
+/// The example engine on the software CUDA driver.
+mod cuda;
+
+/// The example engine, killed.
+mod killed;

@@ -1,8 +1,13 @@
 use std::{
+    ffi::OsString,
+    fs,
+    os::unix::fs::symlink,
     path::{Path, PathBuf},
     process::Command,
     sync::OnceLock,
 };
+
+use serde_json::Value;
 
 /// `memtrace`, the command.
 pub(crate) fn memtrace() -> Command {
@@ -16,9 +21,46 @@ pub(crate) fn diffusion() -> Command {
     quiet(PATH.get_or_init(|| build("diffusion", "diffusion")))
 }
 
+/// Runs the example engine, small, recording into `trace`; returns its books.
+pub(crate) fn run_diffusion(trace: &Path, arguments: &[&str], environment: &[(String, OsString)]) -> Value {
+    let mut command = diffusion();
+    command.args(DIFFUSION).args(arguments).env("MEMTRACE_FILE", trace).envs(environment.iter().cloned());
+    let output = command.output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {}\n{errors}", output.status);
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// What keeps runs of the example engine short and apart from other users of the machine.
+pub(crate) const DIFFUSION: [&str; 5] =
+    ["--json", "--scale", "1/256", "--weights", concat!(env!("CARGO_TARGET_TMPDIR"), "/diffusion-weights")];
+
 /// The program that performs a [`memtrace_tests::History`].
 pub(crate) fn history() -> Command {
     quiet(Path::new(env!("CARGO_BIN_EXE_history")))
+}
+
+/// The environment in which a program finds the software CUDA driver, with one device of this capacity, and nothing else
+/// by that name. The settings are those of `tests/software-driver`, without their common prefix.
+pub(crate) fn cuda(capacity: &str, settings: &[(&str, &str)]) -> Vec<(String, OsString)> {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    let folder = FOLDER.get_or_init(|| {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("software-driver");
+        fs::create_dir_all(&folder).unwrap();
+        let library = build_library("software-driver", "libsoftware_cuda.so");
+        for name in ["libcuda.so", "libcuda.so.1"] {
+            // Another process of these tests may be making the same link at this moment.
+            let link = folder.join(name);
+            assert!(symlink(&library, &link).is_ok() || link.exists(), "no link {}", link.display());
+        }
+        folder
+    });
+    let device = [("DEVICES", "1"), ("CAPACITY", capacity)];
+    let settings = device.iter().chain(settings);
+    let mut environment: Vec<(String, OsString)> =
+        settings.map(|(name, value)| (format!("SOFTWARE_DRIVER_{name}"), value.into())).collect();
+    environment.push(("LD_LIBRARY_PATH".to_owned(), folder.into()));
+    environment
 }
 
 /// A command whose recording the test alone switches on.
@@ -28,13 +70,27 @@ fn quiet(program: &Path) -> Command {
     command
 }
 
-/// Builds a binary of another package of the workspace, with the profile of this test. Cargo itself provides only those of
-/// the test's own package.
+/// Builds a binary of another package of the workspace. Cargo itself provides only those of the test's own package.
 fn build(package: &str, binary: &str) -> PathBuf {
-    let build = escargot::CargoBuild::new()
-        .package(package)
-        .bin(binary)
-        .manifest_path(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"));
-    let build = if cfg!(debug_assertions) { build } else { build.release() };
-    build.run().expect("the binary builds").path().to_owned()
+    cargo_build(package).bin(binary).run().expect("the binary builds").path().to_owned()
+}
+
+/// Builds a shared library of the workspace.
+fn build_library(package: &str, file: &str) -> PathBuf {
+    for message in cargo_build(package).exec().expect("cargo runs") {
+        let message = message.expect("the library builds");
+        if let Ok(escargot::format::Message::CompilerArtifact(artifact)) = message.decode()
+            && let Some(path) = artifact.filenames.iter().find(|path| path.ends_with(file))
+        {
+            return path.to_path_buf();
+        }
+    }
+    panic!("{package} makes no {file}");
+}
+
+/// With the profile of this test, so that what it has built serves.
+fn cargo_build(package: &str) -> escargot::CargoBuild {
+    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
+    let build = escargot::CargoBuild::new().package(package).manifest_path(manifest);
+    if cfg!(debug_assertions) { build } else { build.release() }
 }
