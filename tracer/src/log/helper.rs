@@ -2,7 +2,9 @@
 
 use std::{
     collections::VecDeque,
-    io, mem, ptr,
+    io,
+    mem::{self, ManuallyDrop},
+    ptr,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -96,8 +98,9 @@ struct Work {
     session: &'static Session,
     log: &'static Log,
     file: LogFile,
-    /// The extents that still have unsealed chunks, oldest first; `None` where one is done before an older one.
-    extents: VecDeque<Option<Extent>>,
+    /// The extents that still have unsealed chunks, oldest first; `None` where one is done before an older one. Never
+    /// dropped, not even by a panic: threads may be writing to them.
+    extents: ManuallyDrop<VecDeque<Option<Extent>>>,
     /// The number of the first in `extents`.
     first_extent: u64,
     /// Chunks made ready since the beginning.
@@ -119,7 +122,7 @@ impl Work {
             session,
             log: &session.log,
             file,
-            extents: VecDeque::new(),
+            extents: ManuallyDrop::default(),
             first_extent: 0,
             made: 0,
             populated: 0,
@@ -271,8 +274,6 @@ impl Work {
         if let Err(error) = self.file.truncate(FIRST_CHUNK_OFFSET as u64 + unused_from * CHUNK_BYTES as u64) {
             eprintln!("memtrace: {error}");
         }
-        // Threads that are recording an event at this moment may still write to their chunks.
-        mem::forget(self.extents);
     }
 }
 
