@@ -1,7 +1,7 @@
 //! The event: what a record means. Both sides of the file use this one mapping.
 
 use crate::{
-    Address, Bytes, CounterId, DropCause, HostMemory, Kind, ModuleId, NameId, PoolId, Reason, Record,
+    Address, Bytes, CounterId, DropCause, HeapId, HostMemory, Kind, ModuleId, NameId, PoolId, Reason, Record,
     StackId, ThreadId, Ticks, Tier, Word,
 };
 
@@ -74,6 +74,39 @@ pub enum Event {
         /// When the first of them should have been recorded.
         since: Ticks,
     },
+    /// In a baseline: the events behind it are of this thread.
+    OnThread(ThreadId),
+    /// In a baseline: what a thread recorded before a place is folded into the baseline.
+    Folded(Folded),
+    /// In a baseline: the largest sum of bytes that a heap has had by then.
+    PeakPassed(PeakPassed),
+    /// The end of a baseline.
+    BaselineEnd {
+        /// How many chunks it has, the one that this lies in included.
+        chunks: u64,
+    },
+}
+
+/// How far the records of a thread are folded into a baseline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Folded {
+    /// The thread.
+    pub thread: ThreadId,
+    /// The first of its chunks (by thread sequence) that is not wholly folded.
+    pub chunk: u64,
+    /// The first record in that chunk that is not.
+    pub record: u64,
+}
+
+/// A peak that is older than the events that were kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeakPassed {
+    /// The heap.
+    pub heap: HeapId,
+    /// Whether it is of the reserved bytes, not of the allocated ones.
+    pub reserved: bool,
+    /// The bytes at the peak.
+    pub bytes: Bytes,
 }
 
 /// A segment, or a part of one.
@@ -195,6 +228,7 @@ pub struct Encoded {
 
 const PHASE: u8 = 0x02;
 const FLOAT: u8 = 0x02;
+const RESERVED: u8 = 0x02;
 const HOST_MEMORY_SHIFT: u32 = 1;
 const FREE_NOT_KNOWN: u64 = u64::MAX;
 
@@ -249,6 +283,13 @@ impl Event {
                 let cause = cause.map_or(0, |cause| cause as u32);
                 plain(*count, since.0, cause, 0, Kind::Dropped, 0)
             }
+            Self::OnThread(thread) => plain(0, 0, thread.0, 0, Kind::OnThread, 0),
+            Self::Folded(f) => plain(f.chunk, f.record, f.thread.0, 0, Kind::Folded, 0),
+            Self::PeakPassed(p) => {
+                let flags = if p.reserved { RESERVED } else { 0 };
+                plain(p.bytes.0, 0, p.heap.0, 0, Kind::PeakPassed, flags)
+            }
+            Self::BaselineEnd { chunks } => plain(*chunks, 0, 0, 0, Kind::BaselineEnd, 0),
         }
     }
 
@@ -301,6 +342,18 @@ impl Event {
                 count: record.value(),
                 since: Ticks(record.size()),
             },
+            Kind::OnThread => Self::OnThread(ThreadId(word.id())),
+            Kind::Folded => Self::Folded(Folded {
+                thread: ThreadId(word.id()),
+                chunk: record.value(),
+                record: record.size(),
+            }),
+            Kind::PeakPassed => Self::PeakPassed(PeakPassed {
+                heap: HeapId(word.id()),
+                reserved: word.flags() & RESERVED != 0,
+                bytes: Bytes(record.value()),
+            }),
+            Kind::BaselineEnd => Self::BaselineEnd { chunks: record.value() },
             Kind::Extension => return None,
         };
         Some(event)
@@ -457,6 +510,11 @@ mod tests {
             Event::CounterSample { counter: CounterId(1), value: CounterValue::Integer(u64::MAX) },
             Event::CounterSample { counter: CounterId(1), value: CounterValue::Float(-0.5) },
             Event::Dropped { cause: Some(DropCause::DiskFull), count: 12, since: Ticks(5) },
+            Event::OnThread(ThreadId(9)),
+            Event::Folded(Folded { thread: ThreadId(9), chunk: 1 << 40, record: 2043 }),
+            Event::PeakPassed(PeakPassed { heap: HeapId(1), reserved: true, bytes: Bytes(7) }),
+            Event::PeakPassed(PeakPassed { heap: HeapId(1), reserved: false, bytes: Bytes(7) }),
+            Event::BaselineEnd { chunks: 3 },
         ] {
             assert_eq!(round_trip(event), event);
         }

@@ -14,6 +14,13 @@ pub const MAGIC: [u8; 8] = [0x89, b'M', b'T', b'R', b'C', b'\r', b'\n', 0x1a];
 /// The version that this crate writes. A reader refuses a larger major and accepts any minor.
 pub const VERSION: (u16, u16) = (1, 0);
 
+/// Incompatible feature: chunks were recycled, and what they held is folded into baseline chunks. A reader that passes over
+/// those would count wrongly.
+pub const RING: u64 = 1;
+
+/// The incompatible features that this version knows.
+const KNOWN: u64 = RING;
+
 /// Where the header's fields lie.
 #[allow(missing_docs, reason = "each is the field of that name")]
 pub mod field {
@@ -41,7 +48,7 @@ pub mod field {
 pub struct FileHeader {
     /// Features that a reader may ignore.
     pub compatible: u64,
-    /// Features that a reader must know. This version knows none.
+    /// Features that a reader must know: [`RING`], or none.
     pub incompatible: u64,
     /// Tells this recording from every other.
     pub session: u128,
@@ -108,8 +115,8 @@ impl FileHeader {
             return Err(HeaderError::Checksum);
         }
         let incompatible = field::INCOMPATIBLE.read_u64(bytes);
-        if incompatible != 0 {
-            return Err(HeaderError::Features { unknown: incompatible });
+        if incompatible & !KNOWN != 0 {
+            return Err(HeaderError::Features { unknown: incompatible & !KNOWN });
         }
         let chunk_bytes = field::CHUNK_BYTES.read_u32(bytes);
         if chunk_bytes as usize != chunk::CHUNK_BYTES {

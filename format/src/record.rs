@@ -205,6 +205,14 @@ crate::place::numbered! {
         CounterSample = 32, "counter sample";
         /// Events of this thread were lost. id cause, value how many, size ticks at the first of them.
         Dropped = 40, "dropped";
+        /// In a baseline: the records behind it are of this thread. id thread.
+        OnThread = 48, "on thread";
+        /// In a baseline: what this thread recorded before this place is folded into the baseline. id thread, value chunk, size record.
+        Folded = 49, "folded";
+        /// In a baseline: the largest sum of allocated (or reserved, by flags) bytes of a heap so far. id heap, value bytes.
+        PeakPassed = 50, "peak passed";
+        /// The end of a baseline. value how many chunks it has, this one included.
+        BaselineEnd = 51, "baseline end";
         /// More about the record before it. pool says what; see [`Extension`](crate::Extension).
         Extension = 255, "extension";
     }
