@@ -37,6 +37,8 @@ pub(crate) struct Definitions {
 struct State {
     names: HashMap<Box<str>, NameId>,
     last: LastIds,
+    /// The heap of each pool; pool ids start at 1.
+    heap_of_pool: Vec<HeapId>,
     /// The chunk in use and the bytes used in it.
     open: Option<(Chunk, usize)>,
     thread_sequence: u64,
@@ -115,6 +117,11 @@ impl Definitions {
         self.define(log, |id| Definition::Thread(id, definition)).unwrap_or(ThreadId::NONE)
     }
 
+    /// The heap of each pool, by the pools' ids from 1 on.
+    pub(crate) fn heap_of_pool(&self) -> Vec<HeapId> {
+        self.lock().heap_of_pool.clone()
+    }
+
     /// Writes what found no chunk ready before.
     pub(crate) fn write_pending(&self, log: &Log) {
         self.lock().write_pending(log);
@@ -143,6 +150,9 @@ impl State {
     }
 
     fn write(&mut self, log: &Log, definition: &Definition) {
+        if let Definition::Pool(_, pool) = definition {
+            self.heap_of_pool.push(HeapId(pool.heap));
+        }
         let entry = definition.to_entry();
         self.write_pending(log);
         if !self.pending.is_empty() || !self.append(log, &entry) {

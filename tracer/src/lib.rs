@@ -53,13 +53,15 @@ mod losses;
 
 mod log;
 
+mod ring;
+
 pub use allocator::TracedAllocator;
 pub use counter::Counter;
 pub use heap::{Device, Heap, Pool};
 pub use memtrace_format::{Address, Bytes, HostMemory, MemoryKind, Reason, Tier, Unit};
 pub use module::{Forward, Module};
 pub use name::{Name, Scope, Site};
-pub use options::{OptionError, Options};
+pub use options::{DEFAULT_RING, Mode, OptionError, Options};
 pub use session::{StartError, engine, finish, start};
 pub use state::enabled;
 pub use transfer::{Transfer, TransferPlan};

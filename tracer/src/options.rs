@@ -9,9 +9,24 @@ use thiserror::Error;
 pub struct Options {
     /// The file to make. It must not exist; if it does, the process id is put into the name.
     pub file: PathBuf,
-    /// The largest size of the file in bytes; recording stops there. `None`: as large as the disk allows.
+    /// The largest size of the file in bytes. `None`: as large as the disk allows, or [`DEFAULT_RING`] in a ring.
     pub max_size: Option<u64>,
+    /// What to keep when the file has its largest size.
+    pub mode: Mode,
 }
+
+/// What to keep when the file has its largest size.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// The oldest events: recording stops.
+    #[default]
+    Stop,
+    /// The newest events, and what was live before them.
+    Ring,
+}
+
+/// The size of the file in ring mode, unless another is asked for.
+pub const DEFAULT_RING: u64 = 256 << 20;
 
 /// An environment variable that does not say what it should.
 #[derive(Debug, PartialEq, Eq, Error)]
@@ -25,11 +40,11 @@ pub struct OptionError {
 impl Options {
     /// Records into `file`, without a limit.
     pub fn new(file: impl Into<PathBuf>) -> Self {
-        Self { file: file.into(), max_size: None }
+        Self { file: file.into(), max_size: None, mode: Mode::Stop }
     }
 
-    /// What `MEMTRACE_FILE` (with `%p` for the process id and `%%` for `%`) and `MEMTRACE_MAX_SIZE` (bytes, or with
-    /// KiB, MiB, GiB) say. `None`: not to record.
+    /// What `MEMTRACE_FILE` (with `%p` for the process id and `%%` for `%`), `MEMTRACE_MAX_SIZE` (bytes, or with KiB, MiB,
+    /// GiB) and `MEMTRACE_MODE` (`stop` or `ring`) say. `None`: not to record.
     ///
     /// A process that runs with more rights than its user (setuid) ignores the environment.
     ///
@@ -44,15 +59,32 @@ impl Options {
         let Some(pattern) = env::var_os("MEMTRACE_FILE").filter(|value| !value.is_empty()) else {
             return (None, errors);
         };
-        let max_size = env::var_os("MEMTRACE_MAX_SIZE").and_then(|value| {
-            let size = value.to_str().and_then(parse_size);
-            if size.is_none() {
-                let expected = "expected a number of bytes, such as 500000000, 512MiB or 2GiB; recording without a limit";
-                errors.push(OptionError { variable: "MEMTRACE_MAX_SIZE", value, expected });
-            }
-            size
-        });
-        (Some(Self { file: expand(&pattern, process::id()), max_size }), errors)
+        let parse = |variable, expected| {
+            let value = env::var_os(variable)?;
+            let text = value.to_str().map(str::to_owned);
+            Some((text.unwrap_or_default(), OptionError { variable, value, expected }))
+        };
+        let max_size = parse(
+            "MEMTRACE_MAX_SIZE",
+            "expected a number of bytes, such as 500000000, 512MiB or 2GiB; recording without this limit",
+        );
+        let mode = parse("MEMTRACE_MODE", "expected stop or ring; recording stops at the largest size");
+        let mut options = Self::new(expand(&pattern, process::id()));
+        if let Some((text, error)) = max_size {
+            options.max_size = parse_size(&text);
+            errors.extend(options.max_size.is_none().then_some(error));
+        }
+        match mode {
+            Some((text, _)) if text == "ring" => options.mode = Mode::Ring,
+            Some((text, error)) if text != "stop" => errors.push(error),
+            _ => {}
+        }
+        (Some(options), errors)
+    }
+
+    /// The largest size that the file may have.
+    pub(crate) fn limit(&self) -> Option<u64> {
+        self.max_size.or((self.mode == Mode::Ring).then_some(DEFAULT_RING))
     }
 }
 

@@ -10,13 +10,16 @@ use std::{
     },
 };
 
-use memtrace_format::{ClockKind, Definition, EngineDefinition, FIRST_CHUNK_OFFSET, FileHeader, header};
+use memtrace_format::{
+    ClockKind, Definition, EngineDefinition, FIRST_CHUNK_OFFSET, FileHeader, RING, header,
+};
 use thiserror::Error;
 
 use crate::{
     Options, clock, cursor,
     definitions::{DefinedId, Definitions, cut},
     log::{Helper, HelperError, Log, LogFile, LogFileError},
+    options,
     state::{self, Mode},
 };
 
@@ -72,8 +75,8 @@ pub fn start(options: &Options) -> Result<(), StartError> {
     if current().is_some() {
         return Err(StartError::AlreadyStarted);
     }
-    let file = LogFile::create(&options.file, options.max_size)?;
-    let session = SESSION.get_or_init(Session::new);
+    let file = LogFile::create(&options.file, options.limit())?;
+    let session = SESSION.get_or_init(|| Session::new(options.mode));
     session.record_into(file)?;
     Ok(())
 }
@@ -128,11 +131,11 @@ pub(crate) fn with_definitions<T>(work: impl FnOnce(&Definitions, &Log) -> T) ->
 }
 
 impl Session {
-    fn new() -> Self {
+    fn new(mode: options::Mode) -> Self {
         let clock = clock::choose();
         let header = FileHeader {
             compatible: 0,
-            incompatible: 0,
+            incompatible: if mode == options::Mode::Ring { RING } else { 0 },
             session: random(),
             boot: boot_id(),
             pid: process::id(),

@@ -8,13 +8,18 @@ use std::{
 
 use memtrace_format::{CHUNK_BYTES, Calibration, ChunkHeader, Field, chunk};
 
+/// The place of a chunk in the file, counted in chunks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Slot(pub(crate) u64);
+
 /// A chunk that nobody else writes to. Made by the helper, passed to one thread at a time.
 ///
 /// Invariant: `start` is the beginning of [`CHUNK_BYTES`] mapped, writable bytes, aligned to a page, and the mapping
 /// outlives the value.
 pub(crate) struct Chunk {
     pub(crate) start: NonNull<u8>,
-    /// The number of the chunk in the file.
+    pub(crate) slot: Slot,
+    /// Counts chunks in the order in which they are handed out. In ring mode one place has several in turn.
     pub(crate) sequence: u64,
     pub(crate) calibration: Calibration,
 }
@@ -31,6 +36,28 @@ pub(crate) struct Retired {
 
 impl Chunk {
     pub(crate) const BODY_BYTES: usize = CHUNK_BYTES - ChunkHeader::BYTES;
+
+    /// Makes it a chunk that nobody was handed, first of all for whoever looks at its magic.
+    pub(crate) fn clear(&self) {
+        let start = self.start.as_ptr();
+        // SAFETY: the chunk is mapped, writable and nobody else writes to it, by the type's invariant.
+        unsafe {
+            AtomicU32::from_ptr(start.cast()).store(0, Ordering::Release);
+            ptr::write_bytes(start, 0, CHUNK_BYTES);
+        }
+    }
+
+    /// Writes a whole chunk, its magic last.
+    pub(crate) fn write_image(&self, image: &[u8; CHUNK_BYTES]) {
+        let rest = chunk::field::MAGIC.end();
+        // SAFETY: as in `write_header`; the image is as long as the chunk.
+        unsafe {
+            let start = self.start.as_ptr();
+            ptr::copy_nonoverlapping(image[rest..].as_ptr(), start.add(rest), CHUNK_BYTES - rest);
+            let magic = AtomicU32::from_ptr(start.cast());
+            magic.store(u32::from_le_bytes(chunk::CHUNK_MAGIC).to_le(), Ordering::Release);
+        }
+    }
 
     /// Writes the header, its magic last: whoever sees the magic sees the header.
     pub(crate) fn write_header(&self, header: &ChunkHeader) {

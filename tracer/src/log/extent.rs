@@ -5,7 +5,7 @@ use std::{fs::File, io, ptr::NonNull};
 use memmap2::{Advice, MmapOptions, MmapRaw};
 use memtrace_format::{CHUNK_BYTES, Calibration, FIRST_CHUNK_OFFSET};
 
-use super::Chunk;
+use super::{Chunk, Slot};
 
 /// The chunks of an extent: 4 MiB of file.
 pub(crate) const EXTENT_CHUNKS: u64 = 64;
@@ -30,13 +30,14 @@ impl Extent {
         Ok(Self { map, chunks, unsealed: chunks })
     }
 
-    /// The chunks of this extent, of which `first` is the number of the first in the file. Call it once.
-    pub(crate) fn chunks(&self, first: u64, calibration: Calibration) -> impl Iterator<Item = Chunk> {
+    /// The chunks of this extent, of which `first` is the first one's place in the file. Call it once.
+    pub(crate) fn chunks(&self, first: Slot, calibration: Calibration) -> impl Iterator<Item = Chunk> {
         let start = NonNull::new(self.map.as_mut_ptr()).expect("a mapping is not at address zero");
         (0..self.chunks).map(move |index| Chunk {
             // SAFETY: the mapping is `chunks` chunks long.
             start: unsafe { start.add(index as usize * CHUNK_BYTES) },
-            sequence: first + index,
+            slot: Slot(first.0 + index),
+            sequence: 0,
             calibration,
         })
     }

@@ -39,6 +39,10 @@ pub(crate) enum LogFileError {
     MaxSize { path: PathBuf, limit: u64 },
     #[error("{path:?} has reached the largest file this process may write ({limit} bytes, ulimit -f)")]
     FileSizeLimit { path: PathBuf, limit: u64 },
+    #[error(
+        "{path:?} is too small for a ring: what is live now takes {live} bytes of it; try a larger MEMTRACE_MAX_SIZE"
+    )]
+    Ring { path: PathBuf, live: u64 },
     #[error("cannot map {path:?}: {error}")]
     Map { path: PathBuf, error: io::Error },
     #[error("cannot write to {path:?}: {error}")]
@@ -49,7 +53,7 @@ impl LogFileError {
     /// The cause under which events are counted that are lost because of it.
     pub(crate) fn cause(&self) -> DropCause {
         match self {
-            Self::MaxSize { .. } | Self::FileSizeLimit { .. } => DropCause::SizeLimit,
+            Self::MaxSize { .. } | Self::FileSizeLimit { .. } | Self::Ring { .. } => DropCause::SizeLimit,
             Self::Grow { error, .. } if error.kind() == io::ErrorKind::StorageFull => DropCause::DiskFull,
             _ => DropCause::Failed,
         }
@@ -123,6 +127,11 @@ impl LogFile {
     /// A mapping of the file failed.
     pub(crate) fn map_error(&self, error: io::Error) -> LogFileError {
         LogFileError::Map { path: self.path.clone(), error }
+    }
+
+    /// The file is too small for a ring that must hold a baseline of `live` bytes.
+    pub(crate) fn ring_error(&self, live: u64) -> LogFileError {
+        LogFileError::Ring { path: self.path.clone(), live }
     }
 
     pub(crate) fn write_header(&self, header: &FileHeader) -> Result<(), LogFileError> {

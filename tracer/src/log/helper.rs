@@ -1,10 +1,7 @@
 //! The helper thread: grows, maps and populates the file ahead of the threads that record, and seals behind them.
 
 use std::{
-    collections::VecDeque,
-    io,
-    mem::{self, ManuallyDrop},
-    ptr,
+    io, mem, ptr,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -13,21 +10,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use memtrace_format::{CHUNK_BYTES, Closing, Ending, FIRST_CHUNK_OFFSET};
+use memtrace_format::{Closing, Ending};
 
-use super::{
-    Log, LogFile, LogFileError, MOST_READY,
-    extent::{EXTENT_BYTES, EXTENT_CHUNKS, Extent},
-    file::Growth,
-};
+use super::{Chunk, Log, LogFile, LogFileError, recycler::Recycler, supply::Supply};
 use crate::{clock, losses, session::Session};
-
-/// How far ahead of use the file is mapped at first, in chunks: 16 MiB, what two threads can fill at the floor's rate
-/// while the helper sleeps longest.
-const FIRST_AHEAD: u64 = 256;
-
-/// How far ahead of use pages are populated at first and at most, in chunks: 2 and 16 MiB.
-const POPULATED: (u64, u64) = (32, 256);
 
 /// How long the helper sleeps: when there is work, and at most.
 const NAP: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(4));
@@ -50,7 +36,7 @@ impl Helper {
     pub(crate) fn start(session: &'static Session, file: LogFile) -> Result<Self, HelperError> {
         let mut work = Work::new(session, file);
         if let Err(error) = work.add_extent() {
-            work.file.discard();
+            work.supply.file.discard();
             return Err(error.into());
         }
         let stop = Arc::new(AtomicBool::new(false));
@@ -97,22 +83,12 @@ fn with_signals_blocked<T>(start: impl FnOnce() -> T) -> T {
 struct Work {
     session: &'static Session,
     log: &'static Log,
-    file: LogFile,
-    /// The extents that still have unsealed chunks, oldest first; `None` where one is done before an older one. Never
-    /// dropped, not even by a panic: threads may be writing to them.
-    extents: ManuallyDrop<VecDeque<Option<Extent>>>,
-    /// The number of the first in `extents`.
-    first_extent: u64,
-    /// Chunks made ready since the beginning.
+    supply: Supply,
+    /// In ring mode.
+    recycler: Option<Recycler>,
+    /// Chunks made ready since the beginning, each time that they were.
     made: u64,
-    /// Chunks whose pages were populated, counted from the beginning of the file.
-    populated: u64,
-    /// How far ahead to map and to populate, in chunks.
-    ahead: u64,
-    populate_ahead: u64,
-    /// Why the file cannot grow any more. What is ready can still be used.
-    full: Option<LogFileError>,
-    /// Whether events were lost because of that, and the program's user was told.
+    /// Whether events were lost because of a shortage of chunks, and the program's user was told.
     stopped: bool,
 }
 
@@ -121,14 +97,9 @@ impl Work {
         Self {
             session,
             log: &session.log,
-            file,
-            extents: ManuallyDrop::default(),
-            first_extent: 0,
+            supply: Supply::new(file, session.clock),
+            recycler: session.log.is_ring().then(|| Recycler::new(session)),
             made: 0,
-            populated: 0,
-            ahead: FIRST_AHEAD,
-            populate_ahead: POPULATED.0,
-            full: None,
             stopped: false,
         }
     }
@@ -139,11 +110,13 @@ impl Work {
         let mut heartbeat = HEARTBEAT.0;
         let mut last_heartbeat = Instant::now();
         while !stop.load(Ordering::Acquire) {
-            self.adapt(self.used() - used_before);
-            nap = if self.used() > used_before { NAP.0 } else { (nap * 2).min(NAP.1) };
-            used_before = self.used();
+            let used = self.used();
+            self.supply.adapt(used - used_before);
+            nap = if used > used_before { NAP.0 } else { (nap * 2).min(NAP.1) };
+            used_before = used;
             self.seal_retired();
             self.make_ready();
+            self.recycle();
             self.session.definitions.write_pending(self.log);
             self.notice_stop();
             if last_heartbeat.elapsed() >= heartbeat {
@@ -156,16 +129,6 @@ impl Work {
         self.finish();
     }
 
-    /// Looks further ahead when threads used up much of what was ready since the last look.
-    fn adapt(&mut self, used: u64) {
-        if used * 4 > self.ahead {
-            self.ahead = (self.ahead * 2).min(MOST_READY as u64 - EXTENT_CHUNKS);
-        }
-        if used * 4 > self.populate_ahead {
-            self.populate_ahead = (self.populate_ahead * 2).min(POPULATED.1);
-        }
-    }
-
     /// Chunks that threads took since the beginning.
     fn used(&self) -> u64 {
         self.made - self.log.ready.len() as u64
@@ -173,70 +136,84 @@ impl Work {
 
     fn seal_retired(&mut self) {
         while let Some(retired) = self.log.retired.pop() {
-            let number = retired.chunk.sequence / EXTENT_CHUNKS;
+            let (slot, used) = (retired.chunk.slot, retired.used);
             retired.seal();
-            let slot = &mut self.extents[(number - self.first_extent) as usize];
-            if slot.as_mut().is_some_and(Extent::seal_one) {
-                *slot = None;
-            }
-            while let Some(None) = self.extents.front() {
-                self.extents.pop_front();
-                self.first_extent += 1;
+            match &mut self.recycler {
+                Some(recycler) => recycler.given_back(slot, used),
+                None => self.supply.sealed_for_good(slot),
             }
         }
     }
 
     fn make_ready(&mut self) {
-        self.populate();
-        while self.full.is_none() && self.made - self.used() < self.ahead {
+        self.supply.populate(self.used());
+        while self.supply.is_short(self.log.ready.len()) {
             if let Err(error) = self.add_extent() {
-                self.end_growth(error);
+                self.end(error);
             }
         }
-        self.populate();
+        self.supply.populate(self.used());
     }
 
     fn add_extent(&mut self) -> Result<(), LogFileError> {
-        let number = self.made / EXTENT_CHUNKS;
-        let Growth { units: chunks, shortage } = self.file.grow(CHUNK_BYTES as u64, EXTENT_CHUNKS)?;
-        let extent =
-            Extent::map(self.file.file(), number, chunks).map_err(|error| self.file.map_error(error))?;
-        for chunk in extent.chunks(self.made, clock::calibrate(self.session.clock)) {
-            // There is room: `ahead` stays an extent below the queue's capacity.
-            let _ = self.log.ready.push(chunk);
-        }
-        self.made += chunks;
-        self.extents.push_back(Some(extent));
-        // An extent that is shorter than others is the last one.
-        if let Some(shortage) = shortage {
-            self.end_growth(shortage);
+        for chunk in self.supply.add_extent()? {
+            self.hand_out(chunk);
         }
         Ok(())
     }
 
-    fn populate(&mut self) {
-        /// Chunks in one step: 2 MiB.
-        const STEP: u64 = 32;
-        let used = self.used();
-        self.populated = self.populated.max(used / STEP * STEP);
-        while self.populated < self.made && self.populated < used + self.populate_ahead {
-            let extent = self.populated / EXTENT_CHUNKS;
-            if let Some(Some(extent)) = self.extents.get((extent - self.first_extent) as usize) {
-                extent.populate(self.populated % EXTENT_CHUNKS, STEP);
+    fn hand_out(&mut self, chunk: Chunk) {
+        let kept = match &mut self.recycler {
+            Some(recycler) => recycler.pass_on(chunk),
+            None => Some(chunk),
+        };
+        let Some(mut chunk) = kept else { return };
+        chunk.sequence = self.made;
+        self.made += 1;
+        // There is room: the supply stays an extent below the queue's capacity, and the recycler below half of it.
+        let _ = self.log.ready.push(chunk);
+    }
+
+    /// In ring mode, when the file cannot grow: uses the oldest chunks again.
+    fn recycle(&mut self) {
+        while let Some(recycler) = self.recycler.as_mut().filter(|_| self.supply.shortage().is_some()) {
+            match recycler.next_free(self.log, self.supply.chunks()) {
+                Ok(Some(chunk)) => self.hand_out(chunk),
+                Ok(None) => break,
+                Err(live) => self.end_ring(live),
             }
-            self.populated += STEP;
+        }
+        if let Some(recycler) = &mut self.recycler {
+            recycler.looked();
         }
     }
 
-    /// No chunk will come behind those that are ready.
-    fn end_growth(&mut self, error: LogFileError) {
-        self.log.stop(error.cause());
-        self.full.get_or_insert(error);
+    /// The file is too small for a baseline of what is live, let alone for events.
+    fn end_ring(&mut self, live: u64) {
+        self.recycler = None;
+        self.supply.replace_shortage(|file| file.ring_error(live));
+        self.tell_threads();
     }
 
-    /// When the first event is lost because the file could not grow, recording is over; the program goes on.
+    /// No chunk will come behind those that are ready.
+    fn end(&mut self, error: LogFileError) {
+        self.supply.end(error);
+        self.tell_threads();
+    }
+
+    /// Lets threads count what they lose under the cause of the shortage.
+    fn tell_threads(&self) {
+        if let (Some(error), None) = (self.supply.shortage(), &self.recycler) {
+            self.log.stop(error.cause());
+        }
+    }
+
+    /// When the first event is lost because of a shortage, recording is over; the program goes on.
     fn notice_stop(&mut self) {
-        let Some(error) = self.full.as_ref().filter(|_| !self.stopped) else { return };
+        self.tell_threads();
+        let Some(error) = self.supply.shortage().filter(|_| !self.stopped && self.recycler.is_none()) else {
+            return;
+        };
         if losses::total().of(error.cause()) > 0 {
             eprintln!("memtrace: recording stops: {error}");
             self.stopped = true;
@@ -245,36 +222,31 @@ impl Work {
     }
 
     fn write_closing(&mut self, ending: Ending) {
+        let why = self.supply.shortage().filter(|_| self.stopped);
         let closing = Closing {
             ending: if self.stopped { Ending::Stopped } else { ending },
             end: clock::calibrate(self.session.clock),
             drops: losses::total(),
-            text: self.full.as_ref().filter(|_| self.stopped).map(ToString::to_string).unwrap_or_default(),
+            text: why.map(ToString::to_string).unwrap_or_default(),
         };
-        if let Err(error) = self.file.write_closing(&closing, self.log.short_session()) {
-            self.end_growth(error);
+        if let Err(error) = self.supply.file.write_closing(&closing, self.log.short_session()) {
+            self.end(error);
         }
     }
 
     /// Takes the chunks that nobody used out of reach, then cuts them off.
     fn finish(mut self) {
         self.session.definitions.close(self.log);
-        let mut unused_from = self.made;
-        let mut unused: Vec<u64> = Vec::new();
+        let mut unused = Vec::new();
         while let Some(chunk) = self.log.ready.pop() {
-            unused.push(chunk.sequence);
-        }
-        unused.sort_unstable();
-        while let Some(last) = unused.pop_if(|&mut last| last + 1 == unused_from) {
-            unused_from = last;
+            unused.push(chunk.slot);
         }
         self.seal_retired();
         self.notice_stop();
         self.write_closing(Ending::Clean);
-        if let Err(error) = self.file.truncate(FIRST_CHUNK_OFFSET as u64 + unused_from * CHUNK_BYTES as u64) {
+        unused.extend(self.recycler.iter().flat_map(Recycler::unused));
+        if let Err(error) = self.supply.cut_off(unused) {
             eprintln!("memtrace: {error}");
         }
     }
 }
-
-const _: () = assert!(EXTENT_BYTES.is_multiple_of(2 << 20));

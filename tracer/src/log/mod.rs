@@ -6,18 +6,22 @@
 //!     ▲                                                 │
 //!     └── file grown, mapped, populated ◀── helper ──▶ sealed, unmapped
 //! ```
+//!
+//! In ring mode sealed chunks stay mapped and become ready again, once a baseline says what they did.
 
 mod chunk;
 mod extent;
 mod file;
 mod helper;
+mod recycler;
+mod supply;
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use crossbeam_queue::ArrayQueue;
-use memtrace_format::{DropCause, FileHeader};
+use memtrace_format::{DropCause, FileHeader, RING};
 
-pub(crate) use chunk::{Chunk, Retired};
+pub(crate) use chunk::{Chunk, Retired, Slot};
 pub(crate) use file::{LogFile, LogFileError};
 pub(crate) use helper::{Helper, HelperError};
 
@@ -45,6 +49,10 @@ impl Log {
 
     pub(crate) fn header(&self) -> &FileHeader {
         &self.header
+    }
+
+    fn is_ring(&self) -> bool {
+        self.header.incompatible & RING != 0
     }
 
     pub(crate) fn short_session(&self) -> u64 {

@@ -1,0 +1,215 @@
+//! The state that folded records have brought about.
+
+use std::collections::{BTreeMap, HashMap};
+
+use memtrace_format::{
+    BlockAlloc, BlockFree, CounterId, CounterValue, Event, HeapId, ModuleId, PoolId, Segment, ThreadId,
+    Ticks, TransferBegin, TransferEnd,
+};
+
+use super::nesting::{Nesting, PathId, Paths};
+
+/// When and on which thread something was recorded, and which of all folded events it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stamp {
+    pub(super) order: u64,
+    pub(super) time: Ticks,
+    pub(super) thread: ThreadId,
+}
+
+/// The state after the events that were folded so far.
+#[derive(Debug, Default)]
+pub(crate) struct Fold {
+    pub(super) heaps: BTreeMap<HeapId, Heap>,
+    pub(super) threads: BTreeMap<ThreadId, Nesting>,
+    pub(super) modules: BTreeMap<ModuleId, Module>,
+    pub(super) counters: BTreeMap<CounterId, (Stamp, CounterValue)>,
+    pub(super) paths: Paths,
+    /// The heap of each pool; pool ids start at 1.
+    heap_of_pool: Vec<HeapId>,
+    folded: u64,
+    latest: Ticks,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Heap {
+    pub(super) blocks: HashMap<u64, Block>,
+    pub(super) segments: BTreeMap<u64, (Stamp, Segment, SegmentKind)>,
+    pub(super) allocated: Level,
+    pub(super) reserved: Level,
+}
+
+/// A sum of bytes, and the largest that it has been.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Level {
+    now: u64,
+    pub(super) peak: u64,
+    pub(super) peak_time: Ticks,
+}
+
+/// A block that was handed out and is not yet wholly back.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Block {
+    pub(super) since: Stamp,
+    pub(super) alloc: BlockAlloc,
+    pub(super) path: PathId,
+    /// Its free was requested and is not completed.
+    pub(super) requested_back: Option<(Stamp, BlockFree)>,
+}
+
+/// How a segment came into being.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SegmentKind {
+    Allocated,
+    Mapped,
+}
+
+/// What is to be remembered of a module.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Module {
+    pub(super) defined: Option<Stamp>,
+    pub(super) last_transfer: Option<((Stamp, TransferBegin), (Stamp, TransferEnd))>,
+}
+
+impl Fold {
+    /// Says which heap each pool belongs to, by the pools' ids from 1 on.
+    pub(crate) fn know_pools(&mut self, heap_of_pool: &[HeapId]) {
+        self.heap_of_pool = heap_of_pool.to_vec();
+    }
+
+    /// The time of the latest event that was folded.
+    pub(crate) fn latest(&self) -> Ticks {
+        self.latest
+    }
+
+    /// Folds an event in. Events come in the order of time; `time` never steps back.
+    pub(crate) fn apply(&mut self, time: Ticks, thread: ThreadId, event: &Event) {
+        let now = Stamp { order: self.folded, time, thread };
+        self.folded += 1;
+        self.latest = time;
+        match *event {
+            Event::BlockAlloc(alloc) => self.alloc(now, alloc),
+            Event::BlockFree(free) | Event::BlockFreeCompleted(free) => self.heap(free.pool).free(&free),
+            Event::BlockFreeRequested(free) => self.heap(free.pool).request_free(now, free),
+            Event::SegmentAlloc(s) => self.heap(s.pool).reserve(now, s, SegmentKind::Allocated),
+            Event::SegmentMap(s) => self.heap(s.pool).reserve(now, s, SegmentKind::Mapped),
+            Event::SegmentFree(s) | Event::SegmentUnmap(s) => self.heap(s.pool).release(&s),
+            Event::ModuleDefined(module) => self.modules.entry(module).or_default().defined = Some(now),
+            Event::ModuleReleased(module) => _ = self.modules.remove(&module),
+            Event::ForwardBegin(module) => self.thread(thread).begin_forward(now, module),
+            Event::ForwardEnd(module) => self.thread(thread).end_forward(module),
+            Event::TransferBegin(begin) => self.thread(thread).begin_transfer(now, begin),
+            Event::TransferEnd(end) => self.end_transfer(now, end),
+            Event::ScopeBegin { name, phase } => {
+                self.threads.entry(thread).or_default().enter(now, name, phase, &mut self.paths);
+            }
+            Event::ScopeEnd { name } => self.thread(thread).leave(name),
+            Event::CounterSample { counter, value } => _ = self.counters.insert(counter, (now, value)),
+            // What happened at an instant leaves no state behind.
+            _ => {}
+        }
+    }
+
+    fn alloc(&mut self, now: Stamp, mut alloc: BlockAlloc) {
+        let nesting = self.threads.entry(now.thread).or_default();
+        if alloc.module.is_none() {
+            alloc.module = nesting.module();
+        }
+        let block = Block { since: now, alloc, path: nesting.path(), requested_back: None };
+        self.heap(alloc.pool).alloc(block);
+    }
+
+    fn end_transfer(&mut self, now: Stamp, end: TransferEnd) {
+        let begun = self.thread(end.origin).end_transfer(end.correlation);
+        if let (Some(begun), false) = (begun, end.module.is_none()) {
+            self.modules.entry(end.module).or_default().last_transfer = Some((begun, (now, end)));
+        }
+    }
+
+    fn thread(&mut self, thread: ThreadId) -> &mut Nesting {
+        self.threads.entry(thread).or_default()
+    }
+
+    fn heap(&mut self, pool: PoolId) -> &mut Heap {
+        let index = usize::from(pool.0).checked_sub(1);
+        let heap = index.and_then(|index| self.heap_of_pool.get(index)).copied().unwrap_or(HeapId::NONE);
+        self.heaps.entry(heap).or_default()
+    }
+}
+
+impl Heap {
+    fn alloc(&mut self, block: Block) {
+        // A block that is live at this address was given back unseen.
+        if let Some(old) = self.blocks.insert(block.alloc.address.0, block) {
+            self.allocated.shrink(old.allocated());
+        }
+        self.allocated.grow(block.alloc.size.0, block.since.time);
+    }
+
+    fn free(&mut self, free: &BlockFree) {
+        if let Some(block) = self.blocks.remove(&free.address.0) {
+            self.allocated.shrink(block.allocated());
+        }
+    }
+
+    fn request_free(&mut self, now: Stamp, free: BlockFree) {
+        if let Some(block) = self.blocks.get_mut(&free.address.0) {
+            let size = block.allocated();
+            block.requested_back = Some((now, free));
+            self.allocated.shrink(size);
+        }
+    }
+
+    fn reserve(&mut self, now: Stamp, segment: Segment, kind: SegmentKind) {
+        self.segments.insert(segment.address.0, (now, segment, kind));
+        self.reserved.grow(segment.size.0, now.time);
+    }
+
+    /// Takes a range away from whatever segments it covers, wholly or in part.
+    fn release(&mut self, gone: &Segment) {
+        let start = gone.address.0;
+        let size = if gone.size.0 == 0 {
+            self.segments.get(&start).map_or(0, |(_, s, _)| s.size.0)
+        } else {
+            gone.size.0
+        };
+        let end = start.saturating_add(size);
+        let first = self.segments.range(..=start).next_back().map_or(start, |(&address, _)| address);
+        let touched: Vec<u64> = self.segments.range(first..end).map(|(&address, _)| address).collect();
+        for address in touched {
+            let Some(&(since, segment, kind)) = self.segments.get(&address) else { continue };
+            let segment_end = address.saturating_add(segment.size.0);
+            if segment_end <= start {
+                continue;
+            }
+            self.segments.remove(&address);
+            self.reserved.shrink(segment_end.min(end) - address.max(start));
+            for (from, to) in [(address, start), (end, segment_end)] {
+                if from < to {
+                    let mut rest = segment;
+                    (rest.address.0, rest.size.0) = (from, to - from);
+                    self.segments.insert(from, (since, rest, kind));
+                }
+            }
+        }
+    }
+}
+
+impl Block {
+    fn allocated(&self) -> u64 {
+        if self.requested_back.is_some() { 0 } else { self.alloc.size.0 }
+    }
+}
+
+impl Level {
+    fn grow(&mut self, bytes: u64, time: Ticks) {
+        self.now = self.now.saturating_add(bytes);
+        if self.now > self.peak {
+            (self.peak, self.peak_time) = (self.now, time);
+        }
+    }
+
+    fn shrink(&mut self, bytes: u64) {
+        self.now = self.now.saturating_sub(bytes);
+    }
+}
