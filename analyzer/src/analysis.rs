@@ -6,8 +6,8 @@ use memtrace_format::{Bytes, CHUNK_BYTES};
 
 use crate::{
     ReadError, Trace,
-    replay::{Moment, Replay},
     merge::Events,
+    replay::{Moment, Replay},
     report::{Info, Report},
     summary::{describe, summarize},
     timeline::Timeline,

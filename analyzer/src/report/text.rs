@@ -102,7 +102,12 @@ fn header(f: &mut Formatter<'_>, trace: &Trace) -> fmt::Result {
         writeln!(f, "stopped     {}", shorten(why, 88))?;
     }
     let (events, threads) = (grouped(trace.events), grouped(trace.threads));
-    writeln!(f, "events      {events} of {threads} {}, clock {}", plural(trace.threads, "thread"), trace.clock)
+    writeln!(
+        f,
+        "events      {events} of {threads} {}, clock {}",
+        plural(trace.threads, "thread"),
+        trace.clock
+    )
 }
 
 fn losses(f: &mut Formatter<'_>, trace: &Trace) -> fmt::Result {
@@ -142,9 +147,9 @@ fn heap(f: &mut Formatter<'_>, heap: &Heap) -> fmt::Result {
     if let Some(reserved) = &heap.reserved_peak {
         writeln!(f, "  most reserved {} at {}", reserved.bytes, reserved.time_ns)?;
     }
-    let (allocs, frees) = (grouped(heap.allocs), grouped(heap.frees));
-    let left = grouped(heap.end_blocks);
-    writeln!(f, "  {allocs} allocs, {frees} frees, {left} {} live at the end", plural(heap.end_blocks, "block"))?;
+    let counted = |count: u64, word| format!("{} {}", grouped(count), plural(count, word));
+    let (allocs, frees) = (counted(heap.allocs, "alloc"), counted(heap.frees, "free"));
+    writeln!(f, "  {allocs}, {frees}, {} live at the end", counted(heap.end_blocks, "block"))?;
     if heap.baseline_bytes.0 > 0 {
         let baseline = heap.baseline_bytes;
         writeln!(f, "  {baseline} were live before recording began; the figures below do not count them")?;
@@ -228,7 +233,8 @@ fn modules(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
     if report.modules.is_empty() {
         return Ok(());
     }
-    let mut table = Table::new(["MODULES", "size", "forwards", "loads", "evicted", "moved", "in transfer", "on device"]);
+    let mut table =
+        Table::new(["MODULES", "size", "forwards", "loads", "evicted", "moved", "in transfer", "on device"]);
     for module in report.modules.iter().take(ROWS * 2) {
         let on_device = module.resident_ns.iter().filter(|(tier, _)| tier.starts_with("device"));
         let on_device = on_device.fold(crate::Nanos(0), |sum, (_, ns)| sum.plus(*ns));
@@ -278,7 +284,11 @@ fn transfers(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
     }
     write!(f, "\n{table}")?;
     let (pageable, pinned) = (transfers.pageable_bytes, transfers.pinned_bytes);
-    writeln!(f, "  pageable {pageable}, pinned {pinned}; forwards waited {} for transfers", transfers.stall_ns)?;
+    writeln!(
+        f,
+        "  pageable {pageable}, pinned {pinned}; forwards waited {} for transfers",
+        transfers.stall_ns
+    )?;
     if transfers.unfinished > 0 {
         writeln!(f, "  {} began and did not end", grouped(transfers.unfinished))?;
     }
@@ -389,7 +399,15 @@ fn failures(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
     if report.ooms_total == 0 {
         return Ok(());
     }
-    let mut table = Table::new(["OUT OF MEMORY", "heap", "asked for", "inactive", "largest hole", "device free", "module"]);
+    let mut table = Table::new([
+        "OUT OF MEMORY",
+        "heap",
+        "asked for",
+        "inactive",
+        "largest hole",
+        "device free",
+        "module",
+    ]);
     for failed in report.ooms.iter().take(ROWS) {
         table.row([
             format!("at {}", failed.time_ns),

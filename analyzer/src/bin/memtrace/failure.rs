@@ -47,7 +47,9 @@ fn advice(error: &ReadError) -> &'static str {
         }
         ReadError::Open(_) => "check that you may read the file",
         ReadError::NotAFile { .. } => "give the trace itself, such as run.4242.trace",
-        ReadError::Empty => "record again; the process ended, or its disk was full, before anything was written",
+        ReadError::Empty => {
+            "record again; the process ended, or its disk was full, before anything was written"
+        }
         ReadError::Header(HeaderError::NotALog) => {
             "give a file that an engine recorded with MEMTRACE_FILE set; other formats are not read"
         }

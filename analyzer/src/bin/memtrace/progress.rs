@@ -27,7 +27,8 @@ pub(crate) fn shown() -> impl FnMut(Progress) {
         } else if shown.is_none_or(|shown| shown.elapsed() >= BETWEEN) {
             shown = Some(Instant::now());
             let percent = progress.done.0 as f64 / progress.total.0.max(1) as f64 * 100.0;
-            let _ = write!(err, "\rreplaying {:.1} of {:.1} ({percent:.0}%)  ", progress.done, progress.total);
+            let _ =
+                write!(err, "\rreplaying {:.1} of {:.1} ({percent:.0}%)  ", progress.done, progress.total);
         }
     }
 }
