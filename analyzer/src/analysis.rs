@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
-use memtrace_format::Bytes;
+use memtrace_format::{Bytes, CHUNK_BYTES};
 
 use crate::{
     ReadError, Trace,
+    merge::Events,
     replay::{Moment, Replay},
-    report::Report,
-    summary::summarize,
+    report::{Info, Report},
+    summary::{describe, summarize},
     timeline::Timeline,
 };
 
@@ -46,7 +47,22 @@ impl Trace {
     /// # Errors
     ///
     /// The operating system cannot read a part of the file.
-    pub fn analyze(&self, mut watch: impl FnMut(Progress)) -> Result<Analysis, ReadError> {
+    pub fn analyze(&self, watch: impl FnMut(Progress)) -> Result<Analysis, ReadError> {
+        let (replay, events) = self.replay(watch)?;
+        Ok(summarize(replay, &events))
+    }
+
+    /// Replays all events and says what the file is.
+    ///
+    /// # Errors
+    ///
+    /// The operating system cannot read a part of the file.
+    pub fn info(&self, watch: impl FnMut(Progress)) -> Result<Info, ReadError> {
+        let (replay, events) = self.replay(watch)?;
+        Ok(describe(&replay, &events))
+    }
+
+    fn replay(&self, mut watch: impl FnMut(Progress)) -> Result<(Replay<'_>, Events<'_>), ReadError> {
         let total = Bytes(self.directory.event_bytes());
         let mut events = self.events();
         let mut replay = Replay::new(self);
@@ -55,10 +71,10 @@ impl Trace {
             replay.apply(Moment { time, thread }, &event);
             if events.chunks_read() != chunks {
                 chunks = events.chunks_read();
-                watch(Progress { done: Bytes((chunks - 1) * memtrace_format::CHUNK_BYTES as u64), total });
+                watch(Progress { done: Bytes((chunks - 1) * CHUNK_BYTES as u64), total });
             }
         }
         watch(Progress { done: total, total });
-        Ok(summarize(replay, &events))
+        Ok((replay, events))
     }
 }

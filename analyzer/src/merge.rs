@@ -50,6 +50,7 @@ struct Cursor<'a> {
     next_record: usize,
     latest: Ticks,
     drops: DropCounts,
+    events: u64,
 }
 
 const NEVER: (Ticks, usize) = (Ticks(u64::MAX), usize::MAX);
@@ -91,6 +92,11 @@ impl<'a> Events<'a> {
 
     pub(crate) fn chunks_read(&self) -> u64 {
         self.chunks_read
+    }
+
+    /// How many events each thread had so far.
+    pub(crate) fn counts(&self) -> impl Iterator<Item = u64> {
+        self.cursors.iter().map(|cursor| cursor.events)
     }
 
     /// What the threads had lost when they began the latest chunk that was read of each.
@@ -136,6 +142,7 @@ impl<'a> Events<'a> {
             };
             self.steps_back += u64::from(time != record.time());
             cursor.latest = time;
+            cursor.events += 1;
             self.now = self.now.max(time);
             return Ok(Some((self.trace.clock.nanos(self.now), index, event)));
         }
@@ -179,6 +186,7 @@ impl<'a> Cursor<'a> {
             next_record: 0,
             latest: Ticks(0),
             drops: DropCounts::default(),
+            events: 0,
         }
     }
 

@@ -137,6 +137,9 @@ impl HeapWatch {
     pub(crate) fn grown(&mut self, time: Nanos, event: u64, heap: &mut HeapState) {
         self.since_border.0 = self.since_border.0.max(heap.totals.allocated);
         self.peak.grown(time, event, heap);
+        if heap.segments.was_split() {
+            self.fragmented(time, heap);
+        }
         self.track(time, heap);
     }
 
@@ -163,7 +166,7 @@ impl HeapWatch {
         std::mem::replace(&mut self.since_border, (heap.totals.allocated, heap.segments.reserved()))
     }
 
-    /// Handing out a block never brings more waste, so only what gives memory back asks for it.
+    /// A block taken from the front of a hole never brings more waste, so only what gives memory back or splits a hole asks.
     #[inline]
     fn fragmented(&mut self, time: Nanos, heap: &mut HeapState) {
         let inactive = heap.segments.holes().total();

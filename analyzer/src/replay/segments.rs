@@ -17,6 +17,7 @@ pub(crate) struct Segments {
     borders: HashSet<u64>,
     holes: Holes,
     reserved: u64,
+    split: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -67,6 +68,12 @@ impl Segments {
         self.give_back(start, end);
     }
 
+    /// Whether a block was placed inside a hole since this was last asked, rather than at its front.
+    #[inline(always)]
+    pub(crate) fn was_split(&mut self) -> bool {
+        std::mem::take(&mut self.split)
+    }
+
     /// Takes the range out of the hole that holds it. `false`: there is none.
     #[inline]
     pub(crate) fn place(&mut self, start: u64, end: u64) -> bool {
@@ -82,6 +89,7 @@ impl Segments {
         let Some((hole, hole_end)) = self.holes.around(start).filter(|(_, hole_end)| end <= *hole_end) else {
             return false;
         };
+        self.split = true;
         self.holes.remove(hole);
         if hole < start {
             self.holes.insert(hole, start);

@@ -4,20 +4,25 @@
 //! and the field of the same name with `_why` says what is missing.
 
 mod heap;
+mod info;
 mod json;
 mod module;
 mod movement;
 mod run;
 mod span;
+mod table;
+mod text;
 
 pub use heap::{
     Block, Figures, Fragmentation, FragmentationAt, Heap, Known, Peak, PeakBy, ReservedPeak, Share,
 };
+pub use info::{Info, Thread};
 pub use json::write_json;
 pub use module::{Module, Stay};
 pub use movement::{Bandwidth, Direction, Directions, ModuleSwaps, Swaps, Thrash, Transfers};
 pub use run::{ChunkCounts, Dropped, Ended, Trace};
 pub use span::{Counter, CounterNumber, HeapInPhase, Mark, OutOfMemory, Phase, Samples, Verdict};
+pub use text::{InfoText, ReportText};
 
 use serde::Serialize;
 

@@ -21,6 +21,7 @@ pub struct Module {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parent_why: Option<&'static str>,
     /// The number of that module.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub parent_id: Option<u32>,
     /// The size of its weights, its parts' included.
     pub bytes: Option<Bytes>,

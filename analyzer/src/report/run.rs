@@ -18,7 +18,8 @@ pub struct Trace {
     /// Why there is no name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub engine_why: Option<&'static str>,
-    /// The engine's version.
+    /// The engine's version, if it gave one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub engine_version: Option<Text>,
     /// The process that was recorded.
     pub pid: u32,

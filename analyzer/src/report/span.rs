@@ -72,6 +72,7 @@ pub struct Counter {
     /// Its name.
     pub name: Text,
     /// The ordinal of the device it is about; none for counters of the process or the machine.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub device: Option<u32>,
     /// `bytes`, `count`, `percent`, `ns`, `bytes/s`, `celsius`, `watts` or `unknown`.
     pub unit: &'static str,

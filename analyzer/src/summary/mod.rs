@@ -2,6 +2,7 @@
 
 mod course;
 mod heap;
+mod info;
 mod module;
 mod names;
 mod run;
@@ -13,6 +14,7 @@ use crate::{
     replay::Replay,
     report::{Known, Report},
 };
+pub(crate) use info::describe;
 use names::Names;
 
 /// The version of the report's keys.

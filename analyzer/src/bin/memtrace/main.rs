@@ -1,2 +1,27 @@
-//! Placeholder.
-fn main() {}
+//! `memtrace`: the command line of the analyzer.
+
+#![forbid(unsafe_code)]
+
+mod analyze;
+mod arguments;
+mod failure;
+mod info;
+mod output;
+mod progress;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use arguments::{Arguments, Command};
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Command::Analyze(arguments) => analyze::run(&arguments),
+        Command::Info(arguments) => info::run(&arguments),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}

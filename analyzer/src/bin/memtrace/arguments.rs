@@ -1,0 +1,67 @@
+//! What can be typed, and the help that explains it.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Explains what an engine's memory did, from a trace that it recorded.
+#[derive(Debug, Parser)]
+#[command(
+    name = "memtrace",
+    version,
+    max_term_width = 100,
+    after_help = "\
+Record a trace by running an engine that links the tracer:
+
+    MEMTRACE_FILE=run.%p.trace ./engine        (%p becomes the process id)
+    memtrace analyze run.4242.trace
+
+Exit status: 0 done, 2 wrong usage, 3 the file cannot be read as a trace.
+A damaged trace is read as far as it goes, and the report says what is missing."
+)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Say what happened: peaks and their owners, fragmentation, where modules were, what swapping cost
+    Analyze(Analyze),
+    /// Say what a trace is: who recorded it, how it ended, how many events of which kind, what was lost
+    Info(Info),
+}
+
+/// `memtrace analyze`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+    memtrace analyze run.trace                 look at it on a terminal
+    memtrace analyze run.trace | less          the report
+    memtrace analyze run.trace --json | jq '.heaps[] | {name, peak: .peak.allocated_bytes}'
+
+Times in JSON are nanoseconds since the trace's start, sizes are bytes. A figure that cannot be known is
+null, and <name>_why beside it says why.")]
+pub(crate) struct Analyze {
+    /// The trace
+    #[arg(value_name = "RUN.trace")]
+    pub(crate) trace: PathBuf,
+    /// Print the report as text, on a terminal too
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) text: bool,
+    /// Print the report as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `memtrace info`
+#[derive(Debug, Args)]
+pub(crate) struct Info {
+    /// The trace
+    #[arg(value_name = "RUN.trace")]
+    pub(crate) trace: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}

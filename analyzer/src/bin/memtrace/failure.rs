@@ -1,0 +1,64 @@
+//! What goes wrong, what is said about it, and with which status the command ends.
+
+use std::{io, path::Path, process::ExitCode};
+
+use memtrace_analyzer::{ReadError, Text};
+use memtrace_format::HeaderError;
+
+/// The input cannot be read as a trace.
+const UNREADABLE: u8 = 3;
+
+/// Why a command failed.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The input cannot be read as a trace.
+    Unreadable { path: Text, error: ReadError },
+    /// The output cannot be written.
+    Output(io::Error),
+}
+
+impl Failure {
+    pub(crate) fn unreadable(path: &Path) -> impl FnOnce(ReadError) -> Self {
+        let path = Text::new(path.to_string_lossy());
+        move |error| Self::Unreadable { path, error }
+    }
+
+    /// Says it on stderr. Nobody reading the output any more is no failure.
+    pub(crate) fn report(&self) -> ExitCode {
+        match self {
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+            Self::Output(error) => {
+                eprintln!("memtrace: the output cannot be written: {error}");
+                ExitCode::FAILURE
+            }
+            Self::Unreadable { path, error } => {
+                eprintln!("memtrace: {path} cannot be read as a trace: {error}");
+                eprintln!("  try: {}", advice(error));
+                ExitCode::from(UNREADABLE)
+            }
+        }
+    }
+}
+
+fn advice(error: &ReadError) -> &'static str {
+    match error {
+        ReadError::Open(error) if error.kind() == io::ErrorKind::NotFound => {
+            "check the name; `ls *.trace` shows what is here"
+        }
+        ReadError::Open(_) => "check that you may read the file",
+        ReadError::NotAFile { .. } => "give the trace itself, such as run.4242.trace",
+        ReadError::Empty => {
+            "record again; the process ended, or its disk was full, before anything was written"
+        }
+        ReadError::Header(HeaderError::NotALog) => {
+            "give a file that an engine recorded with MEMTRACE_FILE set; other formats are not read"
+        }
+        ReadError::Header(HeaderError::Short { .. }) => "copy the file again; only its beginning is here",
+        ReadError::Header(HeaderError::Checksum) => {
+            "copy the file again, as binary; its first 4096 bytes have changed since they were written"
+        }
+        ReadError::Header(_) => "use the memtrace that belongs to the tracer that recorded the file",
+        ReadError::Read { .. } => "copy the file to another disk and read it there",
+        _ => "run `memtrace info` on another trace to see whether this one is to blame",
+    }
+}

@@ -1,0 +1,11 @@
+//! `memtrace info`: what a file is.
+
+use memtrace_analyzer::{Trace, report::InfoText};
+
+use crate::{arguments::Info, failure::Failure, output, progress};
+
+pub(crate) fn run(arguments: &Info) -> Result<(), Failure> {
+    let trace = Trace::open(&arguments.trace).map_err(Failure::unreadable(&arguments.trace))?;
+    let info = trace.info(progress::shown()).map_err(Failure::unreadable(&arguments.trace))?;
+    if arguments.json { output::print_json(&info) } else { output::print(InfoText(&info)) }
+}

@@ -1,0 +1,23 @@
+//! Writing to stdout.
+
+use std::io::{self, BufWriter, Write};
+
+use memtrace_analyzer::report::write_json;
+use serde::Serialize;
+
+use crate::failure::Failure;
+
+/// Prints text.
+pub(crate) fn print(text: impl std::fmt::Display) -> Result<(), Failure> {
+    write(|out| write!(out, "{text}"))
+}
+
+/// Prints JSON.
+pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Failure> {
+    write(|out| write_json(value, out))
+}
+
+fn write(print: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    print(&mut out).and_then(|()| out.flush()).map_err(Failure::Output)
+}

@@ -1,0 +1,104 @@
+//! The terminal: taken over, given back, whatever happens in between.
+
+use std::{
+    io::{self, BufWriter, Stdout, Write, stdout},
+    panic,
+    sync::{
+        Once,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use ratatui::{
+    backend::CrosstermBackend,
+    buffer::Buffer,
+    crossterm::{
+        cursor, event, execute,
+        terminal::{self, EnterAlternateScreen, LeaveAlternateScreen},
+    },
+    layout::{Rect, Size},
+};
+
+/// Whether the terminal is ours. A process has one terminal, and the panic hook must know without holding anything.
+static OURS: AtomicBool = AtomicBool::new(false);
+
+/// A frame is some ten kilobytes; it reaches the terminal in one piece.
+const FRAME_BYTES: usize = 64 << 10;
+
+/// The terminal while it is ours: raw, on its alternate screen, telling about the mouse. Dropping gives it back.
+pub(crate) struct Terminal {
+    inner: ratatui::Terminal<CrosstermBackend<BufWriter<Stdout>>>,
+}
+
+impl Terminal {
+    /// Takes the terminal over.
+    pub(crate) fn enter() -> io::Result<Self> {
+        restore_on_panic();
+        take()?;
+        let writer = BufWriter::with_capacity(FRAME_BYTES, stdout());
+        let inner = ratatui::Terminal::new(CrosstermBackend::new(writer)).inspect_err(|_| give_back())?;
+        Ok(Self { inner })
+    }
+
+    /// How large it is.
+    pub(crate) fn size(&self) -> io::Result<Size> {
+        self.inner.size()
+    }
+
+    /// Draws a frame.
+    pub(crate) fn draw(&mut self, draw: impl FnOnce(Rect, &mut Buffer)) -> io::Result<()> {
+        if !OURS.load(Ordering::SeqCst) {
+            // Another thread panicked: its message is on the screen, and the end is near.
+            return Ok(());
+        }
+        self.inner.draw(|frame| draw(frame.area(), frame.buffer_mut()))?;
+        Ok(())
+    }
+
+    /// Gives it back, for a while or for good.
+    pub(crate) fn leave(&mut self) {
+        give_back();
+    }
+
+    /// Takes it over again, and draws all of the next frame.
+    pub(crate) fn resume(&mut self) -> io::Result<()> {
+        give_back();
+        take()?;
+        self.inner.clear()
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        give_back();
+    }
+}
+
+fn take() -> io::Result<()> {
+    terminal::enable_raw_mode()?;
+    OURS.store(true, Ordering::SeqCst);
+    execute!(stdout(), EnterAlternateScreen, event::EnableMouseCapture, cursor::Hide)
+        .inspect_err(|_| give_back())
+}
+
+/// Puts everything back, once. A terminal that is gone cannot complain, and there is nobody to tell.
+fn give_back() {
+    if OURS.swap(false, Ordering::SeqCst) {
+        let mut stdout = stdout();
+        let _ = execute!(stdout, event::DisableMouseCapture, LeaveAlternateScreen, cursor::Show);
+        let _ = stdout.flush();
+        let _ = terminal::disable_raw_mode();
+    }
+}
+
+/// A panic's message belongs on the user's own screen, so the terminal is given back before it is written.
+fn restore_on_panic() {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let print = panic::take_hook();
+        panic::set_hook(Box::new(move |panic| {
+            give_back();
+            print(panic);
+        }));
+    });
+}

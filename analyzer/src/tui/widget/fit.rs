@@ -1,0 +1,74 @@
+//! Text of an exact width on the screen.
+
+use ratatui::{style::Style, text::Span};
+
+const CUT: &str = "…";
+
+/// How many cells a text takes.
+pub(crate) fn width(text: &str) -> usize {
+    Span::raw(text).width()
+}
+
+/// The text in exactly so many cells; what does not fit is cut off at its end.
+pub(crate) fn fit(text: &str, cells: usize) -> String {
+    if width(text) <= cells {
+        return pad(text.to_owned(), cells);
+    }
+    let span = Span::raw(text);
+    let mut kept = String::new();
+    for grapheme in span.styled_graphemes(Style::new()) {
+        if width(&kept) + width(grapheme.symbol) + 1 > cells {
+            break;
+        }
+        kept.push_str(grapheme.symbol);
+    }
+    if cells > 0 {
+        kept.push_str(CUT);
+    }
+    pad(kept, cells)
+}
+
+/// The text in exactly so many cells; what does not fit is cut off at its beginning. (The end of a path tells more.)
+pub(crate) fn fit_tail(text: &str, cells: usize) -> String {
+    if width(text) <= cells {
+        return pad(text.to_owned(), cells);
+    }
+    let span = Span::raw(text);
+    let graphemes: Vec<_> = span.styled_graphemes(Style::new()).collect();
+    let mut free = cells.saturating_sub(1);
+    let mut first = graphemes.len();
+    while let Some(before) = first.checked_sub(1) {
+        let Some(left) = free.checked_sub(width(graphemes[before].symbol)) else { break };
+        (free, first) = (left, before);
+    }
+    let mut kept = if cells > 0 { CUT.to_owned() } else { String::new() };
+    kept.extend(graphemes[first..].iter().map(|grapheme| grapheme.symbol));
+    pad(kept, cells)
+}
+
+fn pad(mut text: String, cells: usize) -> String {
+    let missing = cells.saturating_sub(width(&text));
+    text.extend(std::iter::repeat_n(' ', missing));
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_too_long_is_cut_and_what_is_short_is_padded() {
+        assert_eq!(fit("unet", 6), "unet  ");
+        assert_eq!(fit("input_blocks", 6), "input…");
+        assert_eq!(fit_tail("unet.input_blocks.0", 9), "…blocks.0");
+        assert_eq!(fit("x", 0), "");
+        assert_eq!(fit_tail("xy", 1), "…");
+    }
+
+    #[test]
+    fn wide_characters_are_not_cut_in_half() {
+        assert_eq!(fit("模型模型", 6), "模型… ");
+        assert_eq!(fit_tail("模型模型", 6), "…模型 ");
+        assert_eq!(width(&fit("模型", 3)), 3);
+    }
+}

@@ -1,0 +1,13 @@
+//! Pieces of a screen that know nothing of traces.
+
+mod bar;
+mod dots;
+mod fit;
+mod number;
+mod section;
+
+pub(crate) use bar::bar;
+pub(crate) use dots::Dots;
+pub(crate) use fit::{fit, fit_tail, width};
+pub(crate) use number::{count, percent};
+pub(crate) use section::{Section, height, render};

@@ -1,0 +1,9 @@
+//! Traces built in memory, analyzed from files.
+
+mod damage;
+mod heaps;
+mod merge;
+mod movement;
+mod recording;
+mod spans;
+mod words;

@@ -1,0 +1,195 @@
+//! Residency, transfers, swaps, stall, thrash.
+
+use memtrace_analyzer::report::{Stay, Thrash};
+use memtrace_format::{Bytes, Event, ModuleId, Tier};
+
+use crate::recording::{GPU, Moved, Recording, evict, load};
+
+const NOBODY: ModuleId = ModuleId::NONE;
+
+fn stays(stays: &[Stay]) -> Vec<(Tier, u64, u64)> {
+    stays.iter().map(|stay| (stay.tier, stay.from_ns.0, stay.to_ns.0)).collect()
+}
+
+/// A VAE on the device makes room for a UNet, which then runs.
+fn one_swap(room_for_is_said: bool) -> Recording {
+    let mut recording = Recording::new();
+    let unet = recording.module(1, "unet", 0, 300);
+    let vae = recording.module(2, "vae", 0, 100);
+    recording.module(3, "block", 1, 30);
+    let said = if room_for_is_said { unet } else { NOBODY };
+    recording.at(1, 0, Event::ModuleDefined(unet));
+    recording.at(1, 0, Event::ModuleDefined(vae));
+    recording.transfer(1, (10, 20), load(vae, 100));
+    recording.at(1, 21, Event::ForwardBegin(vae));
+    recording.at(1, 29, Event::ForwardEnd(vae));
+    recording.transfer(1, (30, 40), evict(vae, 100, said));
+    recording.transfer(1, (50, 80), load(unet, 300));
+    recording.at(1, 81, Event::ForwardBegin(unet));
+    recording.at(1, 99, Event::ForwardEnd(unet));
+    recording
+}
+
+#[test]
+fn an_eviction_and_the_load_it_made_room_for_are_one_swap() {
+    for room_for_is_said in [true, false] {
+        let analysis = one_swap(room_for_is_said).analyze();
+        let report = &analysis.report;
+        let swaps = &report.swaps;
+        assert_eq!((swaps.count, swaps.bytes, swaps.ns.0, swaps.stall_ns.0), (1, Bytes(400), 40, 40));
+        let unet = &swaps.by_module[0];
+        assert_eq!((unet.name.recorded(), unet.count, unet.stall_ns.0), ("unet", 1, 40));
+        // The first load was for nobody's place, and a forward waited for it too.
+        assert_eq!(report.transfers.stall_ns.0, 50);
+        assert_eq!((report.transfers.count, report.transfers.bytes), (3, Bytes(500)));
+        assert_eq!(analysis.timeline.instants.len(), 1);
+    }
+}
+
+#[test]
+fn modules_are_where_their_transfers_put_them() {
+    let report = one_swap(true).report();
+    let [unet, vae, block] = &report.modules[..] else { panic!("{:?}", report.modules) };
+    assert_eq!(stays(&unet.residency), [(Tier::Host, 0, 80), (GPU, 80, 99)]);
+    assert_eq!(stays(&vae.residency), [(Tier::Host, 0, 20), (GPU, 20, 40), (Tier::Host, 40, 99)]);
+    assert_eq!((vae.loads, vae.evictions, vae.forwards), (1, 1, 1));
+    assert_eq!((vae.transfer_bytes, vae.transfer_ns.0), (Bytes(200), 20));
+    assert_eq!(vae.resident_ns["device:0"].0, 20);
+    // A part of a unit goes where the unit goes.
+    assert_eq!((block.name.recorded(), block.parent.as_ref().unwrap().recorded()), ("unet.block", "unet"));
+    assert_eq!(block.residency, unet.residency);
+    assert_eq!((block.loads, block.transfer_bytes), (0, Bytes(0)));
+}
+
+#[test]
+fn several_evictions_for_one_load_are_one_swap() {
+    let mut recording = Recording::new();
+    let [a, b, c] = [1, 2, 3].map(|id| recording.module(id, "m", 0, 1));
+    recording.transfer(1, (0, 10), evict(a, 5, c));
+    recording.transfer(1, (10, 20), evict(b, 6, c));
+    recording.transfer(1, (20, 40), load(c, 7));
+    let swaps = recording.report().swaps;
+    assert_eq!((swaps.count, swaps.bytes, swaps.ns.0, swaps.stall_ns.0), (1, Bytes(18), 40, 0));
+}
+
+#[test]
+fn room_for_a_part_is_filled_by_its_unit() {
+    let mut recording = Recording::new();
+    let unit = recording.module(1, "unit", 0, 1);
+    let part = recording.module(2, "part", 1, 1);
+    let other = recording.module(3, "other", 0, 1);
+    recording.transfer(1, (0, 10), evict(other, 5, part));
+    recording.transfer(1, (10, 20), load(unit, 5));
+    assert_eq!(recording.report().swaps.by_module[0].name.recorded(), "unit");
+}
+
+#[test]
+fn a_forward_between_them_parts_an_eviction_and_a_load() {
+    let mut recording = Recording::new();
+    let [a, b] = [1, 2].map(|id| recording.module(id, "m", 0, 1));
+    recording.transfer(1, (0, 10), evict(a, 5, NOBODY));
+    recording.at(1, 11, Event::ForwardBegin(b));
+    recording.transfer(1, (20, 30), load(b, 5));
+    assert_eq!(recording.report().swaps.count, 0);
+    // On another thread it parts nothing.
+    let mut recording = Recording::new();
+    recording.transfer(1, (0, 10), evict(a, 5, NOBODY));
+    recording.at(2, 11, Event::ForwardBegin(b));
+    recording.transfer(1, (20, 30), load(b, 5));
+    assert_eq!(recording.report().swaps.count, 1);
+}
+
+#[test]
+fn a_module_that_only_returns_swaps_with_nobody() {
+    let mut recording = Recording::new();
+    let a = recording.module(1, "a", 0, 1);
+    recording.transfer(1, (0, 10), evict(a, 5, NOBODY));
+    recording.transfer(1, (20, 30), load(a, 5));
+    assert_eq!(recording.report().swaps.count, 0);
+}
+
+#[test]
+fn transfers_that_no_forward_follows_stall_nobody() {
+    let mut recording = Recording::new();
+    let a = recording.module(1, "a", 0, 1);
+    recording.at(1, 0, Event::ForwardBegin(a));
+    recording.transfer(1, (1, 10), load(a, 5));
+    recording.at(1, 11, Event::ForwardEnd(a));
+    recording.transfer(1, (12, 20), evict(a, 5, NOBODY));
+    let report = recording.report();
+    assert_eq!(report.transfers.stall_ns.0, 0);
+    // One that begins before a border and ends after it was not waited for from its beginning.
+    let transfer = load(a, 5);
+    let correlation = recording.begin(1, 30, transfer);
+    recording.at(1, 31, Event::ForwardBegin(a));
+    recording.at(1, 32, Event::ForwardEnd(a));
+    recording.end(1, 1, 33, correlation, transfer);
+    recording.at(1, 34, Event::ForwardBegin(a));
+    // What is left is the eviction, which the forward at 31 waited for.
+    assert_eq!(recording.report().transfers.stall_ns.0, 8);
+}
+
+#[test]
+fn what_is_loaded_again_in_the_phase_that_evicted_it_is_thrash() {
+    let mut recording = Recording::new();
+    let step = recording.name(1, "step");
+    let a = recording.module(1, "a", 0, 1);
+    for (from, again) in [(0, 30), (100, 160)] {
+        recording.at(1, from, Event::ScopeBegin { name: step, phase: true });
+        recording.transfer(1, (from + 1, from + 11), evict(a, 5, NOBODY));
+        let end = Event::ScopeEnd { name: step };
+        if again - from < 50 {
+            recording.transfer(1, (again, again + 5), load(a, 6));
+            recording.at(1, from + 50, end);
+        } else {
+            recording.at(1, from + 50, end);
+            recording.transfer(1, (again, again + 5), load(a, 6));
+        }
+    }
+    let thrash = recording.report().swaps.thrash;
+    assert_eq!(thrash, Some(Thrash { count: 1, bytes: Bytes(11), ns: memtrace_analyzer::Nanos(15) }));
+}
+
+#[test]
+fn without_phases_thrash_is_not_known_and_without_evictions_it_is_none() {
+    let report = one_swap(true).report();
+    assert_eq!(report.swaps.thrash, None);
+    assert!(report.swaps.thrash_why.is_some());
+    assert_eq!(Recording::new().report().swaps.thrash, Some(Thrash::default()));
+}
+
+#[test]
+fn directions_and_speeds_are_told_apart() {
+    let mut recording = Recording::new();
+    let a = recording.module(1, "a", 0, 1);
+    let moved = |from, to, bytes| Moved { module: a, from, to, bytes, room_for: NOBODY };
+    recording.transfer(1, (0, 10), moved(Tier::Disk, Tier::Host, 10));
+    recording.transfer(1, (10, 20), moved(Tier::Host, Tier::Pinned, 20));
+    recording.transfer(1, (20, 30), moved(Tier::Pinned, GPU, 30));
+    recording.transfer(1, (30, 40), moved(GPU, Tier::Device(1), 40));
+    recording.transfer(1, (40, 40), moved(Tier::Device(1), Tier::Host, 50));
+    recording.begin(1, 50, moved(Tier::Host, GPU, 60));
+    let transfers = recording.report().transfers;
+    let by = &transfers.by_direction;
+    let bytes = [&by.disk, &by.h2h, &by.h2d, &by.d2d, &by.d2h].map(|direction| direction.bytes.0);
+    assert_eq!((bytes, transfers.unfinished), ([10, 20, 30, 40, 50], 1));
+    let speed = by.h2d.gbps.unwrap();
+    assert_eq!(speed.max, 3.0);
+    assert!((speed.p50 - 3.0).abs() < 0.004 && (speed.p99 - 3.0).abs() < 0.004);
+    assert!(by.d2h.gbps.is_none() && by.d2h.gbps_why.is_some());
+    assert_eq!(transfers.pageable_bytes, Bytes(150));
+}
+
+#[test]
+fn a_transfer_may_end_on_another_thread() {
+    let mut recording = Recording::new();
+    let a = recording.module(1, "a", 0, 1);
+    let transfer = load(a, 5);
+    let correlation = recording.begin(1, 10, transfer);
+    recording.end(2, 1, 30, correlation, transfer);
+    recording.at(1, 40, Event::ForwardBegin(a));
+    recording.at(1, 41, crate::recording::alloc(crate::recording::DEVICE, 64, 1, 1));
+    let report = recording.report();
+    assert_eq!((report.transfers.count, report.transfers.ns.0, report.transfers.stall_ns.0), (1, 20, 0));
+    assert!(report.trace.oddities.is_empty());
+}
