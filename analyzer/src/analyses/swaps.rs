@@ -86,6 +86,8 @@ pub(crate) struct ThreadSwaps {
     pub(crate) forwards: u64,
     /// The begins and ends of forwards so far.
     pub(crate) borders: u64,
+    /// The module whose forward began at the latest border; none if one ended there.
+    begun: ModuleId,
     /// The time of the transfers since the latest border, by the module that a swap brought in; none for those of no swap.
     waiting: HashMap<ModuleId, Nanos>,
 }
@@ -113,8 +115,29 @@ impl<'a> Swaps<'a> {
         thread.evictions.push(eviction);
     }
 
-    /// A load ended: it and the evictions that made room for it are a swap.
-    pub(crate) fn loaded(&mut self, thread: &mut ThreadSwaps, load: Load) {
+    /// A load ended: it and the evictions that made room for it are a swap. Returns how long the forward that is open on
+    /// the thread has waited for it: a hook may bring a module in before its forward is said to begin, or after.
+    pub(crate) fn loaded(&mut self, thread: &mut ThreadSwaps, load: Load) -> Nanos {
+        self.swapped(thread, &load);
+        let awaited = !thread.begun.is_none() && in_one_unit(self.definitions, thread.begun, load.module);
+        if !awaited {
+            return Nanos(0);
+        }
+        match (thread.waiting.remove(&load.module), self.by_module.get_mut(&load.module)) {
+            (Some(waited), Some(sums)) => {
+                sums.stall = sums.stall.plus(waited);
+                waited
+            }
+            _ if load.border == Some(thread.borders) => {
+                let unassigned = thread.waiting.entry(ModuleId::NONE).or_default();
+                *unassigned = unassigned.since(load.took);
+                load.took
+            }
+            _ => Nanos(0),
+        }
+    }
+
+    fn swapped(&mut self, thread: &mut ThreadSwaps, load: &Load) {
         let definitions = self.definitions;
         let made_room = |eviction: &Eviction| {
             let same_device = eviction.device == load.device;
@@ -159,7 +182,7 @@ impl<'a> Swaps<'a> {
     }
 
     /// A forward begins on the thread, and has waited for the transfers since the latest border. Returns their time.
-    pub(crate) fn forward_begins(&mut self, thread: &mut ThreadSwaps) -> Nanos {
+    pub(crate) fn forward_begins(&mut self, thread: &mut ThreadSwaps, module: ModuleId) -> Nanos {
         let mut all = Nanos(0);
         for (module, waited) in thread.waiting.drain() {
             all = all.plus(waited);
@@ -169,6 +192,7 @@ impl<'a> Swaps<'a> {
         }
         thread.forwards += 1;
         thread.borders += 1;
+        thread.begun = module;
         all
     }
 }
@@ -178,6 +202,7 @@ impl ThreadSwaps {
     pub(crate) fn forward_ends(&mut self) {
         self.waiting.clear();
         self.borders += 1;
+        self.begun = ModuleId::NONE;
     }
 
     /// A transfer ended that began after the latest border.

@@ -88,10 +88,10 @@ impl Definitions {
         match definition {
             Definition::Name(id, d) => drop(self.names.entry(id).or_insert_with(|| Text::new(d.text))),
             Definition::Thread(id, d) => {
-                if !self.threads.contains_key(&id) {
+                self.threads.entry(id).or_insert_with(|| {
                     *self.thread_names.entry(d.name.clone()).or_default() += 1;
-                    self.threads.insert(id, d);
-                }
+                    d
+                });
             }
             Definition::Device(id, d) => drop(self.devices.entry(id).or_insert(d)),
             Definition::Heap(id, d) => drop(self.heaps.entry(id).or_insert(d)),

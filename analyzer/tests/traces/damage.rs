@@ -19,7 +19,7 @@ fn sample() -> Recording {
     let (a, b) = (recording.module(1, "a", 0, 10), recording.module(2, "b", 1, 5));
     recording.at(1, 0, Event::SegmentAlloc(segment(0x1000, 0x1000)));
     recording.scope(1, (1, 90), name, true);
-    recording.threads.get_mut(&1).unwrap().pop();
+    recording.threads.get_mut(&1).expect("it has events").pop();
     for n in 0..6 {
         recording.at(1, 2 + n, alloc(DEVICE, 0x1000 + n * 0x100, 0x100, 0xf0));
         recording.at(2, 3 + n, alloc(HOST, 0x100 * n, 50, 50));
@@ -206,9 +206,9 @@ fn numbers_that_cannot_be_are_refused_one_by_one() {
 /// Seals a chunk again, so that a change gets past the checksum.
 fn reseal(bytes: &mut [u8], offset: usize) {
     let Some(chunk) = bytes.get_mut(offset..offset + CHUNK_BYTES) else { return };
-    let (head, body) = chunk.split_first_chunk_mut::<{ ChunkHeader::BYTES }>().unwrap();
+    let (head, body) = chunk.split_first_chunk_mut::<{ ChunkHeader::BYTES }>().expect("a whole chunk");
     let length = chunk::field::LENGTH;
-    let used = u32::from_le_bytes(head[length.offset..length.end()].try_into().unwrap()) as usize;
+    let used = u32::from_le_bytes(head[length.offset..length.end()].try_into().expect("four bytes")) as usize;
     let seal = chunk::seal(head, &body[..used.min(body.len())]);
     head[length.offset..length.end()].copy_from_slice(&seal.length.to_le_bytes());
     let crc = chunk::field::CRC;
