@@ -14,7 +14,7 @@ use crate::{
 const KEPT: usize = 1 << 16;
 
 /// The most evictions of one thread that wait for the load they made room for; the oldest give way.
-const WAITING: usize = 256;
+const WAITING: usize = 64;
 
 /// A finished eviction.
 #[derive(Clone, Copy, Debug)]
@@ -81,7 +81,7 @@ pub(crate) struct Swaps<'a> {
 /// What one thread has evicted, and for what its next forward waits.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ThreadSwaps {
-    evictions: Vec<Eviction>,
+    evictions: Vec<Waiting>,
     /// The forwards begun so far.
     pub(crate) forwards: u64,
     /// The begins and ends of forwards so far.
@@ -90,6 +90,14 @@ pub(crate) struct ThreadSwaps {
     begun: ModuleId,
     /// The time of the transfers since the latest border, by the module that a swap brought in; none for those of no swap.
     waiting: HashMap<ModuleId, Nanos>,
+}
+
+/// An eviction that waits for the load it made room for.
+#[derive(Clone, Debug)]
+struct Waiting {
+    eviction: Eviction,
+    /// The modules that contain the one it made room for.
+    units: Vec<ModuleId>,
 }
 
 impl<'a> Swaps<'a> {
@@ -112,7 +120,8 @@ impl<'a> Swaps<'a> {
         if thread.evictions.len() == WAITING {
             thread.evictions.remove(0);
         }
-        thread.evictions.push(eviction);
+        let units = parents(self.definitions, eviction.room_for).collect();
+        thread.evictions.push(Waiting { eviction, units });
     }
 
     /// A load ended: it and the evictions that made room for it are a swap. Returns how long the forward that is open on
@@ -138,17 +147,20 @@ impl<'a> Swaps<'a> {
     }
 
     fn swapped(&mut self, thread: &mut ThreadSwaps, load: &Load) {
-        let definitions = self.definitions;
-        let made_room = |eviction: &Eviction| {
-            let same_device = eviction.device == load.device;
-            let meant = if eviction.room_for.is_none() {
+        // Followed up once here, and not once an eviction.
+        let units: Vec<ModuleId> = parents(self.definitions, load.module).collect();
+        let made_room = |waiting: &Waiting| {
+            let Waiting { eviction, units: room_units } = waiting;
+            let room_for = eviction.room_for;
+            let meant = if room_for.is_none() {
                 eviction.module != load.module && eviction.forwards == load.forwards
             } else {
-                in_one_unit(definitions, eviction.room_for, load.module)
+                room_for == load.module || units.contains(&room_for) || room_units.contains(&load.module)
             };
-            same_device && meant
+            eviction.device == load.device && meant
         };
-        let made: Vec<Eviction> = thread.evictions.extract_if(.., |eviction| made_room(eviction)).collect();
+        let made = thread.evictions.extract_if(.., |waiting| made_room(waiting));
+        let made: Vec<Eviction> = made.map(|waiting| waiting.eviction).collect();
         let Some(began) = made.iter().map(|eviction| eviction.began).min() else { return };
         let bytes = made.iter().fold(load.moved, |bytes, eviction| sum(bytes, eviction.moved));
         let took = made.iter().fold(load.took, |took, eviction| took.plus(eviction.took));

@@ -3,8 +3,8 @@
 use std::process::{Command, Output, Stdio};
 
 use memtrace_format::{
-    Address, BlockAlloc, Bytes, Calibration, ChunkBuilder, ChunkHeader, ChunkKind, ClockKind, Closing, DropCounts,
-    Event, FileHeader, ModuleId, PoolId, StackId, ThreadId, Ticks,
+    Address, BlockAlloc, Bytes, Calibration, ChunkBuilder, ChunkHeader, ChunkKind, ClockKind, Closing,
+    DropCounts, Event, FileHeader, ModuleId, PoolId, StackId, ThreadId, Ticks,
 };
 
 fn memtrace(arguments: &[&str]) -> Output {
@@ -19,7 +19,8 @@ fn stderr(output: &Output) -> String {
 fn trace() -> (tempfile::TempDir, String) {
     let start = Calibration::default();
     let (clock, session) = (ClockKind::Monotonic, 3);
-    let header = FileHeader { compatible: 0, incompatible: 0, session, boot: 0, pid: 7, clock, start, minor: 0 };
+    let header =
+        FileHeader { compatible: 0, incompatible: 0, session, boot: 0, pid: 7, clock, start, minor: 0 };
     let mut chunk = ChunkBuilder::new(ChunkHeader {
         kind: ChunkKind::Events,
         session: 3,

@@ -67,20 +67,20 @@ fn what_is_no_trace_is_refused_by_name() {
     assert!(matches!(open(&changed), ReadError::Header(HeaderError::Checksum)));
 }
 
-/// Every length at which the file may be cut, near what means something; elsewhere a sample of them.
+/// Every length that cuts something that is in use, and a sample of those between.
 #[test]
 fn a_cut_file_reads_up_to_the_cut() {
     let bytes = sample().bytes();
     let whole = events(&bytes);
-    let mut lengths: Vec<usize> = (FileHeader::BYTES..bytes.len()).step_by(1021).collect();
+    let mut lengths: Vec<usize> = (FileHeader::BYTES..=bytes.len()).step_by(4093).collect();
     for start in chunks(&bytes) {
-        lengths.extend(
-            start.saturating_sub(3)..(start + ChunkHeader::BYTES + 9 * Record::BYTES).min(bytes.len()),
-        );
+        let used = bytes[start..start + CHUNK_BYTES].iter().rposition(|byte| *byte != 0).unwrap();
+        lengths.extend(start - 3..start + used + 5);
     }
-    let path = tempfile::NamedTempFile::new().unwrap();
+    lengths.sort_unstable_by_key(|length| std::cmp::Reverse(*length));
+    let path = file(&bytes);
     for length in lengths {
-        std::fs::write(path.path(), &bytes[..length]).unwrap();
+        path.as_file().set_len(length as u64).unwrap();
         let trace = Trace::open(path.path()).unwrap();
         let read: Vec<_> =
             trace.events().map(|event| event.unwrap()).map(|r| (r.time.0, r.thread.0, r.event)).collect();
@@ -175,7 +175,7 @@ fn parents_in_a_circle_and_deep_nesting_come_to_an_end() {
     recording.transfer(1, (10_001, 10_002), load(a, 1));
     let report = recording.report();
     assert!(report.trace.oddities["forward, transfer or scope nested too deep"] > 0);
-    assert!(report.heaps[0].peak.by_scope[0].name.recorded().len() < 1000);
+    assert!(report.heaps[0].peak.by_scope[0].name.recorded().len() < 1100);
     assert!(report.modules.iter().all(|module| module.name.recorded().len() < 500));
 }
 
