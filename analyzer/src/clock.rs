@@ -38,7 +38,7 @@ impl Clock {
     #[inline(always)]
     pub(crate) fn nanos(&self, ticks: Ticks) -> Nanos {
         let since = u128::from(ticks.0.saturating_sub(self.start.0));
-        let nanos = since * u128::from(self.rate) >> FRACTION;
+        let nanos = (since * u128::from(self.rate)) >> FRACTION;
         Nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
 }

@@ -80,7 +80,7 @@ impl<'a> Movement<'a> {
 
     pub(crate) fn forward_begin(&mut self, now: Moment, module: ModuleId) {
         self.modules.entry(module).or_default().forwards += 1;
-        let waited = self.swaps.forward_begins(&mut self.threads[now.thread]);
+        let waited = self.swaps.forward_begins(&mut self.threads[now.thread], module);
         self.sums.add_stall(waited);
     }
 
@@ -173,7 +173,8 @@ impl<'a> Movement<'a> {
                 forwards: open.forwards,
                 border,
             };
-            self.swaps.loaded(thread, load);
+            let waited = self.swaps.loaded(thread, load);
+            self.sums.add_stall(waited);
         }
         Some((open.thread, begin.module))
     }

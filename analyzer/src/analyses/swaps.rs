@@ -14,7 +14,7 @@ use crate::{
 const KEPT: usize = 1 << 16;
 
 /// The most evictions of one thread that wait for the load they made room for; the oldest give way.
-const WAITING: usize = 256;
+const WAITING: usize = 64;
 
 /// A finished eviction.
 #[derive(Clone, Copy, Debug)]
@@ -81,13 +81,23 @@ pub(crate) struct Swaps<'a> {
 /// What one thread has evicted, and for what its next forward waits.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ThreadSwaps {
-    evictions: Vec<Eviction>,
+    evictions: Vec<Waiting>,
     /// The forwards begun so far.
     pub(crate) forwards: u64,
     /// The begins and ends of forwards so far.
     pub(crate) borders: u64,
+    /// The module whose forward began at the latest border; none if one ended there.
+    begun: ModuleId,
     /// The time of the transfers since the latest border, by the module that a swap brought in; none for those of no swap.
     waiting: HashMap<ModuleId, Nanos>,
+}
+
+/// An eviction that waits for the load it made room for.
+#[derive(Clone, Debug)]
+struct Waiting {
+    eviction: Eviction,
+    /// The modules that contain the one it made room for.
+    units: Vec<ModuleId>,
 }
 
 impl<'a> Swaps<'a> {
@@ -110,22 +120,47 @@ impl<'a> Swaps<'a> {
         if thread.evictions.len() == WAITING {
             thread.evictions.remove(0);
         }
-        thread.evictions.push(eviction);
+        let units = parents(self.definitions, eviction.room_for).collect();
+        thread.evictions.push(Waiting { eviction, units });
     }
 
-    /// A load ended: it and the evictions that made room for it are a swap.
-    pub(crate) fn loaded(&mut self, thread: &mut ThreadSwaps, load: Load) {
-        let definitions = self.definitions;
-        let made_room = |eviction: &Eviction| {
-            let same_device = eviction.device == load.device;
-            let meant = if eviction.room_for.is_none() {
+    /// A load ended: it and the evictions that made room for it are a swap. Returns how long the forward that is open on
+    /// the thread has waited for it: a hook may bring a module in before its forward is said to begin, or after.
+    pub(crate) fn loaded(&mut self, thread: &mut ThreadSwaps, load: Load) -> Nanos {
+        self.swapped(thread, &load);
+        let awaited = !thread.begun.is_none() && in_one_unit(self.definitions, thread.begun, load.module);
+        if !awaited {
+            return Nanos(0);
+        }
+        match (thread.waiting.remove(&load.module), self.by_module.get_mut(&load.module)) {
+            (Some(waited), Some(sums)) => {
+                sums.stall = sums.stall.plus(waited);
+                waited
+            }
+            _ if load.border == Some(thread.borders) => {
+                let unassigned = thread.waiting.entry(ModuleId::NONE).or_default();
+                *unassigned = unassigned.since(load.took);
+                load.took
+            }
+            _ => Nanos(0),
+        }
+    }
+
+    fn swapped(&mut self, thread: &mut ThreadSwaps, load: &Load) {
+        // Followed up once here, and not once an eviction.
+        let units: Vec<ModuleId> = parents(self.definitions, load.module).collect();
+        let made_room = |waiting: &Waiting| {
+            let Waiting { eviction, units: room_units } = waiting;
+            let room_for = eviction.room_for;
+            let meant = if room_for.is_none() {
                 eviction.module != load.module && eviction.forwards == load.forwards
             } else {
-                in_one_unit(definitions, eviction.room_for, load.module)
+                room_for == load.module || units.contains(&room_for) || room_units.contains(&load.module)
             };
-            same_device && meant
+            eviction.device == load.device && meant
         };
-        let made: Vec<Eviction> = thread.evictions.extract_if(.., |eviction| made_room(eviction)).collect();
+        let made = thread.evictions.extract_if(.., |waiting| made_room(waiting));
+        let made: Vec<Eviction> = made.map(|waiting| waiting.eviction).collect();
         let Some(began) = made.iter().map(|eviction| eviction.began).min() else { return };
         let bytes = made.iter().fold(load.moved, |bytes, eviction| sum(bytes, eviction.moved));
         let took = made.iter().fold(load.took, |took, eviction| took.plus(eviction.took));
@@ -159,7 +194,7 @@ impl<'a> Swaps<'a> {
     }
 
     /// A forward begins on the thread, and has waited for the transfers since the latest border. Returns their time.
-    pub(crate) fn forward_begins(&mut self, thread: &mut ThreadSwaps) -> Nanos {
+    pub(crate) fn forward_begins(&mut self, thread: &mut ThreadSwaps, module: ModuleId) -> Nanos {
         let mut all = Nanos(0);
         for (module, waited) in thread.waiting.drain() {
             all = all.plus(waited);
@@ -169,6 +204,7 @@ impl<'a> Swaps<'a> {
         }
         thread.forwards += 1;
         thread.borders += 1;
+        thread.begun = module;
         all
     }
 }
@@ -178,6 +214,7 @@ impl ThreadSwaps {
     pub(crate) fn forward_ends(&mut self) {
         self.waiting.clear();
         self.borders += 1;
+        self.begun = ModuleId::NONE;
     }
 
     /// A transfer ended that began after the latest border.

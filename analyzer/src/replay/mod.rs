@@ -182,7 +182,7 @@ impl<'a> Replay<'a> {
         let heap = self.heap(alloc.pool);
         let event = heap.watch.count_alloc();
         match heap.state.alloc(alloc, owner, now.time, event) {
-            Impossible => return self.oddities.count(Oddity::ImpossibleAlloc),
+            Impossible => self.oddities.count(Oddity::ImpossibleAlloc),
             Left { address, block } => {
                 heap.watch.block_left(address, block);
                 heap.watch.grown(now.time, event, &mut heap.state);

@@ -8,8 +8,8 @@ use crate::{Text, source::Definitions};
 /// Scopes nested deeper than this count as their parents: it is a recursion without end, or a file made to do harm.
 const DEPTH: u16 = 256;
 
-/// The most scopes of a path that are shown; the outermost give way.
-const SHOWN: usize = 24;
+/// A path longer than this many bytes is not followed further out.
+const SHOWN: usize = 1_000;
 
 /// A path of open scopes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -50,13 +50,16 @@ impl ScopeTree {
     /// The path in words: `a / b / c`, or `(none)`.
     pub(crate) fn render(&self, scope: ScopeId, definitions: &Definitions) -> Text {
         let mut names = Vec::new();
+        let mut length = 0;
         let mut next = scope;
         while let Some(node) = self.node(next) {
-            if names.len() == SHOWN {
+            if length > SHOWN {
                 names.push(Text::new("…"));
                 break;
             }
-            names.push(definitions.name(node.name));
+            let name = definitions.name(node.name);
+            length += name.recorded().len() + " / ".len();
+            names.push(name);
             next = node.parent;
         }
         if names.is_empty() {

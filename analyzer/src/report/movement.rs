@@ -21,7 +21,8 @@ pub struct Transfers {
     pub pageable_bytes: Bytes,
     /// Bytes whose host end was page-locked memory.
     pub pinned_bytes: Bytes,
-    /// The time of transfers that a forward on their thread waited for.
+    /// The time of transfers that a forward on their thread waited for: those between the latest begin or end of a forward
+    /// and the begin of the next, and those that bring a forward's own module in right after its begin.
     pub stall_ns: Nanos,
     /// Transfers that began and did not end.
     pub unfinished: u64,
@@ -81,7 +82,7 @@ pub struct Swaps {
     pub bytes: Bytes,
     /// The durations of both transfers.
     pub ns: Nanos,
-    /// The part of `ns` that a forward waited for.
+    /// The part of `ns` that a forward waited for; see [`Transfers::stall_ns`].
     pub stall_ns: Nanos,
     /// Modules evicted and loaded again within one use cycle: the innermost phase open at the eviction.
     pub thrash: Option<Thrash>,
@@ -114,6 +115,6 @@ pub struct ModuleSwaps {
     pub bytes: Bytes,
     /// The durations of both transfers.
     pub ns: Nanos,
-    /// The part of `ns` that a forward waited for.
+    /// The part of `ns` that a forward waited for; see [`Transfers::stall_ns`].
     pub stall_ns: Nanos,
 }

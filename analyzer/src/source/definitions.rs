@@ -23,6 +23,9 @@ const PARENTS_TEXT: usize = 200;
 /// The most frames of a stack that are shown.
 const FRAMES: usize = 64;
 
+/// The most bytes of a function's or a file's name in a frame.
+const FRAME_TEXT: usize = 200;
+
 /// Every definition of a trace that could be read. The first one of an id counts.
 #[derive(Debug, Default)]
 pub struct Definitions {
@@ -88,10 +91,10 @@ impl Definitions {
         match definition {
             Definition::Name(id, d) => drop(self.names.entry(id).or_insert_with(|| Text::new(d.text))),
             Definition::Thread(id, d) => {
-                if !self.threads.contains_key(&id) {
+                self.threads.entry(id).or_insert_with(|| {
                     *self.thread_names.entry(d.name.clone()).or_default() += 1;
-                    self.threads.insert(id, d);
-                }
+                    d
+                });
             }
             Definition::Device(id, d) => drop(self.devices.entry(id).or_insert(d)),
             Definition::Heap(id, d) => drop(self.heaps.entry(id).or_insert(d)),
@@ -208,14 +211,17 @@ impl Definitions {
     }
 
     fn frame(&self, frame: &StackDefinition) -> Text {
-        let name = |id: u32| (id != 0).then(|| self.name(NameId(id)));
-        let function = match name(frame.function) {
-            Some(function) => function.recorded().to_owned(),
-            None => format!("{:#x}", frame.address),
+        let name = |id: u32| {
+            (id != 0).then(|| {
+                let name = self.name(NameId(id));
+                let name = name.recorded();
+                name[name.ceil_char_boundary(name.len().saturating_sub(FRAME_TEXT))..].to_owned()
+            })
         };
+        let function = name(frame.function).unwrap_or_else(|| format!("{:#x}", frame.address));
         Text::new(match name(frame.file) {
-            Some(file) if frame.line != 0 => format!("{function} ({}:{})", file.recorded(), frame.line),
-            Some(file) => format!("{function} ({})", file.recorded()),
+            Some(file) if frame.line != 0 => format!("{function} ({file}:{})", frame.line),
+            Some(file) => format!("{function} ({file})"),
             None => function,
         })
     }

@@ -13,6 +13,9 @@ use crate::{
     source::parents,
 };
 
+/// The most stays that are reported of all modules together: a file may have many modules that all inherit many stays.
+const STAYS: usize = 1 << 20;
+
 /// Whether the whereabouts of a module are those of the one that contains it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Inherited(pub(super) bool);
@@ -26,12 +29,17 @@ pub(super) fn modules(replay: &Replay<'_>, names: &mut Names<'_>) -> Vec<(Module
     // One list of stays serves a module and all that inherit it.
     let stays: hashbrown::HashMap<ModuleId, Arc<[Stay]>> =
         records.iter().map(|(id, record)| (*id, record.whereabouts.stays().into())).collect();
+    let mut room = STAYS;
     ids.into_iter()
         .filter(|id| !id.is_none())
         .map(|id| {
             let mover = Some(id).filter(&moved).or_else(|| parents(names.definitions, id).find(&moved));
             let whereabouts =
                 mover.and_then(|mover| Some((records.get(&mover)?, stays.get(&mover)?.clone())));
+            let length = whereabouts.as_ref().map_or(0, |(_, stays)| stays.len());
+            let fits = room.checked_sub(length);
+            room = fits.unwrap_or(room);
+            let whereabouts = whereabouts.map(|(mover, stays)| (mover, fits.map(|_| stays)));
             (
                 module(id, records.get(&id), whereabouts, names),
                 Inherited(mover.is_some_and(|mover| mover != id)),
@@ -43,7 +51,7 @@ pub(super) fn modules(replay: &Replay<'_>, names: &mut Names<'_>) -> Vec<(Module
 fn module(
     id: ModuleId,
     record: Option<&ModuleRecord>,
-    whereabouts: Option<(&ModuleRecord, Arc<[Stay]>)>,
+    whereabouts: Option<(&ModuleRecord, Option<Arc<[Stay]>>)>,
     names: &mut Names<'_>,
 ) -> Module {
     let nothing = ModuleRecord::default();
@@ -53,6 +61,11 @@ fn module(
     let fingerprint = definition.and_then(|definition| definition.fingerprint);
     let lost = definition.is_none().then_some("its definition is lost");
     let (mover, residency) = whereabouts.unzip();
+    let residency_why = match &residency {
+        None => Some("no transfer of it or of a module that contains it is recorded"),
+        Some(None) => Some("there are too many modules with too many stays: see the module that contains it"),
+        Some(Some(_)) => None,
+    };
     Module {
         id: id.0,
         name: names.module(id),
@@ -64,10 +77,8 @@ fn module(
         fingerprint: fingerprint.map(|print| format!("{print:016x}")),
         fingerprint_why: lost.or(fingerprint.is_none().then_some("the engine gave none")),
         forwards: record.forwards,
-        residency_why: residency
-            .is_none()
-            .then_some("no transfer of it or of a module that contains it is recorded"),
-        residency: residency.unwrap_or_default(),
+        residency_why,
+        residency: residency.flatten().unwrap_or_default(),
         residency_thinned: mover.is_some_and(|mover| mover.whereabouts.thinned),
         resident_ns: mover
             .map(|mover| {

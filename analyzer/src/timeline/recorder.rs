@@ -63,7 +63,7 @@ impl TrackRecorder {
             self.open = still;
         }
         let next = (time.0 >> self.shift) + 1;
-        self.open_until = next.checked_mul(1 << self.shift).unwrap_or(u64::MAX);
+        self.open_until = next.saturating_mul(1 << self.shift);
     }
 
     fn halve(&mut self, still: [Extent; 4]) {

@@ -19,7 +19,7 @@ fn sample() -> Recording {
     let (a, b) = (recording.module(1, "a", 0, 10), recording.module(2, "b", 1, 5));
     recording.at(1, 0, Event::SegmentAlloc(segment(0x1000, 0x1000)));
     recording.scope(1, (1, 90), name, true);
-    recording.threads.get_mut(&1).unwrap().pop();
+    recording.threads.get_mut(&1).expect("it has events").pop();
     for n in 0..6 {
         recording.at(1, 2 + n, alloc(DEVICE, 0x1000 + n * 0x100, 0x100, 0xf0));
         recording.at(2, 3 + n, alloc(HOST, 0x100 * n, 50, 50));
@@ -67,20 +67,20 @@ fn what_is_no_trace_is_refused_by_name() {
     assert!(matches!(open(&changed), ReadError::Header(HeaderError::Checksum)));
 }
 
-/// Every length at which the file may be cut, near what means something; elsewhere a sample of them.
+/// Every length that cuts something that is in use, and a sample of those between.
 #[test]
 fn a_cut_file_reads_up_to_the_cut() {
     let bytes = sample().bytes();
     let whole = events(&bytes);
-    let mut lengths: Vec<usize> = (FileHeader::BYTES..bytes.len()).step_by(1021).collect();
+    let mut lengths: Vec<usize> = (FileHeader::BYTES..=bytes.len()).step_by(4093).collect();
     for start in chunks(&bytes) {
-        lengths.extend(
-            start.saturating_sub(3)..(start + ChunkHeader::BYTES + 9 * Record::BYTES).min(bytes.len()),
-        );
+        let used = bytes[start..start + CHUNK_BYTES].iter().rposition(|byte| *byte != 0).unwrap();
+        lengths.extend(start - 3..start + used + 5);
     }
-    let path = tempfile::NamedTempFile::new().unwrap();
+    lengths.sort_unstable_by_key(|length| std::cmp::Reverse(*length));
+    let path = file(&bytes);
     for length in lengths {
-        std::fs::write(path.path(), &bytes[..length]).unwrap();
+        path.as_file().set_len(length as u64).unwrap();
         let trace = Trace::open(path.path()).unwrap();
         let read: Vec<_> =
             trace.events().map(|event| event.unwrap()).map(|r| (r.time.0, r.thread.0, r.event)).collect();
@@ -175,7 +175,7 @@ fn parents_in_a_circle_and_deep_nesting_come_to_an_end() {
     recording.transfer(1, (10_001, 10_002), load(a, 1));
     let report = recording.report();
     assert!(report.trace.oddities["forward, transfer or scope nested too deep"] > 0);
-    assert!(report.heaps[0].peak.by_scope[0].name.recorded().len() < 1000);
+    assert!(report.heaps[0].peak.by_scope[0].name.recorded().len() < 1100);
     assert!(report.modules.iter().all(|module| module.name.recorded().len() < 500));
 }
 
@@ -206,9 +206,9 @@ fn numbers_that_cannot_be_are_refused_one_by_one() {
 /// Seals a chunk again, so that a change gets past the checksum.
 fn reseal(bytes: &mut [u8], offset: usize) {
     let Some(chunk) = bytes.get_mut(offset..offset + CHUNK_BYTES) else { return };
-    let (head, body) = chunk.split_first_chunk_mut::<{ ChunkHeader::BYTES }>().unwrap();
+    let (head, body) = chunk.split_first_chunk_mut::<{ ChunkHeader::BYTES }>().expect("a whole chunk");
     let length = chunk::field::LENGTH;
-    let used = u32::from_le_bytes(head[length.offset..length.end()].try_into().unwrap()) as usize;
+    let used = u32::from_le_bytes(head[length.offset..length.end()].try_into().expect("four bytes")) as usize;
     let seal = chunk::seal(head, &body[..used.min(body.len())]);
     head[length.offset..length.end()].copy_from_slice(&seal.length.to_le_bytes());
     let crc = chunk::field::CRC;

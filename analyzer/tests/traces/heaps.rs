@@ -237,6 +237,9 @@ impl Naive {
     }
 }
 
+/// Bytes, time, event, the heap then and the ages of its blocks.
+type NaivePeak = (u64, u64, u64, Naive, BTreeMap<u64, u64>);
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
@@ -246,7 +249,7 @@ proptest! {
         recording.chunk_events = 50;
         let mut time = 0;
         let mut event_index = 0u64;
-        let mut peak: Option<(u64, u64, u64, Naive, BTreeMap<u64, u64>)> = None;
+        let mut peak: Option<NaivePeak> = None;
         let mut born = BTreeMap::new();
         let mut worst = (0, 0);
         let mut reserved_peak = 0;

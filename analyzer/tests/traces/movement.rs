@@ -109,12 +109,35 @@ fn a_module_that_only_returns_swaps_with_nobody() {
 }
 
 #[test]
+fn a_forward_waits_for_its_own_weights_after_its_begin_too() {
+    let mut recording = Recording::new();
+    let unet = recording.module(1, "unet", 0, 1);
+    let part = recording.module(2, "part", 1, 1);
+    let other = recording.module(3, "other", 0, 1);
+    recording.at(1, 0, Event::ForwardBegin(part));
+    recording.transfer(1, (0, 10), evict(other, 5, part));
+    recording.transfer(1, (10, 30), load(unet, 5));
+    recording.transfer(1, (30, 37), load(other, 5)); // for somebody else
+    recording.at(1, 40, Event::ForwardEnd(part));
+    recording.at(1, 50, Event::ForwardBegin(unet));
+    let report = recording.report();
+    assert_eq!((report.swaps.stall_ns.0, report.transfers.stall_ns.0), (30, 30));
+    // A load that swaps with nobody is waited for as well.
+    let mut recording = Recording::new();
+    recording.at(1, 0, Event::ForwardBegin(unet));
+    recording.transfer(1, (1, 8), load(unet, 5));
+    let report = recording.report();
+    assert_eq!((report.swaps.stall_ns.0, report.transfers.stall_ns.0), (0, 7));
+}
+
+#[test]
 fn transfers_that_no_forward_follows_stall_nobody() {
     let mut recording = Recording::new();
     let a = recording.module(1, "a", 0, 1);
-    recording.at(1, 0, Event::ForwardBegin(a));
+    let b = recording.module(2, "b", 0, 1);
+    recording.at(1, 0, Event::ForwardBegin(b));
     recording.transfer(1, (1, 10), load(a, 5));
-    recording.at(1, 11, Event::ForwardEnd(a));
+    recording.at(1, 11, Event::ForwardEnd(b));
     recording.transfer(1, (12, 20), evict(a, 5, NOBODY));
     let report = recording.report();
     assert_eq!(report.transfers.stall_ns.0, 0);

@@ -50,8 +50,8 @@ fn busy(name: &str) -> Recording {
 
 fn info_text(recording: &Recording) -> String {
     let file = file(&recording.bytes());
-    let trace = Trace::open(file.path()).unwrap();
-    InfoText(&trace.info(|_| ()).unwrap()).to_string()
+    let trace = Trace::open(file.path()).expect("a readable trace");
+    InfoText(&trace.info(|_| ()).expect("a readable file")).to_string()
 }
 
 #[test]

@@ -1,0 +1,145 @@
+//! The command as a shell sees it: status, messages, pipes.
+
+use std::process::{Command, Output, Stdio};
+
+use memtrace_format::{
+    Address, BlockAlloc, Bytes, Calibration, ChunkBuilder, ChunkHeader, ChunkKind, ClockKind, Closing,
+    DropCounts, Event, FileHeader, ModuleId, PoolId, StackId, ThreadId, Ticks,
+};
+
+fn memtrace(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_memtrace")).args(arguments).output().expect("it runs")
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// A trace with one event in a directory of its own.
+fn trace() -> (tempfile::TempDir, String) {
+    let start = Calibration::default();
+    let (clock, session) = (ClockKind::Monotonic, 3);
+    let header =
+        FileHeader { compatible: 0, incompatible: 0, session, boot: 0, pid: 7, clock, start, minor: 0 };
+    let mut chunk = ChunkBuilder::new(ChunkHeader {
+        kind: ChunkKind::Events,
+        session: 3,
+        sequence: 0,
+        thread: ThreadId(1),
+        thread_sequence: 0,
+        base_time: Ticks(0),
+        calibration: start,
+        drops: DropCounts::default(),
+        seal: None,
+    });
+    let alloc = Event::BlockAlloc(BlockAlloc {
+        pool: PoolId(1),
+        address: Address(64),
+        size: Bytes(4096),
+        requested: Bytes(4000),
+        module: ModuleId::NONE,
+        stack: StackId::NONE,
+    });
+    chunk.event(Ticks(5), &alloc).expect("room");
+    let bytes = [&header.to_bytes()[..], &[0; Closing::BYTES], &chunk.finish()[..]].concat();
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("run.trace");
+    std::fs::write(&path, bytes).expect("room");
+    (directory, path.to_string_lossy().into_owned())
+}
+
+#[test]
+fn a_trace_is_analyzed_as_text_and_as_json() {
+    let (_directory, path) = trace();
+    for arguments in [&["analyze", &path][..], &["analyze", "--text", &path]] {
+        let output = memtrace(arguments);
+        assert_eq!(output.status.code(), Some(0));
+        assert!(String::from_utf8_lossy(&output.stdout).contains("peak 4.00 KiB allocated"));
+        assert_eq!(stderr(&output), "");
+    }
+    for command in ["analyze", "info"] {
+        let output = memtrace(&[command, "--json", &path]);
+        assert_eq!(output.status.code(), Some(0));
+        let value: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(value["schema_version"], 1);
+        assert_eq!(value["trace"]["events"], 1);
+    }
+    assert!(String::from_utf8_lossy(&memtrace(&["info", &path]).stdout).contains("block alloc"));
+}
+
+#[test]
+fn what_is_no_trace_ends_with_three_and_says_what_to_try() {
+    let (directory, path) = trace();
+    let whole = std::fs::read(&path).unwrap();
+    let file = |name: &str, bytes: &[u8]| {
+        let path = directory.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path.to_string_lossy().into_owned()
+    };
+    let cases = [
+        (directory.path().join("none.trace").to_string_lossy().into_owned(), "cannot be opened"),
+        (directory.path().to_string_lossy().into_owned(), "it is a directory"),
+        (file("empty", b""), "it is empty"),
+        (file("zip", b"PK\x03\x04 and more"), "does not begin like a memtrace log"),
+        (file("short", &whole[..1000]), "it ends after 1000 bytes"),
+        ("/dev/null".to_owned(), "it is a device"),
+        (file("\u{1b}]0;x\u{7}", b""), "\\u{1b}]0;x\\u{7} cannot be read as a trace"),
+    ];
+    for (path, message) in cases {
+        for command in ["analyze", "info"] {
+            let output = memtrace(&[command, &path]);
+            let said = stderr(&output);
+            assert_eq!(output.status.code(), Some(3), "{said}");
+            assert!(said.contains(message) && said.contains("try: "), "{said}");
+            assert!(!said.contains('\u{1b}'), "{said}");
+        }
+    }
+}
+
+#[test]
+fn a_damaged_trace_still_reads() {
+    let (directory, path) = trace();
+    let mut bytes = std::fs::read(&path).unwrap();
+    let last = memtrace_format::FIRST_CHUNK_OFFSET + ChunkHeader::BYTES;
+    bytes[last] ^= 1;
+    let path = directory.path().join("damaged.trace");
+    std::fs::write(&path, bytes).unwrap();
+    let output = memtrace(&["analyze", &path.to_string_lossy()]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("1 damaged chunk"));
+}
+
+#[test]
+fn wrong_usage_ends_with_two() {
+    for arguments in [&["analyze"][..], &["analyze", "--text", "--json", "x"], &["frobnicate"], &[]] {
+        assert_eq!(memtrace(arguments).status.code(), Some(2));
+    }
+    assert_eq!(memtrace(&["--help"]).status.code(), Some(0));
+}
+
+#[test]
+fn nobody_reading_is_no_failure() {
+    let (_directory, path) = trace();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_memtrace"))
+        .args(["analyze", "--json", &path])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), stderr(&output).as_str()), (Some(0), ""));
+}
+
+#[test]
+fn the_tracers_environment_changes_nothing() {
+    let (_directory, path) = trace();
+    let before = std::fs::read(&path).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_memtrace"))
+        .args(["analyze", &path])
+        .env("MEMTRACE_FILE", &path)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+}
