@@ -66,6 +66,10 @@ impl Trace {
         let total = Bytes(self.directory.event_bytes());
         let mut events = self.events();
         let mut replay = Replay::new(self);
+        if let Some(baseline) = &self.baseline {
+            events.replay_baseline(|time, thread, event| replay.apply(Moment { time, thread }, event))?;
+            replay.forget_the_past(self.clock.nanos(baseline.at));
+        }
         let mut chunks = 0;
         while let Some((time, thread, event)) = events.next_event()? {
             replay.apply(Moment { time, thread }, &event);

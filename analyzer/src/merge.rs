@@ -90,6 +90,37 @@ impl<'a> Events<'a> {
         self.unknown
     }
 
+    /// Hands every event of the baseline, if there is one, to `apply`, with its time and the index of its thread.
+    pub(crate) fn replay_baseline(
+        &mut self,
+        mut apply: impl FnMut(Nanos, usize, &Event),
+    ) -> Result<(), ReadError> {
+        let Some(baseline) = &self.trace.baseline else { return Ok(()) };
+        let mut records = Vec::new();
+        let mut thread = None;
+        for &offset in &baseline.chunks {
+            self.reader.read_records(&self.trace.file, offset, &mut self.losses, &mut records)?;
+            let mut rest = records.iter().peekable();
+            while let Some(record) = rest.next() {
+                let extension = rest.next_if(|next| next.word().kind() == Some(Kind::Extension));
+                match (Event::decode(record, extension), thread) {
+                    (Some(Event::OnThread(id)), _) => {
+                        let threads = &self.trace.directory.threads;
+                        thread = threads.binary_search_by_key(&id, |thread| thread.id).ok();
+                    }
+                    (Some(Event::Folded(_) | Event::PeakPassed(_) | Event::BaselineEnd { .. }), _) => {}
+                    (Some(event), Some(thread)) => {
+                        self.now = self.now.max(record.time());
+                        apply(self.trace.clock.nanos(self.now), thread, &event);
+                    }
+                    _ => self.unknown += 1,
+                }
+            }
+        }
+        self.now = self.now.max(baseline.at);
+        Ok(())
+    }
+
     pub(crate) fn chunks_read(&self) -> u64 {
         self.chunks_read
     }
@@ -164,6 +195,7 @@ impl<'a> Events<'a> {
             self.current = None;
             return Ok(());
         }
+        cursor.next_record = if cursor.next_chunk == 0 { cursor.thread.folded_records } else { 0 };
         cursor.next_chunk += 1;
         self.chunks_read += 1;
         let (file, records) = (&self.trace.file, &mut cursor.records);

@@ -68,6 +68,8 @@ impl FragmentationSnapshot {
 #[derive(Debug)]
 pub(crate) struct HeapWatch {
     pub(crate) events: u64,
+    /// The number of the first event that was kept.
+    pub(crate) first_event: u64,
     pub(crate) allocs: u64,
     pub(crate) frees: u64,
     /// Bytes of blocks that were given back and never handed out.
@@ -88,6 +90,7 @@ impl HeapWatch {
         let bins = if ordinal < FINE { FINE_BINS } else { COARSE_BINS };
         Self {
             events: 0,
+            first_event: 0,
             allocs: 0,
             frees: 0,
             baseline: 0,
@@ -98,6 +101,21 @@ impl HeapWatch {
             track: (ordinal < TRACKED).then(|| TrackRecorder::new(bins)),
             since_border: (0, 0),
         }
+    }
+
+    /// Begins to count anew: the heap is as full as it is.
+    pub(crate) fn forget_the_past(&mut self, now: Nanos, heap: &mut HeapState) {
+        let (first_event, bins) = (self.events, self.track.as_ref().map(TrackRecorder::capacity));
+        *self = Self {
+            events: first_event,
+            first_event,
+            peak: PeakWatch::at(now, first_event.saturating_sub(1), heap),
+            reserved_peak: (now, heap.segments.reserved()),
+            worst: FragmentationSnapshot::of(now, heap),
+            track: bins.map(TrackRecorder::new),
+            ..Self::new(0, now)
+        };
+        self.track(now, heap);
     }
 
     /// Counts an event of the heap, and returns its number.

@@ -18,7 +18,7 @@ pub(crate) use phases::{PhaseRecord, Phases};
 pub(crate) use samples::{Counters, MarkRecord, Marks};
 pub(crate) use swaps::Swaps as SwapWatch;
 
-use crate::source::Definitions;
+use crate::{Nanos, replay::Heap, source::Definitions};
 
 /// The analyses that watch the whole trace. Those that watch one heap are in its [`HeapWatch`].
 #[derive(Debug)]
@@ -39,5 +39,15 @@ impl<'a> Analyses<'a> {
             counters: Counters::default(),
             failures: Failures::default(),
         }
+    }
+
+    /// Begins to count anew: from `now` on events are of the recording that was kept. What is open stays open, and what is
+    /// somewhere stays there.
+    pub(crate) fn forget_the_past(&mut self, now: Nanos, heaps: &mut [Heap]) {
+        self.movement.forget_the_past(now);
+        self.phases.forget_the_past(heaps);
+        self.marks = Marks::default();
+        self.counters = Counters::default();
+        self.failures = Failures::default();
     }
 }

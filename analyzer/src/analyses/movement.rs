@@ -179,6 +179,18 @@ impl<'a> Movement<'a> {
         Some((open.thread, begin.module))
     }
 
+    /// Begins to count anew: modules are where they are, and the transfers that are open are under way.
+    pub(crate) fn forget_the_past(&mut self, now: Nanos) {
+        for module in self.modules.values_mut() {
+            let mut whereabouts = std::mem::take(&mut module.whereabouts);
+            whereabouts.forget_the_past(now);
+            *module = ModuleRecord { appeared: Some(now), whereabouts, ..ModuleRecord::default() };
+        }
+        self.sums = TransferSums::default();
+        self.swaps.forget_the_past();
+        self.replaced = 0;
+    }
+
     /// How many transfers began and did not end.
     pub(crate) fn unfinished(&self) -> u64 {
         self.open.len() as u64 + self.replaced

@@ -37,6 +37,12 @@ impl PeakWatch {
         }
     }
 
+    /// A heap is as full as it is at `time`, and the last event that made it so has the number `event`.
+    pub(crate) fn at(time: Nanos, event: u64, heap: &mut HeapState) -> Self {
+        let fragmentation = FragmentationSnapshot::of(time, heap);
+        Self { time, event, level: Level::of(heap), fragmentation, departed: Vec::new() }
+    }
+
     /// The heap's event number `event` has handed out a block.
     #[inline]
     pub(crate) fn grown(&mut self, time: Nanos, event: u64, heap: &mut HeapState) {

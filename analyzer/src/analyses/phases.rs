@@ -84,6 +84,17 @@ impl Phases {
         self.numbers.contains(&number)
     }
 
+    /// Begins to count anew: the phases that are open are those there are.
+    pub(crate) fn forget_the_past(&mut self, heaps: &mut [Heap]) {
+        self.ended.clear();
+        self.total = self.open.last().map_or(0, |last| last.number + 1);
+        self.cross_border(heaps);
+        for phase in &mut self.open {
+            let levels = heaps.iter().take(TRACKED).map(|heap| Level::of(&heap.state));
+            phase.heaps = levels.map(HeapSpan::starting).collect();
+        }
+    }
+
     /// Every phase that was kept, in the order in which they began, and how many there were.
     pub(crate) fn finish(&mut self, end: Nanos, heaps: &mut [Heap]) -> (Vec<PhaseRecord>, u64) {
         while let Some(last) = self.open.last() {

@@ -25,6 +25,12 @@ impl Whereabouts {
         self.here = Some((to, time));
     }
 
+    /// Begins to count anew: whatever the module has been through, it has been where it is since `now`.
+    pub(crate) fn forget_the_past(&mut self, now: Nanos) {
+        let here = self.here.map(|(tier, _)| (tier, now));
+        *self = Self { here, ..Self::default() };
+    }
+
     /// The module is gone, or the trace ends.
     pub(crate) fn ended(&mut self, time: Nanos) {
         if let Some((tier, since)) = self.here.take() {

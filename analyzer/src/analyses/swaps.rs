@@ -113,6 +113,11 @@ impl<'a> Swaps<'a> {
         }
     }
 
+    /// Begins to count anew.
+    pub(crate) fn forget_the_past(&mut self) {
+        *self = Self::new(self.definitions);
+    }
+
     /// An eviction ended.
     pub(crate) fn evicted(&mut self, thread: &mut ThreadSwaps, eviction: Eviction, in_phase: bool) {
         self.evictions += 1;

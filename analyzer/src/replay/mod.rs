@@ -121,6 +121,17 @@ impl<'a> Replay<'a> {
         self.kinds[kind as usize] += 1;
     }
 
+    /// Begins to count anew from this state on: what led to it is not of the recording that was kept.
+    pub(crate) fn forget_the_past(&mut self, now: Nanos) {
+        self.end = now;
+        self.kinds = [0; 256];
+        self.oddities = Oddities::default();
+        for heap in &mut self.heaps {
+            heap.watch.forget_the_past(now, &mut heap.state);
+        }
+        self.analyses.forget_the_past(now, &mut self.heaps);
+    }
+
     fn apply_rare(&mut self, now: Moment, event: &Event) -> Kind {
         match event {
             Event::SegmentAlloc(s) => self.segment(now, s, Kind::SegmentAlloc),

@@ -28,6 +28,9 @@ pub struct Heap {
     pub baseline_bytes: Bytes,
     /// The instant at which the most bytes were allocated.
     pub peak: Peak,
+    /// In ring mode: the largest sums of the events that were not kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peak_before: Option<PeakBefore>,
     /// The instant at which the most bytes were reserved; none for a heap without segments.
     pub reserved_peak: Option<ReservedPeak>,
     /// Why there is none.
@@ -146,6 +149,19 @@ pub struct Block {
     pub stack: Vec<Text>,
     /// How long it had been live.
     pub age_ns: Nanos,
+}
+
+/// The largest sums of bytes before the events that were kept. Whose they were is not known any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct PeakBefore {
+    /// When the most bytes were allocated.
+    pub time_ns: Nanos,
+    /// How many.
+    pub allocated_bytes: Bytes,
+    /// When the most bytes were reserved.
+    pub reserved_time_ns: Nanos,
+    /// How many.
+    pub reserved_bytes: Bytes,
 }
 
 /// The instant at which the most bytes were reserved.

@@ -27,6 +27,10 @@ pub struct Trace {
     pub start_unix_ns: u64,
     /// From the start to the last event or to the clean end.
     pub duration_ns: Nanos,
+    /// In ring mode: when the events that were kept begin. What was live then is known; sums, counts and peaks are those
+    /// from then on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kept_from_ns: Option<Nanos>,
     /// The events that could be read.
     pub events: u64,
     /// The threads that recorded something.
@@ -93,6 +97,8 @@ pub struct ChunkCounts {
     pub events: u64,
     /// With definitions.
     pub definitions: u64,
+    /// Of baselines, the newest one's and those of older ones.
+    pub baseline: u64,
     /// Never handed out.
     pub free: u64,
     /// Of those with events, the ones that were not finished when the recording ended.

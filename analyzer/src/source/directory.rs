@@ -7,7 +7,7 @@ use memtrace_format::{
 };
 
 use super::{
-    ReadError,
+    Baseline, ReadError,
     file::LogFile,
     losses::{Fault, Losses},
 };
@@ -26,6 +26,8 @@ pub(crate) struct Directory {
     pub(crate) threads: Vec<ThreadChunks>,
     /// Where the chunks with definitions lie, in the order in which they were handed out.
     pub(crate) definitions: Vec<u64>,
+    /// The chunks of baselines, in the order of the file.
+    pub(super) baselines: Vec<BaselineChunk>,
     pub(crate) calibrations: Vec<Calibration>,
     pub(crate) counts: ChunkCounts,
 }
@@ -35,6 +37,18 @@ pub(crate) struct Directory {
 pub(crate) struct ThreadChunks {
     pub(crate) id: ThreadId,
     pub(crate) chunks: Vec<EventChunk>,
+    /// The records at the beginning of the first chunk that a baseline contains already.
+    pub(crate) folded_records: usize,
+}
+
+/// A chunk of a baseline.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct BaselineChunk {
+    pub(super) offset: u64,
+    pub(super) generation: u64,
+    pub(super) index: u64,
+    /// The instant that the baseline describes.
+    pub(super) at: Ticks,
 }
 
 /// A chunk with events.
@@ -68,6 +82,14 @@ impl Directory {
                     if header.kind == ChunkKind::Definitions {
                         directory.counts.definitions += 1;
                         definitions.push((header.sequence, offset));
+                    } else if header.kind == ChunkKind::Baseline {
+                        directory.counts.baseline += 1;
+                        directory.baselines.push(BaselineChunk {
+                            offset,
+                            generation: header.sequence,
+                            index: header.thread_sequence,
+                            at: header.base_time,
+                        });
                     } else {
                         directory.counts.events += 1;
                         directory.counts.unsealed += u64::from(header.seal.is_none());
@@ -96,6 +118,21 @@ impl Directory {
         Ok(directory)
     }
 
+    /// Leaves out what a baseline contains, and adds the threads that only it knows.
+    pub(super) fn begin_behind(&mut self, baseline: &Baseline) {
+        for thread in &mut self.threads {
+            let Some(folded) = baseline.folded.get(&thread.id) else { continue };
+            thread.chunks.retain(|chunk| chunk.thread_sequence >= folded.chunk);
+            if thread.chunks.first().is_some_and(|chunk| chunk.thread_sequence == folded.chunk) {
+                thread.folded_records = usize::try_from(folded.record).unwrap_or(usize::MAX);
+            }
+        }
+        let known: Vec<ThreadId> = self.threads.iter().map(|thread| thread.id).collect();
+        let unknown = baseline.threads.iter().filter(|id| known.binary_search(id).is_err());
+        self.threads.extend(unknown.map(|&id| ThreadChunks::new(id, Vec::new())));
+        self.threads.sort_unstable_by_key(|thread| thread.id);
+    }
+
     /// The bytes of the chunks with events.
     pub(crate) fn event_bytes(&self) -> u64 {
         self.counts.events.saturating_mul(CHUNK_BYTES as u64)
@@ -106,7 +143,7 @@ impl ThreadChunks {
     fn new(id: ThreadId, mut chunks: Vec<EventChunk>) -> Self {
         chunks.sort_unstable_by_key(|chunk| (chunk.thread_sequence, chunk.sequence, chunk.offset));
         chunks.shrink_to_fit();
-        Self { id, chunks }
+        Self { id, chunks, folded_records: 0 }
     }
 }
 

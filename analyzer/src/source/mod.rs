@@ -3,6 +3,7 @@
 //! Everything is read with positioned reads of bounded size, never mapped: a file that somebody truncates while it is
 //! read ends early, and that is all.
 
+mod baseline;
 mod chunk;
 mod definitions;
 mod directory;
@@ -10,6 +11,7 @@ mod error;
 mod file;
 mod losses;
 
+pub(crate) use baseline::Baseline;
 pub(crate) use chunk::ChunkReader;
 pub use definitions::Definitions;
 pub(crate) use definitions::{Lost, parents};
@@ -32,6 +34,7 @@ pub struct Trace {
     pub(crate) clock: Clock,
     header: FileHeader,
     closing: Option<Closing>,
+    pub(crate) baseline: Option<Baseline>,
     definitions: Definitions,
     losses: Losses,
     being_written: bool,
@@ -57,13 +60,17 @@ impl Trace {
         let closing = Closing::parse(&page[..have], header.short_session());
 
         let mut losses = Losses::default();
-        let directory = Directory::read(&file, header.short_session(), &mut losses)?;
+        let mut directory = Directory::read(&file, header.short_session(), &mut losses)?;
+        let baseline = Baseline::read(&file, &directory, header.short_session())?;
+        if let Some(baseline) = &baseline {
+            directory.begin_behind(baseline);
+        }
         let definitions = Definitions::read(&file, &directory, header.short_session(), &mut losses)?;
         let last = closing.as_ref().map(|closing| closing.end);
         let clock =
             Clock::fit(header.clock, header.start, directory.calibrations.iter().copied().chain(last));
         let being_written = file.is_being_written();
-        Ok(Self { file, directory, clock, header, closing, definitions, losses, being_written })
+        Ok(Self { file, directory, clock, header, closing, baseline, definitions, losses, being_written })
     }
 
     /// What the trace says of itself.

@@ -7,10 +7,12 @@ use memtrace_format::{Address, Bytes, DeviceId};
 
 use super::{NO_SEGMENTS, names::Names};
 use crate::{
-    Nanos, Text,
+    Nanos, Text, Trace,
     analyses::{FragmentationSnapshot, Level},
     replay::{Block, Heap, HeapKey},
-    report::{self, Figures, Fragmentation, FragmentationAt, Known, Peak, PeakBy, ReservedPeak, Share},
+    report::{
+        self, Figures, Fragmentation, FragmentationAt, Known, Peak, PeakBefore, PeakBy, ReservedPeak, Share,
+    },
 };
 
 /// The most blocks of a peak that are listed: the largest.
@@ -21,7 +23,13 @@ const SHARES: usize = 1_000;
 
 const NO_EVENTS_LIKE_THAT: &str = "nothing was reserved";
 
-pub(super) fn report(mut heap: Heap, known: Known, end: Nanos, names: &mut Names<'_>) -> report::Heap {
+pub(super) fn report(
+    mut heap: Heap,
+    known: Known,
+    peak_before: Option<PeakBefore>,
+    end: Nanos,
+    names: &mut Names<'_>,
+) -> report::Heap {
     let segmented = heap.state.segmented;
     let why = (!segmented).then_some(NO_SEGMENTS);
     let definition = match heap.key {
@@ -43,6 +51,7 @@ pub(super) fn report(mut heap: Heap, known: Known, end: Nanos, names: &mut Names
         allocs: watch.allocs,
         frees: watch.frees,
         baseline_bytes: Bytes(watch.baseline),
+        peak_before,
         reserved_peak: segmented
             .then_some(ReservedPeak { time_ns: watch.reserved_peak.0, bytes: Bytes(watch.reserved_peak.1) }),
         reserved_peak_why: why,
@@ -56,6 +65,21 @@ pub(super) fn report(mut heap: Heap, known: Known, end: Nanos, names: &mut Names
         fragmentation_why: why,
         peak: peak(&heap, names),
     }
+}
+
+/// What a baseline says of a heap's peaks among the events that were not kept.
+pub(super) fn peak_before(trace: &Trace, heap: HeapKey) -> Option<PeakBefore> {
+    let HeapKey::Heap(id) = heap else { return None };
+    let peaks = &trace.baseline.as_ref()?.peaks;
+    let peak = |reserved| peaks.iter().find(|(_, peak)| peak.heap == id && peak.reserved == reserved);
+    let (time, allocated) = peak(false)?;
+    let (reserved_time, reserved) = peak(true)?;
+    Some(PeakBefore {
+        time_ns: trace.clock.nanos(*time),
+        allocated_bytes: allocated.bytes,
+        reserved_time_ns: trace.clock.nanos(*reserved_time),
+        reserved_bytes: reserved.bytes,
+    })
 }
 
 /// The sums as a report shows them.
@@ -109,7 +133,7 @@ fn peak(heap: &Heap, names: &mut Names<'_>) -> Peak {
     Peak {
         by: PeakBy::Allocated,
         time_ns: watch.time,
-        event_index: watch.event,
+        event_index: watch.event.saturating_sub(heap.watch.first_event),
         figures: figures(&watch.level, heap.state.segmented),
         by_module: shares(modules, |id| names.module(id)),
         by_scope: shares(scopes, |id| names.scope(id)),

@@ -38,7 +38,8 @@ pub(crate) fn summarize(mut replay: Replay<'_>, events: &Events<'_>) -> Analysis
         .into_iter()
         .map(|heap| {
             let known = known_if(complete && heap.watch.unknown_frees == 0);
-            heap::report(heap, known, end, &mut names)
+            let before = heap::peak_before(replay.trace, heap.key);
+            heap::report(heap, known, before, end, &mut names)
         })
         .collect();
     let phases = phases.into_iter().map(|phase| span::phase(phase, &heap_reports, &mut names)).collect();

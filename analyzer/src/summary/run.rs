@@ -40,6 +40,7 @@ pub(super) fn trace(replay: &Replay<'_>, events: &Events<'_>) -> Trace {
         pid: header.pid,
         start_unix_ns: header.start.realtime_ns,
         duration_ns: end.max(replay.end),
+        kept_from_ns: source.baseline.as_ref().map(|baseline| source.clock.nanos(baseline.at)),
         events: replay.kinds.iter().sum(),
         threads: source.directory.threads.len() as u64,
         clock: header.clock.name(),

@@ -32,6 +32,11 @@ impl TrackRecorder {
         }
     }
 
+    /// The most bins it may have.
+    pub(crate) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
     /// The figures (in the order of [`Series::ALL`](super::Series::ALL)) from this instant on. Time does not go backwards.
     #[inline(always)]
     pub(crate) fn record(&mut self, time: Nanos, figures: [u64; 4]) {
