@@ -22,15 +22,48 @@ proptest! {
         let history = chance::history(&choices);
         let report = record_and_analyze(&history);
         for heap in 0..HEAPS {
-            assert_counted(&report, heap, &Model::after(&history, heap));
+            assert_counted(&report, heap, &Model::since(0, &history, heap));
         }
     }
 }
 
+/// A long history in a small ring: what was kept is told as the model tells it that knows the whole history.
+#[test]
+fn a_ring_keeps_the_newest_events_and_an_exact_baseline() {
+    let mut state = 1_u64;
+    let mut random = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as u32
+    };
+    let choices: Vec<[u32; 3]> = (0..300_000).map(|_| [random(), random(), random()]).collect();
+    let history = chance::history(&choices);
+    let report = record(&history, &[("MEMTRACE_MODE", "ring"), ("MEMTRACE_MAX_SIZE", "4MiB")]);
+    assert_eq!(report.trace.dropped.total, 0, "the ring had room for every event");
+    assert!(report.trace.kept_from_ns.is_some());
+    let kept = report.trace.events as usize - chance::left_open(&history);
+    assert!((1_000..history.steps.len() / 2).contains(&kept), "{kept} events are kept");
+    for heap in 0..HEAPS {
+        assert_counted(&report, heap, &Model::since(history.steps.len() - kept, &history, heap));
+    }
+    let whole = record(&history, &[]);
+    let peak = |report: &Report| report.heaps[0].peak_before.map(|peak| peak.allocated_bytes.0);
+    let passed = whole.heaps[0].peak.figures.allocated_bytes.0;
+    assert!(peak(&report) <= Some(passed) && peak(&whole).is_none());
+}
+
 fn record_and_analyze(history: &History) -> Report {
+    record(history, &[])
+}
+
+fn record(history: &History, settings: &[(&str, &str)]) -> Report {
     let folder = tempfile::tempdir().unwrap();
     let trace = folder.path().join("history.trace");
-    let mut program = programs::history().env("MEMTRACE_FILE", &trace).stdin(Stdio::piped()).spawn().unwrap();
+    let mut program = programs::history()
+        .env("MEMTRACE_FILE", &trace)
+        .envs(settings.iter().copied())
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
     program.stdin.take().unwrap().write_all(&serde_json::to_vec(history).unwrap()).unwrap();
     assert!(program.wait().unwrap().success());
     memtrace_analyzer::analyze(&trace).unwrap().report

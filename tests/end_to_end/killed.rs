@@ -85,5 +85,8 @@ fn events_by_thread(trace: &Path) -> BTreeMap<String, u64> {
     for recorded in trace.events() {
         *by_id.entry(recorded.unwrap().thread).or_default() += 1;
     }
-    by_id.into_iter().map(|(id, count)| (trace.definitions().thread_name(id).recorded().to_owned(), count)).collect()
+    by_id
+        .into_iter()
+        .map(|(id, count)| (trace.definitions().thread_name(id).recorded().to_owned(), count))
+        .collect()
 }

@@ -66,7 +66,9 @@ pub(crate) fn cuda(capacity: &str, settings: &[(&str, &str)]) -> Vec<(String, Os
 /// A command whose recording the test alone switches on.
 fn quiet(program: &Path) -> Command {
     let mut command = Command::new(program);
-    command.env_remove("MEMTRACE_FILE").env_remove("MEMTRACE_MAX_SIZE");
+    for variable in ["MEMTRACE_FILE", "MEMTRACE_MAX_SIZE", "MEMTRACE_MODE"] {
+        command.env_remove(variable);
+    }
     command
 }
 

@@ -14,6 +14,16 @@ pub(crate) fn history(choices: &[[u32; 3]]) -> History {
     History { steps }
 }
 
+/// How many scopes and forwards are open when the history is over.
+pub(crate) fn left_open(history: &History) -> usize {
+    let open = |action: &Action| match action {
+        Action::ForwardBegin(_) | Action::ScopeBegin(_) => 1,
+        Action::ForwardEnd | Action::ScopeEnd => -1,
+        _ => 0,
+    };
+    history.steps.iter().map(|step| open(&step.action)).sum::<isize>() as usize
+}
+
 #[derive(Default)]
 struct State {
     /// Which slots hold a segment, and how long it is.

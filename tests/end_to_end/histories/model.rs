@@ -63,9 +63,13 @@ impl Figures {
 }
 
 impl Model {
-    pub(crate) fn after(history: &History, heap: usize) -> Self {
+    /// Counts from step `first` on; what was live before is live.
+    pub(crate) fn since(first: usize, history: &History, heap: usize) -> Self {
         let mut model = Self::default();
-        for step in &history.steps {
+        for (number, step) in history.steps.iter().enumerate() {
+            if number == first && number > 0 {
+                model.forget_the_past();
+            }
             model.nest(step.thread, step.action);
             if step.heap == heap && model.apply(step.thread, step.action) {
                 model.recount();
@@ -73,6 +77,12 @@ impl Model {
             }
         }
         model
+    }
+
+    fn forget_the_past(&mut self) {
+        (self.events, self.allocs, self.frees) = (0, 0, 0);
+        (self.peak, self.reserved_peak, self.worst_outside_largest) = (None, 0, 0);
+        self.recount();
     }
 
     fn nest(&mut self, thread: usize, action: Action) {
