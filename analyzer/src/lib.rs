@@ -56,6 +56,8 @@ pub mod timeline;
 
 mod analysis;
 
+pub mod tui;
+
 pub use analysis::{Analysis, Progress, analyze};
 pub use merge::{Events, Recorded};
 pub use source::{Damage, Definitions, Losses, ReadError, Trace};

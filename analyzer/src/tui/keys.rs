@@ -121,13 +121,23 @@ pub(crate) const BINDINGS: &[Binding] = &[
     Binding::new(Group::Screen, &[Key::Tab], Action::Turn(Side::Forward), "next view").footer("view"),
     Binding::new(Group::Screen, &[Key::BackTab], Action::Turn(Side::Back), "previous view"),
     Binding::new(Group::Screen, &[Key::Char('1')], Action::Show(View::Overview), "overview: what happened"),
-    Binding::new(Group::Screen, &[Key::Char('2')], Action::Show(View::Timeline), "timeline: when it happened"),
+    Binding::new(
+        Group::Screen,
+        &[Key::Char('2')],
+        Action::Show(View::Timeline),
+        "timeline: when it happened",
+    ),
     Binding::new(Group::Screen, &[Key::Enter], Action::Open, "show the peak in the timeline"),
     Binding::new(Group::Screen, &[Key::Char('<')], Action::Heap(Side::Back), "previous heap").footer("heap"),
     Binding::new(Group::Screen, &[Key::Char('>')], Action::Heap(Side::Forward), "next heap").footer("heap"),
     Binding::new(Group::Time, &[Key::Left], Action::MoveCursor(-1), "cursor back").footer("cursor"),
     Binding::new(Group::Time, &[Key::Right], Action::MoveCursor(1), "cursor forward").footer("cursor"),
-    Binding::new(Group::Time, &[Key::ShiftLeft, Key::Char('H')], Action::MoveCursor(-10), "cursor back by ten"),
+    Binding::new(
+        Group::Time,
+        &[Key::ShiftLeft, Key::Char('H')],
+        Action::MoveCursor(-10),
+        "cursor back by ten",
+    ),
     Binding::new(
         Group::Time,
         &[Key::ShiftRight, Key::Char('L')],
@@ -156,8 +166,13 @@ pub(crate) const BINDINGS: &[Binding] = &[
     .footer("event"),
     Binding::new(Group::Time, &[Key::Char('g'), Key::Home], Action::Edge(Side::Back), "to the start"),
     Binding::new(Group::Time, &[Key::Char('G'), Key::End], Action::Edge(Side::Forward), "to the end"),
-    Binding::new(Group::Screen, &[Key::Up, Key::Char('k')], Action::Scroll(Scroll::Line(Side::Back)), "scroll up")
-        .footer("scroll"),
+    Binding::new(
+        Group::Screen,
+        &[Key::Up, Key::Char('k')],
+        Action::Scroll(Scroll::Line(Side::Back)),
+        "scroll up",
+    )
+    .footer("scroll"),
     Binding::new(
         Group::Screen,
         &[Key::Down, Key::Char('j')],

@@ -1,7 +1,7 @@
 //! The terminal UI of `memtrace analyze`: a header, one view at a time, a footer of keys.
 //!
 //! ```text
-//!  memtrace  run.trace · diffusion 0.1.0 · 12.345 s · ended clean        header
+//!  memtrace  run.trace · ended clean · 12.345 s · diffusion 0.1.0        header
 //!  1 Overview  2 Timeline                              heap 1/2 cuda:0   tabs
 //!                                                                        body: the view
 //!  ? help  q quit  Tab view  ←→ cursor  +- zoom                          footer

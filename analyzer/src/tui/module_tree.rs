@@ -6,7 +6,10 @@ use crate::timeline::ModuleTrack;
 
 /// The rows that show the modules.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct ModuleTree(Vec<ModuleRow>);
+pub(crate) struct ModuleTree {
+    rows: Vec<ModuleRow>,
+    several_devices: bool,
+}
 
 /// A module's row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,13 +47,25 @@ impl ModuleTree {
                 open.extend(parts.iter().rev().map(|&index| ModuleRow { index, depth: row.depth + 1 }));
             }
         }
-        Self(rows)
+        Self { rows, several_devices: several_devices(modules) }
     }
 
     /// The rows, from the top.
     pub(crate) fn rows(&self) -> &[ModuleRow] {
-        &self.0
+        &self.rows
     }
+
+    /// Whether the modules were on more than one device, so that a bar must say on which.
+    pub(crate) fn several_devices(&self) -> bool {
+        self.several_devices
+    }
+}
+
+fn several_devices(modules: &[ModuleTrack]) -> bool {
+    let tiers = modules.iter().flat_map(|module| module.stays.iter().map(|stay| stay.tier));
+    let mut devices = tiers.filter(|tier| tier.is_device());
+    let first = devices.next();
+    devices.any(|device| Some(device) != first)
 }
 
 #[cfg(test)]

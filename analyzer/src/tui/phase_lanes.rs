@@ -14,8 +14,10 @@ impl PhaseLanes {
     pub(crate) fn new(phases: &[Phase]) -> Self {
         let mut lanes: Vec<(Nanos, Vec<usize>)> = Vec::new();
         for (index, phase) in phases.iter().enumerate() {
-            match lanes.iter_mut().find(|(busy_until, _)| *busy_until <= phase.from_ns) {
-                Some((busy_until, lane)) => {
+            let free = lanes.iter().position(|(busy_until, _)| *busy_until <= phase.from_ns);
+            match free {
+                Some(free) => {
+                    let (busy_until, lane) = &mut lanes[free];
                     *busy_until = phase.to_ns;
                     lane.push(index);
                 }

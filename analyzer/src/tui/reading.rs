@@ -1,9 +1,17 @@
 //! The analysis, on a thread of its own.
 
-use std::{path::Path, sync::mpsc::Sender, thread};
+use std::{
+    path::Path,
+    sync::mpsc::Sender,
+    thread,
+    time::{Duration, Instant},
+};
 
 use super::Message;
-use crate::{Analysis, ReadError, analyze};
+use crate::{Analysis, ReadError, Trace};
+
+/// More often than this, progress is not worth a frame.
+const PROGRESS_EVERY: Duration = Duration::from_millis(30);
 
 /// An analysis under way.
 pub(crate) struct Reading(thread::JoinHandle<Result<Analysis, ReadError>>);
@@ -20,8 +28,15 @@ pub(crate) fn start(path: &Path, messages: Sender<Message>) -> Reading {
     let path = path.to_owned();
     let work = move || {
         // Sent when it is dropped, so that a panic ends the wait as well.
-        let _announce = Announce(messages);
-        analyze(path)
+        let announce = Announce(messages);
+        let mut told = Instant::now();
+        Trace::open(path)?.analyze(|progress| {
+            if told.elapsed() >= PROGRESS_EVERY {
+                told = Instant::now();
+                // Nobody listens when the user did not wait for the end.
+                let _ = announce.0.send(Message::Progress(progress));
+            }
+        })
     };
     let spawned = thread::Builder::new().name("memtrace-analysis".to_owned()).spawn(work);
     Reading(spawned.expect("the system has a thread left"))
@@ -31,7 +46,6 @@ struct Announce(Sender<Message>);
 
 impl Drop for Announce {
     fn drop(&mut self) {
-        // Nobody listens when the user did not wait for the end.
         let _ = self.0.send(Message::Read);
     }
 }

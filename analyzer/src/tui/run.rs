@@ -1,11 +1,6 @@
 //! A run, and what of it is looked at: the cursor, the range of time, the heap.
 
-use super::{
-    action::Side,
-    module_tree::ModuleTree,
-    phase_lanes::PhaseLanes,
-    window::Window,
-};
+use super::{action::Side, module_tree::ModuleTree, phase_lanes::PhaseLanes, window::Window};
 use crate::{
     Analysis, Nanos,
     report::{Heap, Report},
@@ -58,7 +53,7 @@ impl Run {
             report,
             timeline,
         };
-        run.to_peak();
+        run.visit_peak();
         run
     }
 
@@ -85,8 +80,8 @@ impl Run {
     }
 
     /// To the start or the end.
-    pub(crate) fn to_edge(&mut self, side: Side) {
-        self.go_to(match side {
+    pub(crate) fn visit_edge(&mut self, side: Side) {
+        self.visit(match side {
             Side::Back => Nanos(0),
             Side::Forward => self.timeline.end,
         });
@@ -99,14 +94,14 @@ impl Run {
     }
 
     /// To the peak of the heap.
-    pub(crate) fn to_peak(&mut self) {
+    pub(crate) fn visit_peak(&mut self) {
         if let Some(heap) = self.heap() {
-            self.go_to(heap.peak.time_ns);
+            self.visit(heap.peak.time_ns);
         }
     }
 
     /// To the nearest event on that side of the cursor, if there is one.
-    pub(crate) fn to_event(&mut self, side: Side) {
+    pub(crate) fn visit_event(&mut self, side: Side) {
         let instants = &self.timeline.instants;
         let event = match side {
             Side::Back => {
@@ -116,7 +111,7 @@ impl Run {
             Side::Forward => instants.get(instants.partition_point(|instant| instant.time <= self.cursor)),
         };
         if let Some(event) = event {
-            self.go_to(event.time);
+            self.visit(event.time);
         }
     }
 
@@ -137,7 +132,7 @@ impl Run {
         };
     }
 
-    fn go_to(&mut self, time: Nanos) {
+    fn visit(&mut self, time: Nanos) {
         self.cursor = Nanos(time.0.min(self.timeline.end.0));
         self.window.centre(self.cursor);
     }

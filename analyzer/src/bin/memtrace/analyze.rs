@@ -1,10 +1,19 @@
-//! `memtrace analyze`: the report, as text or as JSON.
+//! `memtrace analyze`: the terminal UI, or the report as text or as JSON.
 
-use memtrace_analyzer::{Trace, report::ReportText};
+use std::io::{IsTerminal as _, stdout};
+
+use memtrace_analyzer::{Trace, report::ReportText, tui};
 
 use crate::{arguments::Analyze, failure::Failure, output, progress};
 
 pub(crate) fn run(arguments: &Analyze) -> Result<(), Failure> {
+    if !arguments.text && !arguments.json && has_screen() {
+        return tui::run(&arguments.trace).map_err(|error| match error {
+            tui::Error::Read(error) => Failure::unreadable(&arguments.trace)(error),
+            tui::Error::Terminal(error) => Failure::Output(error),
+            error => Failure::Output(std::io::Error::other(error)),
+        });
+    }
     let trace = Trace::open(&arguments.trace).map_err(Failure::unreadable(&arguments.trace))?;
     let analysis = trace.analyze(progress::shown()).map_err(Failure::unreadable(&arguments.trace))?;
     if arguments.json {
@@ -12,4 +21,9 @@ pub(crate) fn run(arguments: &Analyze) -> Result<(), Failure> {
     } else {
         output::print(ReportText(&analysis.report))
     }
+}
+
+/// Whether the output is a terminal that can place text anywhere; one that calls itself dumb cannot.
+fn has_screen() -> bool {
+    stdout().is_terminal() && std::env::var_os("TERM").is_some_and(|terminal| terminal != "dumb")
 }

@@ -55,7 +55,8 @@ impl Dots {
         for (index, cell) in self.cells.iter().enumerate().filter(|(_, cell)| cell.pattern != 0) {
             let x = usize::from(area.x) + index % self.width;
             let y = usize::from(area.y) + index / self.width;
-            let symbol = char::from_u32(BRAILLE + u32::from(cell.pattern)).expect("all patterns are characters");
+            let symbol =
+                char::from_u32(BRAILLE + u32::from(cell.pattern)).expect("all patterns are characters");
             if let (Ok(x), Ok(y)) = (u16::try_from(x), u16::try_from(y))
                 && let Some(target) = buffer.cell_mut((x, y))
             {

@@ -1,0 +1,358 @@
+//! Runs for tests, made by hand.
+
+use std::collections::BTreeMap;
+
+use memtrace_format::{Address, Bytes, Tier};
+use ratatui::layout::Size;
+
+use super::{
+    action::{Action, Flow, View},
+    state::State,
+    theme::Theme,
+};
+use crate::{
+    Analysis, Nanos, Text,
+    report::{
+        Bandwidth, Block, ChunkCounts, Direction, Directions, Dropped, Ended, Figures, Fragmentation,
+        FragmentationAt, Heap, HeapInPhase, Known, Mark, Module, ModuleSwaps, OutOfMemory, Peak, PeakBy,
+        Phase, Report, ReservedPeak, Samples, Share, Stay, Swaps, Thrash, Trace, Transfers, Verdict,
+    },
+    timeline::{Happening, Instant, ModuleTrack, Timeline, TrackRecorder},
+};
+
+const MIB: u64 = 1 << 20;
+const MS: u64 = 1_000_000;
+
+/// A trace with nothing in it.
+pub(crate) fn empty() -> Analysis {
+    Analysis {
+        report: Report {
+            schema_version: 1,
+            trace: trace(0, 0),
+            heaps: Vec::new(),
+            modules: Vec::new(),
+            transfers: Transfers::default(),
+            swaps: Swaps::default(),
+            phases: Vec::new(),
+            phases_total: 0,
+            marks: Vec::new(),
+            samples: Samples::default(),
+            ooms: Vec::new(),
+            ooms_total: 0,
+        },
+        timeline: Timeline::default(),
+    }
+}
+
+/// A second of three modules that take turns on a device.
+pub(crate) fn small() -> Analysis {
+    let modules = ["text_encoder", "unet", "vae"];
+    let mut run = build(1000 * MS, &modules, 6);
+    run.report.trace.engine = Some(Text::new("diffusion"));
+    run.report.trace.engine_version = Some(Text::new("0.1.0"));
+    run
+}
+
+/// Ninety seconds of sixty modules, two heaps, losses and failed requests, with names that try things.
+pub(crate) fn large() -> Analysis {
+    let blocks = (0..57).map(|n| format!("unet.input_blocks.{n}"));
+    let odd = ["模型.编码器".to_owned(), "evil\u{1b}[2Jname".to_owned()];
+    let names: Vec<String> = std::iter::once("unet".to_owned()).chain(blocks).chain(odd).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut run = build(90_000 * MS, &names, 600);
+    let trace = &mut run.report.trace;
+    trace.engine = Some(Text::new("host\u{7}engine"));
+    trace.ended = Ended::Killed;
+    trace.dropped = Dropped { total: 1234, by_cause: BTreeMap::from([("no chunk ready", 1234)]) };
+    trace.damaged_chunks = 2;
+    trace.damage = vec![Text::new("chunk at 0x40000: its checksum is wrong")];
+    run.report.ooms = vec![out_of_memory(44_000 * MS), out_of_memory(61_000 * MS)];
+    run.report.ooms_total = 7;
+    for failure in &run.report.ooms {
+        let what = Happening::OutOfMemory { heap: Text::new("cuda:0"), requested: failure.requested_bytes };
+        run.timeline.instants.push(Instant { time: failure.time_ns, what });
+    }
+    run.timeline.instants.sort_by_key(|instant| instant.time);
+    let host = heap("host", None, 70 * MIB, 100 * MS);
+    run.report.heaps.push(Heap { fragmentation: None, reserved_peak: None, ..host });
+    let mut recorder = TrackRecorder::new(64);
+    recorder.record(Nanos(100 * MS), [0, 70 * MIB, 70 * MIB, 70 * MIB]);
+    run.timeline.heaps.push(recorder.finish(Text::new("host"), false, Nanos(90_000 * MS)));
+    run
+}
+
+/// The UI in a terminal of this size, without colours or with them, before anything is read.
+pub(crate) fn reading(width: u16, height: u16, colours: bool) -> State {
+    State::new(Text::new("run.trace"), Theme { colours }, Size::new(width, height))
+}
+
+/// The UI with this analysis, and a view open.
+pub(crate) fn showing(analysis: Analysis, view: View, width: u16, height: u16) -> State {
+    let mut state = reading(width, height, true);
+    assert_eq!(state.ready(Box::new(analysis)), Flow::Continue);
+    assert_eq!(state.update(Action::Show(view)), Flow::Continue);
+    state
+}
+
+/// A phase.
+pub(crate) fn phase(name: &str, from: u64, to: u64) -> Phase {
+    Phase {
+        name: Text::new(name),
+        thread: Text::new("main"),
+        from_ns: Nanos(from),
+        to_ns: Nanos(to),
+        ended: true,
+        heaps: vec![HeapInPhase {
+            heap: Text::new("cuda:0"),
+            at_begin: Figures::default(),
+            at_end: Figures::default(),
+            peak_allocated_bytes: Bytes(300 * MIB),
+            peak_reserved_bytes: Some(Bytes(400 * MIB)),
+            peak_reserved_bytes_why: None,
+        }],
+        heaps_why: None,
+    }
+}
+
+/// Modules take turns: each swap moves one out and the next one in, and allocates above it.
+fn build(end: u64, names: &[&str], turns: u64) -> Analysis {
+    let mut analysis = empty();
+    let turn = end / turns;
+    let mut recorder = TrackRecorder::new(4096);
+    let mut stays = vec![Vec::new(); names.len()];
+    let mut seen = vec![0; names.len()];
+    let mut peak = (0, 0);
+    for number in 0..turns {
+        let (index, from) = (number as usize % names.len(), number * turn);
+        let (weights, work) = (100 * MIB + 20 * MIB * (number % 5), 40 * MIB * (number % 7));
+        let figures = |work| [440 * MIB, weights + work + 16 * MIB, weights + work, weights + work - MIB];
+        for part in 0..8 {
+            recorder.record(Nanos(from + turn * part / 8), figures(if part % 2 == 1 { work } else { 0 }));
+        }
+        if weights + work > peak.0 {
+            peak = (weights + work, from + turn / 8);
+        }
+        stays[index].push(stay(Tier::Host, seen[index], from));
+        stays[index].push(stay(Tier::Device(0), from, from + turn));
+        seen[index] = from + turn;
+        if number > 0 {
+            let swap = Happening::Swap {
+                module: Text::new(names[index]),
+                evicted: vec![Text::new(names[(number as usize - 1) % names.len()])],
+                began: Nanos(from - turn / 10),
+                bytes: Bytes(200 * MIB),
+                took: Nanos(turn / 10),
+            };
+            analysis.timeline.instants.push(Instant { time: Nanos(from), what: swap });
+        } else {
+            let mark = Happening::Mark { name: Text::new("weights loaded"), value: 3 };
+            analysis.timeline.instants.push(Instant { time: Nanos(turn / 2), what: mark });
+        }
+    }
+    let timeline = &mut analysis.timeline;
+    timeline.end = Nanos(end);
+    timeline.instants.sort_by_key(|instant| instant.time);
+    timeline.heaps.push(recorder.finish(Text::new("cuda:0"), true, Nanos(end)));
+    let report = &mut analysis.report;
+    for (index, (name, mut stays)) in names.iter().zip(stays).enumerate() {
+        stays.push(stay(Tier::Host, seen[index], end));
+        let id = index as u32 + 1;
+        let parent = (id > 1 && name.starts_with("unet.")).then_some(1);
+        report.modules.push(module(id, name, parent));
+        analysis.timeline.modules.push(ModuleTrack {
+            id,
+            name: Text::new(*name),
+            parent,
+            stays: stays.into(),
+            inherited: false,
+            thinned: false,
+        });
+    }
+    report.trace = trace(end, turns * 1000);
+    report.heaps.push(heap("cuda:0", Some(0), peak.0, peak.1));
+    let shares = names
+        .iter()
+        .enumerate()
+        .map(|(index, name)| Share { name: Text::new(*name), bytes: Bytes((200 * MIB) >> index.min(20)) });
+    report.heaps[0].peak.by_module = shares.collect();
+    report.swaps = swaps(names, turns, turn);
+    report.transfers = transfers(turns, turn);
+    report.phases = vec![
+        phase("job", 0, end),
+        phase("encode", 0, end / 6),
+        phase("denoise", end / 6, end * 5 / 6),
+        phase("decode", end * 5 / 6, end),
+    ];
+    report.phases_total = 4;
+    report.marks = vec![Mark {
+        name: Text::new("weights loaded"),
+        count: 1,
+        first_ns: Nanos(turn / 2),
+        last_ns: Nanos(turn / 2),
+    }];
+    analysis
+}
+
+fn trace(end: u64, events: u64) -> Trace {
+    Trace {
+        format_version: "1.0".to_owned(),
+        engine: None,
+        engine_why: Some("the engine did not say"),
+        engine_version: None,
+        pid: 4242,
+        start_unix_ns: 1_700_000_000_000_000_000,
+        duration_ns: Nanos(end),
+        events,
+        threads: 1,
+        clock: "tsc",
+        ended: Ended::Clean,
+        stopped_why: None,
+        dropped: Dropped::default(),
+        damaged_chunks: 0,
+        damage: Vec::new(),
+        unreadable_bytes: Bytes(0),
+        oddities: BTreeMap::new(),
+        chunks: ChunkCounts::default(),
+        never_used_bytes: Bytes(0),
+    }
+}
+
+fn heap(name: &str, device: Option<u32>, peak: u64, time: u64) -> Heap {
+    let figures = Figures {
+        requested_bytes: Bytes(peak - MIB),
+        allocated_bytes: Bytes(peak),
+        active_bytes: Bytes(peak + 4 * MIB),
+        reserved_bytes: device.map(|_| Bytes(peak + 20 * MIB)),
+        reserved_bytes_why: None,
+    };
+    let at = FragmentationAt {
+        time_ns: Nanos(time),
+        inactive_bytes: Bytes(16 * MIB),
+        free_blocks: 12,
+        largest_free_bytes: Bytes(10 * MIB),
+        external: Some(0.375),
+        external_why: None,
+        active_over_reserved: Some(0.96),
+        active_over_reserved_why: None,
+        internal_bytes: Bytes(MIB),
+    };
+    let block = Block {
+        address: Address(0x7000_0000),
+        bytes: Bytes(64 * MIB),
+        requested_bytes: Bytes(63 * MIB),
+        module: Text::new("unet"),
+        scope: Text::new("job/denoise"),
+        thread: Text::new("main"),
+        stack: Vec::new(),
+        age_ns: Nanos(12),
+    };
+    Heap {
+        name: Text::new(name),
+        device,
+        device_why: None,
+        kind: if device.is_some() { "device" } else { "host" },
+        known: Known::Exact,
+        allocs: 1000,
+        frees: 990,
+        baseline_bytes: Bytes(0),
+        peak: Peak {
+            by: PeakBy::Allocated,
+            time_ns: Nanos(time),
+            event_index: 77,
+            figures,
+            by_module: Vec::new(),
+            by_scope: vec![Share { name: Text::new("job/denoise"), bytes: Bytes(peak / 4 * 3) }],
+            by_thread: Vec::new(),
+            blocks: vec![block],
+            blocks_total: 1,
+        },
+        reserved_peak: Some(ReservedPeak { time_ns: Nanos(time), bytes: Bytes(peak + 20 * MIB) }),
+        reserved_peak_why: None,
+        end: Figures { allocated_bytes: Bytes(3 * MIB), ..Figures::default() },
+        end_blocks: 10,
+        fragmentation: Some(Fragmentation { at_peak: at, worst: at, end: at }),
+        fragmentation_why: None,
+    }
+}
+
+fn module(id: u32, name: &str, parent: Option<u32>) -> Module {
+    Module {
+        id,
+        name: Text::new(name),
+        parent: parent.map(|_| Text::new("unet")),
+        parent_why: None,
+        parent_id: parent,
+        bytes: Some(Bytes(100 * MIB)),
+        bytes_why: None,
+        fingerprint: None,
+        fingerprint_why: None,
+        forwards: 2,
+        residency: [].into(),
+        residency_thinned: false,
+        residency_why: None,
+        resident_ns: BTreeMap::new(),
+        loads: 2,
+        evictions: 2,
+        transfer_bytes: Bytes(400 * MIB),
+        transfer_ns: Nanos(40 * MS),
+    }
+}
+
+fn stay(tier: Tier, from: u64, to: u64) -> Stay {
+    Stay { tier, from_ns: Nanos(from), to_ns: Nanos(to) }
+}
+
+fn swaps(names: &[&str], turns: u64, turn: u64) -> Swaps {
+    let each = names.iter().enumerate().map(|(index, name)| ModuleSwaps {
+        name: Text::new(*name),
+        count: 2,
+        bytes: Bytes(400 * MIB),
+        ns: Nanos(turn / (5 + index as u64)),
+        stall_ns: Nanos(turn / 10),
+    });
+    Swaps {
+        count: turns - 1,
+        bytes: Bytes((turns - 1) * 200 * MIB),
+        ns: Nanos((turns - 1) * turn / 10),
+        stall_ns: Nanos((turns - 1) * turn / 20),
+        thrash: Some(Thrash { count: 3, bytes: Bytes(600 * MIB), ns: Nanos(turn / 3) }),
+        thrash_why: None,
+        by_module: each.collect(),
+    }
+}
+
+fn transfers(turns: u64, turn: u64) -> Transfers {
+    let one = Direction {
+        count: turns,
+        bytes: Bytes(turns * 100 * MIB),
+        ns: Nanos(turns * turn / 20),
+        gbps: Some(Bandwidth { p50: 3.25, p99: 5.0, max: 5.5 }),
+        gbps_why: None,
+    };
+    Transfers {
+        count: 2 * turns,
+        bytes: Bytes(turns * 200 * MIB),
+        ns: Nanos(turns * turn / 10),
+        by_direction: Directions { h2d: one.clone(), d2h: one, ..Directions::default() },
+        ..Transfers::default()
+    }
+}
+
+fn out_of_memory(time: u64) -> OutOfMemory {
+    OutOfMemory {
+        time_ns: Nanos(time),
+        heap: Text::new("cuda:0"),
+        requested_bytes: Bytes(2048 * MIB),
+        inactive_bytes: Some(Bytes(500 * MIB)),
+        inactive_bytes_why: None,
+        largest_free_bytes: Some(Bytes(20 * MIB)),
+        largest_free_bytes_why: None,
+        device_free_bytes: None,
+        device_free_bytes_why: Some("not sampled"),
+        thread: Text::new("main"),
+        module: Text::new("unet.input_blocks.3"),
+        scope: Text::new("job/denoise"),
+        verdict: Verdict::Unknown,
+        verdict_why: None,
+    }
+}

@@ -1,0 +1,176 @@
+//! What the screen looks like: every view, at every size, with nothing, little and much to show.
+
+use std::fmt::Write as _;
+
+use memtrace_format::Bytes;
+use ratatui::{
+    buffer::{Buffer, Cell},
+    layout::Rect,
+    style::{Color, Modifier},
+};
+
+use super::{
+    action::{Action, Flow, Side, View},
+    fixture, screen,
+    state::State,
+};
+use crate::Progress;
+
+const SIZES: [(u16, u16); 3] = [(40, 10), (80, 24), (200, 50)];
+
+#[test]
+fn every_view_at_every_size() {
+    let runs = [("empty", fixture::empty()), ("small", fixture::small()), ("large", fixture::large())];
+    for (name, analysis) in runs {
+        for view in View::ALL {
+            for (width, height) in SIZES {
+                let state = fixture::showing(analysis.clone(), view, width, height);
+                insta::assert_snapshot!(
+                    format!("{}_{name}_{width}x{height}", view.name().to_lowercase()),
+                    text(&state)
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn help_and_the_time_before() {
+    let mut state = fixture::reading(80, 24, true);
+    insta::assert_snapshot!("reading", text(&state));
+    assert_eq!(state.progress(Progress { done: Bytes(300 << 20), total: Bytes(1 << 30) }), Flow::Continue);
+    insta::assert_snapshot!("reading_with_progress", text(&state));
+    assert_eq!(state.update(Action::Help), Flow::Continue);
+    insta::assert_snapshot!("help_80x24", text(&state));
+    state.size = ratatui::layout::Size::new(80, 50);
+    insta::assert_snapshot!("help_80x50", text(&state));
+}
+
+#[test]
+fn a_screen_too_small_says_what_it_needs() {
+    let state = fixture::showing(fixture::small(), View::Timeline, 30, 5);
+    assert_eq!(text(&state), "\n     memtrace needs 40×10\n         this is 30×5\n           q quits\n\n");
+    for (width, height) in [(0, 0), (1, 1), (39, 10), (40, 9)] {
+        text(&fixture::showing(fixture::large(), View::Overview, width, height));
+    }
+}
+
+#[test]
+fn zoomed_in_the_axis_is_as_fine_as_its_columns() {
+    let mut state = fixture::showing(fixture::small(), View::Timeline, 100, 20);
+    for action in
+        [Action::Edge(Side::Back), Action::Event(Side::Forward)].into_iter().chain([Action::ZoomIn; 9])
+    {
+        assert_eq!(state.update(action), Flow::Continue);
+    }
+    insta::assert_snapshot!("timeline_small_zoomed", text(&state));
+}
+
+#[test]
+fn no_size_is_too_odd() {
+    for width in (40..=130).step_by(7) {
+        for height in 10..40 {
+            for view in View::ALL {
+                text(&fixture::showing(fixture::large(), view, width, height));
+            }
+        }
+    }
+}
+
+#[test]
+fn styles_say_what_is_where() {
+    let state = fixture::showing(fixture::small(), View::Timeline, 80, 24);
+    insta::assert_snapshot!("timeline_styles", styles(&state));
+    let state = fixture::showing(fixture::large(), View::Overview, 80, 24);
+    insta::assert_snapshot!("overview_styles", styles(&state));
+}
+
+#[test]
+fn without_colours_everything_is_still_there() {
+    for view in View::ALL {
+        let coloured = fixture::showing(fixture::large(), view, 80, 24);
+        let mut plain = fixture::showing(fixture::large(), view, 80, 24);
+        plain.theme.colours = false;
+        assert_eq!(text(&plain), text(&coloured));
+        let buffer = drawn(&plain);
+        assert!(buffer.content().iter().all(|cell| cell.fg == Color::Reset && cell.bg == Color::Reset));
+    }
+}
+
+#[test]
+fn no_colour_is_black_or_white_or_a_background() {
+    for view in View::ALL {
+        let buffer = drawn(&fixture::showing(fixture::large(), view, 200, 50));
+        for cell in buffer.content() {
+            assert_eq!(cell.bg, Color::Reset);
+            assert!(!matches!(cell.fg, Color::Black | Color::White | Color::Gray | Color::DarkGray));
+            assert!(!matches!(cell.fg, Color::Rgb(..) | Color::Indexed(_)));
+        }
+    }
+}
+
+#[test]
+fn no_control_character_reaches_the_screen() {
+    for view in View::ALL {
+        let mut state = fixture::showing(fixture::large(), view, 200, 50);
+        for _ in 0..20 {
+            assert!(!text(&state).replace('\n', "").chars().any(crate::text::is_unsafe));
+            assert_eq!(
+                state.update(Action::Scroll(super::action::Scroll::Page(Side::Forward))),
+                Flow::Continue
+            );
+        }
+    }
+}
+
+fn drawn(state: &State) -> Buffer {
+    let area = Rect::new(0, 0, state.size.width, state.size.height);
+    let mut buffer = Buffer::empty(area);
+    screen::draw(state, area, &mut buffer);
+    buffer
+}
+
+fn text(state: &State) -> String {
+    of_cells(&drawn(state), |cell| cell.symbol().to_owned())
+}
+
+/// A letter for the colour of each cell, large if it is bold; `#` for reversed, `.` for faint.
+fn styles(state: &State) -> String {
+    of_cells(&drawn(state), |cell| {
+        let letter = match cell.fg {
+            Color::Reset => " ",
+            Color::Red => "r",
+            Color::Green => "g",
+            Color::Yellow => "y",
+            Color::Blue => "b",
+            Color::Magenta => "m",
+            Color::Cyan => "c",
+            other => panic!("{other:?}"),
+        };
+        match (cell.modifier, letter) {
+            (modifier, _) if modifier.contains(Modifier::REVERSED) => "#".to_owned(),
+            (modifier, " ") if modifier.contains(Modifier::BOLD) => "+".to_owned(),
+            (modifier, " ") if modifier.contains(Modifier::DIM) => ".".to_owned(),
+            (modifier, letter) if modifier.contains(Modifier::BOLD) => letter.to_uppercase(),
+            (_, letter) => letter.to_owned(),
+        }
+    })
+}
+
+fn of_cells(buffer: &Buffer, mut cell: impl FnMut(&Cell) -> String) -> String {
+    let mut text = String::new();
+    for y in 0..buffer.area.height {
+        let mut row = String::new();
+        let mut covered = 0;
+        for x in 0..buffer.area.width {
+            if covered > 0 {
+                covered -= 1;
+                continue;
+            }
+            covered = super::widget::width(buffer[(x, y)].symbol()).saturating_sub(1);
+            row += &cell(&buffer[(x, y)]);
+        }
+        writeln!(text, "{}", row.trim_end()).unwrap();
+    }
+    text
+}
