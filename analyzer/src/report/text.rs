@@ -26,7 +26,10 @@ impl Display for ReportText<'_> {
         let report = self.0;
         header(f, &report.trace)?;
         losses(f, &report.trace)?;
-        for heap in &report.heaps {
+        // Accelerator memory is what people come for.
+        let (devices, others): (Vec<&Heap>, Vec<&Heap>) =
+            report.heaps.iter().partition(|heap| heap.device.is_some());
+        for heap in devices.into_iter().chain(others) {
             self::heap(f, heap)?;
         }
         modules(f, report)?;
@@ -98,6 +101,9 @@ fn header(f: &mut Formatter<'_>, trace: &Trace) -> fmt::Result {
     writeln!(f, "engine      {engine}, process {}", trace.pid)?;
     writeln!(f, "recorded    {}, for {}", utc(trace.start_unix_ns), trace.duration_ns)?;
     writeln!(f, "ended       {ended}")?;
+    if let Some(from) = trace.kept_from_ns {
+        writeln!(f, "kept        from {from} on (ring); what was live then is known, counts and peaks are from then on")?;
+    }
     if let Some(why) = &trace.stopped_why {
         writeln!(f, "stopped     {}", shorten(why, 88))?;
     }
@@ -146,6 +152,10 @@ fn heap(f: &mut Formatter<'_>, heap: &Heap) -> fmt::Result {
     )?;
     if let Some(reserved) = &heap.reserved_peak {
         writeln!(f, "  most reserved {} at {}", reserved.bytes, reserved.time_ns)?;
+    }
+    if let Some(before) = &heap.peak_before {
+        let (bytes, time) = (before.allocated_bytes, before.time_ns);
+        writeln!(f, "  before the events that were kept: {bytes} allocated at {time}, owners not known any more")?;
     }
     let counted = |count: u64, word| format!("{} {}", grouped(count), plural(count, word));
     let (allocs, frees) = (counted(heap.allocs, "alloc"), counted(heap.frees, "free"));

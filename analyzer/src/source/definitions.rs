@@ -102,7 +102,8 @@ impl Definitions {
             Definition::Module(id, d) => drop(self.modules.entry(id).or_insert(d)),
             Definition::Counter(id, d) => drop(self.counters.entry(id).or_insert(d)),
             Definition::Stack(id, d) => drop(self.stacks.entry(id).or_insert(d)),
-            Definition::Engine(d) => drop(self.engine.get_or_insert(d)),
+            // A program is named after its file until it says its own name.
+            Definition::Engine(d) => self.engine = Some(d),
             _ => {}
         }
     }

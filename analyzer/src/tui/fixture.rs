@@ -195,6 +195,7 @@ fn build(end: u64, names: &[&str], turns: u64) -> Analysis {
 
 fn trace(end: u64, events: u64) -> Trace {
     Trace {
+        kept_from_ns: None,
         format_version: "1.0".to_owned(),
         engine: None,
         engine_why: Some("the engine did not say"),
@@ -247,6 +248,7 @@ fn heap(name: &str, device: Option<u32>, peak: u64, time: u64) -> Heap {
         age_ns: Nanos(12),
     };
     Heap {
+        peak_before: None,
         name: Text::new(name),
         device,
         device_why: None,
