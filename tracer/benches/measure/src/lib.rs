@@ -27,7 +27,9 @@ mod table;
 
 pub use floor::Floor;
 pub use program::{Usage, run};
-pub use rounds::{BATCH, Case, Pace, cpu_time, measure, measure_on_two_threads, monotonic_ns};
+pub use rounds::{
+    BATCH, Case, Pace, cpu_time, measure, measure_on_two_threads, measure_process, monotonic_ns,
+};
 pub use samples::{Interval, Samples};
 pub use table::Table;
 

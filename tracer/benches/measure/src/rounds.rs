@@ -71,11 +71,38 @@ pub fn measure_on_two_threads<const N: usize>(
     })
 }
 
+/// The CPU time of an event of this case on all threads of the process, in nanoseconds: what background threads do for it,
+/// also afterwards, counts.
+pub fn measure_process(rounds: usize, mut case: Case<'_>) -> f64 {
+    wait_until_idle();
+    let before = clock_ns(libc::CLOCK_PROCESS_CPUTIME_ID);
+    for _ in 0..rounds {
+        thread::sleep(PAUSE);
+        (case.batch)();
+    }
+    wait_until_idle();
+    let spent = clock_ns(libc::CLOCK_PROCESS_CPUTIME_ID) - before;
+    spent as f64 / (BATCH as f64 * case.events * rounds as f64)
+}
+
 /// The CPU time that `work` takes on this thread, in nanoseconds.
 pub fn cpu_time(work: impl FnOnce()) -> f64 {
     let before = clock_ns(libc::CLOCK_THREAD_CPUTIME_ID);
     work();
     (clock_ns(libc::CLOCK_THREAD_CPUTIME_ID) - before) as f64
+}
+
+/// Waits until the process's threads have done what they were given, and use less than a twentieth of a processor.
+fn wait_until_idle() {
+    const STEP: Duration = Duration::from_millis(20);
+    loop {
+        let before = clock_ns(libc::CLOCK_PROCESS_CPUTIME_ID);
+        thread::sleep(STEP);
+        let spent = clock_ns(libc::CLOCK_PROCESS_CPUTIME_ID) - before;
+        if u128::from(spent) < STEP.as_nanos() / 20 {
+            return;
+        }
+    }
 }
 
 /// CLOCK_MONOTONIC in nanoseconds, which is the same in all processes.
