@@ -295,6 +295,7 @@ fn module(id: u32, name: &str, parent: Option<u32>) -> Module {
         resident_ns: BTreeMap::new(),
         loads: 2,
         evictions: 2,
+        by_direction: BTreeMap::new(),
         transfer_bytes: Bytes(400 * MIB),
         transfer_ns: Nanos(40 * MS),
     }

@@ -57,7 +57,12 @@ pub(crate) fn draw_tabs(state: &State, area: Rect, buffer: &mut Buffer) {
     {
         let used = u16::try_from(tabs.width()).unwrap_or(u16::MAX).min(area.width);
         let rest = Rect { x: area.x + used, width: area.width - used, ..area };
-        heap_looked_at(run, &heap.name.to_string(), state.theme).render(rest, buffer);
+        let mut line = heap_looked_at(run, &heap.name.to_string(), state.theme);
+        if line.width() > usize::from(rest.width) {
+            // The name tells more than the place in the list.
+            line.spans.remove(0);
+        }
+        line.render(rest, buffer);
     }
     tabs.render(area, buffer);
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   ⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉   reserved: a line
-//!      ⠁⠁⠁⠁⠁⠁    active: a broken line, where it is above allocated
+//!      ⠁⠁⠁⠁⠁⠁    active: a broken line at its most, where that is above allocated
 //!    ⡏⣿⣿⡏⡏⣿⡏⣿    allocated: solid up to the least of each column, striped up to the most
 //!   ⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿
 //! ```
@@ -59,14 +59,15 @@ impl Widget for MemoryChart<'_> {
             self.area(&mut dots, column, *extent);
         }
         for (column, (active, allocated)) in active.iter().zip(&allocated).enumerate() {
-            let above = active.filter(|active| allocated.is_none_or(|below| active.max > below.max));
-            if column % 2 == 0 {
-                self.line(&mut dots, column, above, 1);
+            let height = |extent: &Option<Extent>| extent.map_or(0, |extent| self.height(extent.max, &dots));
+            let (active, allocated) = (height(active), height(allocated));
+            if column % 2 == 0 && active > allocated {
+                dots.set(column, active - 1, 1);
             }
         }
         if self.track.has_segments() {
             for (column, extent) in reserved.iter().enumerate() {
-                self.line(&mut dots, column, *extent, 2);
+                self.line(&mut dots, column, *extent);
             }
         }
         dots.draw(area, buffer, &LAYERS.map(|series| self.theme.series(series)));
@@ -85,11 +86,12 @@ impl MemoryChart<'_> {
         }
     }
 
-    fn line(&self, dots: &mut Dots, column: usize, extent: Option<Extent>, layer: usize) {
+    /// The line of what is reserved, upright where it changes.
+    fn line(&self, dots: &mut Dots, column: usize, extent: Option<Extent>) {
         let Some(extent) = extent else { return };
         let (least, most) = (self.height(extent.min, dots).max(1), self.height(extent.max, dots));
         for row in least..=most {
-            dots.set(column, row - 1, layer);
+            dots.set(column, row - 1, 2);
         }
     }
 

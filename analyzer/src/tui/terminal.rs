@@ -16,7 +16,7 @@ use ratatui::{
         cursor, event, execute,
         terminal::{self, EnterAlternateScreen, LeaveAlternateScreen},
     },
-    layout::{Rect, Size},
+    layout::{Position, Rect, Size},
 };
 
 /// Whether the terminal is ours. A process has one terminal, and the panic hook must know without holding anything.
@@ -64,7 +64,10 @@ impl Terminal {
     pub(crate) fn resume(&mut self) -> io::Result<()> {
         give_back();
         take()?;
-        self.inner.clear()
+        // Not `clear`: it asks the terminal where the cursor is, and the answer would have to get past the thread that
+        // reads the keyboard.
+        let area = Rect::from((Position::ORIGIN, self.inner.size()?));
+        self.inner.resize(area)
     }
 }
 

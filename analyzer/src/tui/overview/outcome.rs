@@ -6,7 +6,7 @@ use crate::{
     report::{Ended, OutOfMemory},
     tui::{
         run::Run,
-        theme::{self, Theme},
+        theme::{OUT_OF_MEMORY, Theme},
         widget::{Section, count},
     },
 };
@@ -52,16 +52,16 @@ pub(crate) fn failures<'a>(run: &'a Run, theme: Theme) -> Option<Section<'a>> {
     if total == 0 {
         return None;
     }
-    let mut lines: Vec<Line<'_>> =
-        run.report.ooms.iter().take(MAX_FAILURES).map(|failure| failure_line(failure, theme)).collect();
-    let left = total.saturating_sub(lines.len() as u64);
+    let told = &run.report.ooms[..run.report.ooms.len().min(MAX_FAILURES)];
+    let mut lines: Vec<Line<'_>> = told.iter().flat_map(|failure| failure_lines(failure, theme)).collect();
+    let left = total.saturating_sub(told.len() as u64);
     if left > 0 {
         lines.push(Line::styled(format!("  and {} more", count(left)), theme.faint()));
     }
     let requests = if total == 1 { "1 request".to_owned() } else { format!("{} requests", count(total)) };
-    let mut title = super::title("X Out of memory", format!("{requests} failed"), theme);
+    let mut title =
+        super::title(&format!("{OUT_OF_MEMORY} Out of memory"), format!("{requests} failed"), theme);
     title.spans[0].style = theme.bad();
-    debug_assert_eq!(theme::OUT_OF_MEMORY, 'X');
     Some(Section::lines(title, lines))
 }
 
@@ -85,23 +85,23 @@ pub(crate) fn ending<'a>(run: &'a Run, theme: Theme) -> Section<'a> {
     Section::lines(Line::styled(how, style), vec![Line::raw(format!("  {}", parts.join(" · ")))])
 }
 
-fn failure_line<'a>(failure: &'a OutOfMemory, theme: Theme) -> Line<'a> {
-    let mut spans = vec![
+fn failure_lines(failure: &OutOfMemory, theme: Theme) -> Vec<Line<'static>> {
+    let what = Line::from(vec![
         Span::raw(format!("  {:>9}  ", failure.time_ns)),
         Span::styled(failure.requested_bytes.to_string(), theme.strong()),
         Span::raw(format!(" on {} for {}", failure.heap, failure.module)),
-    ];
-    let known = [
+    ]);
+    let room = [
         ("inactive", failure.inactive_bytes),
         ("largest hole", failure.largest_free_bytes),
         ("device free", failure.device_free_bytes),
     ];
-    for (name, bytes) in known {
-        if let Some(bytes) = bytes {
-            spans.push(Span::styled(format!(" · {name} {bytes}"), theme.faint()));
-        }
+    let known = room.into_iter().filter_map(|(name, bytes)| bytes.map(|bytes| format!("{name} {bytes}")));
+    let known: Vec<String> = known.collect();
+    if known.is_empty() {
+        return vec![what];
     }
-    Line::from(spans)
+    vec![what, Line::styled(format!("             {}", known.join(" · ")), theme.faint())]
 }
 
 fn events(number: u64) -> String {

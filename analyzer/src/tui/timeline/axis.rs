@@ -15,7 +15,7 @@ use crate::{
     tui::{
         run::Run,
         theme::{self, Theme},
-        widget::{fit, width},
+        widget::{count, fit, width},
     },
 };
 
@@ -27,11 +27,22 @@ pub(crate) fn draw(run: &Run, theme: Theme, layout: &Layout, buffer: &mut Buffer
     draw_events(run, theme, layout.events, buffer);
     draw_times(run, theme, layout.times, buffer);
     draw_phases(run, theme, layout.lanes, buffer);
-    let labels = [("events", layout.events), ("time", layout.times), ("phases", layout.lanes)];
+    let events = events_label(run.timeline.instants_left_out, usize::from(layout.gutter.width));
+    let labels = [(events.as_str(), layout.events), ("time", layout.times), ("phases", layout.lanes)];
     for (label, part) in labels {
         for (row, label) in layout.beside(part).rows().zip([label].into_iter().chain(std::iter::repeat(""))) {
             Line::styled(format!("{label} │"), theme.faint()).right_aligned().render(row, buffer);
         }
+    }
+}
+
+/// Says how many events are not there, because there were too many.
+fn events_label(left_out: u64, cells: usize) -> String {
+    let more = format!("events, {} not shown", count(left_out));
+    match left_out {
+        0 => "events".to_owned(),
+        _ if width(&more) + 2 <= cells => more,
+        _ => "events…".to_owned(),
     }
 }
 
@@ -86,7 +97,7 @@ fn draw_times(run: &Run, theme: Theme, area: Rect, buffer: &mut Buffer) {
     for tick in first.. {
         let Some(time) = tick.checked_mul(step.0).map(Nanos) else { break };
         let Some(column) = window.column_of(time, area.width) else { break };
-        let label = format!("╵{}", on_axis(time, step, run.timeline.end));
+        let label = format!("╵{}", on_axis(time, step, window.to()));
         let rest = Rect { x: area.x + column, width: area.width - column, ..area };
         if width(&label) <= usize::from(rest.width) {
             Line::styled(label, theme.faint()).render(rest, buffer);

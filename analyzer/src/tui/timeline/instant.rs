@@ -12,9 +12,9 @@ pub(crate) fn instant(time: Nanos, step: Nanos) -> String {
     in_unit(time, step, unit, name)
 }
 
-/// Like [`instant`], in the unit that fits `end`, so that all labels of an axis have the same.
-pub(crate) fn on_axis(time: Nanos, step: Nanos, end: Nanos) -> String {
-    let (unit, name) = UNITS.into_iter().find(|(unit, _)| end.0 >= *unit).unwrap_or((1, "ns"));
+/// Like [`instant`], in the unit that fits the last instant of an axis, so that all its labels have the same.
+pub(crate) fn on_axis(time: Nanos, step: Nanos, last: Nanos) -> String {
+    let (unit, name) = UNITS.into_iter().find(|(unit, _)| last.0 >= *unit).unwrap_or((1, "ns"));
     in_unit(time, step, unit, name)
 }
 

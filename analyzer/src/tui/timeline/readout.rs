@@ -67,7 +67,9 @@ fn below_lines(run: &Run, theme: Theme, layout: &Layout) -> Vec<Line<'static>> {
     let brief = area.width < 72;
     let mut figures = if area.height == 1 { at(run, theme, layout.plot.width) } else { Line::raw("") };
     figures.spans.insert(0, Span::raw(" "));
-    for series in shown(run).filter(|series| !brief || *series != Series::Requested) {
+    let all = shown(run).filter(|_| !brief);
+    let least = [Series::Allocated, Series::Reserved].into_iter().filter(|_| brief);
+    for series in all.chain(least.filter(|series| shown(run).any(|one| one == *series))) {
         let value = value(run, series, 1).unwrap_or_else(|| "–".to_owned());
         let name = if brief { String::new() } else { format!("{} ", series.name()) };
         figures.spans.extend([
@@ -100,7 +102,8 @@ fn below_lines(run: &Run, theme: Theme, layout: &Layout) -> Vec<Line<'static>> {
 
 /// The time of the cursor.
 fn at(run: &Run, theme: Theme, columns: u16) -> Line<'static> {
-    let time = instant(run.cursor, run.window.step(columns));
+    // A digit more than the columns tell apart: the cursor also stands where a key put it.
+    let time = instant(run.cursor, run.window.step(columns.saturating_mul(10)));
     Line::from(vec![Span::styled("at ", theme.faint()), Span::styled(time, theme.strong()), Span::raw("  ")])
 }
 
