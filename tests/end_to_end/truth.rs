@@ -150,19 +150,19 @@ impl Run {
         let sum = |figure: fn(&memtrace_analyzer::report::Module) -> u64| -> u64 {
             modules.iter().map(|module| figure(module)).sum()
         };
-        let moved = |key: &str| {
-            ["disk_to_host", "host_to_device", "device_to_host"]
-                .map(|way| number(&book[way][key]))
-                .iter()
-                .sum::<u64>()
-        };
         for (what, found, expected) in [
             ("forwards", sum(|module| module.forwards), number(&book["forwards"])),
             ("loads", sum(|module| module.loads), number(&book["host_to_device"]["count"])),
             ("evictions", sum(|module| module.evictions), number(&book["device_to_host"]["count"])),
-            ("transferred bytes", sum(|module| module.transfer_bytes.0), moved("bytes")),
         ] {
             assert_eq!(found, expected, "{what} of {path}: {}", self.arguments);
+        }
+        for (way, key) in [("disk", "disk_to_host"), ("h2d", "host_to_device"), ("d2h", "device_to_host")] {
+            let moved = modules.iter().filter_map(|module| module.by_direction.get(way));
+            let found =
+                moved.fold((0, 0), |(count, bytes), moved| (count + moved.count, bytes + moved.bytes.0));
+            let expected = (number(&book[key]["count"]), number(&book[key]["bytes"]));
+            assert_eq!(found, expected, "{key} of {path}: {}", self.arguments);
         }
         for module in modules {
             assert_eq!(module.bytes.map(|bytes| bytes.0), book["bytes"].as_u64(), "{path}");

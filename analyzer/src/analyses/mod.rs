@@ -17,6 +17,7 @@ pub(crate) use peak::PeakWatch;
 pub(crate) use phases::{PhaseRecord, Phases};
 pub(crate) use samples::{Counters, MarkRecord, Marks};
 pub(crate) use swaps::Swaps as SwapWatch;
+pub(crate) use transfers::Way;
 
 use crate::{Nanos, replay::Heap, source::Definitions};
 

@@ -6,7 +6,7 @@ use memtrace_format::{Bytes, ModuleId, TransferBegin, TransferEnd};
 use super::{
     residency::Whereabouts,
     swaps::{Eviction, Load, Swaps, ThreadSwaps},
-    transfers::{TransferSums, sum},
+    transfers::{TransferSums, Way, sum},
 };
 use crate::{
     Nanos,
@@ -24,6 +24,8 @@ pub(crate) struct ModuleRecord {
     pub(crate) evictions: u64,
     pub(crate) bytes: Bytes,
     pub(crate) ns: Nanos,
+    /// Its transfers and their bytes, by [`Way`].
+    pub(crate) by_way: [(u64, Bytes); Way::ALL.len()],
     pub(crate) whereabouts: Whereabouts,
     /// Its latest eviction, until it is loaded again: in which phase, how much, how long.
     evicted: Option<(Option<u64>, Bytes, Nanos)>,
@@ -142,6 +144,8 @@ impl<'a> Movement<'a> {
         let module = self.modules.entry(begin.module).or_default();
         module.bytes = sum(module.bytes, moved);
         module.ns = module.ns.plus(took);
+        let (count, bytes) = &mut module.by_way[Way::of(&begin) as usize];
+        (*count, *bytes) = (*count + 1, sum(*bytes, moved));
         let appeared = module.appeared.unwrap_or(Nanos(0)).min(began);
         module.whereabouts.moved(begin.from, begin.to, appeared, now.time);
         if begin.from.is_device() && begin.from != begin.to {

@@ -14,15 +14,55 @@ const DIGITS: u8 = 3;
 /// A speed is counted in 10⁶ bytes a second, up to this many.
 const FASTEST: u64 = 1 << 40;
 
+/// Which way a transfer goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    HostToDevice,
+    DeviceToHost,
+    DeviceToDevice,
+    HostToHost,
+    Disk,
+    Other,
+}
+
+impl Way {
+    pub(crate) const ALL: [Self; 6] = [
+        Self::HostToDevice,
+        Self::DeviceToHost,
+        Self::DeviceToDevice,
+        Self::HostToHost,
+        Self::Disk,
+        Self::Other,
+    ];
+
+    pub(crate) fn of(begin: &TransferBegin) -> Self {
+        match (begin.from, begin.to) {
+            (Tier::Disk, _) | (_, Tier::Disk) => Self::Disk,
+            (Tier::Unknown, _) | (_, Tier::Unknown) => Self::Other,
+            (Tier::Device(_), Tier::Device(_)) => Self::DeviceToDevice,
+            (Tier::Device(_), _) => Self::DeviceToHost,
+            (_, Tier::Device(_)) => Self::HostToDevice,
+            (Tier::Host | Tier::Pinned, Tier::Host | Tier::Pinned) => Self::HostToHost,
+        }
+    }
+
+    /// The key under which reports have it.
+    pub(crate) fn key(self) -> &'static str {
+        match self {
+            Self::HostToDevice => "h2d",
+            Self::DeviceToHost => "d2h",
+            Self::DeviceToDevice => "d2d",
+            Self::HostToHost => "h2h",
+            Self::Disk => "disk",
+            Self::Other => "other",
+        }
+    }
+}
+
 /// Sums over the transfers that ended.
 #[derive(Debug, Default)]
 pub(crate) struct TransferSums {
-    h2d: DirectionSums,
-    d2h: DirectionSums,
-    d2d: DirectionSums,
-    h2h: DirectionSums,
-    disk: DirectionSums,
-    other: DirectionSums,
+    by_way: [DirectionSums; Way::ALL.len()],
     pageable: Bytes,
     pinned: Bytes,
     stall: Nanos,
@@ -45,15 +85,7 @@ impl TransferSums {
             HostMemory::Pinned => self.pinned = sum(self.pinned, moved),
             HostMemory::Unknown => {}
         }
-        let direction = match (begin.from, begin.to) {
-            (Tier::Disk, _) | (_, Tier::Disk) => &mut self.disk,
-            (Tier::Unknown, _) | (_, Tier::Unknown) => &mut self.other,
-            (Tier::Device(_), Tier::Device(_)) => &mut self.d2d,
-            (Tier::Device(_), _) => &mut self.d2h,
-            (_, Tier::Device(_)) => &mut self.h2d,
-            (Tier::Host | Tier::Pinned, Tier::Host | Tier::Pinned) => &mut self.h2h,
-        };
-        direction.add(moved, took);
+        self.by_way[Way::of(begin) as usize].add(moved, took);
     }
 
     /// A forward waited for a transfer.
@@ -63,18 +95,19 @@ impl TransferSums {
 
     /// The report of them; `unfinished` transfers did not end.
     pub(crate) fn report(&self, unfinished: u64) -> Transfers {
-        let all = [&self.h2d, &self.d2h, &self.d2d, &self.h2h, &self.disk, &self.other];
+        let all = &self.by_way;
+        let way = |way: Way| all[way as usize].report();
         Transfers {
             count: all.iter().map(|direction| direction.count).sum(),
             bytes: all.iter().fold(Bytes(0), |bytes, direction| sum(bytes, direction.bytes)),
             ns: all.iter().fold(Nanos(0), |ns, direction| ns.plus(direction.ns)),
             by_direction: Directions {
-                h2d: self.h2d.report(),
-                d2h: self.d2h.report(),
-                d2d: self.d2d.report(),
-                h2h: self.h2h.report(),
-                disk: self.disk.report(),
-                other: self.other.report(),
+                h2d: way(Way::HostToDevice),
+                d2h: way(Way::DeviceToHost),
+                d2d: way(Way::DeviceToDevice),
+                h2h: way(Way::HostToHost),
+                disk: way(Way::Disk),
+                other: way(Way::Other),
             },
             pageable_bytes: self.pageable,
             pinned_bytes: self.pinned,

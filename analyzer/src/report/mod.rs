@@ -19,7 +19,7 @@ pub use heap::{
 };
 pub use info::{Info, Thread};
 pub use json::write_json;
-pub use module::{Module, Stay};
+pub use module::{Module, Moved, Stay};
 pub use movement::{Bandwidth, Direction, Directions, ModuleSwaps, Swaps, Thrash, Transfers};
 pub use run::{ChunkCounts, Dropped, Ended, Trace};
 pub use span::{Counter, CounterNumber, HeapInPhase, Mark, OutOfMemory, Phase, Samples, Verdict};

@@ -49,10 +49,21 @@ pub struct Module {
     pub loads: u64,
     /// Transfers of it from a device.
     pub evictions: u64,
+    /// Its transfers by direction (`h2d`, `d2h`, `d2d`, `h2h`, `disk`, `other`); those that there are.
+    pub by_direction: BTreeMap<&'static str, Moved>,
     /// The bytes of all its transfers.
     pub transfer_bytes: Bytes,
     /// The time of all its transfers.
     pub transfer_ns: Nanos,
+}
+
+/// Transfers of one module in one direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Moved {
+    /// How many.
+    pub count: u64,
+    /// What they moved.
+    pub bytes: Bytes,
 }
 
 /// A time that a module spent in one tier.

@@ -7,9 +7,9 @@ use memtrace_format::{ModuleId, Tier};
 use super::names::Names;
 use crate::{
     Nanos,
-    analyses::{ModuleRecord, SwapWatch},
+    analyses::{ModuleRecord, SwapWatch, Way},
     replay::Replay,
-    report::{Module, ModuleSwaps, Stay, Swaps},
+    report::{Module, ModuleSwaps, Moved, Stay, Swaps},
     source::parents,
 };
 
@@ -88,6 +88,12 @@ fn module(
             .unwrap_or_default(),
         loads: record.loads,
         evictions: record.evictions,
+        by_direction: Way::ALL
+            .into_iter()
+            .zip(record.by_way)
+            .filter(|(_, (count, _))| *count > 0)
+            .map(|(way, (count, bytes))| (way.key(), Moved { count, bytes }))
+            .collect(),
         transfer_bytes: record.bytes,
         transfer_ns: record.ns,
     }

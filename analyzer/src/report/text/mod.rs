@@ -1,0 +1,63 @@
+//! The report in words and tables, to be pasted into a bug report: at most about a hundred columns, nothing but printable
+//! characters.
+
+mod heap;
+mod movement;
+mod run;
+mod span;
+
+use std::fmt::{self, Display, Formatter};
+
+use memtrace_format::Bytes;
+
+use super::{Heap, Report, table::grouped};
+pub use run::InfoText;
+
+/// The widest name in a table.
+const NAME: usize = 40;
+/// The most rows of a table; the rest is counted.
+const ROWS: usize = 20;
+
+/// A report as text.
+#[derive(Clone, Copy, Debug)]
+pub struct ReportText<'a>(pub &'a Report);
+
+impl Display for ReportText<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let report = self.0;
+        run::header(f, &report.trace)?;
+        run::losses(f, &report.trace)?;
+        // Accelerator memory is what people come for.
+        let (devices, others): (Vec<&Heap>, Vec<&Heap>) =
+            report.heaps.iter().partition(|heap| heap.device.is_some());
+        for heap in devices.into_iter().chain(others) {
+            heap::heap(f, heap)?;
+        }
+        movement::modules(f, report)?;
+        movement::transfers(f, report)?;
+        movement::swaps(f, report)?;
+        span::phases(f, report)?;
+        span::counters(f, report)?;
+        span::marks(f, report)?;
+        span::failures(f, report)
+    }
+}
+
+fn and_more(f: &mut Formatter<'_>, all: u64, shown: usize, what: &str) -> fmt::Result {
+    match all.checked_sub(shown as u64) {
+        Some(more @ 1..) => writeln!(f, "  … and {} more {what} (--json has what is kept)", grouped(more)),
+        _ => Ok(()),
+    }
+}
+
+fn maybe(bytes: Option<Bytes>) -> String {
+    bytes.map_or_else(|| "?".to_owned(), |bytes| bytes.to_string())
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.1}%", share * 100.0)
+}
+
+fn plural(count: u64, word: &str) -> String {
+    if count == 1 { word.to_owned() } else { format!("{word}s") }
+}
