@@ -16,3 +16,6 @@ mod cuda;
 
 /// The example engine, killed.
 mod killed;
+
+/// Whatever happens to a process that records: nothing it committed is lost, and the recording hurts nobody.
+mod survival;

@@ -40,6 +40,11 @@ pub(crate) fn history() -> Command {
     quiet(Path::new(env!("CARGO_BIN_EXE_history")))
 }
 
+/// The program that records through hazards.
+pub(crate) fn survivor() -> Command {
+    quiet(Path::new(env!("CARGO_BIN_EXE_survivor")))
+}
+
 /// The environment in which a program finds the software CUDA driver, with one device of this capacity, and nothing else
 /// by that name. The settings are those of `tests/software-driver`, without their common prefix.
 pub(crate) fn cuda(capacity: &str, settings: &[(&str, &str)]) -> Vec<(String, OsString)> {

@@ -1,0 +1,132 @@
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    path::Path,
+};
+
+use memtrace_format::{
+    CHUNK_BYTES, Calibration, ChunkHeader, ChunkKind, Closing, Definition, DropCounts, Event,
+    FIRST_CHUNK_OFFSET, FileHeader, Kind, Record, ThreadId, Ticks, Word, chunk, definitions,
+};
+
+/// A whole log. Whatever is wrong with it is a panic.
+pub(crate) struct Log {
+    pub(crate) header: FileHeader,
+    pub(crate) closing: Option<Closing>,
+    pub(crate) definitions: Vec<Definition>,
+    pub(crate) threads: BTreeMap<ThreadId, Thread>,
+    /// One a chunk, and those of the header and the closing block.
+    pub(crate) calibrations: Vec<Calibration>,
+}
+
+/// What one thread recorded, in its order.
+#[derive(Default)]
+pub(crate) struct Thread {
+    pub(crate) events: Vec<(Ticks, Event)>,
+    /// What each of its chunks says it had lost by then, and how many of `events` lie before the chunk.
+    pub(crate) losses: Vec<(usize, DropCounts)>,
+    /// The bytes left in its last chunk.
+    pub(crate) room: usize,
+}
+
+/// A chunk in memory aligned as archives need it.
+#[repr(align(16))]
+struct Aligned([u8; CHUNK_BYTES]);
+
+impl Log {
+    pub(crate) fn read(path: &Path) -> Self {
+        Self::decode(&fs::read(path).unwrap())
+    }
+
+    /// The log at `path`, if the process had got as far as to write its header.
+    pub(crate) fn read_if_begun(path: &Path) -> Option<Self> {
+        let bytes = fs::read(path).ok()?;
+        bytes.iter().take(FileHeader::BYTES).any(|&byte| byte != 0).then(|| Self::decode(&bytes))
+    }
+
+    fn decode(bytes: &[u8]) -> Self {
+        let header = FileHeader::parse(bytes).unwrap();
+        let closing = Closing::parse(&bytes[FileHeader::BYTES..FIRST_CHUNK_OFFSET], header.short_session());
+        let calibrations = [header.start].into_iter().chain(closing.as_ref().map(|closing| closing.end));
+        let mut log = Self {
+            header,
+            calibrations: calibrations.collect(),
+            closing,
+            definitions: Vec::new(),
+            threads: BTreeMap::new(),
+        };
+        let (chunks, rest) = bytes[FIRST_CHUNK_OFFSET..].as_chunks::<CHUNK_BYTES>();
+        assert!(rest.is_empty(), "the log ends inside a chunk");
+        let mut order: Vec<_> = chunks.iter().enumerate().filter_map(|chunk| log.parse(chunk)).collect();
+        order.sort_by_key(|(header, _)| (header.thread, header.thread_sequence));
+        for (header, chunk) in order {
+            log.add(&header, chunk);
+        }
+        log
+    }
+
+    fn parse<'a>(
+        &self,
+        (number, chunk): (usize, &'a [u8; CHUNK_BYTES]),
+    ) -> Option<(ChunkHeader, &'a [u8; CHUNK_BYTES])> {
+        let header =
+            ChunkHeader::parse(chunk.first_chunk().unwrap(), self.header.short_session()).unwrap()?;
+        assert_eq!(header.sequence, number as u64);
+        Some((header, chunk))
+    }
+
+    fn add(&mut self, header: &ChunkHeader, chunk: &[u8; CHUNK_BYTES]) {
+        self.calibrations.push(header.calibration);
+        let chunk = Box::new(Aligned(*chunk));
+        let body = chunk::checked_body(&chunk.0, header).unwrap();
+        if header.kind == ChunkKind::Definitions {
+            return self.definitions.extend(definitions(body).map(Result::unwrap));
+        }
+        let thread = self.threads.entry(header.thread).or_default();
+        assert_eq!(header.thread_sequence, thread.losses.len() as u64, "{} misses a chunk", header.thread);
+        thread.losses.push((thread.events.len(), header.drops));
+        let (places, rest) = body.as_chunks::<{ Record::BYTES }>();
+        assert!(rest.is_empty());
+        let mut records: Vec<Record> = places.iter().map(record).collect();
+        let committed =
+            records.iter().position(|record| !record.word().is_committed()).unwrap_or(records.len());
+        assert!(header.seal.is_none() || committed == records.len(), "sealed over an uncommitted record");
+        let hidden = records[committed..].iter().filter(|record| record.word().is_committed());
+        let hidden: Vec<_> = hidden.map(|record| record.word().kind()).collect();
+        // A process dies between an extension and the record that commits it, or not at all.
+        assert!(matches!(hidden[..], [] | [Some(Kind::Extension)]), "committed behind a gap: {hidden:?}");
+        thread.room =
+            (records.len() - committed) * Record::BYTES + CHUNK_BYTES - ChunkHeader::BYTES - body.len();
+        records.truncate(committed);
+        thread.events.extend(events(&records));
+    }
+
+    /// The texts of all definitions of names.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.definitions.iter().filter_map(|definition| match definition {
+            Definition::Name(_, name) => Some(name.text.as_str()),
+            _ => None,
+        })
+    }
+}
+
+fn record(bytes: &[u8; Record::BYTES]) -> Record {
+    let [time, value, size, word] =
+        [0, 8, 16, 24].map(|at| u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap()));
+    Record::new(Ticks(time), value, size, Word::from_bits(word))
+}
+
+fn events(records: &[Record]) -> impl Iterator<Item = (Ticks, Event)> {
+    let is_extension = |record: &Record| record.word().kind() == Some(Kind::Extension);
+    records.iter().enumerate().filter(move |(_, record)| !is_extension(record)).map(move |(at, record)| {
+        let extension = records.get(at + 1).filter(|next| is_extension(next));
+        let extended = record.word().flags() & Word::EXTENDED != 0;
+        assert_eq!(extended, extension.is_some(), "a record and its extension share a chunk");
+        (record.time(), Event::decode(record, extension).expect("an event of this version"))
+    })
+}
+
+/// Whether somebody records into the file.
+pub(crate) fn is_locked(path: &Path) -> bool {
+    File::open(path).unwrap().try_lock_shared().is_err()
+}

@@ -1,0 +1,62 @@
+//! What the tracer promises about death, full disks, forks, signals and secrets, and a test for each promise.
+//!
+//! The program is `programs/survivor`: it numbers its events and acknowledges each, once the tracer has returned, in a file
+//! that it shares with nobody. So these tests know what must be in a log, and read it with a decoder of their own.
+
+/// How an event carries its number; the program has the same file.
+#[path = "../../programs/survivor/numbering.rs"]
+mod numbering;
+
+/// One run of the program, prepared in a folder of its own.
+mod trial;
+
+/// A run that goes on, and how it ended.
+mod running;
+
+/// A log, decoded in the plainest way.
+mod log;
+
+/// What a log holds of each stream of numbered events.
+mod tally;
+
+/// Mounts that hold little or nothing, for programs that record into them.
+mod mount;
+
+/// Death by SIGKILL.
+mod kill;
+
+/// Disks that are full and places where nothing can be made.
+mod disk;
+
+/// Limits on files, descriptors and sizes.
+mod limits;
+
+/// Paths that lead to something else than a new file.
+mod paths;
+
+/// What becomes of the line that says that recording stops.
+mod stderr;
+
+/// Lost events: exactly as many as the log says, for the reason it says.
+mod drops;
+
+/// Children of every kind.
+mod children;
+
+/// Many processes and one name.
+mod names;
+
+/// Threads that end, and the ways in which a process ends.
+mod endings;
+
+/// Signals whose handlers record.
+mod signals;
+
+/// What others may see of a log, and what is in it.
+mod privacy;
+
+/// Descriptors of the program's own.
+mod descriptors;
+
+/// The times of a log against the program's clocks.
+mod clocks;
