@@ -19,3 +19,6 @@ mod killed;
 
 /// Whatever happens to a process that records: nothing it committed is lost, and the recording hurts nobody.
 mod survival;
+
+/// The golden traces, told by the analyzer.
+mod golden;

@@ -135,8 +135,10 @@ impl<'a> Movement<'a> {
 
         let thread = &mut self.threads[open.thread];
         let border = (open.thread == now.thread && open.borders == thread.borders).then_some(open.borders);
-        if border.is_some() {
-            thread.add_waiting(took);
+        if border.is_some() && begin.to.is_device() {
+            thread.add_waiting(begin.module, took);
+        } else if border.is_some() && begin.from.is_device() {
+            thread.add_waiting(ModuleId::NONE, took);
         }
         if begin.module.is_none() {
             return Some((open.thread, ModuleId::NONE));
@@ -175,7 +177,6 @@ impl<'a> Movement<'a> {
                 moved,
                 took,
                 forwards: open.forwards,
-                border,
             };
             let waited = self.swaps.loaded(thread, load);
             self.sums.add_stall(waited);

@@ -42,8 +42,6 @@ pub(crate) struct Load {
     pub(crate) took: Nanos,
     /// The forwards that its thread had begun when it began.
     pub(crate) forwards: u64,
-    /// The borders of forwards that its thread had crossed when it ended, if it crossed none meanwhile.
-    pub(crate) border: Option<u64>,
 }
 
 /// A swap.
@@ -88,7 +86,8 @@ pub(crate) struct ThreadSwaps {
     pub(crate) borders: u64,
     /// The module whose forward began at the latest border; none if one ended there.
     begun: ModuleId,
-    /// The time of the transfers since the latest border, by the module that a swap brought in; none for those of no swap.
+    /// The time of the loads since the latest border, by module, each with the evictions that made room for it; evictions
+    /// that have not made room for a load yet are under none.
     waiting: HashMap<ModuleId, Nanos>,
 }
 
@@ -137,17 +136,14 @@ impl<'a> Swaps<'a> {
         if !awaited {
             return Nanos(0);
         }
-        match (thread.waiting.remove(&load.module), self.by_module.get_mut(&load.module)) {
-            (Some(waited), Some(sums)) => {
-                sums.stall = sums.stall.plus(waited);
-                waited
-            }
-            _ if load.border == Some(thread.borders) => {
-                let unassigned = thread.waiting.entry(ModuleId::NONE).or_default();
-                *unassigned = unassigned.since(load.took);
-                load.took
-            }
-            _ => Nanos(0),
+        let waited = thread.waiting.remove(&load.module).unwrap_or_default();
+        self.add_stall(load.module, waited);
+        waited
+    }
+
+    fn add_stall(&mut self, module: ModuleId, waited: Nanos) {
+        if let Some(sums) = self.by_module.get_mut(&module) {
+            sums.stall = sums.stall.plus(waited);
         }
     }
 
@@ -174,9 +170,8 @@ impl<'a> Swaps<'a> {
         sums.count += 1;
         sums.bytes = sum(sums.bytes, bytes);
         sums.ns = sums.ns.plus(took);
-        let times = made.iter().map(|eviction| (eviction.border, eviction.took));
-        for (border, took) in times.chain([(load.border, load.took)]) {
-            thread.assign(border, took, load.module);
+        for eviction in &made {
+            thread.assign(eviction.border, eviction.took, load.module);
         }
         if self.kept.len() < KEPT {
             let evicted = made.iter().map(|eviction| eviction.module).collect();
@@ -198,18 +193,19 @@ impl<'a> Swaps<'a> {
         (self.evictions == 0 || self.evictions_in_phases > 0).then_some(self.thrash)
     }
 
-    /// A forward begins on the thread, and has waited for the transfers since the latest border. Returns their time.
-    pub(crate) fn forward_begins(&mut self, thread: &mut ThreadSwaps, module: ModuleId) -> Nanos {
+    /// A forward begins on the thread. Returns how long it has waited: the time of the loads of its own unit since the
+    /// latest border. Other modules that were loaded then were loaded for something else.
+    pub(crate) fn forward_begins(&mut self, thread: &mut ThreadSwaps, forward: ModuleId) -> Nanos {
         let mut all = Nanos(0);
         for (module, waited) in thread.waiting.drain() {
-            all = all.plus(waited);
-            if let Some(sums) = self.by_module.get_mut(&module) {
-                sums.stall = sums.stall.plus(waited);
+            if !module.is_none() && in_one_unit(self.definitions, forward, module) {
+                all = all.plus(waited);
+                self.add_stall(module, waited);
             }
         }
         thread.forwards += 1;
         thread.borders += 1;
-        thread.begun = module;
+        thread.begun = forward;
         all
     }
 }
@@ -222,21 +218,20 @@ impl ThreadSwaps {
         self.begun = ModuleId::NONE;
     }
 
-    /// A transfer ended that began after the latest border.
-    pub(crate) fn add_waiting(&mut self, took: Nanos) {
-        let waiting = self.waiting.entry(ModuleId::NONE).or_default();
+    /// A load of `module`, or an eviction if that is none, ended that began after the latest border.
+    pub(crate) fn add_waiting(&mut self, module: ModuleId, took: Nanos) {
+        let waiting = self.waiting.entry(module).or_default();
         *waiting = waiting.plus(took);
     }
 
-    /// A transfer that ended after `border` turns out to be a part of the swap that brought `module` in.
+    /// An eviction that ended after `border` turns out to have made room for `module`.
     fn assign(&mut self, border: Option<u64>, took: Nanos, module: ModuleId) {
         if border != Some(self.borders) {
             return;
         }
-        let unassigned = self.waiting.entry(ModuleId::NONE).or_default();
-        *unassigned = unassigned.since(took);
-        let assigned = self.waiting.entry(module).or_default();
-        *assigned = assigned.plus(took);
+        let evictions = self.waiting.entry(ModuleId::NONE).or_default();
+        *evictions = evictions.since(took);
+        self.add_waiting(module, took);
     }
 }
 

@@ -21,8 +21,9 @@ pub struct Transfers {
     pub pageable_bytes: Bytes,
     /// Bytes whose host end was page-locked memory.
     pub pinned_bytes: Bytes,
-    /// The time of transfers that a forward on their thread waited for: those between the latest begin or end of a forward
-    /// and the begin of the next, and those that bring a forward's own module in right after its begin.
+    /// The time that forwards waited for their weights: loads of a forward's own unit (the module, what contains it or what
+    /// it contains) to a device, on the forward's thread, between the latest begin or end of a forward and its begin or
+    /// after its begin, each with the evictions that made room for it.
     pub stall_ns: Nanos,
     /// Transfers that began and did not end.
     pub unfinished: u64,

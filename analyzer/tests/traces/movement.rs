@@ -148,8 +148,20 @@ fn transfers_that_no_forward_follows_stall_nobody() {
     recording.at(1, 32, Event::ForwardEnd(a));
     recording.end(1, 1, 33, correlation, transfer);
     recording.at(1, 34, Event::ForwardBegin(a));
-    // What is left is the eviction, which the forward at 31 waited for.
-    assert_eq!(recording.report().transfers.stall_ns.0, 8);
+    assert_eq!(recording.report().transfers.stall_ns.0, 0);
+}
+
+#[test]
+fn what_was_loaded_for_another_or_from_a_file_is_not_waited_for() {
+    let mut recording = Recording::new();
+    let a = recording.module(1, "a", 0, 1);
+    let b = recording.module(2, "b", 0, 1);
+    let from_disk = Moved { from: Tier::Disk, to: Tier::Host, ..load(a, 5) };
+    recording.transfer(1, (0, 50), from_disk);
+    recording.transfer(1, (50, 60), load(b, 5));
+    recording.transfer(1, (60, 63), load(a, 5));
+    recording.at(1, 70, Event::ForwardBegin(a));
+    assert_eq!(recording.report().transfers.stall_ns.0, 3);
 }
 
 #[test]
