@@ -22,3 +22,6 @@ mod survival;
 
 /// The golden traces, told by the analyzer.
 mod golden;
+
+/// The interactive view on a terminal.
+mod terminal;
