@@ -1,6 +1,7 @@
 use std::{
     fs::File,
     io::{Read, Write},
+    num::NonZero,
     os::fd::{FromRawFd, OwnedFd},
     path::Path,
     process::{Child, Command, ExitStatus},
@@ -44,8 +45,8 @@ fn an_unreadable_file_ends_with_a_message_and_status_3() {
     assert_eq!(output.matches("\x1b[?1049h").count(), output.matches("\x1b[?1049l").count());
 }
 
-const ROWS: u16 = 40;
-const COLUMNS: u16 = 100;
+const ROWS: NonZero<u16> = NonZero::new(40).unwrap();
+const COLUMNS: NonZero<u16> = NonZero::new(100).unwrap();
 
 /// How long a busy machine may take over anything.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -130,7 +131,7 @@ impl Terminal {
 
 fn open_terminal() -> (OwnedFd, OwnedFd) {
     let (mut master, mut slave) = (-1, -1);
-    let size = libc::winsize { ws_row: ROWS, ws_col: COLUMNS, ws_xpixel: 0, ws_ypixel: 0 };
+    let size = libc::winsize { ws_row: ROWS.get(), ws_col: COLUMNS.get(), ws_xpixel: 0, ws_ypixel: 0 };
     // SAFETY: both places are valid, the size is, and the two null pointers mean "no name, ordinary modes".
     let outcome = unsafe {
         libc::openpty(
