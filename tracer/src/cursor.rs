@@ -7,7 +7,7 @@
 use std::{
     cell::Cell,
     ptr,
-    sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering, compiler_fence},
+    sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, compiler_fence},
 };
 
 use memtrace_format::{
@@ -46,42 +46,55 @@ pub(crate) fn thread() -> ThreadId {
 /// whose allocator is traced) are counted as lost instead of coming back here. `None`: it is taken already.
 pub(crate) fn exclusively<T>(work: impl FnOnce() -> T) -> Option<T> {
     CURSOR.with(|cursor| {
-        let room = cursor.take();
-        if room == TAKEN {
-            return None;
-        }
-        let result = work();
-        cursor.put_back(room);
-        Some(result)
+        cursor.take().then(|| {
+            let result = work();
+            cursor.put_back();
+            result
+        })
     })
 }
 
 /// Gives this thread's chunk back to be sealed. The thread may go on recording; it takes another chunk then.
 pub(crate) fn give_up_chunk(log: &Log) {
     CURSOR.with(|cursor| {
-        let room = cursor.take();
-        if room != TAKEN {
-            cursor.retire(room, log);
-            cursor.put_back(FULL);
+        if cursor.take() {
+            cursor.retire(log);
+            cursor.put_back();
         }
     });
 }
 
-/// One more than the bytes left in the chunk, so that a full chunk and a taken cursor differ.
-type Room = usize;
+/// In a forked child: puts memory of the child's own where this thread's chunk was. The fork may have come in a signal
+/// handler, in the middle of an event that will go on to be stored.
+pub(crate) fn part_from_parent() {
+    CURSOR.with(|cursor| {
+        let limit = cursor.limit.get();
+        if !limit.is_null() {
+            // SAFETY: what lies before the limit is this thread's chunk.
+            unsafe { replace_chunk(limit.wrapping_sub(CHUNK_BYTES)) };
+        }
+    });
+}
 
-/// The cursor is in use further up this thread's stack: by the code that a signal interrupted, or by the tracer itself.
-const TAKEN: Room = 0;
-
-/// There is no chunk, or it is full.
-const FULL: Room = 1;
+/// Makes this thread one whose events are neither recorded nor counted: the tracer's own.
+pub(crate) fn exclude_this_thread() {
+    CURSOR.with(|cursor| {
+        cursor.excluded.set(true);
+        cursor.taken.store(true, Ordering::Relaxed);
+    });
+}
 
 /// Where this thread's next record goes. A signal handler on the thread may use it too, but while the cursor is taken
-/// it touches nothing but `room` and `losses`, so the rest are plain cells.
+/// it touches nothing but `taken` and `losses`, so the rest are plain cells.
 struct Cursor {
-    /// See [`Room`]. An atomic because of signal handlers; it costs what a plain integer does.
-    room: AtomicUsize,
-    /// One byte further than the end of the chunk: the next record goes to `limit - room`.
+    /// The cursor is in use further up this thread's stack: by the code that a signal interrupted, or by the tracer itself.
+    /// An atomic because of signal handlers; it costs what a plain bool does.
+    taken: AtomicBool,
+    /// It is taken for good, and what happens on the thread is nobody's loss.
+    excluded: Cell<bool>,
+    /// The bytes left in the chunk.
+    room: Cell<usize>,
+    /// The end of the chunk, or null: the next record goes to `limit - room`.
     limit: Cell<*mut u8>,
     chunk: Cell<Option<Chunk>>,
     thread: Cell<ThreadId>,
@@ -93,7 +106,9 @@ struct Cursor {
 thread_local! {
     static CURSOR: Cursor = const {
         Cursor {
-            room: AtomicUsize::new(FULL),
+            taken: AtomicBool::new(false),
+            excluded: Cell::new(false),
+            room: Cell::new(0),
             limit: Cell::new(ptr::null_mut()),
             chunk: Cell::new(None),
             thread: Cell::new(ThreadId::NONE),
@@ -122,36 +137,43 @@ impl Drop for AtThreadEnd {
 impl Cursor {
     #[inline(always)]
     fn append(&self, encoded: &Encoded) {
-        let needed = if encoded.extension.is_some() { 2 * Record::BYTES } else { Record::BYTES };
-        let room = self.take();
-        if room <= needed {
-            return self.append_to_next_chunk(room, encoded);
+        if !self.take() {
+            return self.lose_inside(encoded);
         }
-        self.store(room, encoded);
-        self.put_back(room - needed);
+        if self.room.get() >= encoded_bytes(encoded) {
+            self.store(encoded);
+        } else {
+            self.store_in_next_chunk(encoded);
+        }
+        self.put_back();
     }
 
-    /// Takes the cursor from signal handlers on this thread. The fences are for the compiler alone: a handler runs on
-    /// the same processor thread and so sees its stores in program order.
+    /// Takes the cursor from signal handlers on this thread; `false` if it is taken. A handler that comes before the store
+    /// has left the cursor free and its record behind when it returns, one that comes after it sees the cursor taken; both
+    /// are on the same thread, so nothing stronger is needed than that the compiler keeps the order.
     #[inline(always)]
-    fn take(&self) -> Room {
-        let room = self.room.load(Ordering::Relaxed);
-        self.room.store(TAKEN, Ordering::Relaxed);
+    fn take(&self) -> bool {
+        if self.taken.load(Ordering::Relaxed) {
+            return false;
+        }
+        self.taken.store(true, Ordering::Relaxed);
         compiler_fence(Ordering::SeqCst);
-        room
+        true
     }
 
     #[inline(always)]
-    fn put_back(&self, room: Room) {
+    fn put_back(&self) {
         compiler_fence(Ordering::SeqCst);
-        self.room.store(room, Ordering::Relaxed);
+        self.taken.store(false, Ordering::Relaxed);
     }
 
-    /// Writes a record, and its extension, where `room` says.
+    /// Writes a record and its extension, for which there is room.
     #[inline(always)]
-    fn store(&self, room: Room, encoded: &Encoded) {
+    fn store(&self, encoded: &Encoded) {
+        let room = self.room.get();
         let place = self.limit.get().wrapping_sub(room);
-        // SAFETY: the caller holds the cursor and checked that `room` covers the record and its extension, so both
+        self.room.set(room - encoded_bytes(encoded));
+        // SAFETY: the caller holds the cursor and checked that the chunk has room for the record and its extension, so both
         // places lie inside the chunk that this thread owns until it retires it. Chunks are mapped, writable, and start
         // at a multiple of 8; a chunk's header and its records have lengths that keep it so.
         unsafe {
@@ -164,42 +186,51 @@ impl Cursor {
 
     #[cold]
     #[inline(never)]
-    fn append_to_next_chunk(&self, room: Room, encoded: &Encoded) {
-        let time = encoded.record.time();
-        if room == TAKEN {
-            return self.losses.count(DropCause::Reentrant, time);
+    fn lose_inside(&self, encoded: &Encoded) {
+        if !self.excluded.get() {
+            self.losses.count(DropCause::Reentrant, encoded.record.time());
         }
-        let Some(session) = session::current() else {
-            return self.put_back(FULL);
-        };
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn store_in_next_chunk(&self, encoded: &Encoded) {
+        let time = encoded.record.time();
+        let Some(session) = session::current() else { return };
         if self.thread.get().is_none() {
             self.losses.acquire();
             self.thread.set(session.definitions.thread(&session.log));
         }
-        self.retire(room, &session.log);
-        let mut room = match session.log.take_chunk() {
-            Ok(chunk) => self.begin(chunk, session, time),
-            Err(cause) => {
-                self.losses.count(cause, time);
-                return self.put_back(FULL);
+        self.retire(&session.log);
+        match session.log.take_chunk() {
+            Ok(chunk) => {
+                if !self.begin(chunk, session, time) {
+                    return;
+                }
             }
-        };
+            Err(cause) => return self.losses.count(cause, time),
+        }
         self.losses.report(|cause, count, since| {
-            self.store(room, &Event::Dropped { cause: Some(cause), count, since }.encode(time));
-            room -= Record::BYTES;
+            self.store(&Event::Dropped { cause: Some(cause), count, since }.encode(time));
         });
-        self.store(room, encoded);
-        room -= if encoded.extension.is_some() { 2 * Record::BYTES } else { Record::BYTES };
+        self.store(encoded);
         // Registers the destructor on first use. It cannot while thread-locals are torn down; the chunk of an event that
         // comes as late as that stays unsealed, which readers accept.
         let _ = AT_THREAD_END.try_with(|_| ());
-        self.put_back(room);
     }
 
-    /// Makes `chunk` this thread's own and returns the room in it.
-    fn begin(&self, chunk: Chunk, session: &Session, base_time: Ticks) -> Room {
+    /// Makes `chunk` this thread's own. `false`: recording is over, or this is a forked child and the chunk its parent's.
+    fn begin(&self, chunk: Chunk, session: &Session, base_time: Ticks) -> bool {
         let thread_sequence = self.thread_sequence.get();
         self.thread_sequence.set(thread_sequence + 1);
+        // A fork that comes before this line has turned the child off by the next; one that comes behind it finds the chunk
+        // here (see `part_from_parent`). So no store goes to a chunk that is not there.
+        self.limit.set(chunk.start.as_ptr().wrapping_add(CHUNK_BYTES));
+        compiler_fence(Ordering::SeqCst);
+        if !state::enabled() {
+            self.limit.set(ptr::null_mut());
+            return false;
+        }
         chunk.write_header(&ChunkHeader {
             kind: ChunkKind::Events,
             session: session.log.short_session(),
@@ -211,17 +242,38 @@ impl Cursor {
             drops: self.losses.total(),
             seal: None,
         });
-        self.limit.set(chunk.start.as_ptr().wrapping_add(CHUNK_BYTES + FULL));
+        self.room.set(Chunk::BODY_BYTES);
         self.chunk.set(Some(chunk));
-        Chunk::BODY_BYTES + FULL
+        true
     }
 
     /// Hands the chunk, if there is one, to the helper to be sealed.
-    fn retire(&self, room: Room, log: &Log) {
+    fn retire(&self, log: &Log) {
+        let used = Chunk::BODY_BYTES - self.room.replace(0);
+        self.limit.set(ptr::null_mut());
         if let Some(chunk) = self.chunk.take() {
-            log.retire(Retired { chunk, used: Chunk::BODY_BYTES + FULL - room });
+            log.retire(Retired { chunk, used });
         }
     }
+}
+
+/// In a forked child: puts memory of the child's own where its parent had a chunk.
+///
+/// # Safety
+///
+/// `start` is the beginning of a chunk that the parent had mapped: nothing is mapped there in the child, or the parent's
+/// file is.
+pub(crate) unsafe fn replace_chunk(start: *mut u8) {
+    let access = libc::PROT_READ | libc::PROT_WRITE;
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED;
+    // SAFETY: the caller says that nothing of the child's own is in that range.
+    unsafe { libc::mmap(start.cast(), CHUNK_BYTES, access, flags, -1, 0) };
+}
+
+/// The bytes that an event takes in its chunk.
+#[inline(always)]
+fn encoded_bytes(encoded: &Encoded) -> usize {
+    if encoded.extension.is_some() { 2 * Record::BYTES } else { Record::BYTES }
 }
 
 /// Stores the record's word last, with Release: whoever sees the word sees the record.

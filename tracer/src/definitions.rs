@@ -6,7 +6,11 @@
 use std::{
     collections::{HashMap, VecDeque},
     ffi::CStr,
-    sync::{Mutex, MutexGuard, PoisonError},
+    ptr,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicPtr, Ordering, compiler_fence},
+    },
 };
 
 use memtrace_format::{
@@ -15,8 +19,9 @@ use memtrace_format::{
 };
 
 use crate::{
+    cursor,
     log::{Chunk, Log, Retired},
-    losses,
+    losses, state,
 };
 
 /// The most different names that are kept; all further ones become [`TOO_MANY`].
@@ -189,6 +194,13 @@ impl State {
 
     fn begin_chunk(&mut self, log: &Log) -> Option<(Chunk, usize)> {
         let chunk = log.take_chunk().ok()?;
+        // As in `Cursor::begin`, for a fork that comes in a signal handler.
+        OPEN_CHUNK.store(chunk.start.as_ptr(), Ordering::Relaxed);
+        compiler_fence(Ordering::SeqCst);
+        if !state::enabled() {
+            OPEN_CHUNK.store(ptr::null_mut(), Ordering::Relaxed);
+            return None;
+        }
         chunk.write_header(&ChunkHeader {
             kind: ChunkKind::Definitions,
             session: log.short_session(),
@@ -206,8 +218,21 @@ impl State {
 
     fn retire(&mut self, log: &Log) {
         if let Some((chunk, used)) = self.open.take() {
+            OPEN_CHUNK.store(ptr::null_mut(), Ordering::Relaxed);
             log.retire(Retired { chunk, used });
         }
+    }
+}
+
+/// The chunk that definitions are being written to.
+static OPEN_CHUNK: AtomicPtr<u8> = AtomicPtr::new(ptr::null_mut());
+
+/// In a forked child: as [`cursor::part_from_parent`], for a thread that was writing a definition.
+pub(crate) fn part_from_parent() {
+    let start = OPEN_CHUNK.load(Ordering::Relaxed);
+    if !start.is_null() {
+        // SAFETY: a chunk is open from when it is stored there until it is retired.
+        unsafe { cursor::replace_chunk(start) };
     }
 }
 

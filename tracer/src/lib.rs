@@ -51,6 +51,8 @@ mod definitions;
 
 mod losses;
 
+mod message;
+
 mod log;
 
 mod ring;

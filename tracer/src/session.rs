@@ -1,24 +1,18 @@
 //! The one recording of a process: how it starts, how it ends, and what a fork does to it.
 
 use std::{
-    env, fs,
-    os::fd::AsRawFd,
-    process,
-    sync::{
-        Mutex, OnceLock, PoisonError,
-        atomic::{AtomicI32, Ordering},
-    },
+    env, fs, process,
+    sync::{Mutex, OnceLock, PoisonError},
 };
 
-use memtrace_format::{
-    ClockKind, Definition, EngineDefinition, FIRST_CHUNK_OFFSET, FileHeader, RING, header,
-};
+use memtrace_format::{ClockKind, Definition, EngineDefinition, FileHeader, RING, header};
 use thiserror::Error;
 
 use crate::{
     Options, clock, cursor,
-    definitions::{DefinedId, Definitions, cut},
-    log::{Helper, HelperError, Log, LogFile, LogFileError},
+    definitions::{self, DefinedId, Definitions, cut},
+    log::{Helper, HelperError, Log},
+    message::say,
     options,
     state::{self, Mode},
 };
@@ -52,12 +46,6 @@ pub enum StartError {
     Log(String),
 }
 
-impl From<LogFileError> for StartError {
-    fn from(error: LogFileError) -> Self {
-        Self::Log(error.to_string())
-    }
-}
-
 impl From<HelperError> for StartError {
     fn from(error: HelperError) -> Self {
         Self::Log(error.to_string())
@@ -75,10 +63,8 @@ pub fn start(options: &Options) -> Result<(), StartError> {
     if current().is_some() {
         return Err(StartError::AlreadyStarted);
     }
-    let file = LogFile::create(&options.file, options.limit())?;
     let session = SESSION.get_or_init(|| Session::new(options.mode));
-    session.record_into(file)?;
-    Ok(())
+    session.record(options)
 }
 
 /// Ends recording and closes the log. A program need not call it: it happens when the process exits. Events that follow
@@ -107,12 +93,12 @@ pub fn engine(name: &str, version: &str) {
 pub(crate) fn start_from_environment() {
     let (options, errors) = Options::from_environment();
     for error in errors {
-        eprintln!("memtrace: {error}");
+        say(error);
     }
     if let Some(options) = options
         && let Err(error) = start(&options)
     {
-        eprintln!("memtrace: not recording: {error}");
+        say(format_args!("not recording: {error}"));
     }
 }
 
@@ -152,39 +138,25 @@ impl Session {
         }
     }
 
-    fn record_into(&'static self, mut file: LogFile) -> Result<(), StartError> {
-        let written =
-            file.grow(FIRST_CHUNK_OFFSET as u64, 1).and_then(|_| file.write_header(self.log.header()));
-        if let Err(error) = written {
-            file.discard();
-            return Err(error.into());
-        }
-        LOG_DESCRIPTOR.store(file.file().as_raw_fd(), Ordering::Relaxed);
-        let helper = Helper::start(self, file)?;
+    fn record(&'static self, options: &Options) -> Result<(), StartError> {
+        let helper = Helper::start(self, options)?;
         *self.helper.lock().unwrap_or_else(PoisonError::into_inner) = Some(helper);
-        self.definitions.write(&self.log, &Definition::Engine(unnamed_engine()));
         // SAFETY: both handlers are functions that live as long as the program and may be called at any time.
         unsafe {
             libc::pthread_atfork(None, None, Some(in_forked_child));
             libc::atexit(at_exit);
         }
         state::turn_on(Mode::on(self.clock));
+        with_definitions(|definitions, log| definitions.write(log, &Definition::Engine(unnamed_engine())));
         Ok(())
     }
 }
 
-/// The descriptor of the log, for a forked child to close.
-static LOG_DESCRIPTOR: AtomicI32 = AtomicI32::new(-1);
-
 /// A child of fork has its parent's memory but not its helper thread, and the log is its parent's.
 extern "C" fn in_forked_child() {
     state::turn_off();
-    // Closing it also keeps the child from holding its parent's lock on the log.
-    let descriptor = LOG_DESCRIPTOR.swap(-1, Ordering::Relaxed);
-    if descriptor >= 0 {
-        // SAFETY: the descriptor is the log's; nothing in the child uses it.
-        unsafe { libc::close(descriptor) };
-    }
+    cursor::part_from_parent();
+    definitions::part_from_parent();
 }
 
 extern "C" fn at_exit() {

@@ -87,7 +87,6 @@ fn a_daemon_does_not_keep_its_parents_log() {
     assert!(was_alive, "the daemon ended by itself");
     assert!(!locked, "the lock on the log is held although the process that recorded is gone");
     assert_clean(&trial.path("run.trace"), &trial);
-    assert_eq!(tally(&trial.log())[&THREADS].last, 1000);
 }
 
 /// The parent ends well, says nothing, and its log holds all that it acknowledged.

@@ -67,7 +67,6 @@ fn drops_inside_the_tracer_are_counted_exactly() {
 }
 
 #[test]
-#[ignore = "what is lost before the helper's first look counts for another cause, and the helper may panic"]
 fn lost_definitions_are_counted_exactly() {
     let names = 3000;
     // Room for one chunk, which the definitions take.

@@ -76,7 +76,6 @@ fn exit_while_all_threads_record_loses_nothing_from_before() {
 }
 
 #[test]
-#[ignore = "what stays mapped keeps the lock"]
 fn finish_ends_the_log_while_the_process_goes_on() {
     let mut trial = Trial::new("finish", THREADS, EVENTS);
     let running = trial.start();

@@ -26,7 +26,6 @@ fn assert_accounted(trial: &mut Trial) {
 }
 
 #[test]
-#[ignore = "a handler that comes while the cursor is being taken is written over"]
 fn a_storm_of_signals_tears_and_loses_nothing() {
     // How often a signal comes at a certain instruction differs from run to run.
     for _ in 0..5 {
@@ -35,15 +34,17 @@ fn a_storm_of_signals_tears_and_loses_nothing() {
 }
 
 #[test]
-#[ignore = "a handler that comes while the cursor is being taken is written over"]
 fn a_profilers_timer_tears_and_loses_nothing() {
     assert_accounted(&mut Trial::new("profile", 1, 50));
 }
 
 #[test]
-#[ignore = "the child finishes an event in memory that it does not have"]
+#[ignore = "a child forked by a handler that interrupts a thread's very first event can wait for ever for the lock on definitions"]
 fn a_fork_in_a_handler_hurts_neither_parent_nor_child() {
-    let mut trial = Trial::new("fork-in-handler", 1, 300);
+    // Its acknowledgements die with it: the children, which finish what the parent was about to acknowledge, have their own.
+    let trial = Trial::without_a_file("fork-in-handler", 1, 300);
+    let log = trial.path("run.trace");
+    let mut trial = trial.env("MEMTRACE_FILE", log);
     let outcome = trial.run();
     assert!(outcome.status.success(), "{outcome:?}");
     tally(&trial.log());

@@ -1,7 +1,6 @@
 use std::{
     mem, ptr,
-    sync::atomic::{AtomicBool, AtomicU64, Ordering},
-    thread,
+    sync::atomic::{AtomicI32, Ordering},
 };
 
 use crate::{
@@ -16,25 +15,14 @@ use crate::{
 pub(crate) fn storm(signals: u64) {
     handle(libc::SIGUSR1, record_first);
     handle(libc::SIGUSR2, record_second);
-    let timers = [(libc::SIGUSR1, 11_000), (libc::SIGUSR2, 17_000)].map(|(signal, nanoseconds)| {
-        let interval = libc::timespec { tv_sec: 0, tv_nsec: nanoseconds };
-        let times = libc::itimerspec { it_interval: interval, it_value: interval };
-        // SAFETY: all zeros are a valid event, and all pointers are to valid places.
-        unsafe {
-            let mut timer = mem::zeroed();
-            let mut event: libc::sigevent = mem::zeroed();
-            event.sigev_notify = libc::SIGEV_SIGNAL;
-            event.sigev_signo = signal;
-            assert_eq!(libc::timer_create(libc::CLOCK_MONOTONIC, &raw mut event, &raw mut timer), 0);
-            assert_eq!(libc::timer_settime(timer, 0, &raw const times, ptr::null_mut()), 0);
-            timer
-        }
-    });
+    let timers = [(libc::SIGUSR1, 11_000), (libc::SIGUSR2, 17_000)]
+        .map(|(signal, nanoseconds)| (timer(signal), every(nanoseconds)));
+    timers.iter().for_each(|(timer, interval)| set(*timer, interval));
     while handled() < signals {
         Stream(0).record();
     }
-    // SAFETY: the timers exist.
-    timers.into_iter().for_each(|timer| unsafe { _ = libc::timer_delete(timer) });
+    let never = every(0);
+    timers.iter().for_each(|(timer, _)| set(*timer, &never));
 }
 
 /// The timer of a sampling profiler interrupts a thread that records now and then; the handler records too.
@@ -55,48 +43,30 @@ pub(crate) fn profile(signals: u64) {
 /// interrupted.
 pub(crate) fn fork_in_handler(forks: u64) {
     handle(libc::SIGUSR1, fork_here);
-    // SAFETY: it has no arguments.
-    let target = unsafe { libc::pthread_self() };
-    thread::scope(|scope| {
-        scope.spawn(move || {
-            for fork in 0..forks {
-                // SAFETY: the thread waits for this one before it ends.
-                unsafe { libc::pthread_kill(target, libc::SIGUSR1) };
-                while FORKS.load(Ordering::Acquire) <= fork {
-                    thread::yield_now();
-                }
-            }
-        });
-        let mut waited_for = 0;
-        while waited_for < forks {
-            // The child comes here too, and ends.
+    let timer = timer(libc::SIGUSR1);
+    for fork in 0..forks {
+        // Once, and at another instruction each time.
+        let when = libc::itimerspec { it_interval: every(0).it_interval, ..every(20_000 + fork as i64 * 97) };
+        set(timer, &when);
+        while CHILD.load(Ordering::Relaxed) == NOT_YET {
             Stream(0).record();
-            if IN_CHILD.load(Ordering::Relaxed) {
-                // SAFETY: ending the process has no condition.
-                unsafe { libc::_exit(0) };
-            }
-            match LAST_CHILD.swap(0, Ordering::Relaxed) {
-                0 => {}
-                child => {
-                    wait_for(child as libc::pid_t);
-                    waited_for += 1;
-                    FORKS.fetch_add(1, Ordering::Release);
-                }
-            }
         }
-    });
+        match CHILD.swap(NOT_YET, Ordering::Relaxed) {
+            // SAFETY: ending the process has no condition.
+            0 => unsafe { libc::_exit(0) },
+            child => wait_for(child),
+        }
+    }
 }
 
-static FORKS: AtomicU64 = AtomicU64::new(0);
-static LAST_CHILD: AtomicU64 = AtomicU64::new(0);
-static IN_CHILD: AtomicBool = AtomicBool::new(false);
+/// What the last fork returned.
+static CHILD: AtomicI32 = AtomicI32::new(NOT_YET);
+
+const NOT_YET: libc::pid_t = -2;
 
 extern "C" fn fork_here(_: libc::c_int) {
-    // SAFETY: one other thread exists, and it holds no lock.
-    match unsafe { libc::fork() } {
-        0 => IN_CHILD.store(true, Ordering::Relaxed),
-        child => LAST_CHILD.store(child as u64, Ordering::Relaxed),
-    }
+    // SAFETY: there is no other thread but the tracer's.
+    CHILD.store(unsafe { libc::fork() }, Ordering::Relaxed);
 }
 
 extern "C" fn record_first(_: libc::c_int) {
@@ -121,4 +91,27 @@ fn handle(signal: libc::c_int, handler: extern "C" fn(libc::c_int)) {
         libc::sigemptyset(&raw mut action.sa_mask);
         assert_eq!(libc::sigaction(signal, &raw const action, ptr::null_mut()), 0);
     }
+}
+
+/// A timer that sends `signal` when it is set.
+fn timer(signal: libc::c_int) -> libc::timer_t {
+    // SAFETY: all zeros are a valid event, and all pointers are to valid places.
+    unsafe {
+        let mut timer = mem::zeroed();
+        let mut event: libc::sigevent = mem::zeroed();
+        event.sigev_notify = libc::SIGEV_SIGNAL;
+        event.sigev_signo = signal;
+        assert_eq!(libc::timer_create(libc::CLOCK_MONOTONIC, &raw mut event, &raw mut timer), 0);
+        timer
+    }
+}
+
+fn set(timer: libc::timer_t, times: &libc::itimerspec) {
+    // SAFETY: the timer exists, and the times are valid.
+    assert_eq!(unsafe { libc::timer_settime(timer, 0, times, ptr::null_mut()) }, 0);
+}
+
+fn every(nanoseconds: i64) -> libc::itimerspec {
+    let interval = libc::timespec { tv_sec: 0, tv_nsec: nanoseconds };
+    libc::itimerspec { it_interval: interval, it_value: interval }
 }

@@ -14,6 +14,8 @@ use std::{
 use memtrace_format::{CLOSING_OFFSET, Closing, DropCause, FileHeader};
 use thiserror::Error;
 
+use crate::message::say;
+
 /// The log's file. It is locked exclusively while it is open, so that a reader can tell a running recording.
 pub(crate) struct LogFile {
     file: File,
@@ -68,7 +70,7 @@ impl LogFile {
                 let free = with_pid(path);
                 let file =
                     create_new(&free).map_err(|error| LogFileError::Create { path: free.clone(), error })?;
-                eprintln!("memtrace: {path:?} exists; recording into {free:?}");
+                say(format_args!("{path:?} exists; recording into {free:?}"));
                 (file, free)
             }
             Err(error) => return Err(LogFileError::Create { path: path.to_owned(), error }),
@@ -145,6 +147,11 @@ impl LogFile {
     /// The file is of no use: nothing could be recorded.
     pub(crate) fn discard(self) {
         let _ = fs::remove_file(&self.path);
+    }
+
+    /// Lets readers know that the recording is over. Closing the file does not: it stays mapped.
+    pub(crate) fn unlock(&self) {
+        let _ = self.file.unlock();
     }
 
     /// Gives back what lies behind `size`.

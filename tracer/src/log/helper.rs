@@ -5,15 +5,16 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
+        mpsc,
     },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
-use memtrace_format::{Closing, Ending};
+use memtrace_format::{Closing, Ending, FIRST_CHUNK_OFFSET};
 
 use super::{Chunk, Log, LogFile, LogFileError, recycler::Recycler, supply::Supply};
-use crate::{clock, losses, session::Session};
+use crate::{Options, clock, cursor, losses, message::say, session::Session};
 
 /// How long the helper sleeps: when there is work, and at most.
 const NAP: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(4));
@@ -28,24 +29,37 @@ pub(crate) struct Helper {
 }
 
 impl Helper {
-    /// Makes the first chunks ready and starts the thread.
+    /// Starts the thread and waits until it has made the log and the first chunks.
     ///
     /// # Errors
     ///
-    /// The file cannot hold them, or there can be no further thread.
-    pub(crate) fn start(session: &'static Session, file: LogFile) -> Result<Self, HelperError> {
-        let mut work = Work::new(session, file);
-        if let Err(error) = work.add_extent() {
-            work.supply.file.discard();
-            return Err(error.into());
-        }
+    /// There can be no further thread, or the file cannot be made or hold the chunks. Then no file is left behind.
+    pub(crate) fn start(session: &'static Session, options: &Options) -> Result<Self, HelperError> {
         let stop = Arc::new(AtomicBool::new(false));
         let stopping = Arc::clone(&stop);
+        let (path, limit) = (options.file.clone(), options.limit());
+        let (sender, ready) = mpsc::sync_channel(1);
+        let body = move || {
+            cursor::exclude_this_thread();
+            keep_descriptors_apart();
+            let work = LogFile::create(&path, limit).and_then(|file| Work::begin(session, file));
+            let (work, outcome) = match work {
+                Ok(work) => (Some(work), Ok(())),
+                Err(error) => (None, Err(error)),
+            };
+            let _ = sender.send(outcome);
+            if let Some(work) = work {
+                work.run(&stopping);
+            }
+        };
         let thread = with_signals_blocked(|| {
-            let builder = thread::Builder::new().name("memtrace".to_owned()).stack_size(256 << 10);
-            builder.spawn(move || work.run(&stopping))
+            thread::Builder::new().name("memtrace".to_owned()).stack_size(256 << 10).spawn(body)
         })?;
-        Ok(Self { thread, stop })
+        match ready.recv() {
+            Ok(Ok(())) => Ok(Self { thread, stop }),
+            Ok(Err(error)) => Err(error.into()),
+            Err(_) => Err(io::Error::other("it ended at once").into()),
+        }
     }
 
     /// Ends the thread once it has sealed what was given back, closed the log and cut off what was not used.
@@ -54,6 +68,20 @@ impl Helper {
         self.thread.thread().unpark();
         // A panic in the helper has said so on stderr; the log is readable without what it did not get to.
         let _ = self.thread.join();
+    }
+}
+
+/// Gives the calling thread a table of descriptors of its own, with nothing in it but stderr. The log's descriptor is then
+/// none of the program's: it takes no number, is not closed by a program that closes all, and is not inherited. Where the
+/// kernel cannot (a sandbox, or before 5.9) the table stays shared, and all works but for these.
+fn keep_descriptors_apart() {
+    // SAFETY: the first call concerns the calling thread's own view of the table, and the others close descriptors in
+    // that view, where only this thread sees them; nothing on this thread uses them.
+    unsafe {
+        if libc::unshare(libc::CLONE_FILES) == 0 {
+            libc::syscall(libc::SYS_close_range, 0, libc::STDERR_FILENO - 1, 0);
+            libc::syscall(libc::SYS_close_range, libc::STDERR_FILENO + 1, libc::c_uint::MAX, 0);
+        }
     }
 }
 
@@ -93,14 +121,28 @@ struct Work {
 }
 
 impl Work {
-    fn new(session: &'static Session, file: LogFile) -> Self {
-        Self {
+    /// Writes the header and makes the first chunks ready. A file in which that fails is removed.
+    fn begin(session: &'static Session, file: LogFile) -> Result<Self, LogFileError> {
+        let mut work = Self {
             session,
             log: &session.log,
             supply: Supply::new(file, session.clock),
             recycler: session.log.is_ring().then(|| Recycler::new(session)),
             made: 0,
             stopped: false,
+        };
+        let file = &mut work.supply.file;
+        let headed = file.grow(FIRST_CHUNK_OFFSET as u64, 1);
+        let begun = headed.and_then(|_| file.write_header(session.log.header()));
+        match begun.and_then(|()| work.add_extent()) {
+            Ok(()) => {
+                work.tell_threads();
+                Ok(work)
+            }
+            Err(error) => {
+                work.supply.file.discard();
+                Err(error)
+            }
         }
     }
 
@@ -215,7 +257,7 @@ impl Work {
             return;
         };
         if losses::total().of(error.cause()) > 0 {
-            eprintln!("memtrace: recording stops: {error}");
+            say(format_args!("recording stops: {error}"));
             self.stopped = true;
             self.write_closing(Ending::Stopped);
         }
@@ -245,8 +287,10 @@ impl Work {
         self.notice_stop();
         self.write_closing(Ending::Clean);
         unused.extend(self.recycler.iter().flat_map(Recycler::unused));
-        if let Err(error) = self.supply.cut_off(unused) {
-            eprintln!("memtrace: {error}");
+        let cut_off = self.supply.cut_off(unused);
+        self.supply.file.unlock();
+        if let Err(error) = cut_off {
+            say(error);
         }
     }
 }

@@ -22,7 +22,7 @@ use crossbeam_queue::ArrayQueue;
 use memtrace_format::{DropCause, FileHeader, RING};
 
 pub(crate) use chunk::{Chunk, Retired, Slot};
-pub(crate) use file::{LogFile, LogFileError};
+use file::{LogFile, LogFileError};
 pub(crate) use helper::{Helper, HelperError};
 
 /// The most chunks that may be ready ahead of their use: 64 MiB of file.
