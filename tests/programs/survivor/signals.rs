@@ -44,6 +44,8 @@ pub(crate) fn profile(signals: u64) {
 pub(crate) fn fork_in_handler(forks: u64) {
     handle(libc::SIGUSR1, fork_here);
     let timer = timer(libc::SIGUSR1);
+    // A thread's first event takes a lock, which a child would find taken.
+    Stream(0).record();
     for fork in 0..forks {
         // Once, and at another instruction each time.
         let when = libc::itimerspec { it_interval: every(0).it_interval, ..every(20_000 + fork as i64 * 97) };

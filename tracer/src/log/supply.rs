@@ -110,8 +110,10 @@ impl Supply {
         const STEP: u64 = 32;
         self.populated = self.populated.max(used / STEP * STEP);
         while self.populated < self.mapped && self.populated < used + self.populate_ahead {
-            let extent = self.populated / EXTENT_CHUNKS;
-            if let Some(Some(extent)) = self.extents.get((extent - self.first_extent) as usize) {
+            // An extent whose chunks are all sealed already is gone.
+            let index = (self.populated / EXTENT_CHUNKS).checked_sub(self.first_extent);
+            let extent = index.and_then(|index| self.extents.get(index as usize)).and_then(Option::as_ref);
+            if let Some(extent) = extent {
                 extent.populate(self.populated % EXTENT_CHUNKS, STEP);
             }
             self.populated += STEP;
