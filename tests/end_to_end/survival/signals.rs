@@ -39,7 +39,6 @@ fn a_profilers_timer_tears_and_loses_nothing() {
 }
 
 #[test]
-#[ignore = "a child forked by a handler that interrupts a thread's very first event can wait for ever for the lock on definitions"]
 fn a_fork_in_a_handler_hurts_neither_parent_nor_child() {
     // Its acknowledgements die with it: the children, which finish what the parent was about to acknowledge, have their own.
     let trial = Trial::without_a_file("fork-in-handler", 1, 300);
