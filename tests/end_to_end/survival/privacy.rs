@@ -10,9 +10,8 @@ use std::{
 
 use super::{
     tally::assert_nothing_lost,
-    trial::{Trial, only},
+    trial::{Trial, copy_program, only},
 };
-use crate::programs;
 
 #[test]
 #[ignore = "survival: run with --ignored; one of them can hang under load"]
@@ -60,7 +59,7 @@ fn a_setuid_program_ignores_the_environment() {
     }
     let folder = tempfile::tempdir().unwrap();
     let program = folder.path().join("survivor");
-    fs::copy(programs::survivor().get_program(), &program).unwrap();
+    copy_program(&program);
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
     let logs_after = |mode: u32| {
         fs::set_permissions(&program, fs::Permissions::from_mode(mode)).unwrap();

@@ -65,7 +65,7 @@ impl Trial {
             return self;
         }
         let program = self.path("survivor");
-        fs::copy(self.command.get_program(), &program).unwrap();
+        copy_program(&program);
         chown(self.path(""), Some(NOBODY), Some(NOBODY)).unwrap();
         let mut command = Command::new(program);
         command.args(self.command.get_args()).current_dir(self.path("")).uid(NOBODY).gid(NOBODY);
@@ -137,6 +137,12 @@ impl Trial {
         assert!(outcome.status.success(), "{outcome:?}");
         outcome
     }
+}
+
+/// Copies the program. Another process does, for while this one wrote the copy, a child of another test could hold it open
+/// for writing, and then it could not be run.
+pub(crate) fn copy_program(to: &Path) {
+    assert!(Command::new("cp").arg(programs::survivor().get_program()).arg(to).status().unwrap().success());
 }
 
 /// The files at `paths`, which must be one.
