@@ -37,6 +37,10 @@ mod counter;
 
 mod allocator;
 
+#[cfg(feature = "samples")]
+#[allow(dead_code, unused_imports, reason = "nothing reads them yet")]
+mod sources;
+
 mod options;
 
 mod session;
