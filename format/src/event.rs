@@ -58,6 +58,15 @@ pub enum Event {
         /// A number of the program's own.
         value: u64,
     },
+    /// A named instant in the course of a heap: it counts among the heap's events.
+    HeapMark {
+        /// A pool of the heap.
+        pool: PoolId,
+        /// Its name.
+        name: NameId,
+        /// A number of the program's own.
+        value: u64,
+    },
     /// A counter's value.
     CounterSample {
         /// Which counter.
@@ -272,6 +281,7 @@ impl Event {
             }
             Self::ScopeEnd { name } => plain(0, 0, name.0, 0, Kind::ScopeEnd, 0),
             Self::Mark { name, value } => plain(*value, 0, name.0, 0, Kind::Mark, 0),
+            Self::HeapMark { pool, name, value } => plain(*value, 0, name.0, pool.0, Kind::Mark, 0),
             Self::CounterSample { counter, value } => {
                 let (bits, flags) = match value {
                     CounterValue::Integer(n) => (*n, 0),
@@ -328,7 +338,10 @@ impl Event {
             }),
             Kind::ScopeBegin => Self::ScopeBegin { name, phase: word.flags() & PHASE != 0 },
             Kind::ScopeEnd => Self::ScopeEnd { name },
-            Kind::Mark => Self::Mark { name, value: record.value() },
+            Kind::Mark => match PoolId(word.pool()) {
+                PoolId::NONE => Self::Mark { name, value: record.value() },
+                pool => Self::HeapMark { pool, name, value: record.value() },
+            },
             Kind::CounterSample => Self::CounterSample {
                 counter: CounterId(word.id()),
                 value: if word.flags() & FLOAT == 0 {
@@ -518,6 +531,14 @@ mod tests {
         ] {
             assert_eq!(round_trip(event), event);
         }
+    }
+
+    #[test]
+    fn a_mark_with_a_pool_is_of_its_heap() {
+        let mark = Event::HeapMark { pool: PoolId(2), name: NameId(3), value: u64::MAX };
+        assert_eq!(round_trip(mark), mark);
+        let mark = Event::Mark { name: NameId(3), value: 4 };
+        assert_eq!(round_trip(mark), mark);
     }
 
     #[test]

@@ -14,9 +14,14 @@ pub const MAGIC: [u8; 8] = [0x89, b'M', b'T', b'R', b'C', b'\r', b'\n', 0x1a];
 /// The version that this crate writes. A reader refuses a larger major and accepts any minor.
 pub const VERSION: (u16, u16) = (1, 0);
 
-/// Incompatible feature: chunks were recycled, and what they held is folded into baseline chunks. A reader that passes over
-/// those would count wrongly.
+/// Incompatible feature: the file has baseline chunks, which say what was there before its events: because chunks were recycled
+/// and what they held is folded, or because an imported recording begins like that. A reader that passes over them would count
+/// wrongly.
 pub const RING: u64 = 1;
+
+/// Compatible feature: the recording knows what the program asked for, and block sizes were deduced from that. A reader takes
+/// peaks on requested bytes, and counts a block's until its free is completed.
+pub const SIZES_DEDUCED: u64 = 1;
 
 /// The incompatible features that this version knows.
 const KNOWN: u64 = RING;
@@ -46,7 +51,7 @@ pub mod field {
 /// What a log says of itself before anything else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FileHeader {
-    /// Features that a reader may ignore.
+    /// Features that a reader may ignore: [`SIZES_DEDUCED`], or none.
     pub compatible: u64,
     /// Features that a reader must know: [`RING`], or none.
     pub incompatible: u64,

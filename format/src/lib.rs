@@ -65,7 +65,7 @@ pub use event::{
     BlockAlloc, BlockFree, CounterValue, Encoded, Event, Extension, Folded, OutOfMemory, PeakPassed, Segment,
     TransferBegin, TransferEnd,
 };
-pub use header::{FileHeader, HeaderError, RING};
+pub use header::{FileHeader, HeaderError, RING, SIZES_DEDUCED};
 pub use id::{CounterId, DeviceId, HeapId, ModuleId, NameId, PoolId, StackId, ThreadId};
 pub use place::{HostMemory, MemoryKind, Reason, Tier, Unit};
 pub use record::{Kind, Record, Word};

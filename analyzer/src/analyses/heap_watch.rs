@@ -72,7 +72,8 @@ pub(crate) struct HeapWatch {
     pub(crate) first_event: u64,
     pub(crate) allocs: u64,
     pub(crate) frees: u64,
-    /// Bytes of blocks that were given back and never handed out.
+    /// Bytes of blocks that were live before recording began: in an imported recording those that it says, else those that were
+    /// given back and never handed out.
     pub(crate) baseline: u64,
     pub(crate) unknown_frees: u64,
     pub(crate) peak: PeakWatch,
@@ -116,6 +117,11 @@ impl HeapWatch {
             ..Self::new(0, now)
         };
         self.track(now, heap);
+    }
+
+    /// What the heap holds now was live before recording began.
+    pub(crate) fn begin_with_baseline(&mut self, heap: &HeapState) {
+        self.baseline = heap.measured();
     }
 
     /// Counts an event of the heap, and returns its number.

@@ -13,13 +13,15 @@ use crate::{
     replay::{Block, HeapState},
 };
 
-/// Watches for the peak of allocated bytes.
+/// Watches for the peak of allocated bytes, or of requested bytes where block sizes are not recorded.
 #[derive(Clone, Debug)]
 pub(crate) struct PeakWatch {
     pub(crate) time: Nanos,
     /// The heap's event that made the peak.
     pub(crate) event: u64,
     pub(crate) level: Level,
+    /// The sum that is the largest so far.
+    measured: u64,
     pub(crate) fragmentation: FragmentationSnapshot,
     /// Blocks that were live at the peak and have left since.
     departed: Vec<(u64, Block)>,
@@ -32,6 +34,7 @@ impl PeakWatch {
             time,
             event: 0,
             level: Level::default(),
+            measured: 0,
             fragmentation: FragmentationSnapshot { time, ..FragmentationSnapshot::default() },
             departed: Vec::new(),
         }
@@ -40,13 +43,15 @@ impl PeakWatch {
     /// A heap is as full as it is at `time`, and the last event that made it so has the number `event`.
     pub(crate) fn at(time: Nanos, event: u64, heap: &mut HeapState) -> Self {
         let fragmentation = FragmentationSnapshot::of(time, heap);
-        Self { time, event, level: Level::of(heap), fragmentation, departed: Vec::new() }
+        let (level, measured) = (Level::of(heap), heap.measured());
+        Self { time, event, level, measured, fragmentation, departed: Vec::new() }
     }
 
     /// The heap's event number `event` has handed out a block.
     #[inline]
     pub(crate) fn grown(&mut self, time: Nanos, event: u64, heap: &mut HeapState) {
-        if heap.totals.allocated > self.level.allocated {
+        if heap.measured() > self.measured {
+            self.measured = heap.measured();
             self.time = time;
             self.event = event;
             self.level = Level::of(heap);
@@ -67,6 +72,6 @@ impl PeakWatch {
     pub(crate) fn blocks<'a>(&'a self, heap: &'a HeapState) -> impl Iterator<Item = (u64, &'a Block)> {
         let departed = self.departed.iter().map(|(address, block)| (*address, block));
         let live = heap.blocks.iter().map(|(address, block)| (*address, block));
-        departed.chain(live.filter(|(_, block)| block.is_allocated() && block.event <= self.event))
+        departed.chain(live.filter(|(_, block)| heap.counts(block) && block.event <= self.event))
     }
 }

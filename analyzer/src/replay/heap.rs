@@ -4,7 +4,7 @@ use hashbrown::{HashMap, hash_map::Entry};
 use memtrace_format::{BlockAlloc, BlockFree, Segment};
 
 use super::{OwnerId, segments::Segments};
-use crate::Nanos;
+use crate::{Nanos, report::PeakBy};
 
 /// What a heap looks like at an instant.
 #[derive(Clone, Debug, Default)]
@@ -14,6 +14,8 @@ pub(crate) struct HeapState {
     pub(crate) totals: Totals,
     /// Whether the engine reports segments of it.
     pub(crate) segmented: bool,
+    /// What its peak is taken on.
+    pub(crate) by: PeakBy,
 }
 
 /// Sums over blocks.
@@ -54,6 +56,21 @@ pub(crate) enum Change {
 }
 
 impl HeapState {
+    /// The sum that its peak is taken on.
+    #[inline(always)]
+    pub(crate) fn measured(&self) -> u64 {
+        match self.by {
+            PeakBy::Allocated => self.totals.allocated,
+            PeakBy::Requested => self.totals.requested,
+        }
+    }
+
+    /// Whether the block counts for the peak: its requested bytes do until its free is completed.
+    #[inline(always)]
+    pub(crate) fn counts(&self, block: &Block) -> bool {
+        !block.pending || self.by == PeakBy::Requested
+    }
+
     /// Hands a block out. A block that is live at its address must have been given back unseen: it leaves.
     #[inline]
     pub(crate) fn alloc(&mut self, alloc: &BlockAlloc, owner: OwnerId, born: Nanos, event: u64) -> Change {
@@ -73,7 +90,7 @@ impl HeapState {
             }
             Entry::Occupied(mut entry) => {
                 let old = *entry.get();
-                self.totals = totals.without(&old);
+                self.totals = totals.without(&old, self.by);
                 if old.placed {
                     self.segments.give_back(start, start + old.size);
                 }
@@ -89,11 +106,11 @@ impl HeapState {
     pub(crate) fn free(&mut self, free: &BlockFree) -> Change {
         let address = free.address.0;
         let Some(block) = self.blocks.remove(&address) else { return Change::Unknown };
-        self.totals = self.totals.without(&block);
+        self.totals = self.totals.without(&block, self.by);
         if block.placed {
             self.segments.give_back(address, address + block.size);
         }
-        if block.pending { Change::Done } else { Change::Left { address, block } }
+        if self.counts(&block) { Change::Left { address, block } } else { Change::Done }
     }
 
     /// Takes a block back that a stream may still use.
@@ -106,6 +123,9 @@ impl HeapState {
                 let left = *block;
                 block.pending = true;
                 self.totals.allocated -= left.size;
+                if self.by == PeakBy::Requested {
+                    return Change::Done;
+                }
                 self.totals.requested -= left.requested;
                 Change::Left { address, block: left }
             }
@@ -159,8 +179,8 @@ impl HeapState {
         let done = self.segments.withdraw(start, end, placed, |at| gone.push(at)).is_ok();
         for at in gone {
             if let Some(block) = self.blocks.remove(&at) {
-                self.totals = self.totals.without(&block);
-                if !block.pending {
+                self.totals = self.totals.without(&block, self.by);
+                if self.counts(&block) {
                     lost.push((at, block));
                 }
             }
@@ -181,9 +201,9 @@ impl Totals {
     }
 
     #[inline(always)]
-    fn without(self, block: &Block) -> Self {
+    fn without(self, block: &Block, by: PeakBy) -> Self {
         let allocated = if block.pending { 0 } else { block.size };
-        let requested = if block.pending { 0 } else { block.requested };
+        let requested = if block.pending && by == PeakBy::Allocated { 0 } else { block.requested };
         Self {
             requested: self.requested - requested,
             allocated: self.allocated - allocated,

@@ -25,6 +25,7 @@ use memtrace_format::{
 use crate::{
     Nanos,
     analyses::{Analyses, FailedRequest, HeapWatch, Movement},
+    report::PeakBy,
     source::Trace,
 };
 use heap::Change::{Done, Impossible, Left, Unknown};
@@ -75,6 +76,8 @@ pub(crate) struct Replay<'a> {
     pub(crate) dropped_for_unknown_cause: u64,
     pub(crate) end: Nanos,
     threads: Vec<ThreadState>,
+    /// What peaks are taken on.
+    by: PeakBy,
     heap_of_pool: Vec<u32>,
     heap_of_key: HashMap<HeapKey, u32>,
     lost: Vec<(u64, Block)>,
@@ -97,6 +100,7 @@ impl<'a> Replay<'a> {
             dropped_for_unknown_cause: 0,
             end: Nanos(0),
             threads: vec![ThreadState::default(); threads],
+            by: if trace.sizes_deduced() { PeakBy::Requested } else { PeakBy::Allocated },
             heap_of_pool: vec![NO_HEAP; usize::from(u16::MAX) + 1],
             heap_of_key: HashMap::new(),
             lost: Vec::new(),
@@ -128,6 +132,9 @@ impl<'a> Replay<'a> {
         self.oddities = Oddities::default();
         for heap in &mut self.heaps {
             heap.watch.forget_the_past(now, &mut heap.state);
+            if self.trace.is_imported() {
+                heap.watch.begin_with_baseline(&heap.state);
+            }
         }
         self.analyses.forget_the_past(now, &mut self.heaps);
     }
@@ -156,6 +163,11 @@ impl<'a> Replay<'a> {
             Event::ScopeBegin { name, phase } => self.scope_begin(now, *name, *phase),
             Event::ScopeEnd { name } => self.scope_end(now, *name),
             Event::Mark { name, value } => {
+                self.analyses.marks.set(*name, *value, now.time);
+                Kind::Mark
+            }
+            Event::HeapMark { pool, name, value } => {
+                self.heap(*pool).watch.count_event();
                 self.analyses.marks.set(*name, *value, now.time);
                 Kind::Mark
             }
@@ -226,11 +238,12 @@ impl<'a> Replay<'a> {
                 heap.watch.block_left(address, block);
                 heap.watch.shrunk(now.time, &mut heap.state);
             }
+            Done => heap.watch.shrunk(now.time, &mut heap.state),
             Unknown => {
                 heap.watch.baseline_free(free.size);
                 self.oddities.count(Oddity::FreeOfUnknown);
             }
-            Done | Impossible => self.oddities.count(Oddity::FreeRequestedTwice),
+            Impossible => self.oddities.count(Oddity::FreeRequestedTwice),
         }
         Kind::BlockFreeRequested
     }
@@ -243,7 +256,9 @@ impl<'a> Replay<'a> {
             Left { address, block } => {
                 heap.watch.block_left(address, block);
                 heap.watch.shrunk(now.time, &mut heap.state);
-                self.oddities.count(Oddity::CompletedWithoutRequest);
+                if block.is_allocated() {
+                    self.oddities.count(Oddity::CompletedWithoutRequest);
+                }
             }
             Done | Impossible => heap.watch.shrunk(now.time, &mut heap.state),
             Unknown => {}
@@ -387,7 +402,7 @@ impl<'a> Replay<'a> {
         };
         let index = *self.heap_of_key.entry(key).or_insert_with(|| {
             let watch = HeapWatch::new(self.heaps.len(), self.end);
-            self.heaps.push(Heap { key, state: HeapState::default(), watch });
+            self.heaps.push(Heap { key, state: HeapState { by: self.by, ..HeapState::default() }, watch });
             self.heaps.len() as u32 - 1
         });
         self.heap_of_pool[usize::from(pool.0)] = index;

@@ -24,8 +24,14 @@ pub struct Heap {
     pub allocs: u64,
     /// Blocks given back.
     pub frees: u64,
-    /// Bytes of blocks that were live before recording began, as far as their frees tell.
+    /// How block sizes are known.
+    pub block_sizes: BlockSizes,
+    /// Bytes of blocks that were live before recording began (requested bytes, if the peak is taken on those): as far as an
+    /// imported recording tells, and then figures count them; else as far as their frees tell.
     pub baseline_bytes: Bytes,
+    /// Whether the figures count them.
+    #[serde(skip)]
+    pub baseline_counted: bool,
     /// The instant at which the most bytes were allocated.
     pub peak: Peak,
     /// In ring mode: the largest sums of the events that were not kept.
@@ -87,13 +93,42 @@ pub struct Figures {
 }
 
 /// What a peak was taken on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PeakBy {
     /// Allocated bytes.
+    #[default]
     Allocated,
-    /// Requested bytes: block sizes are not known.
+    /// Requested bytes: block sizes are not recorded. A block counts until its free is completed.
     Requested,
+}
+
+impl PeakBy {
+    /// The word that reports use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Allocated => "allocated",
+            Self::Requested => "requested",
+        }
+    }
+
+    /// The sum that the peak was taken on.
+    pub fn of(self, figures: &Figures) -> Bytes {
+        match self {
+            Self::Allocated => figures.allocated_bytes,
+            Self::Requested => figures.requested_bytes,
+        }
+    }
+}
+
+/// How the sizes of a heap's blocks are known, and with them what was allocated, active and free.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BlockSizes {
+    /// They are recorded.
+    Recorded,
+    /// From what was asked for and the rules of the allocator.
+    Deduced,
 }
 
 /// The instant at which the most bytes were allocated, the first if there are several, and who owned them.

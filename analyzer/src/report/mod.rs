@@ -14,8 +14,8 @@ mod table;
 mod text;
 
 pub use heap::{
-    Block, Figures, Fragmentation, FragmentationAt, Heap, Known, Peak, PeakBefore, PeakBy, ReservedPeak,
-    Share,
+    Block, BlockSizes, Figures, Fragmentation, FragmentationAt, Heap, Known, Peak, PeakBefore, PeakBy,
+    ReservedPeak, Share,
 };
 pub use info::{Info, Thread};
 pub use json::write_json;

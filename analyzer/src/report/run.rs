@@ -22,9 +22,15 @@ pub struct Trace {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub engine_version: Option<Text>,
     /// The process that was recorded.
-    pub pid: u32,
+    pub pid: Option<u32>,
+    /// Why that is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pid_why: Option<&'static str>,
     /// When recording began, in nanoseconds since 1970 (UTC).
-    pub start_unix_ns: u64,
+    pub start_unix_ns: Option<u64>,
+    /// Why that is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start_unix_ns_why: Option<&'static str>,
     /// From the start to the last event or to the clean end.
     pub duration_ns: Nanos,
     /// In ring mode: when the events that were kept begin. What was live then is known; sums, counts and peaks are those

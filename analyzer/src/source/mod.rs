@@ -21,7 +21,7 @@ pub use losses::{Damage, Losses};
 
 use std::path::Path;
 
-use memtrace_format::{Closing, Ending, FileHeader};
+use memtrace_format::{ClockKind, Closing, Ending, FileHeader, SIZES_DEDUCED};
 
 use crate::{clock::Clock, merge::Events, report::Ended};
 use file::LogFile;
@@ -76,6 +76,16 @@ impl Trace {
     /// What the trace says of itself.
     pub fn header(&self) -> &FileHeader {
         &self.header
+    }
+
+    /// Whether another program recorded it, and it was imported.
+    pub fn is_imported(&self) -> bool {
+        self.header.clock == ClockKind::Imported
+    }
+
+    /// Whether the recording knows what was asked for, and not how long the blocks are.
+    pub(crate) fn sizes_deduced(&self) -> bool {
+        self.header.compatible & SIZES_DEDUCED != 0
     }
 
     /// What the tracer wrote last of all, if it came to that.

@@ -11,7 +11,8 @@ use crate::{
     analyses::{FragmentationSnapshot, Level},
     replay::{Block, Heap, HeapKey},
     report::{
-        self, Figures, Fragmentation, FragmentationAt, Known, Peak, PeakBefore, PeakBy, ReservedPeak, Share,
+        self, BlockSizes, Figures, Fragmentation, FragmentationAt, Known, Peak, PeakBefore, PeakBy,
+        ReservedPeak, Share,
     },
 };
 
@@ -50,7 +51,12 @@ pub(super) fn report(
         known,
         allocs: watch.allocs,
         frees: watch.frees,
+        block_sizes: match heap.state.by {
+            PeakBy::Allocated => BlockSizes::Recorded,
+            PeakBy::Requested => BlockSizes::Deduced,
+        },
         baseline_bytes: Bytes(watch.baseline),
+        baseline_counted: names.is_imported(),
         peak_before,
         reserved_peak: segmented
             .then_some(ReservedPeak { time_ns: watch.reserved_peak.0, bytes: Bytes(watch.reserved_peak.1) }),
@@ -118,9 +124,13 @@ fn peak(heap: &Heap, names: &mut Names<'_>) -> Peak {
     let mut blocks: Vec<(u64, &Block)> = watch.blocks(&heap.state).collect();
     for (_, block) in &blocks {
         if let Some(owner) = names.owner(block.owner) {
-            *modules.entry(owner.module).or_default() += block.size;
-            *scopes.entry(owner.scope).or_default() += block.size;
-            *threads.entry(owner.thread).or_default() += block.size;
+            let bytes = match heap.state.by {
+                PeakBy::Allocated => block.size,
+                PeakBy::Requested => block.requested,
+            };
+            *modules.entry(owner.module).or_default() += bytes;
+            *scopes.entry(owner.scope).or_default() += bytes;
+            *threads.entry(owner.thread).or_default() += bytes;
         }
     }
     let blocks_total = blocks.len() as u64;
@@ -131,7 +141,7 @@ fn peak(heap: &Heap, names: &mut Names<'_>) -> Peak {
     }
     blocks.sort_unstable_by_key(largest_first);
     Peak {
-        by: PeakBy::Allocated,
+        by: heap.state.by,
         time_ns: watch.time,
         event_index: watch.event.saturating_sub(heap.watch.first_event),
         figures: figures(&watch.level, heap.state.segmented),

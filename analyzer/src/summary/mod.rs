@@ -37,7 +37,7 @@ pub(crate) fn summarize(mut replay: Replay<'_>, events: &Events<'_>) -> Analysis
     let heap_reports: Vec<_> = heaps
         .into_iter()
         .map(|heap| {
-            let known = known_if(complete && heap.watch.unknown_frees == 0);
+            let known = known_if(complete && heap.watch.unknown_frees == 0 && heap.watch.baseline == 0);
             let before = heap::peak_before(replay.trace, heap.key);
             heap::report(heap, known, before, end, &mut names)
         })

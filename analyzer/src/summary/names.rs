@@ -35,6 +35,11 @@ impl<'a> Names<'a> {
         }
     }
 
+    /// Whether another program recorded the trace.
+    pub(super) fn is_imported(&self) -> bool {
+        self.trace.is_imported()
+    }
+
     pub(super) fn owner(&self, id: OwnerId) -> Option<&Owner> {
         self.owners.owner(id)
     }

@@ -12,6 +12,8 @@ use crate::{
     source::Losses,
 };
 
+const NOT_IMPORTED: &str = "the imported recording does not say";
+
 pub(super) fn trace(replay: &Replay<'_>, events: &Events<'_>) -> Trace {
     let source = replay.trace;
     let header = source.header();
@@ -29,6 +31,10 @@ pub(super) fn trace(replay: &Replay<'_>, events: &Events<'_>) -> Trace {
             oddities.insert(what, count);
         }
     }
+    // An importer leaves out what the recording does not say.
+    let imported = source.is_imported();
+    let pid = Some(header.pid).filter(|&pid| pid != 0);
+    let start = Some(header.start.realtime_ns).filter(|&start| start != 0);
     let end = finally.map_or(Nanos(0), |closing| source.clock.nanos(closing.end.ticks));
     Trace {
         format_version: format!("{}.{}", memtrace_format::header::VERSION.0, header.minor),
@@ -37,10 +43,16 @@ pub(super) fn trace(replay: &Replay<'_>, events: &Events<'_>) -> Trace {
         engine_version: engine
             .filter(|engine| !engine.version.is_empty())
             .map(|engine| Text::new(engine.version.as_str())),
-        pid: header.pid,
-        start_unix_ns: header.start.realtime_ns,
+        pid: pid.or(Some(header.pid).filter(|_| !imported)),
+        pid_why: (imported && pid.is_none()).then_some(NOT_IMPORTED),
+        start_unix_ns: start.or(Some(0).filter(|_| !imported)),
+        start_unix_ns_why: (imported && start.is_none()).then_some(NOT_IMPORTED),
         duration_ns: end.max(replay.end),
-        kept_from_ns: source.baseline.as_ref().map(|baseline| source.clock.nanos(baseline.at)),
+        kept_from_ns: source
+            .baseline
+            .as_ref()
+            .filter(|_| !source.is_imported())
+            .map(|baseline| source.clock.nanos(baseline.at)),
         events: replay.kinds.iter().sum(),
         threads: source.directory.threads.len() as u64,
         clock: header.clock.name(),

@@ -13,9 +13,10 @@ use super::{
 use crate::{
     Analysis, Nanos, Text,
     report::{
-        Bandwidth, Block, ChunkCounts, Direction, Directions, Dropped, Ended, Figures, Fragmentation,
-        FragmentationAt, Heap, HeapInPhase, Known, Mark, Module, ModuleSwaps, OutOfMemory, Peak, PeakBy,
-        Phase, Report, ReservedPeak, Samples, Share, Stay, Swaps, Thrash, Trace, Transfers, Verdict,
+        Bandwidth, Block, BlockSizes, ChunkCounts, Direction, Directions, Dropped, Ended, Figures,
+        Fragmentation, FragmentationAt, Heap, HeapInPhase, Known, Mark, Module, ModuleSwaps, OutOfMemory,
+        Peak, PeakBy, Phase, Report, ReservedPeak, Samples, Share, Stay, Swaps, Thrash, Trace, Transfers,
+        Verdict,
     },
     timeline::{Happening, Instant, ModuleTrack, Timeline, TrackRecorder},
 };
@@ -200,8 +201,10 @@ fn trace(end: u64, events: u64) -> Trace {
         engine: None,
         engine_why: Some("the engine did not say"),
         engine_version: None,
-        pid: 4242,
-        start_unix_ns: 1_700_000_000_000_000_000,
+        pid: Some(4242),
+        pid_why: None,
+        start_unix_ns: Some(1_700_000_000_000_000_000),
+        start_unix_ns_why: None,
         duration_ns: Nanos(end),
         events,
         threads: 1,
@@ -256,7 +259,9 @@ fn heap(name: &str, device: Option<u32>, peak: u64, time: u64) -> Heap {
         known: Known::Exact,
         allocs: 1000,
         frees: 990,
+        block_sizes: BlockSizes::Recorded,
         baseline_bytes: Bytes(0),
+        baseline_counted: false,
         peak: Peak {
             by: PeakBy::Allocated,
             time_ns: Nanos(time),

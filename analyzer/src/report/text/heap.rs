@@ -6,7 +6,7 @@ use memtrace_format::Bytes;
 
 use super::{NAME, ROWS, and_more, maybe, percent, plural};
 use crate::report::{
-    FragmentationAt, Heap, Share,
+    BlockSizes, FragmentationAt, Heap, Share,
     table::{Table, grouped, shorten},
 };
 
@@ -19,8 +19,9 @@ pub(super) fn heap(f: &mut Formatter<'_>, heap: &Heap) -> fmt::Result {
     let peak = &heap.peak;
     writeln!(
         f,
-        "  peak {} allocated at {} (event {}, {} {})",
-        peak.figures.allocated_bytes,
+        "  peak {} {} at {} (event {}, {} {})",
+        peak.by.of(&peak.figures),
+        peak.by.name(),
         peak.time_ns,
         grouped(peak.event_index),
         grouped(peak.blocks_total),
@@ -41,7 +42,15 @@ pub(super) fn heap(f: &mut Formatter<'_>, heap: &Heap) -> fmt::Result {
     writeln!(f, "  {allocs}, {frees}, {} live at the end", counted(heap.end_blocks, "block"))?;
     if heap.baseline_bytes.0 > 0 {
         let baseline = heap.baseline_bytes;
-        writeln!(f, "  {baseline} were live before recording began; the figures below do not count them")?;
+        let counted =
+            if heap.baseline_counted { "the figures count" } else { "the figures below do not count" };
+        writeln!(f, "  {baseline} were live before recording began; {counted} them")?;
+    }
+    if heap.block_sizes == BlockSizes::Deduced {
+        writeln!(
+            f,
+            "  block sizes are not recorded; they follow from what was asked for and the allocator's rules"
+        )?;
     }
     let mut table = Table::new(["", "requested", "allocated", "active", "reserved"]);
     for (name, figures) in [("at the peak", &peak.figures), ("at the end", &heap.end)] {
@@ -59,7 +68,7 @@ pub(super) fn heap(f: &mut Formatter<'_>, heap: &Heap) -> fmt::Result {
         ("peak by scope", &peak.by_scope),
         ("peak by thread", &peak.by_thread),
     ] {
-        shares(f, title, owners, peak.figures.allocated_bytes)?;
+        shares(f, title, owners, peak.by.of(&peak.figures))?;
     }
     blocks(f, heap)?;
     fragmentation(f, heap)

@@ -64,8 +64,10 @@ pub(super) fn header(f: &mut Formatter<'_>, trace: &Trace) -> fmt::Result {
         Ended::Killed => "without a word: the process was killed; what it had recorded is here",
         Ended::Running => "not yet: the process is still recording",
     };
-    writeln!(f, "engine      {engine}, process {}", trace.pid)?;
-    writeln!(f, "recorded    {}, for {}", utc(trace.start_unix_ns), trace.duration_ns)?;
+    let process = trace.pid.map_or_else(|| "unknown process".to_owned(), |pid| format!("process {pid}"));
+    let start = trace.start_unix_ns.map_or_else(|| "on an unknown day".to_owned(), utc);
+    writeln!(f, "engine      {engine}, {process}")?;
+    writeln!(f, "recorded    {start}, for {}", trace.duration_ns)?;
     writeln!(f, "ended       {ended}")?;
     if let Some(from) = trace.kept_from_ns {
         writeln!(

@@ -80,7 +80,8 @@ pub(crate) fn ending<'a>(run: &'a Run, theme: Theme) -> Section<'a> {
     });
     let threads =
         if trace.threads == 1 { "1 thread".to_owned() } else { format!("{} threads", count(trace.threads)) };
-    let parts = [engine, Some(format!("process {}", trace.pid)), Some(threads), Some(events(trace.events))];
+    let parts =
+        [engine, trace.pid.map(|pid| format!("process {pid}")), Some(threads), Some(events(trace.events))];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     Section::lines(Line::styled(how, style), vec![Line::raw(format!("  {}", parts.join(" · ")))])
 }
