@@ -33,6 +33,8 @@ mod module;
 
 mod transfer;
 
+mod swapper;
+
 mod counter;
 
 mod allocator;
@@ -70,6 +72,7 @@ pub use name::{Name, Scope, Site};
 pub use options::{DEFAULT_RING, Mode, OptionError, Options};
 pub use session::{StartError, engine, finish, start};
 pub use state::enabled;
+pub use swapper::{Method, Swapper, Weights};
 pub use transfer::{Transfer, TransferPlan};
 
 /// Runs before `main`, so that every thread and every allocation of the engine can be recorded.

@@ -43,7 +43,7 @@ impl Module {
     }
 
     /// A forward of this module runs on this thread until the guard is dropped. Wrapped methods that stand for a forward
-    /// (a VAE's `encode` and `decode`) are forwards too. What the thread allocates meanwhile belongs to the module.
+    /// (a VAE's `encode` and `decode`) are forwards too, with a name: [`method`](Self::method). What the thread allocates meanwhile belongs to the module.
     #[inline]
     pub fn forward(self) -> Forward {
         cursor::record(|| Event::ForwardBegin(self.0));

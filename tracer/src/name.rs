@@ -109,7 +109,6 @@ impl Site {
 }
 
 /// The [`Name`] of a literal, interned once.
-#[doc(hidden)]
 #[macro_export]
 macro_rules! name {
     ($text:literal) => {{

@@ -87,8 +87,16 @@ impl Transfer {
 
     /// It ended after `moved` bytes.
     #[inline]
-    pub fn end_early(mut self, moved: Bytes) {
-        self.size = moved;
+    pub fn end_early(self, moved: Bytes) {
+        self.moved(moved);
+    }
+
+    /// So far it has moved this much; should it be dropped now, that is all.
+    #[inline]
+    pub(crate) fn moved(self, moved: Bytes) -> Self {
+        let mut transfer = self;
+        transfer.size = moved;
+        transfer
     }
 }
 
