@@ -88,7 +88,7 @@ impl Transfer {
     /// It ended after `moved` bytes.
     #[inline]
     pub fn end_early(self, moved: Bytes) {
-        self.moved(moved);
+        drop(self.moved(moved));
     }
 
     /// So far it has moved this much; should it be dropped now, that is all.

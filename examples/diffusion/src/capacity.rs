@@ -1,6 +1,8 @@
 //! How much device memory a run needs, estimated so that it fits with a little to spare.
 
+use crate::extension;
 use crate::model::{Model, ModuleSpec, unet::Stage};
+use crate::options::Options;
 use crate::pipeline::Request;
 use crate::quantity::Bytes;
 use crate::tier::Frugality;
@@ -9,10 +11,20 @@ use crate::tier::Frugality;
 const SLACK: Bytes = Bytes::mib(32);
 
 /// The capacity to run with when none is asked for.
-pub(crate) fn needed(model: &Model, frugality: Frugality, request: &Request, threads: u32) -> Bytes {
-    let activations = unet_activations(model, request).max(vae_activations(model, request));
-    let needed = resident_weights(model, frugality) + activations * u64::from(threads);
-    (needed + Bytes(needed.0 / 8) + SLACK).round_up(Bytes::mib(2))
+pub(crate) fn needed(model: &Model, frugality: Frugality, options: &Options) -> Bytes {
+    let request = if options.faults.hoard { options.request().doubled() } else { options.request() };
+    let activations = unet_activations(model, &request).max(vae_activations(model, &request));
+    let weights = resident_weights(model, frugality).max(options.remedies.resident.unwrap_or_default());
+    let needed =
+        weights + faulty_weights(model, frugality, options) + activations * u64::from(options.threads);
+    let fragments = if options.faults.fragment { extension::NEEDS } else { Bytes::ZERO };
+    (needed + Bytes(needed.0 / 8) + SLACK + fragments).round_up(Bytes::mib(2))
+}
+
+/// What stays on the device beside the model.
+fn faulty_weights(model: &Model, frugality: Frugality, options: &Options) -> Bytes {
+    let second_vae = options.faults.duplicate && frugality == Frugality::Resident;
+    model.vae.bytes() * (u64::from(second_vae) + u64::from(options.faults.unused))
 }
 
 fn resident_weights(model: &Model, frugality: Frugality) -> Bytes {

@@ -6,7 +6,9 @@ use crate::hook::{Hooked, Hooks, Memory, Share};
 use crate::machine::Machine;
 use crate::model::{Model, ModuleSpec};
 use crate::module::Module;
-use crate::recording::Phase;
+use crate::options::Faults;
+use crate::quantity::Bytes;
+use crate::recording::{Mark, Phase, Reason, Scope};
 use crate::residency::Residency;
 use crate::tier::Frugality;
 use crate::unit::Unit;
@@ -19,7 +21,11 @@ pub(crate) struct Loader<'a> {
     pub(crate) hooks: &'a Hooks,
     pub(crate) model: &'a Model,
     pub(crate) frugality: Frugality,
-    pub(crate) leak: bool,
+    pub(crate) faults: &'a Faults,
+    /// Whether weights that are loaded already are recognised.
+    pub(crate) share: bool,
+    /// The file of what is loaded and not used.
+    pub(crate) unused: Option<&'a Arc<CheckpointFile>>,
 }
 
 /// The modules of one checkpoint, ready to be called.
@@ -27,7 +33,11 @@ pub(crate) struct Checkpoint {
     pub(crate) text_encoders: Vec<Arc<Hooked>>,
     pub(crate) unet: HookedUnet,
     pub(crate) vae: Arc<Hooked>,
+    /// The VAE itself, unless it was loaded twice.
+    pub(crate) preview_vae: Arc<Hooked>,
+    upscaler: Option<Arc<Unit>>,
     units: Vec<Arc<Unit>>,
+    pub(crate) bytes: Bytes,
 }
 
 /// The UNet and its parts.
@@ -51,22 +61,39 @@ impl Loader<'_> {
             // What was loaded before the failure goes when nothing knows it any more.
             self.hooks.remove(&parts.hooked);
         }
-        let (text_encoders, unet, vae) = loaded?;
-        Ok(Checkpoint { text_encoders, unet, vae, units: parts.units })
+        loaded
+    }
+
+    /// Puts a checkpoint aside, on the host.
+    pub(crate) fn park(&self, checkpoint: &Checkpoint) -> anyhow::Result<()> {
+        checkpoint.units.iter().try_for_each(|unit| self.residency.dismiss(unit))
+    }
+
+    /// Takes a checkpoint that was put aside into use again.
+    pub(crate) fn unpark(&self, checkpoint: &Checkpoint) -> anyhow::Result<()> {
+        checkpoint.units.iter().try_for_each(|unit| self.residency.admit(unit))?;
+        checkpoint.upscaler.iter().try_for_each(|unit| self.settle(unit))
     }
 
     /// Parks, verifies and drops a checkpoint. With `--leak` the UNet's hooks stay where they are, and with them
     /// everything they hold on to.
-    pub(crate) fn unload(&self, checkpoint: Checkpoint) -> anyhow::Result<()> {
-        for unit in &checkpoint.units {
-            self.residency.dismiss(unit)?;
-            unit.verify()?;
+    pub(crate) fn unload(&self, checkpoint: Checkpoint, why: Reason) -> anyhow::Result<()> {
+        self.park(&checkpoint)?;
+        checkpoint.units.iter().try_for_each(|unit| unit.verify())?;
+        let Checkpoint { text_encoders, unet, vae, preview_vae, upscaler, units, .. } = checkpoint;
+        self.hooks.remove(text_encoders.iter().chain([&vae, &preview_vae]));
+        if !self.faults.leak {
+            self.hooks.remove(unet.modules());
         }
-        self.hooks.remove(checkpoint.text_encoders.iter().chain([&checkpoint.vae]));
-        if !self.leak {
-            self.hooks.remove(checkpoint.unet.modules());
-        }
+        drop((text_encoders, unet, vae, preview_vae, upscaler));
+        // What a hook still holds on to stays where it is.
+        units.into_iter().filter_map(Arc::into_inner).for_each(|unit| unit.discard(why));
         Ok(())
+    }
+
+    /// Brings a unit to the device whatever the policy.
+    fn settle(&self, unit: &Unit) -> anyhow::Result<()> {
+        if unit.is_on_device() { Ok(()) } else { self.machine.swapper.load(unit, Reason::Explicit) }
     }
 }
 
@@ -98,36 +125,83 @@ struct Parts<'a> {
 }
 
 impl Parts<'_> {
-    fn all(&mut self, model: &Model) -> anyhow::Result<(Vec<Arc<Hooked>>, HookedUnet, Arc<Hooked>)> {
-        let encoders = model.text_encoders.iter().map(|encoder| self.whole(encoder));
-        let encoders = encoders.collect::<anyhow::Result<_>>()?;
-        Ok((encoders, self.unet(&model.unet)?, self.whole(&model.vae)?))
+    fn all(&mut self, model: &Model) -> anyhow::Result<Checkpoint> {
+        let mut text_encoders = Vec::new();
+        for encoder in &model.text_encoders {
+            text_encoders.push(self.whole(encoder, &encoder.name)?);
+            if self.loader.faults.host_leak {
+                self.leave_state_dict(encoder)?;
+            }
+        }
+        let unet = self.unet(&model.unet)?;
+        let vae = self.whole(&model.vae, &model.vae.name)?;
+        let preview_vae = match self.loader.faults.duplicate {
+            true => self.whole(&model.vae, "preview_vae")?,
+            false => Arc::clone(&vae),
+        };
+        let upscaler = match self.loader.unused {
+            Some(file) => Some(self.upscaler(&model.vae, file)?),
+            None => None,
+        };
+        let units = std::mem::take(&mut self.units);
+        let bytes = units.iter().map(|unit| unit.module.bytes).sum();
+        Ok(Checkpoint { text_encoders, unet, vae, preview_vae, upscaler, units, bytes })
     }
 
-    /// A module at the top that is a unit of its own.
-    fn whole(&mut self, spec: &ModuleSpec) -> anyhow::Result<Arc<Hooked>> {
-        let module = self.module(spec, &spec.name, self.root.as_ref())?;
+    /// A module at the top that is a unit of its own, or one that is loaded and has the same weights.
+    fn whole(&mut self, spec: &ModuleSpec, name: &str) -> anyhow::Result<Arc<Hooked>> {
+        let fingerprint = self.file.fingerprint(&spec.name)?;
+        let same = |hooked: &&Arc<Hooked>| hooked.module.fingerprint == Some(fingerprint);
+        if self.loader.share
+            && let Some(loaded) = self.hooked.iter().find(same)
+        {
+            let bytes = loaded.module.bytes;
+            Mark::Shared(bytes).record();
+            self.loader.machine.books.remedied(|book| &mut book.shared, bytes);
+            return Ok(Arc::clone(loaded));
+        }
+        let module = self.module(spec, name, &spec.name, self.root.as_ref())?;
         let share = self.load(&module, spec, &spec.name)?;
         Ok(self.hook(module, Some(share), Memory::Forgets))
     }
 
+    /// Weights for the device that nobody asks for.
+    fn upscaler(&mut self, spec: &ModuleSpec, file: &Arc<CheckpointFile>) -> anyhow::Result<Arc<Unit>> {
+        let fingerprint = file.fingerprint(&spec.name)?;
+        let Loader { machine, .. } = self.loader;
+        let module = Module::new(machine, "upscaler", self.root.as_ref(), spec.bytes(), Some(fingerprint));
+        let unit = Unit::load(machine, &module, file, file.pieces(spec, &spec.name)?)?;
+        self.units.push(Arc::clone(&unit));
+        self.loader.settle(&unit)?;
+        Ok(unit)
+    }
+
+    /// Keeps a copy of what was read, as an engine does that never drops the state dict.
+    fn leave_state_dict(&self, spec: &ModuleSpec) -> anyhow::Result<()> {
+        let _scope = Scope::StateDict.enter();
+        for piece in self.file.pieces(spec, &spec.name)? {
+            self.loader.hooks.hold(self.loader.machine.host.tensor(self.file.bytes(&piece), None)?);
+        }
+        Ok(())
+    }
+
     /// The UNet: one unit that all its children map to, or a unit for each child.
     fn unet(&mut self, spec: &ModuleSpec) -> anyhow::Result<HookedUnet> {
-        let whole = self.module(spec, &spec.name, self.root.as_ref())?;
+        let whole = self.module(spec, &spec.name, &spec.name, self.root.as_ref())?;
         let split = self.loader.frugality == Frugality::SplitUnet;
         let all = if split { None } else { Some(self.load(&whole, spec, &spec.name)?) };
         let mut first = 0;
         let mut hooked = Vec::new();
         for child in &spec.children {
             let path = format!("{}.{}", spec.name, child.name);
-            let module = self.module(child, &path, Some(&whole))?;
+            let module = self.module(child, &child.name, &path, Some(&whole))?;
             let tensors = first..first + child.tensors.len();
             first = tensors.end;
             let share = match &all {
                 Some(all) => Share { unit: Arc::clone(&all.unit), tensors },
                 None => self.load(&module, child, &path)?,
             };
-            let remembers = self.loader.leak && child.name.starts_with("input_blocks");
+            let remembers = self.loader.faults.leak && child.name.starts_with("input_blocks");
             let memory = if remembers { Memory::Remembers } else { Memory::Forgets };
             hooked.push(self.hook(module, Some(share), memory));
         }
@@ -138,17 +212,18 @@ impl Parts<'_> {
     fn module(
         &self,
         spec: &ModuleSpec,
+        name: &str,
         path: &str,
         parent: Option<&Arc<Module>>,
     ) -> anyhow::Result<Arc<Module>> {
         let fingerprint = self.file.fingerprint(path)?;
-        Ok(Module::new(self.loader.machine, &spec.name, parent, spec.bytes(), Some(fingerprint)))
+        Ok(Module::new(self.loader.machine, name, parent, spec.bytes(), Some(fingerprint)))
     }
 
     fn load(&mut self, module: &Arc<Module>, spec: &ModuleSpec, path: &str) -> anyhow::Result<Share> {
         let pieces = self.file.pieces(spec, path)?;
         let tensors = 0..pieces.len();
-        let unit = Unit::load(self.loader.machine, module, self.file, pieces);
+        let unit = Unit::load(self.loader.machine, module, self.file, pieces)?;
         self.loader.residency.admit(&unit)?;
         self.units.push(Arc::clone(&unit));
         Ok(Share { unit, tensors })

@@ -48,13 +48,22 @@ impl Device {
 
     /// What the driver says is free, sampled into the trace. A driver that does not say is left out.
     pub(crate) fn sample_free(&self) {
-        if let Ok(free) = self.driver.free_memory() {
+        if let Some(free) = self.free() {
             self.driver_free.record(free);
         }
     }
 
-    pub(crate) fn ordinal(&self) -> u16 {
-        self.driver.ordinal()
+    /// What the driver says is free; nothing where it does not say.
+    pub(crate) fn free(&self) -> Option<Bytes> {
+        self.driver.free_memory().ok()
+    }
+
+    /// Gives cached segments that nothing lives in back to the driver, and says how much that was.
+    pub(crate) fn release_cached(&self) -> Result<Bytes, DriverError> {
+        let mut allocator = self.allocator();
+        let before = allocator.book().reserved();
+        allocator.release_cached()?;
+        Ok(before - allocator.book().reserved())
     }
 
     pub(crate) fn report(&self) -> (DeviceReport, HeapReport) {
@@ -63,8 +72,7 @@ impl Device {
             ordinal: self.driver.ordinal(),
             capacity_bytes: self.driver.total(),
         };
-        let heap = HeapReport { name: self.driver.heap_name(), figures: self.allocator().book().summary() };
-        (device, heap)
+        (device, HeapReport::of(self.driver.heap_name(), self.allocator().book()))
     }
 
     fn owned(

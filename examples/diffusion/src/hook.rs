@@ -5,8 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::device::Tensor;
 use crate::fingerprint::Fingerprint;
+use crate::host_memory::HostTensor;
 use crate::machine::Machine;
 use crate::module::Module;
+use crate::recording::Method;
 use crate::residency::Residency;
 use crate::unit::Unit;
 
@@ -27,10 +29,12 @@ pub(crate) struct Share {
     pub(crate) tensors: Range<usize>,
 }
 
-/// Every hook there is, so that they can be taken off again.
+/// Every hook there is, so that they can be taken off again; and what else lives as long as the process.
 #[derive(Default)]
 pub(crate) struct Hooks {
     hooked: Mutex<Vec<Arc<Hooked>>>,
+    /// With `--host-leak`, what was read of checkpoints.
+    state_dicts: Mutex<Vec<HostTensor>>,
 }
 
 /// Whether hooks remember their inputs.
@@ -41,14 +45,23 @@ pub(crate) enum Memory {
 }
 
 impl Hooked {
-    /// Runs the module: its forward begins, its hook brings its weights in, then `body` computes. A method that bypasses
-    /// the forward, as a VAE's `decode` does, is wrapped in this too.
+    /// Runs the module: its forward begins, its hook brings its weights in, then `body` computes.
     pub(crate) fn call<T>(
         &self,
         input: &Arc<Tensor>,
         body: impl FnOnce() -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {
-        let _forward = self.module.recorded.forward();
+        self.call_method(Method::Forward, input, body)
+    }
+
+    /// The same for a method that bypasses the forward, as a VAE's `decode` does: it is wrapped, and stands for one.
+    pub(crate) fn call_method<T>(
+        &self,
+        method: Method,
+        input: &Arc<Tensor>,
+        body: impl FnOnce() -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
+        let _running = self.module.recorded.run(method);
         self.machine.books.forward(self.module.row);
         if let Some(seen) = &self.seen {
             *seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(input));
@@ -88,6 +101,11 @@ impl Hooks {
         });
         self.hooked.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&hooked));
         hooked
+    }
+
+    /// Keeps a tensor for as long as there are hooks.
+    pub(crate) fn hold(&self, tensor: HostTensor) {
+        self.state_dicts.lock().unwrap_or_else(PoisonError::into_inner).push(tensor);
     }
 
     /// Takes the hook of each of these modules off.

@@ -1,4 +1,4 @@
-//! What a run works with: the device, the host's memory, and the books.
+//! What a run works with: the device, the host's memory, the moves between them, and the books.
 
 use std::sync::Arc;
 
@@ -6,21 +6,33 @@ use crate::books::{Books, Report, RunReport};
 use crate::device::Device;
 use crate::driver::Driver;
 use crate::host_memory::HostMemory;
+use crate::recording::{Place, Swapper};
 
 /// Shared by every thread of the engine.
 pub(crate) struct Machine {
     pub(crate) device: Arc<Device>,
     pub(crate) host: Arc<HostMemory>,
+    /// Where weights wait: the host's memory, or page-locked memory.
+    pub(crate) home: Arc<HostMemory>,
+    pub(crate) swapper: Swapper,
     pub(crate) books: Books,
 }
 
 impl Machine {
-    pub(crate) fn new(driver: Arc<dyn Driver>) -> Arc<Machine> {
-        Arc::new(Machine { device: Device::new(driver), host: HostMemory::new(), books: Books::default() })
+    pub(crate) fn new(driver: Arc<dyn Driver>, pinned: bool) -> Arc<Machine> {
+        let host = HostMemory::pageable();
+        let home = if pinned { HostMemory::pinned(&driver) } else { Arc::clone(&host) };
+        let swapper = Swapper::new(home.place(), Place::Device(driver.ordinal()));
+        let device = Device::new(driver);
+        Arc::new(Machine { device, host, home, swapper, books: Books::default() })
     }
 
     pub(crate) fn report(&self, run: RunReport) -> Report {
         let (device, heap) = self.device.report();
-        self.books.report(run, device, vec![heap, self.host.report()])
+        let mut heaps = vec![heap, self.host.report()];
+        if !Arc::ptr_eq(&self.home, &self.host) {
+            heaps.push(self.home.report());
+        }
+        self.books.report(run, device, heaps)
     }
 }

@@ -1,101 +1,168 @@
-//! Who is on the device: everybody, or one unit at a time.
+//! Who is on the device: everybody, or those whose turn it is.
 //!
-//! The mechanism is the web UIs' for little memory. Before a module runs, a hook asks for its unit; if another unit is
-//! in, that one is sent out first, then the one asked for is moved in. A unit that somebody is running stays: whoever
-//! wants another waits. Since nobody asks for a second unit while one runs, nobody waits for ever.
+//! The mechanism is the web UIs' for little memory. Before a module runs, a hook asks for its unit; whoever has to leave for
+//! it is sent out first, then the one asked for is moved in. A unit that somebody is running stays: whoever needs its place
+//! waits. Since nobody asks for a second unit while one runs, nobody waits for ever.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::machine::Machine;
+use crate::quantity::Bytes;
 use crate::recording::Reason;
 use crate::unit::Unit;
 
-/// The policy and, if units take turns, whose turn it is.
+/// Who may be on the device.
 pub(crate) enum Residency {
-    Everything,
-    OneAtATime { machine: Arc<Machine>, turn: Mutex<Turn>, over: Condvar },
+    Everything(Arc<Machine>),
+    Turns(Turns),
 }
 
-/// The unit that is in, and how many forwards of it are running.
-#[derive(Default)]
-pub(crate) struct Turn {
-    resident: Option<Arc<Unit>>,
+/// Units take turns.
+pub(crate) struct Turns {
+    machine: Arc<Machine>,
+    room: Room,
+    resident: Mutex<Vec<Resident>>,
+    over: Condvar,
+}
+
+/// How much of the device is theirs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Room {
+    /// One unit's, whatever its size.
+    ForOne,
+    /// So many bytes; the least recently used leave when another needs them. A unit larger than that is alone.
+    For(Bytes),
+}
+
+/// A unit that is in, and how many forwards of it are running. In a list, the least recently used come first.
+struct Resident {
+    unit: Arc<Unit>,
     running: u32,
 }
 
 /// Keeps a unit on the device while it lives.
-pub(crate) struct Lease<'a> {
-    residency: &'a Residency,
-}
+pub(crate) struct Lease<'a>(Option<(&'a Turns, Arc<Unit>)>);
 
 impl Residency {
-    pub(crate) fn one_at_a_time(machine: &Arc<Machine>) -> Residency {
-        Residency::OneAtATime { machine: Arc::clone(machine), turn: Mutex::default(), over: Condvar::new() }
+    pub(crate) fn turns(machine: &Arc<Machine>, room: Room) -> Residency {
+        let machine = Arc::clone(machine);
+        Residency::Turns(Turns { machine, room, resident: Mutex::default(), over: Condvar::new() })
     }
 
-    /// Makes sure that a freshly loaded unit is where the policy wants it.
+    /// Makes sure that a unit that was loaded, or not in use, is where the policy wants it.
     pub(crate) fn admit(&self, unit: &Unit) -> anyhow::Result<()> {
         match self {
-            Residency::Everything => unit.to_device(Reason::Explicit),
-            Residency::OneAtATime { .. } => Ok(()),
+            Residency::Everything(machine) if !unit.is_on_device() => {
+                machine.swapper.load(unit, Reason::Explicit)
+            }
+            Residency::Everything(_) | Residency::Turns(_) => Ok(()),
         }
     }
 
-    /// Brings a unit in, and sends the one that was in out.
+    /// Brings a unit in, and sends those out that have to leave for it.
     pub(crate) fn bring(&self, unit: &Arc<Unit>) -> anyhow::Result<Lease<'_>> {
-        let Residency::OneAtATime { machine, turn, over } = self else {
-            return Ok(Lease { residency: self });
-        };
-        let mut turn = locked(turn);
-        while turn.running > 0 && !turn.has(unit) {
-            turn = over.wait(turn).unwrap_or_else(PoisonError::into_inner);
+        match self {
+            Residency::Everything(_) => Ok(Lease(None)),
+            Residency::Turns(turns) => turns.bring(unit),
         }
-        if !turn.has(unit) {
-            let evicted = turn.resident.take();
-            if let Some(evicted) = &evicted {
-                evicted.to_host(Reason::Policy, Some(unit))?;
-            }
-            unit.to_device(Reason::Policy)?;
-            if let Some(evicted) = evicted {
-                machine.books.swapped(evicted.module.bytes + unit.module.bytes);
-            }
-            turn.resident = Some(Arc::clone(unit));
-        }
-        turn.running += 1;
-        Ok(Lease { residency: self })
     }
 
-    /// Parks a unit on the host before its checkpoint is unloaded. Nothing runs any more.
+    /// Parks a unit on the host before its checkpoint is put aside. Nothing runs any more.
     pub(crate) fn dismiss(&self, unit: &Arc<Unit>) -> anyhow::Result<()> {
-        if let Residency::OneAtATime { turn, .. } = self {
-            let mut turn = locked(turn);
-            if turn.has(unit) {
-                turn.resident = None;
+        let machine = match self {
+            Residency::Everything(machine) => machine,
+            Residency::Turns(turns) => {
+                turns.resident().retain(|resident| !Arc::ptr_eq(&resident.unit, unit));
+                &turns.machine
             }
-        }
-        unit.to_host(Reason::Explicit, None)
+        };
+        if unit.is_on_device() { machine.swapper.evict(&**unit, Reason::Explicit) } else { Ok(()) }
+    }
+
+    /// Sends the least recently used unit that nobody runs out, because memory is short; says whether there was one.
+    pub(crate) fn give_way(&self) -> anyhow::Result<bool> {
+        let Residency::Turns(turns) = self else { return Ok(false) };
+        let mut resident = turns.resident();
+        let Some(index) = resident.iter().position(|resident| resident.running == 0) else {
+            return Ok(false);
+        };
+        let leaving = resident.remove(index);
+        turns.machine.swapper.evict(&*leaving.unit, Reason::Pressure)?;
+        turns.machine.books.remedied(|book| &mut book.gave_way, leaving.unit.module.bytes);
+        Ok(true)
     }
 }
 
-impl Turn {
-    fn has(&self, unit: &Arc<Unit>) -> bool {
-        self.resident.as_ref().is_some_and(|resident| Arc::ptr_eq(resident, unit))
+impl Turns {
+    fn bring(&self, unit: &Arc<Unit>) -> anyhow::Result<Lease<'_>> {
+        let mut resident = self.resident();
+        loop {
+            if let Some(index) = resident.iter().position(|resident| Arc::ptr_eq(&resident.unit, unit)) {
+                let mut used = resident.remove(index);
+                used.running += 1;
+                resident.push(used);
+                break;
+            }
+            if let Some(leaving) = self.leaving(&resident, unit) {
+                let leaving: Vec<Resident> = resident
+                    .extract_if(.., |resident| leaving.iter().any(|unit| Arc::ptr_eq(&resident.unit, unit)))
+                    .collect();
+                self.swap(&leaving, unit)?;
+                resident.push(Resident { unit: Arc::clone(unit), running: 1 });
+                break;
+            }
+            resident = self.over.wait(resident).unwrap_or_else(PoisonError::into_inner);
+        }
+        Ok(Lease(Some((self, Arc::clone(unit)))))
+    }
+
+    /// Those that leave to make room for `unit`, the least recently used first; none while too many are running.
+    fn leaving(&self, resident: &[Resident], unit: &Unit) -> Option<Vec<Arc<Unit>>> {
+        let fits = |staying: Bytes| {
+            staying == Bytes::ZERO
+                || matches!(self.room, Room::For(room) if staying + unit.module.bytes <= room)
+        };
+        let mut staying = resident.iter().map(|resident| resident.unit.module.bytes).sum();
+        let mut leaving = Vec::new();
+        for idle in resident.iter().filter(|resident| resident.running == 0) {
+            if fits(staying) {
+                break;
+            }
+            staying -= idle.unit.module.bytes;
+            leaving.push(Arc::clone(&idle.unit));
+        }
+        fits(staying).then_some(leaving)
+    }
+
+    fn swap(&self, leaving: &[Resident], unit: &Unit) -> anyhow::Result<()> {
+        let why = match self.room {
+            Room::ForOne => Reason::Policy,
+            Room::For(_) => Reason::Capacity,
+        };
+        let out: Vec<&Unit> = leaving.iter().map(|resident| &*resident.unit).collect();
+        self.machine.swapper.swap(&out, unit, why)?;
+        if !out.is_empty() {
+            let moved: Bytes = out.iter().map(|unit| unit.module.bytes).sum();
+            self.machine.books.swapped(moved + unit.module.bytes);
+        }
+        Ok(())
+    }
+
+    /// A panic in a move leaves its units out of the list, which the next `bring` copes with.
+    fn resident(&self) -> MutexGuard<'_, Vec<Resident>> {
+        self.resident.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Lease<'_> {
     fn drop(&mut self) {
-        if let Residency::OneAtATime { turn, over, .. } = self.residency {
-            let mut turn = locked(turn);
-            turn.running -= 1;
-            if turn.running == 0 {
-                over.notify_all();
+        let Some((turns, unit)) = &self.0 else { return };
+        let mut resident = turns.resident();
+        if let Some(resident) = resident.iter_mut().find(|resident| Arc::ptr_eq(&resident.unit, unit)) {
+            resident.running -= 1;
+            if resident.running == 0 {
+                turns.over.notify_all();
             }
         }
     }
-}
-
-/// A panic in a move leaves no resident, which the next `bring` copes with.
-fn locked(turn: &Mutex<Turn>) -> MutexGuard<'_, Turn> {
-    turn.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -108,6 +108,8 @@ fn serve(pipeline: &Pipeline, queue: &Receiver<Order>) {
 
 fn run(pipeline: &Pipeline, checkpoint: &Checkpoint, job: Job) -> Outcome {
     let result = pipeline.run(checkpoint, job);
+    let after = pipeline.after_job();
+    let result = result.and_then(|image| after.map(|()| image));
     Mark::JobEnd.record();
     pipeline.machine.books.job_ended(result.is_ok());
     Outcome { job, result }

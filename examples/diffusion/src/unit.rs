@@ -12,7 +12,7 @@ use crate::host_memory::HostTensor;
 use crate::machine::Machine;
 use crate::module::Module;
 use crate::quantity::Bytes;
-use crate::recording::{Place, Reason};
+use crate::recording::{self, Place, Reason};
 use crate::weights::CheckpointFile;
 
 /// How much of a tensor one look at it reads.
@@ -40,60 +40,31 @@ impl Unit {
         module: &Arc<Module>,
         file: &Arc<CheckpointFile>,
         pieces: Vec<Range<usize>>,
-    ) -> Arc<Unit> {
-        let transfer =
-            module.recorded.transfer(Place::Disk, Place::Host, module.bytes, Reason::Explicit, None);
+    ) -> anyhow::Result<Arc<Unit>> {
+        let transfer = module.recorded.read(machine.home.place(), module.bytes);
         let owner = Some(module.recorded);
-        let tensors = pieces.iter().map(|piece| machine.host.tensor(file.bytes(piece).to_vec(), owner));
-        let weights = RwLock::new(Weights::Host(tensors.collect()));
-        transfer.end(module.bytes);
-        machine.books.moved(module.row, Direction::DiskToHost, module.bytes);
-        Arc::new(Unit {
-            weights,
+        let tensors = pieces.iter().map(|piece| machine.home.tensor(file.bytes(piece), owner));
+        let tensors: anyhow::Result<Vec<HostTensor>> = tensors.collect();
+        let moved = if tensors.is_ok() { module.bytes } else { Bytes::ZERO };
+        transfer.end(moved);
+        machine.books.moved(module.row, Direction::DiskToHost, moved);
+        Ok(Arc::new(Unit {
+            weights: RwLock::new(Weights::Host(tensors?)),
             module: Arc::clone(module),
             machine: Arc::clone(machine),
             file: Arc::clone(file),
             pieces,
-        })
+        }))
     }
 
-    /// Moves the weights to the device, all or, if it has too little memory, none.
-    pub(crate) fn to_device(&self, reason: Reason) -> anyhow::Result<()> {
-        let mut weights = self.write();
-        let Weights::Host(on_host) = &*weights else { return Ok(()) };
-        let Module { recorded, bytes, row, .. } = *self.module;
-        let transfer = recorded.transfer(Place::Host, self.device_place(), bytes, reason, None);
-        let copies = on_host.iter().map(|tensor| {
-            let copy = self.machine.device.weights(Bytes::of(tensor.bytes().len()), recorded)?;
-            copy.upload(tensor.bytes())?;
-            anyhow::Ok(copy)
-        });
-        let copies: anyhow::Result<Vec<Tensor>> = copies.collect();
-        let moved = if copies.is_ok() { bytes } else { Bytes::ZERO };
-        transfer.end(moved);
-        self.machine.books.moved(row, Direction::HostToDevice, moved);
-        *weights = Weights::Device(copies?);
-        Ok(())
+    pub(crate) fn is_on_device(&self) -> bool {
+        matches!(&*self.read(), Weights::Device(_))
     }
 
-    /// Moves the weights to the host; `room_for` is the unit that needs their place.
-    pub(crate) fn to_host(&self, reason: Reason, room_for: Option<&Unit>) -> anyhow::Result<()> {
-        let mut weights = self.write();
-        let Weights::Device(on_device) = &*weights else { return Ok(()) };
-        let Module { recorded, bytes, row, .. } = *self.module;
-        let other = room_for.map(|unit| unit.module.recorded);
-        let transfer = recorded.transfer(self.device_place(), Place::Host, bytes, reason, other);
-        let copies = on_device.iter().map(|tensor| {
-            let mut copy = vec![0; tensor.size().length()];
-            tensor.download(&mut copy, Bytes::ZERO)?;
-            anyhow::Ok(self.machine.host.tensor(copy, Some(recorded)))
-        });
-        let copies: anyhow::Result<Vec<HostTensor>> = copies.collect();
-        let moved = if copies.is_ok() { bytes } else { Bytes::ZERO };
-        transfer.end(moved);
-        self.machine.books.moved(row, Direction::DeviceToHost, moved);
-        *weights = Weights::Host(copies?);
-        Ok(())
+    /// Drops the weights, which are on the host and in their file.
+    pub(crate) fn discard(self, why: Reason) {
+        self.module.recorded.discard(self.machine.home.place(), why);
+        self.machine.books.moved(self.module.row, Direction::HostToDisk, Bytes::ZERO);
     }
 
     /// Reads a few bytes of the weights where the device has them, and compares them with the file's: what a forward
@@ -131,8 +102,31 @@ impl Unit {
         Ok(())
     }
 
-    fn device_place(&self) -> Place {
-        Place::Device(self.machine.device.ordinal())
+    /// All or, if the device has too little memory, none.
+    fn to_device(&self) -> anyhow::Result<()> {
+        let mut weights = self.write();
+        let Weights::Host(on_host) = &*weights else { return Ok(()) };
+        let copies = on_host.iter().map(|tensor| {
+            let copy = self.machine.device.weights(Bytes::of(tensor.bytes().len()), self.module.recorded)?;
+            copy.upload(tensor.bytes())?;
+            anyhow::Ok(copy)
+        });
+        let copies: Vec<Tensor> = copies.collect::<anyhow::Result<_>>()?;
+        *weights = Weights::Device(copies);
+        Ok(())
+    }
+
+    fn to_host(&self) -> anyhow::Result<()> {
+        let mut weights = self.write();
+        let Weights::Device(on_device) = &*weights else { return Ok(()) };
+        let copies = on_device.iter().map(|tensor| {
+            self.machine.home.filled(tensor.size(), Some(self.module.recorded), |copy| {
+                Ok(tensor.download(copy, Bytes::ZERO)?)
+            })
+        });
+        let copies: Vec<HostTensor> = copies.collect::<anyhow::Result<_>>()?;
+        *weights = Weights::Host(copies);
+        Ok(())
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Weights> {
@@ -141,5 +135,25 @@ impl Unit {
 
     fn write(&self) -> RwLockWriteGuard<'_, Weights> {
         self.weights.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl recording::Weights for Unit {
+    fn recorded(&self) -> recording::Module {
+        self.module.recorded
+    }
+
+    fn size(&self) -> Bytes {
+        self.module.bytes
+    }
+
+    fn move_to(&self, place: Place) -> anyhow::Result<Bytes> {
+        let (direction, done) = match place {
+            Place::Device(_) => (Direction::HostToDevice, self.to_device()),
+            _ => (Direction::DeviceToHost, self.to_host()),
+        };
+        let moved = if done.is_ok() { self.module.bytes } else { Bytes::ZERO };
+        self.machine.books.moved(self.module.row, direction, moved);
+        done.map(|()| moved)
     }
 }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use self::blocks::{BlockId, Blocks};
 pub(crate) use self::rules::Class;
-use crate::books::HeapBook;
+use crate::books::{FailedRequest, HeapBook};
 use crate::driver::{Driver, DriverError};
 use crate::quantity::{Address, Bytes};
 use crate::recording;
@@ -212,15 +212,27 @@ impl Allocator {
     fn explain(&mut self, error: DriverError, key: PoolKey, requested: Bytes) -> AllocationError {
         let DriverError::OutOfMemory = error else { return error.into() };
         let free = self.driver.free_memory().ok();
-        self.book.out_of_memory();
+        let cached = self.book.reserved() - self.book.allocated();
+        self.book.out_of_memory(FailedRequest {
+            requested_bytes: requested,
+            cached_bytes: cached,
+            largest_free_bytes: self.largest_free(),
+            device_free_bytes: free,
+        });
         self.recorded(key).out_of_memory(requested, free);
         AllocationError::OutOfMemory {
             requested,
             total: self.driver.total(),
             allocated: self.book.allocated(),
-            cached: self.book.reserved() - self.book.allocated(),
+            cached,
             free: free.unwrap_or_default(),
         }
+    }
+
+    /// The largest free block of all pools.
+    fn largest_free(&self) -> Bytes {
+        let largest = self.pools.values().filter_map(|pool| pool.free.last());
+        largest.map(|fit| fit.size).max().unwrap_or_default()
     }
 
     fn keep(&mut self, id: BlockId) {

@@ -10,6 +10,19 @@ pub(crate) struct HeapBook {
     now: Levels,
     peak: Levels,
     summary: HeapSummary,
+    failures: Vec<FailedRequest>,
+}
+
+/// A request that failed, and what there was when it did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct FailedRequest {
+    pub(crate) requested_bytes: Bytes,
+    /// Reserved and not allocated, in all.
+    pub(crate) cached_bytes: Bytes,
+    /// The largest piece of that.
+    pub(crate) largest_free_bytes: Bytes,
+    /// What the driver had left, if it says.
+    pub(crate) device_free_bytes: Option<Bytes>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -75,8 +88,13 @@ impl HeapBook {
         self.now.requested -= requested;
     }
 
-    pub(crate) fn out_of_memory(&mut self) {
+    pub(crate) fn out_of_memory(&mut self, request: FailedRequest) {
         self.summary.ooms += 1;
+        self.failures.push(request);
+    }
+
+    pub(crate) fn failures(&self) -> &[FailedRequest] {
+        &self.failures
     }
 
     pub(crate) fn summary(&self) -> HeapSummary {

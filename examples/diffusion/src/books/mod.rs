@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 
-pub(crate) use self::heap::{HeapBook, HeapSummary};
+pub(crate) use self::heap::{FailedRequest, HeapBook, HeapSummary};
 pub(crate) use self::report::{DeviceReport, HeapReport, Report, RunReport, ThreadReport};
 pub(crate) use self::table::Table;
 use crate::quantity::Bytes;
@@ -25,7 +25,23 @@ struct Pages {
     modules: Vec<ModulePage>,
     swaps: Moves,
     verified: Moves,
+    remedies: RemedyBook,
     jobs: Jobs,
+}
+
+/// What the remedies did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct RemedyBook {
+    /// Weights that were loaded under another name already.
+    pub(crate) shared: Moves,
+    /// Cached segments given back to the driver before anything failed.
+    pub(crate) released: Moves,
+    /// Units sent out because memory was short.
+    pub(crate) gave_way: Moves,
+    /// Checkpoints that were kept and came back without being read, with their weights.
+    pub(crate) reused: Moves,
+    /// Kept checkpoints that were dropped, for room or because memory was short, with their weights.
+    pub(crate) dropped: Moves,
 }
 
 /// A module's row. Two instances with one path, as a reload makes them, share it.
@@ -49,6 +65,8 @@ pub(crate) struct ModulePage {
     pub(crate) disk_to_host: Moves,
     pub(crate) host_to_device: Moves,
     pub(crate) device_to_host: Moves,
+    /// Weights on the host that were dropped: the file has them, so nothing moves.
+    pub(crate) host_to_disk: Moves,
 }
 
 /// How often, and how much in all.
@@ -64,6 +82,7 @@ pub(crate) enum Direction {
     DiskToHost,
     HostToDevice,
     DeviceToHost,
+    HostToDisk,
 }
 
 /// How the jobs ended.
@@ -97,6 +116,7 @@ impl Books {
             Direction::DiskToHost => module.disk_to_host.add(bytes),
             Direction::HostToDevice => module.host_to_device.add(bytes),
             Direction::DeviceToHost => module.device_to_host.add(bytes),
+            Direction::HostToDisk => module.host_to_disk.add(bytes),
         }
     }
 
@@ -108,6 +128,11 @@ impl Books {
     /// A module's weights were compared with its file's fingerprint, and agree.
     pub(crate) fn verified(&self, bytes: Bytes) {
         self.pages().verified.add(bytes);
+    }
+
+    /// A remedy did something.
+    pub(crate) fn remedied(&self, what: impl FnOnce(&mut RemedyBook) -> &mut Moves, bytes: Bytes) {
+        what(&mut self.pages().remedies).add(bytes);
     }
 
     pub(crate) fn job_ended(&self, well: bool) {

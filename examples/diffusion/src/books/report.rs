@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::{Books, HeapSummary, Jobs, ModulePage, Moves};
+use super::{Books, FailedRequest, HeapBook, HeapSummary, Jobs, ModulePage, Moves, RemedyBook};
+use crate::options::{Faults, Remedies};
 use crate::quantity::Bytes;
 
 /// Everything the engine knows of its own run.
@@ -18,6 +19,7 @@ pub(crate) struct Report {
     pub(crate) swaps: Moves,
     /// Comparisons of weights with the fingerprint their file promises; one that disagrees ends the run.
     pub(crate) verified: Moves,
+    pub(crate) remedies: RemedyBook,
     pub(crate) jobs: Jobs,
     /// Folded from the images, so that two runs can be compared.
     pub(crate) digest: String,
@@ -38,8 +40,9 @@ pub(crate) struct RunReport {
     pub(crate) scale: String,
     pub(crate) checkpoints: u32,
     pub(crate) switches: u32,
-    pub(crate) leak: bool,
     pub(crate) seed: u64,
+    pub(crate) faults: Faults,
+    pub(crate) remedies: Remedies,
 }
 
 /// What it ran on.
@@ -56,6 +59,14 @@ pub(crate) struct HeapReport {
     pub(crate) name: String,
     #[serde(flatten)]
     pub(crate) figures: HeapSummary,
+    /// The requests that failed, in the order of time.
+    pub(crate) failures: Vec<FailedRequest>,
+}
+
+impl HeapReport {
+    pub(crate) fn of(name: String, book: &HeapBook) -> HeapReport {
+        HeapReport { name, figures: book.summary(), failures: book.failures().to_vec() }
+    }
 }
 
 /// One thread of the engine.
@@ -79,6 +90,7 @@ impl Books {
             modules: pages.modules.clone(),
             swaps: pages.swaps,
             verified: pages.verified,
+            remedies: pages.remedies,
             jobs: pages.jobs,
             digest: String::new(),
             threads: Vec::new(),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{HeapReport, ModulePage, Moves, Report};
+use super::{HeapReport, ModulePage, Moves, RemedyBook, Report};
 
 /// Shows a report as tables.
 pub(crate) struct Table<'a>(pub(crate) &'a Report);
@@ -25,10 +25,27 @@ impl fmt::Display for Table<'_> {
         modules(f, &report.modules)?;
         let Moves { count, bytes } = report.swaps;
         writeln!(f, "\n{count} swaps, {bytes} moved for them")?;
+        remedies(f, &report.remedies)?;
         writeln!(f, "{} checks of weights against their files, all equal", report.verified.count)?;
         let events: u64 = report.threads.iter().map(|thread| thread.events).sum();
         write!(f, "{events} events offered to the tracer, threads: {}", report.threads.len())
     }
+}
+
+/// What the remedies did, if anything.
+fn remedies(f: &mut fmt::Formatter<'_>, book: &RemedyBook) -> fmt::Result {
+    for (moves, what) in [
+        (book.shared, "loads spared, for the weights were there under another name"),
+        (book.released, "releases of cached segments"),
+        (book.gave_way, "units sent out for want of memory"),
+        (book.reused, "checkpoints back from the host and not from disk"),
+        (book.dropped, "kept checkpoints dropped"),
+    ] {
+        if moves.count > 0 {
+            writeln!(f, "{} {what}, {}", moves.count, moves.bytes)?;
+        }
+    }
+    Ok(())
 }
 
 fn heaps(f: &mut fmt::Formatter<'_>, heaps: &[HeapReport]) -> fmt::Result {
@@ -45,7 +62,7 @@ fn heaps(f: &mut fmt::Formatter<'_>, heaps: &[HeapReport]) -> fmt::Result {
         "frees",
         "OOMs"
     )?;
-    for HeapReport { name, figures } in heaps {
+    for HeapReport { name, figures, .. } in heaps {
         writeln!(
             f,
             "{name:<10} {:>14} {:>14} {:>14} {:>12} {:>12} {:>8} {:>8} {:>5}",

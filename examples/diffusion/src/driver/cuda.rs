@@ -1,11 +1,12 @@
 //! A CUDA device, through the driver's own calls.
 
 use std::collections::BTreeMap;
+use std::ptr::NonNull;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use cudarc::driver::{result, sys};
 
-use super::{Driver, DriverError};
+use super::{Driver, DriverError, HostBuffer};
 use crate::quantity::{Address, Bytes};
 
 const ORDINAL: u16 = 0;
@@ -115,6 +116,19 @@ impl Driver for CudaDriver {
         unsafe { result::free_sync(address.0) }.map_err(failed)
     }
 
+    fn page_locked(&self, size: Bytes) -> Result<Box<dyn HostBuffer>, DriverError> {
+        self.enter()?;
+        // The driver refuses ranges of no bytes.
+        let length = size.length().max(1);
+        // SAFETY: the range is this process's own memory, written below before anybody reads it.
+        let start = unsafe { result::malloc_host(length, 0) }.map_err(failed)?;
+        let start = NonNull::new(start.cast::<u8>())
+            .ok_or_else(|| DriverError::Failed("page-locked memory at address 0".to_owned()))?;
+        // SAFETY: `length` bytes from `start` on were allocated just now, and nobody else knows them.
+        unsafe { start.as_ptr().write_bytes(0, length) };
+        Ok(Box::new(PageLockedRange { start, length: size.length(), context: self.context }))
+    }
+
     fn copy_to_device(&self, to: Address, from: &[u8]) -> Result<(), DriverError> {
         self.enter()?;
         // SAFETY: the caching allocator gives out ranges inside live segments, at least as long as the tensor copied.
@@ -131,6 +145,41 @@ impl Driver for CudaDriver {
         self.enter()?;
         // SAFETY: both ranges are blocks that the caching allocator handed out and that their tensors still own.
         unsafe { result::memcpy_dtod_sync(to.0, from.0, size.length()) }.map_err(failed)
+    }
+}
+
+/// Page-locked memory of the driver's, at least `length` bytes, all of them written.
+struct PageLockedRange {
+    start: NonNull<u8>,
+    length: usize,
+    /// Alive while this is: the memory's owner keeps the driver.
+    context: sys::CUcontext,
+}
+
+// SAFETY: the range is plain memory that this alone owns, and a context may be made current on any thread.
+unsafe impl Send for PageLockedRange {}
+// SAFETY: as above; sharing it gives out shared slices only.
+unsafe impl Sync for PageLockedRange {}
+
+impl HostBuffer for PageLockedRange {
+    fn bytes(&self) -> &[u8] {
+        // SAFETY: `length` bytes from `start` on are initialised and live as long as `self`.
+        unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.length) }
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        // SAFETY: as in `bytes`; `self` is borrowed alone.
+        unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr(), self.length) }
+    }
+}
+
+impl Drop for PageLockedRange {
+    fn drop(&mut self) {
+        // SAFETY: the context is alive; the range came from `malloc_host` and is freed once. A failure has nobody to be told.
+        let _ = unsafe {
+            result::ctx::set_current(self.context)
+                .and_then(|()| result::free_host(self.start.as_ptr().cast()))
+        };
     }
 }
 

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{Driver, DriverError};
+use super::{Driver, DriverError, HostBuffer};
 use crate::quantity::{Address, Bytes};
 
 /// What a driver hands out is a multiple of this, and so is where it lies.
@@ -97,6 +97,11 @@ impl Driver for HostDriver {
         }
     }
 
+    /// This device's copies are the processor's, so there is nothing to lock.
+    fn page_locked(&self, size: Bytes) -> Result<Box<dyn HostBuffer>, DriverError> {
+        Ok(Box::new(vec![0; size.length()].into_boxed_slice()))
+    }
+
     fn copy_to_device(&self, to: Address, from: &[u8]) -> Result<(), DriverError> {
         let place = self.place(to, Bytes::of(from.len()))?;
         lock(&place.range.memory)[place.offset..][..from.len()].copy_from_slice(from);
@@ -127,6 +132,16 @@ impl Driver for HostDriver {
         }
         target[to.offset..][..length].copy_from_slice(&source[from.offset..][..length]);
         Ok(())
+    }
+}
+
+impl HostBuffer for Box<[u8]> {
+    fn bytes(&self) -> &[u8] {
+        self
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        self
     }
 }
 

@@ -24,9 +24,18 @@ pub(crate) trait Driver: Send + Sync {
     /// Gives a range back, by the address that `malloc` gave.
     fn free(&self, address: Address) -> Result<(), DriverError>;
 
+    /// Host memory, zeroed, that the device reads and writes by itself. It is given back before the driver goes.
+    fn page_locked(&self, size: Bytes) -> Result<Box<dyn HostBuffer>, DriverError>;
+
     fn copy_to_device(&self, to: Address, from: &[u8]) -> Result<(), DriverError>;
     fn copy_to_host(&self, to: &mut [u8], from: Address) -> Result<(), DriverError>;
     fn copy_within_device(&self, to: Address, from: Address, size: Bytes) -> Result<(), DriverError>;
+}
+
+/// Bytes in host memory.
+pub(crate) trait HostBuffer: Send + Sync {
+    fn bytes(&self) -> &[u8];
+    fn bytes_mut(&mut self) -> &mut [u8];
 }
 
 /// What a driver answers when it does not do what it was asked.

@@ -18,8 +18,10 @@ use crate::fingerprint::{Fingerprint, noise};
 use crate::hook::Hooked;
 use crate::machine::Machine;
 use crate::model::{Model, unet::LATENT};
+use crate::pressure;
 use crate::quantity::Bytes;
-use crate::recording::{Phase, Scope};
+use crate::recording::{Phase, Reason, Scope};
+use crate::residency::Residency;
 
 /// The part of an activation that always means something: it is passed on by every layer, and mixed with what the layer's
 /// weights look like. Beyond it lies whatever the memory's last tenant left.
@@ -36,6 +38,13 @@ pub(crate) struct Request {
     pub(crate) from_image: bool,
 }
 
+impl Request {
+    /// The same, for images twice as wide and high.
+    pub(crate) fn doubled(&self) -> Request {
+        Request { width: 2 * self.width, height: 2 * self.height, ..self.clone() }
+    }
+}
+
 /// One job.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Job {
@@ -47,8 +56,15 @@ pub(crate) struct Job {
 #[derive(Clone)]
 pub(crate) struct Pipeline {
     pub(crate) machine: Arc<Machine>,
+    pub(crate) residency: Arc<Residency>,
     pub(crate) model: Arc<Model>,
     pub(crate) request: Request,
+    /// After how many steps a preview is decoded, if ever.
+    pub(crate) previews: Option<u32>,
+    /// Whether the first job is asked for more than the others.
+    pub(crate) hoard: bool,
+    pub(crate) empty_cache: bool,
+    pub(crate) device_pressure: Option<Bytes>,
 }
 
 /// A job as it runs: the pipeline, the checkpoint, and how many layers ran.
@@ -62,12 +78,23 @@ impl Pipeline {
     /// Runs a job and folds its images into a fingerprint.
     pub(crate) fn run(&self, checkpoint: &Checkpoint, job: Job) -> anyhow::Result<Fingerprint> {
         let _job = Scope::Job.enter();
-        let run = Run { pipeline: self, checkpoint, tick: Cell::new(job.seed % 7) };
+        let larger = Pipeline { request: self.request.doubled(), ..self.clone() };
+        let pipeline = if self.hoard && job.number == 0 { &larger } else { self };
+        let run = Run { pipeline, checkpoint, tick: Cell::new(job.seed % 7) };
         let prompt = run.encode_prompt(job)?;
         let latent = run.start(job)?;
         let latent = run.denoise(latent, &prompt)?;
         drop(prompt);
         run.decode(&latent)
+    }
+
+    /// What is done when a job has ended, well or not.
+    pub(crate) fn after_job(&self) -> anyhow::Result<()> {
+        if self.empty_cache { pressure::release_cache(&self.machine, Reason::Policy) } else { Ok(()) }
+    }
+
+    fn relieve(&self) -> anyhow::Result<()> {
+        pressure::relieve_device(&self.machine, &self.residency, self.device_pressure)
     }
 
     /// The latent image's width and height.
@@ -100,7 +127,11 @@ impl Run<'_> {
             let next = self.activation_like(&latent, 1)?;
             self.pass_on(&guided, &next)?;
             latent = next;
+            if self.pipeline.previews.is_some_and(|every| (step + 1).is_multiple_of(every)) {
+                self.preview(&latent)?;
+            }
             self.pipeline.machine.device.sample_free();
+            self.pipeline.relieve()?;
         }
         Ok(latent)
     }

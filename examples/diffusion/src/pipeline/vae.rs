@@ -9,7 +9,7 @@ use crate::fingerprint::Fingerprint;
 use crate::hook::Hooked;
 use crate::model::unet::LATENT;
 use crate::quantity::Bytes;
-use crate::recording::Phase;
+use crate::recording::{Method, Phase, Scope};
 
 /// Channels at each level, from the latent to the image, and by how much the level's end widens the grid.
 const LEVELS: [(u64, u32); 4] = [(512, 2), (512, 2), (256, 2), (128, 1)];
@@ -22,20 +22,31 @@ impl Run<'_> {
         let vae = &self.checkpoint.vae;
         let mut digest = Fingerprint::default();
         for _ in 0..self.pipeline.request.batch {
-            let image = vae.call(latents, || self.decode_one(vae, latents))?;
-            let mut pixels = vec![0; image.size().length()];
-            image.download(&mut pixels, Bytes::ZERO)?;
-            let pixels = self.pipeline.machine.host.tensor(pixels, None);
+            let image = vae.call_method(Method::Decode, latents, || self.decode_one(vae, latents))?;
+            let host = &self.pipeline.machine.host;
+            let pixels =
+                host.filled(image.size(), None, |pixels| Ok(image.download(pixels, Bytes::ZERO)?))?;
             digest = digest.then(Fingerprint::of(&pixels.bytes()[..SIGNAL.length()]));
         }
         Ok(digest)
+    }
+
+    /// Decodes the first image of a latent that is still being denoised, and shows it to nobody.
+    pub(super) fn preview(&self, latents: &Arc<Tensor>) -> anyhow::Result<()> {
+        let _scope = Scope::Preview.enter();
+        let vae = &self.checkpoint.preview_vae;
+        // What a layer sees of its weights goes by the layers that ran, and a preview must not change the image.
+        let tick = self.tick.get();
+        vae.call_method(Method::Decode, latents, || self.decode_one(vae, latents))?;
+        self.tick.set(tick);
+        Ok(())
     }
 
     /// Encodes a batch of images into latents.
     pub(super) fn encode_image(&self, latents: &Arc<Tensor>) -> anyhow::Result<Arc<Tensor>> {
         let _phase = Phase::EncodeImage.enter();
         let vae = &self.checkpoint.vae;
-        vae.call(latents, || {
+        vae.call_method(Method::Encode, latents, || {
             let full = Grid { width: self.pipeline.request.width, height: self.pipeline.request.height };
             let mut grid = full;
             let mut hidden = self.activation(COLORS * grid.positions())?;

@@ -34,6 +34,10 @@ impl Heap {
         Heap::define(name, memtrace::MemoryKind::Host, None)
     }
 
+    pub(crate) fn pinned(name: &str) -> Heap {
+        Heap::define(name, memtrace::MemoryKind::Pinned, None)
+    }
+
     pub(crate) fn pool(self, name: &str, stream: Stream) -> Pool {
         Pool(self.heap.pool(name, u64::from(stream.0)))
     }

@@ -6,6 +6,7 @@ mod acks;
 mod heap;
 mod module;
 mod span;
+mod swapper;
 
 use std::path::Path;
 
@@ -14,8 +15,9 @@ use memtrace_tracer as memtrace;
 use self::acks::acknowledge;
 pub(crate) use self::acks::{enter_thread, thread_name, threads};
 pub(crate) use self::heap::{Counter, Heap, Pool};
-pub(crate) use self::module::{Module, Place, Reason};
+pub(crate) use self::module::{Method, Module, Place, Reason};
 pub(crate) use self::span::{Mark, Phase, Scope};
+pub(crate) use self::swapper::{Swapper, Weights};
 use crate::quantity::Bytes;
 
 /// Names the engine in the trace, and gives each of `slots` threads a place to acknowledge in; the caller is the first.
@@ -30,22 +32,25 @@ fn bytes(size: Bytes) -> memtrace::Bytes {
     memtrace::Bytes(size.0)
 }
 
-/// A guard of the tracer's whose end is an event too.
-struct Acknowledged<Guard>(Option<Guard>);
+/// A guard of the tracer's whose end is as many events as its beginning was.
+struct Acknowledged<Guard> {
+    guard: Option<Guard>,
+    events: u32,
+}
 
 impl<Guard> Acknowledged<Guard> {
     /// Takes a guard that was begun just now.
-    fn begun(guard: Guard) -> Acknowledged<Guard> {
-        acknowledge();
-        Acknowledged(Some(guard))
+    fn begun(guard: Guard, events: u32) -> Acknowledged<Guard> {
+        (0..events).for_each(|_| acknowledge());
+        Acknowledged { guard: Some(guard), events }
     }
 }
 
 impl<Guard> Drop for Acknowledged<Guard> {
     fn drop(&mut self) {
-        if let Some(guard) = self.0.take() {
+        if let Some(guard) = self.guard.take() {
             drop(guard);
-            acknowledge();
+            (0..self.events).for_each(|_| acknowledge());
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Modules and their transfers in the trace.
+//! Modules in the trace, and their way from disk and back.
 
 use memtrace_tracer as memtrace;
 
@@ -10,28 +10,47 @@ use crate::quantity::Bytes;
 #[derive(Clone, Copy)]
 pub(crate) struct Module(memtrace::Module);
 
-/// A forward that runs on this thread until this is dropped.
-#[expect(dead_code, reason = "the guard acts when it is dropped")]
-pub(crate) struct Forward(Acknowledged<memtrace::Forward>);
+/// What of a module is called.
+#[derive(Clone, Copy)]
+pub(crate) enum Method {
+    Forward,
+    Encode,
+    Decode,
+}
 
-/// A transfer that is under way until it ends, or this is dropped.
+/// A forward, or a method that stands for one, that runs on this thread until this is dropped.
+#[expect(dead_code, reason = "the guard acts when it is dropped")]
+pub(crate) struct Running(Guard);
+
+#[expect(dead_code, reason = "the guards act when they are dropped")]
+enum Guard {
+    Forward(Acknowledged<memtrace::Forward>),
+    Method(Acknowledged<memtrace::Method>),
+}
+
+/// A transfer from disk that is under way until it ends, or this is dropped.
 pub(crate) struct Transfer(Option<memtrace::Transfer>);
 
 /// Where weights are.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     Disk,
     Host,
+    Pinned,
     Device(u16),
 }
 
 /// Why weights move.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reason {
-    /// The residency policy wants it so.
+    /// There was no room for another.
+    Capacity,
+    /// One leaves when another comes, room or not.
     Policy,
     /// Somebody asked for it: a load, an unload.
     Explicit,
+    /// The machine is short of memory.
+    Pressure,
 }
 
 impl Module {
@@ -54,32 +73,32 @@ impl Module {
         acknowledge();
     }
 
-    pub(crate) fn forward(self) -> Forward {
-        Forward(Acknowledged::begun(self.0.forward()))
+    pub(crate) fn run(self, method: Method) -> Running {
+        let named = |name| Guard::Method(Acknowledged::begun(self.0.method(name), 2));
+        Running(match method {
+            Method::Forward => Guard::Forward(Acknowledged::begun(self.0.forward(), 1)),
+            Method::Encode => named(memtrace::name!("encode")),
+            Method::Decode => named(memtrace::name!("decode")),
+        })
     }
 
-    /// Begins a transfer of the module's weights; `room_for` is the module that needs their place.
-    pub(crate) fn transfer(
-        self,
-        from: Place,
-        to: Place,
-        size: Bytes,
-        reason: Reason,
-        room_for: Option<Module>,
-    ) -> Transfer {
-        let reason = match reason {
-            Reason::Policy => memtrace::Reason::Policy,
-            Reason::Explicit => memtrace::Reason::Explicit,
+    /// Begins to read the module's weights from disk.
+    pub(crate) fn read(self, to: Place, size: Bytes) -> Transfer {
+        let plan = self.0.transfer(memtrace::Tier::Disk, to.tier(), bytes(size));
+        let memory = match to {
+            Place::Pinned => memtrace::HostMemory::Pinned,
+            _ => memtrace::HostMemory::Pageable,
         };
-        let plan = self.0.transfer(from.tier(), to.tier(), bytes(size));
-        let plan = plan.memory(memtrace::HostMemory::Pageable).reason(reason);
-        let plan = match room_for {
-            Some(module) => plan.making_room_for(module.0),
-            None => plan,
-        };
-        let transfer = plan.begin();
+        let transfer = plan.memory(memory).reason(memtrace::Reason::Explicit).begin();
         acknowledge();
         Transfer(Some(transfer))
+    }
+
+    /// The weights are dropped; the file has them.
+    pub(crate) fn discard(self, from: Place, why: Reason) {
+        self.0.discard(from.tier(), why.inner());
+        acknowledge();
+        acknowledge();
     }
 
     pub(super) fn inner(self) -> memtrace::Module {
@@ -108,11 +127,32 @@ impl Drop for Transfer {
 }
 
 impl Place {
-    fn tier(self) -> memtrace::Tier {
+    pub(super) fn of(tier: memtrace::Tier) -> Place {
+        match tier {
+            memtrace::Tier::Device(ordinal) => Place::Device(ordinal),
+            memtrace::Tier::Pinned => Place::Pinned,
+            memtrace::Tier::Disk => Place::Disk,
+            _ => Place::Host,
+        }
+    }
+
+    pub(super) fn tier(self) -> memtrace::Tier {
         match self {
             Place::Disk => memtrace::Tier::Disk,
             Place::Host => memtrace::Tier::Host,
+            Place::Pinned => memtrace::Tier::Pinned,
             Place::Device(ordinal) => memtrace::Tier::Device(ordinal),
+        }
+    }
+}
+
+impl Reason {
+    pub(super) fn inner(self) -> memtrace::Reason {
+        match self {
+            Reason::Capacity => memtrace::Reason::Capacity,
+            Reason::Policy => memtrace::Reason::Policy,
+            Reason::Explicit => memtrace::Reason::Explicit,
+            Reason::Pressure => memtrace::Reason::Pressure,
         }
     }
 }

@@ -1,9 +1,14 @@
 //! The command line, as typed and as meant.
 
+mod faults;
+mod remedies;
+
 use std::path::PathBuf;
 
 use clap::Parser;
 
+pub(crate) use self::faults::Faults;
+pub(crate) use self::remedies::Remedies;
 use crate::driver::Choice;
 use crate::model::{Family, Scale};
 use crate::pipeline::Request;
@@ -77,10 +82,6 @@ pub(crate) struct Options {
     #[arg(long, value_name = "M", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=10_000))]
     pub(crate) switches: u32,
 
-    /// Leave the UNet's hooks on when a checkpoint is unloaded, and with them what they hold on to
-    #[arg(long)]
-    pub(crate) leak: bool,
-
     /// Go on with the next job after one failed, and exit with 0
     #[arg(long)]
     pub(crate) keep_going: bool,
@@ -96,6 +97,12 @@ pub(crate) struct Options {
     /// File to keep each thread's number of recorded events in: a u64 at every 64th byte, the main thread's first
     #[arg(long, value_name = "FILE")]
     pub(crate) acks: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) faults: Faults,
+
+    #[command(flatten)]
+    pub(crate) remedies: Remedies,
 }
 
 impl Options {
