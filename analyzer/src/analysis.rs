@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
-use memtrace_format::{Bytes, CHUNK_BYTES};
+use memtrace_format::{Bytes, CHUNK_BYTES, Event};
 
 use crate::{
-    ReadError, Trace,
+    Part, PartError, ReadError, Trace,
     merge::Events,
+    part::Borders,
     replay::{Moment, Replay},
-    report::{Info, Report},
+    report::{Info, Range, Report},
     summary::{describe, summarize},
     timeline::Timeline,
 };
@@ -49,7 +50,29 @@ impl Trace {
     /// The operating system cannot read a part of the file.
     pub fn analyze(&self, watch: impl FnMut(Progress)) -> Result<Analysis, ReadError> {
         let (replay, events) = self.replay(watch)?;
-        Ok(summarize(replay, &events))
+        Ok(summarize(replay, &events, None))
+    }
+
+    /// Replays all events and says what it found in a part of the trace: the figures are those of a ring that kept this
+    /// part. `watch` is told of progress at every chunk.
+    ///
+    /// # Errors
+    ///
+    /// The trace has no such part, or the operating system cannot read a part of the file.
+    pub fn analyze_part(&self, part: &Part, watch: impl FnMut(Progress)) -> Result<Analysis, PartError> {
+        let Some(mut borders) = Borders::of(part, self)? else { return Ok(self.analyze(watch)?) };
+        let mut passage = Passage::begin(self, watch)?;
+        if let Some(from) = self.kept_from() {
+            borders.kept(&mut passage.replay, from);
+        }
+        while let Some((now, event)) = passage.next()? {
+            if borders.admit(&mut passage.replay, now.time, &event) {
+                passage.replay.apply(now, &event);
+            }
+        }
+        let (mut replay, events) = passage.end();
+        let (from_ns, to_ns) = borders.finish(&mut replay, self.end(&events))?;
+        Ok(summarize(replay, &events, Some(Range::new(part, from_ns, to_ns))))
     }
 
     /// Replays all events and says what the file is.
@@ -62,23 +85,56 @@ impl Trace {
         Ok(describe(&replay, &events))
     }
 
-    fn replay(&self, mut watch: impl FnMut(Progress)) -> Result<(Replay<'_>, Events<'_>), ReadError> {
-        let total = Bytes(self.directory.event_bytes());
-        let mut events = self.events();
-        let mut replay = Replay::new(self);
-        if let Some(baseline) = &self.baseline {
-            events.replay_baseline(|time, thread, event| replay.apply(Moment { time, thread }, event))?;
-            replay.forget_the_past(self.clock.nanos(baseline.at));
+    fn replay(&self, watch: impl FnMut(Progress)) -> Result<(Replay<'_>, Events<'_>), ReadError> {
+        let mut passage = Passage::begin(self, watch)?;
+        while let Some((now, event)) = passage.next()? {
+            passage.replay.apply(now, &event);
         }
-        let mut chunks = 0;
-        while let Some((time, thread, event)) = events.next_event()? {
-            replay.apply(Moment { time, thread }, &event);
-            if events.chunks_read() != chunks {
-                chunks = events.chunks_read();
-                watch(Progress { done: Bytes((chunks - 1) * CHUNK_BYTES as u64), total });
+        Ok(passage.end())
+    }
+}
+
+/// A passage through the events, with the replay that follows it.
+struct Passage<'a, W> {
+    trace: &'a Trace,
+    events: Events<'a>,
+    replay: Replay<'a>,
+    watch: W,
+    chunks: u64,
+}
+
+impl<'a, W: FnMut(Progress)> Passage<'a, W> {
+    /// Stands where the events begin that the file still has.
+    fn begin(trace: &'a Trace, watch: W) -> Result<Self, ReadError> {
+        let mut events = trace.events();
+        let mut replay = Replay::new(trace);
+        if trace.baseline.is_some() {
+            events.replay_baseline(|time, thread, event| replay.apply(Moment { time, thread }, event))?;
+        }
+        if let Some(from) = trace.kept_from() {
+            replay.forget_the_past(from);
+            if trace.is_imported() {
+                replay.begin_with_baseline();
             }
         }
-        watch(Progress { done: total, total });
-        Ok((replay, events))
+        Ok(Self { trace, events, replay, watch, chunks: 0 })
+    }
+
+    /// The next event; it is for the caller to replay it.
+    #[inline(always)]
+    fn next(&mut self) -> Result<Option<(Moment, Event)>, ReadError> {
+        let next = self.events.next_event()?;
+        if self.events.chunks_read() != self.chunks {
+            self.chunks = self.events.chunks_read();
+            let total = Bytes(self.trace.directory.event_bytes());
+            (self.watch)(Progress { done: Bytes((self.chunks - 1) * CHUNK_BYTES as u64), total });
+        }
+        Ok(next.map(|(time, thread, event)| (Moment { time, thread }, event)))
+    }
+
+    fn end(mut self) -> (Replay<'a>, Events<'a>) {
+        let total = Bytes(self.trace.directory.event_bytes());
+        (self.watch)(Progress { done: total, total });
+        (self.replay, self.events)
     }
 }

@@ -49,6 +49,8 @@ mod replay;
 
 mod analyses;
 
+mod part;
+
 mod summary;
 
 pub mod report;
@@ -60,6 +62,7 @@ pub mod tui;
 
 pub use analysis::{Analysis, Progress, analyze};
 pub use merge::{Events, Recorded};
+pub use part::{Part, PartError};
 pub use source::{Damage, Definitions, Losses, ReadError, Trace};
 pub use text::Text;
-pub use time::Nanos;
+pub use time::{Nanos, TimeError};

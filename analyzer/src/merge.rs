@@ -121,6 +121,11 @@ impl<'a> Events<'a> {
         Ok(())
     }
 
+    /// When the latest event happened, so far.
+    pub(crate) fn latest(&self) -> Nanos {
+        self.trace.clock.nanos(self.now)
+    }
+
     pub(crate) fn chunks_read(&self) -> u64 {
         self.chunks_read
     }

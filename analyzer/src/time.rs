@@ -1,8 +1,9 @@
 //! Time since the trace's start.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 use serde::Serialize;
+use thiserror::Error;
 
 /// Nanoseconds: an instant since the trace's start, or a duration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -35,9 +36,83 @@ impl fmt::Display for Nanos {
     }
 }
 
+/// A text that is no time.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{0:?} is no time; expected seconds, or a number with its unit, such as 1.5s, 200ms, 30us or 2min")]
+pub struct TimeError(String);
+
+impl FromStr for Nanos {
+    type Err = TimeError;
+
+    /// Reads a decimal number of `ns`, `us` (`µs`), `ms`, `s` or `min`; of seconds where no unit is given. What is finer
+    /// than a nanosecond is cut off.
+    fn from_str(text: &str) -> Result<Self, TimeError> {
+        parse(text.trim()).map(Self).ok_or_else(|| TimeError(text.to_owned()))
+    }
+}
+
+fn parse(text: &str) -> Option<u64> {
+    let (number, unit) =
+        text.split_at(text.find(|c: char| c != '.' && !c.is_ascii_digit()).unwrap_or(text.len()));
+    let scale: u64 = match unit.trim_start() {
+        "ns" => 1,
+        "us" | "µs" | "μs" => 1_000,
+        "ms" => 1_000_000,
+        "" | "s" => 1_000_000_000,
+        "min" => 60_000_000_000,
+        _ => return None,
+    };
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    if whole.is_empty() && fraction.is_empty() {
+        return None;
+    }
+    let digits = |text: &str| if text.is_empty() { Some(0) } else { text.parse::<u64>().ok() };
+    // More digits than these tell nothing apart, and their power of ten stays far below the end of a u128.
+    let fraction = fraction.get(..fraction.len().min(18))?;
+    let power = 10_u128.pow(fraction.len() as u32);
+    let part = u128::from(digits(fraction)?) * u128::from(scale) / power;
+    digits(whole)?.checked_mul(scale)?.checked_add(u64::try_from(part).ok()?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_are_read_in_every_unit_and_exactly() {
+        let cases = [
+            ("1.5s", 1_500_000_000),
+            ("200ms", 200_000_000),
+            ("2", 2_000_000_000),
+            (" 0.1 ", 100_000_000),
+            (".5 ms", 500_000),
+            ("7.", 7_000_000_000),
+            ("3us", 3_000),
+            ("3.25µs", 3_250),
+            ("12ns", 12),
+            ("1.9ns", 1),
+            ("1.5min", 90_000_000_000),
+            ("0.0000000019999999999999999999999", 1),
+            ("18446744073.709551615", u64::MAX),
+        ];
+        for (text, nanos) in cases {
+            assert_eq!(text.parse(), Ok(Nanos(nanos)), "{text}");
+        }
+        for text in [
+            "",
+            ".",
+            "s",
+            "1.2.3s",
+            "-1",
+            "1e3",
+            "5 hours",
+            "1,5s",
+            "18446744073.709551616",
+            "99999999999999s",
+        ] {
+            assert!(text.parse::<Nanos>().is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn durations_read_in_the_unit_that_fits() {

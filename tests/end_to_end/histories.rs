@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, io::Write, process::Stdio};
+use std::{collections::BTreeMap, io::Write, path::Path, process::Stdio};
 
 use memtrace_analyzer::report::Report;
 use memtrace_tests::{HEAPS, History, heap_name};
@@ -7,10 +7,10 @@ use proptest::prelude::*;
 use crate::programs;
 
 /// Makes valid histories out of random numbers.
-mod chance;
+pub(crate) mod chance;
 
 /// Recounts everything at every event.
-mod model;
+pub(crate) mod model;
 
 use model::Model;
 
@@ -22,7 +22,7 @@ proptest! {
         let history = chance::history(&choices);
         let report = record_and_analyze(&history);
         for heap in 0..HEAPS {
-            assert_counted(&report, heap, &Model::since(0, &history, heap));
+            assert_counted(&report, heap, &Model::of(0.., &history, heap));
         }
     }
 }
@@ -44,7 +44,7 @@ fn a_ring_keeps_the_newest_events_and_an_exact_baseline() {
     let kept = report.trace.events as usize - chance::left_open(&history);
     assert!((1_000..history.steps.len() / 2).contains(&kept), "{kept} events are kept");
     for heap in 0..HEAPS {
-        assert_counted(&report, heap, &Model::since(history.steps.len() - kept, &history, heap));
+        assert_counted(&report, heap, &Model::of(history.steps.len() - kept.., &history, heap));
     }
     let whole = record(&history, &[]);
     let peak = |report: &Report| report.heaps[0].peak_before.map(|peak| peak.allocated_bytes.0);
@@ -59,18 +59,23 @@ fn record_and_analyze(history: &History) -> Report {
 fn record(history: &History, settings: &[(&str, &str)]) -> Report {
     let folder = tempfile::tempdir().unwrap();
     let trace = folder.path().join("history.trace");
+    perform(history, &trace, settings);
+    memtrace_analyzer::analyze(&trace).unwrap().report
+}
+
+/// Has the history performed and recorded.
+pub(crate) fn perform(history: &History, trace: &Path, settings: &[(&str, &str)]) {
     let mut program = programs::history()
-        .env("MEMTRACE_FILE", &trace)
+        .env("MEMTRACE_FILE", trace)
         .envs(settings.iter().copied())
         .stdin(Stdio::piped())
         .spawn()
         .unwrap();
     program.stdin.take().unwrap().write_all(&serde_json::to_vec(history).unwrap()).unwrap();
     assert!(program.wait().unwrap().success());
-    memtrace_analyzer::analyze(&trace).unwrap().report
 }
 
-fn assert_counted(report: &Report, heap: usize, model: &Model) {
+pub(crate) fn assert_counted(report: &Report, heap: usize, model: &Model) {
     let Some(found) = report.heaps.iter().find(|found| found.name.recorded() == heap_name(heap)) else {
         assert_eq!(model.events, 0, "a heap in which something happened is missing");
         return;

@@ -8,6 +8,9 @@ mod programs;
 /// Random histories of memory through tracer and analyzer, against a model that recounts everything at every event.
 mod histories;
 
+/// Parts of random histories, against the same model.
+mod ranges;
+
 /// The example engine's own books against the analyzer's figures, to the byte, in every tier.
 mod truth;
 

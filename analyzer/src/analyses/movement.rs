@@ -55,6 +55,8 @@ pub(crate) struct Movement<'a> {
     threads: Vec<ThreadSwaps>,
     open: HashMap<TransferKey, OpenTransfer>,
     replaced: u64,
+    /// When counting began.
+    since: Nanos,
 }
 
 impl<'a> Movement<'a> {
@@ -66,6 +68,7 @@ impl<'a> Movement<'a> {
             threads: vec![ThreadSwaps::default(); threads],
             open: HashMap::new(),
             replaced: 0,
+            since: Nanos(0),
         }
     }
 
@@ -148,7 +151,7 @@ impl<'a> Movement<'a> {
         module.ns = module.ns.plus(took);
         let (count, bytes) = &mut module.by_way[Way::of(&begin) as usize];
         (*count, *bytes) = (*count + 1, sum(*bytes, moved));
-        let appeared = module.appeared.unwrap_or(Nanos(0)).min(began);
+        let appeared = module.appeared.unwrap_or(self.since).min(began).max(self.since);
         module.whereabouts.moved(begin.from, begin.to, appeared, now.time);
         if begin.from.is_device() && begin.from != begin.to {
             module.evictions += 1;
@@ -194,6 +197,7 @@ impl<'a> Movement<'a> {
         self.sums = TransferSums::default();
         self.swaps.forget_the_past();
         self.replaced = 0;
+        self.since = now;
     }
 
     /// How many transfers began and did not end.

@@ -84,6 +84,16 @@ impl Phases {
         self.numbers.contains(&number)
     }
 
+    /// Every phase that is watched and has not ended: its number and its name, in the order in which they began.
+    pub(crate) fn open(&self) -> impl Iterator<Item = (u64, NameId)> + '_ {
+        self.open.iter().map(|phase| (phase.number, phase.name))
+    }
+
+    /// The number that the next phase gets.
+    pub(crate) fn next_number(&self) -> u64 {
+        self.total
+    }
+
     /// Begins to count anew: the phases that are open are those there are.
     pub(crate) fn forget_the_past(&mut self, heaps: &mut [Heap]) {
         self.ended.clear();

@@ -132,11 +132,15 @@ impl<'a> Replay<'a> {
         self.oddities = Oddities::default();
         for heap in &mut self.heaps {
             heap.watch.forget_the_past(now, &mut heap.state);
-            if self.trace.is_imported() {
-                heap.watch.begin_with_baseline(&heap.state);
-            }
         }
         self.analyses.forget_the_past(now, &mut self.heaps);
+    }
+
+    /// What is live now was live before recording began.
+    pub(crate) fn begin_with_baseline(&mut self) {
+        for heap in &mut self.heaps {
+            heap.watch.begin_with_baseline(&heap.state);
+        }
     }
 
     fn apply_rare(&mut self, now: Moment, event: &Event) -> Kind {

@@ -21,7 +21,7 @@ pub use info::{Info, Thread};
 pub use json::write_json;
 pub use module::{Module, Moved, Stay};
 pub use movement::{Bandwidth, Direction, Directions, ModuleSwaps, Swaps, Thrash, Transfers};
-pub use run::{ChunkCounts, Dropped, Ended, Trace};
+pub use run::{ChunkCounts, Dropped, Ended, Range, Trace};
 pub use span::{Counter, CounterNumber, HeapInPhase, Mark, OutOfMemory, Phase, Samples, Verdict};
 pub use text::{InfoText, ReportText};
 

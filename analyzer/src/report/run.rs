@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use memtrace_format::Bytes;
 use serde::Serialize;
 
-use crate::{Nanos, Text};
+use crate::{Nanos, Part, Text};
 
 /// What a trace is and how it ended.
 #[derive(Clone, Debug, Serialize)]
@@ -33,11 +33,15 @@ pub struct Trace {
     pub start_unix_ns_why: Option<&'static str>,
     /// From the start to the last event or to the clean end.
     pub duration_ns: Nanos,
+    /// The range that was asked for. All figures are those of this range then, and [`duration_ns`](Self::duration_ns), how
+    /// the trace ended and what is missing from it are still those of the trace.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub range: Option<Range>,
     /// In ring mode: when the events that were kept begin. What was live then is known; sums, counts and peaks are those
     /// from then on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kept_from_ns: Option<Nanos>,
-    /// The events that could be read.
+    /// The events that could be read; those of the range, if one was asked for.
     pub events: u64,
     /// The threads that recorded something.
     pub threads: u64,
@@ -62,6 +66,32 @@ pub struct Trace {
     pub chunks: ChunkCounts,
     /// Bytes of chunks that were never handed out.
     pub never_used_bytes: Bytes,
+}
+
+/// A range of a trace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Range {
+    /// Where it begins. What was live, open and where at this instant is known; sums, counts and peaks begin here.
+    pub from_ns: Nanos,
+    /// Where it ends, or the trace's end if that comes first.
+    pub to_ns: Nanos,
+    /// The phase whose run it is, if it was asked for as one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phase: Option<Text>,
+    /// Which of its runs, counted from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<u64>,
+}
+
+impl Range {
+    pub(crate) fn new(part: &Part, from_ns: Nanos, to_ns: Nanos) -> Self {
+        let (phase, run) = match part {
+            Part::Run { phase, number } => (Some(Text::new(phase.as_str())), Some(number.unwrap_or(1))),
+            _ => (None, None),
+        };
+        Self { from_ns, to_ns, phase, run }
+    }
 }
 
 /// How a recording ended.

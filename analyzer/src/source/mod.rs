@@ -23,7 +23,7 @@ use std::path::Path;
 
 use memtrace_format::{ClockKind, Closing, Ending, FileHeader, SIZES_DEDUCED};
 
-use crate::{clock::Clock, merge::Events, report::Ended};
+use crate::{Nanos, clock::Clock, merge::Events, report::Ended};
 use file::LogFile;
 
 /// An opened trace.
@@ -110,6 +110,17 @@ impl Trace {
             _ if self.being_written => Ended::Running,
             _ => Ended::Killed,
         }
+    }
+
+    /// In ring mode: when the events begin that were kept.
+    pub(crate) fn kept_from(&self) -> Option<Nanos> {
+        self.baseline.as_ref().map(|baseline| self.clock.nanos(baseline.at))
+    }
+
+    /// The clean end, or the last of these events.
+    pub(crate) fn end(&self, events: &Events<'_>) -> Nanos {
+        let finally = self.closing.as_ref().filter(|closing| closing.ending != Ending::Running);
+        finally.map_or(Nanos(0), |closing| self.clock.nanos(closing.end.ticks)).max(events.latest())
     }
 
     /// The events of all threads in the order of time.

@@ -29,7 +29,7 @@ pub(crate) fn describe(replay: &Replay<'_>, events: &Events<'_>) -> Info {
         schema_version: SCHEMA_VERSION,
         file_bytes: Bytes(source.file.bytes()),
         session: format!("{:032x}", source.header().session),
-        trace: run::trace(replay, events),
+        trace: run::trace(replay, events, None),
         events_by_kind: kinds.filter(|(_, count)| *count > 0).collect(),
         definitions: definitions.counts().into_iter().map(|(kind, count)| (kind, count as u64)).collect(),
         threads: threads.collect(),

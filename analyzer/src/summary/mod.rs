@@ -12,7 +12,7 @@ use crate::{
     Analysis,
     merge::Events,
     replay::Replay,
-    report::{Known, Report},
+    report::{Known, Range, Report},
 };
 pub(crate) use info::describe;
 use names::Names;
@@ -22,15 +22,17 @@ const SCHEMA_VERSION: u32 = 1;
 
 const NO_SEGMENTS: &str = "the engine reports no segments of this heap";
 
-/// Sums up a finished replay.
-pub(crate) fn summarize(mut replay: Replay<'_>, events: &Events<'_>) -> Analysis {
-    let trace = run::trace(&replay, events);
-    let end = trace.duration_ns;
+/// Sums up a finished replay, of the whole trace or of a range of it.
+pub(crate) fn summarize(mut replay: Replay<'_>, events: &Events<'_>, range: Option<Range>) -> Analysis {
+    let trace = run::trace(&replay, events, range);
+    let end = trace.range.as_ref().map_or(trace.duration_ns, |range| range.to_ns);
     replay.analyses.movement.finish(end);
     let (phases, phases_total) = replay.analyses.phases.finish(end, &mut replay.heaps);
     let mut names = Names::new(&replay);
 
-    let complete = trace.dropped.total == 0 && trace.damaged_chunks == 0;
+    // In a range of an imported recording it is not asked what is left of what was live before all of it.
+    let inferred = trace.range.is_some() && replay.trace.is_imported() && replay.trace.kept_from().is_some();
+    let complete = trace.dropped.total == 0 && trace.damaged_chunks == 0 && !inferred;
     let known_if = |exact: bool| if exact { Known::Exact } else { Known::Baseline };
     let heaps = std::mem::take(&mut replay.heaps);
     let tracks = course::tracks(&heaps, &mut names, end);
@@ -38,7 +40,7 @@ pub(crate) fn summarize(mut replay: Replay<'_>, events: &Events<'_>) -> Analysis
         .into_iter()
         .map(|heap| {
             let known = known_if(complete && heap.watch.unknown_frees == 0 && heap.watch.baseline == 0);
-            let before = heap::peak_before(replay.trace, heap.key);
+            let before = heap::peak_before(replay.trace, heap.key).filter(|_| trace.range.is_none());
             heap::report(heap, known, before, end, &mut names)
         })
         .collect();

@@ -5,16 +5,16 @@ use std::collections::BTreeMap;
 use memtrace_format::{Bytes, DropCause, Ending};
 
 use crate::{
-    Nanos, Text,
+    Text,
     merge::Events,
     replay::Replay,
-    report::{Dropped, Trace},
+    report::{Dropped, Range, Trace},
     source::Losses,
 };
 
 const NOT_IMPORTED: &str = "the imported recording does not say";
 
-pub(super) fn trace(replay: &Replay<'_>, events: &Events<'_>) -> Trace {
+pub(super) fn trace(replay: &Replay<'_>, events: &Events<'_>, range: Option<Range>) -> Trace {
     let source = replay.trace;
     let header = source.header();
     let closing = source.closing();
@@ -35,7 +35,6 @@ pub(super) fn trace(replay: &Replay<'_>, events: &Events<'_>) -> Trace {
     let imported = source.is_imported();
     let pid = Some(header.pid).filter(|&pid| pid != 0);
     let start = Some(header.start.realtime_ns).filter(|&start| start != 0);
-    let end = finally.map_or(Nanos(0), |closing| source.clock.nanos(closing.end.ticks));
     Trace {
         format_version: format!("{}.{}", memtrace_format::header::VERSION.0, header.minor),
         engine: engine.map(|engine| Text::new(engine.name.as_str())),
@@ -47,12 +46,9 @@ pub(super) fn trace(replay: &Replay<'_>, events: &Events<'_>) -> Trace {
         pid_why: (imported && pid.is_none()).then_some(NOT_IMPORTED),
         start_unix_ns: start.or(Some(0).filter(|_| !imported)),
         start_unix_ns_why: (imported && start.is_none()).then_some(NOT_IMPORTED),
-        duration_ns: end.max(replay.end),
-        kept_from_ns: source
-            .baseline
-            .as_ref()
-            .filter(|_| !source.is_imported())
-            .map(|baseline| source.clock.nanos(baseline.at)),
+        duration_ns: source.end(events),
+        range,
+        kept_from_ns: source.kept_from().filter(|_| !imported),
         events: replay.kinds.iter().sum(),
         threads: source.directory.threads.len() as u64,
         clock: header.clock.name(),

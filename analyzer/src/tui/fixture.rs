@@ -196,6 +196,7 @@ fn build(end: u64, names: &[&str], turns: u64) -> Analysis {
 
 fn trace(end: u64, events: u64) -> Trace {
     Trace {
+        range: None,
         kept_from_ns: None,
         format_version: "1.0".to_owned(),
         engine: None,

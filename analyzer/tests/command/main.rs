@@ -118,6 +118,26 @@ fn wrong_usage_ends_with_two() {
 }
 
 #[test]
+fn a_part_that_is_not_there_ends_with_two_and_says_why() {
+    let (_directory, path) = trace();
+    let output = memtrace(&["analyze", &path, "--from", "0s", "--to", "1ms"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("range       from 0 ns to 5 ns"));
+    for (arguments, message) in [
+        (&["--from", "5 hours"][..], "expected seconds"),
+        (&["--from", "1s", "--to", "1ms"], "before it begins"),
+        (&["--from", "1s"], "the trace ends at 5 ns"),
+        (&["--phase", "\u{1b}x"], "no phase is called \\u{1b}x; the trace has no phases"),
+        (&["--phase", "x", "--to", "1s"], "cannot be used with"),
+    ] {
+        let output = memtrace(&[&["analyze", &path], arguments].concat());
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(message), "{said}");
+    }
+}
+
+#[test]
 fn nobody_reading_is_no_failure() {
     let (_directory, path) = trace();
     let mut child = Command::new(env!("CARGO_BIN_EXE_memtrace"))

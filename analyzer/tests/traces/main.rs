@@ -4,6 +4,7 @@ mod damage;
 mod heaps;
 mod merge;
 mod movement;
+mod ranges;
 mod recording;
 mod spans;
 mod words;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use memtrace_analyzer::{Analysis, Trace, report::Report};
+use memtrace_analyzer::{Analysis, Part, PartError, Trace, report::Report};
 use memtrace_format::{
     Address, BlockAlloc, BlockFree, Bytes, Calibration, ChunkBuilder, ChunkHeader, ChunkKind, ClockKind,
     Closing, Definition, DeviceDefinition, DeviceId, DropCounts, Ending, EngineDefinition, Event, FileHeader,
@@ -188,6 +188,12 @@ impl Recording {
 
     pub(crate) fn report(&self) -> Report {
         self.analyze().report
+    }
+
+    pub(crate) fn part(&self, part: &Part) -> Result<Report, PartError> {
+        let file = file(&self.bytes());
+        let trace = Trace::open(file.path()).expect("a readable trace");
+        trace.analyze_part(part, |_| ()).map(|analysis| analysis.report)
     }
 
     pub(crate) fn close(&mut self, ending: Ending, ticks: u64) {

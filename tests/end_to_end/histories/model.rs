@@ -1,4 +1,7 @@
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    ops::{Bound, RangeBounds},
+};
 
 use memtrace_tests::{Action, History, THREADS, module_name, scope_name, thread_name};
 
@@ -63,12 +66,15 @@ impl Figures {
 }
 
 impl Model {
-    /// Counts from step `first` on; what was live before is live.
-    pub(crate) fn since(first: usize, history: &History, heap: usize) -> Self {
+    /// Counts the steps of these numbers; what was live before is live.
+    pub(crate) fn of(steps: impl RangeBounds<usize>, history: &History, heap: usize) -> Self {
         let mut model = Self::default();
         for (number, step) in history.steps.iter().enumerate() {
-            if number == first && number > 0 {
+            if steps.start_bound() == Bound::Included(&number) && number > 0 {
                 model.forget_the_past();
+            }
+            if steps.end_bound() == Bound::Included(&(number.wrapping_sub(1))) {
+                break;
             }
             model.nest(step.thread, step.action);
             if step.heap == heap && model.apply(step.thread, step.action) {

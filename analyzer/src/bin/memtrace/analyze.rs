@@ -2,12 +2,13 @@
 
 use std::io::{IsTerminal as _, stdout};
 
-use memtrace_analyzer::{Trace, report::ReportText, tui};
+use memtrace_analyzer::{Part, PartError, Trace, report::ReportText, tui};
 
 use crate::{arguments::Analyze, failure::Failure, output, progress};
 
 pub(crate) fn run(arguments: &Analyze) -> Result<(), Failure> {
-    if !arguments.text && !arguments.json && has_screen() {
+    let part = arguments.part();
+    if part == Part::Whole && !arguments.text && !arguments.json && has_screen() {
         return tui::run(&arguments.trace).map_err(|error| match error {
             tui::Error::Read(error) => Failure::unreadable(&arguments.trace)(error),
             tui::Error::Terminal(error) => Failure::Output(error),
@@ -15,7 +16,10 @@ pub(crate) fn run(arguments: &Analyze) -> Result<(), Failure> {
         });
     }
     let trace = Trace::open(&arguments.trace).map_err(Failure::unreadable(&arguments.trace))?;
-    let analysis = trace.analyze(progress::shown()).map_err(Failure::unreadable(&arguments.trace))?;
+    let analysis = trace.analyze_part(&part, progress::shown()).map_err(|error| match error {
+        PartError::Read(error) => Failure::unreadable(&arguments.trace)(error),
+        error => Failure::NoSuchPart(error),
+    })?;
     if arguments.json {
         output::print_json(&analysis.report)
     } else {

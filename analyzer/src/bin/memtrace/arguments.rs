@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use memtrace_analyzer::{Nanos, Part};
 
 /// Explains what an engine's memory did, from a trace that it recorded.
 #[derive(Debug, Parser)]
@@ -40,6 +41,11 @@ Examples:
     memtrace analyze run.trace                 look at it on a terminal
     memtrace analyze run.trace | less          the report
     memtrace analyze run.trace --json | jq '.heaps[] | {name, peak: .peak.allocated_bytes}'
+    memtrace analyze run.trace --from 1.5s --to 2s         what happened in half a second of it
+    memtrace analyze run.trace --phase denoise#2           in the second run of a phase
+
+With --from, --to or --phase there is a report on a terminal too: its figures are those of that range, as though
+the trace had begun there with everything that was live. Both ends belong to it.
 
 Times in JSON are nanoseconds since the trace's start, sizes are bytes. A figure that cannot be known is
 null, and <name>_why beside it says why.")]
@@ -53,6 +59,26 @@ pub(crate) struct Analyze {
     /// Print the report as JSON
     #[arg(long)]
     pub(crate) json: bool,
+    /// Report what happened from this time on, since the trace's start: 1.5s, 200ms, or plain seconds
+    #[arg(long, value_name = "TIME")]
+    pub(crate) from: Option<Nanos>,
+    /// Report what happened up to this time
+    #[arg(long, value_name = "TIME")]
+    pub(crate) to: Option<Nanos>,
+    /// Report what happened in a run of this phase; NAME#2 is its second
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["from", "to"])]
+    pub(crate) phase: Option<String>,
+}
+
+impl Analyze {
+    /// The part of the trace that is asked for.
+    pub(crate) fn part(&self) -> Part {
+        match (&self.phase, self.from, self.to) {
+            (Some(phase), ..) => Part::run(phase),
+            (None, None, None) => Part::Whole,
+            (None, from, to) => Part::Between { from: from.unwrap_or_default(), to },
+        }
+    }
 }
 
 /// `memtrace info`

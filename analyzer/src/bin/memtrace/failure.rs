@@ -2,8 +2,11 @@
 
 use std::{io, path::Path, process::ExitCode};
 
-use memtrace_analyzer::{ReadError, Text};
+use memtrace_analyzer::{PartError, ReadError, Text};
 use memtrace_format::HeaderError;
+
+/// What was asked for makes no sense.
+const USAGE: u8 = 2;
 
 /// The input cannot be read as a trace.
 const UNREADABLE: u8 = 3;
@@ -13,6 +16,8 @@ const UNREADABLE: u8 = 3;
 pub(crate) enum Failure {
     /// The input cannot be read as a trace.
     Unreadable { path: Text, error: ReadError },
+    /// The trace has no such part.
+    NoSuchPart(PartError),
     /// The output cannot be written.
     Output(io::Error),
 }
@@ -30,6 +35,13 @@ impl Failure {
             Self::Output(error) => {
                 eprintln!("memtrace: the output cannot be written: {error}");
                 ExitCode::FAILURE
+            }
+            Self::NoSuchPart(error) => {
+                eprintln!("memtrace: the trace has no such part: {error}");
+                eprintln!(
+                    "  try: `memtrace analyze` without --from, --to and --phase shows the phases and their times"
+                );
+                ExitCode::from(USAGE)
             }
             Self::Unreadable { path, error } => {
                 eprintln!("memtrace: {path} cannot be read as a trace: {error}");

@@ -69,6 +69,17 @@ pub(super) fn header(f: &mut Formatter<'_>, trace: &Trace) -> fmt::Result {
     writeln!(f, "engine      {engine}, {process}")?;
     writeln!(f, "recorded    {start}, for {}", trace.duration_ns)?;
     writeln!(f, "ended       {ended}")?;
+    if let Some(range) = &trace.range {
+        let phase = range.phase.as_ref().map_or_else(String::new, |phase| {
+            format!(", run {} of phase {}", range.run.unwrap_or(1), shorten(phase, NAME))
+        });
+        let took = range.to_ns.since(range.from_ns);
+        writeln!(f, "range       from {} to {} ({took}){phase}", range.from_ns, range.to_ns)?;
+        writeln!(
+            f,
+            "            what was live and where at its beginning is known; counts and peaks are the range's"
+        )?;
+    }
     if let Some(from) = trace.kept_from_ns {
         writeln!(
             f,
