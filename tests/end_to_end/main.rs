@@ -14,6 +14,9 @@ mod ranges;
 /// The example engine's own books against the analyzer's figures, to the byte, in every tier.
 mod truth;
 
+/// The C interface: an engine in C, hostile calls, several shared objects.
+mod c_abi;
+
 /// The example engine on the software CUDA driver.
 mod cuda;
 

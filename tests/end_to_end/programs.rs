@@ -68,8 +68,14 @@ pub(crate) fn cuda(capacity: &str, settings: &[(&str, &str)]) -> Vec<(String, Os
     environment
 }
 
+/// `libmemtrace.so`, beside which lies `libmemtrace.a`.
+pub(crate) fn c_library() -> &'static Path {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    PATH.get_or_init(|| build_library("memtrace-c", "libmemtrace.so"))
+}
+
 /// A command whose recording the test alone switches on.
-fn quiet(program: &Path) -> Command {
+pub(crate) fn quiet(program: &Path) -> Command {
     let mut command = Command::new(program);
     for variable in ["MEMTRACE_FILE", "MEMTRACE_MAX_SIZE", "MEMTRACE_MODE"] {
         command.env_remove(variable);

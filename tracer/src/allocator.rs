@@ -143,7 +143,7 @@ fn host_pool() -> PoolId {
 fn define_host_pool(place: &AtomicU32) -> PoolId {
     // Defining allocates; those allocations come back here with the cursor taken, name no pool, and are counted as lost.
     // Two threads may both define one; the first to store it wins, and the other heap stays empty.
-    let pool = Heap::define("host", MemoryKind::Host, None).pool("", 0).id();
+    let pool = Heap::define("host", MemoryKind::Host, None).pool("", 0).0;
     if pool.is_none() {
         return pool;
     }

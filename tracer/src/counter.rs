@@ -13,7 +13,7 @@ use crate::{cursor, definitions::cut, heap::Device, session};
 /// free.record(3 << 30);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Counter(CounterId);
+pub struct Counter(pub(crate) CounterId);
 
 impl Counter {
     /// Names a counter of values in `unit`, about `device` if it is about one.
@@ -21,7 +21,7 @@ impl Counter {
         let definition = CounterDefinition {
             name: cut(name).to_owned(),
             unit: unit as u8,
-            device: device.map_or(0, |device| device.id().0),
+            device: device.map_or(0, |device| device.0.0),
         };
         Self(session::define(|id| Definition::Counter(id, definition)).unwrap_or(CounterId::NONE))
     }

@@ -9,7 +9,7 @@ use crate::{cursor, definitions::cut, module::Module, session};
 
 /// A device of the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Device(DeviceId);
+pub struct Device(pub(crate) DeviceId);
 
 impl Device {
     /// Names the device with this ordinal; `total` is its memory, if known.
@@ -21,15 +21,11 @@ impl Device {
         };
         Self(session::define(|id| Definition::Device(id, definition)).unwrap_or(DeviceId::NONE))
     }
-
-    pub(crate) fn id(self) -> DeviceId {
-        self.0
-    }
 }
 
 /// A heap: one address space that events happen in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Heap(HeapId);
+pub struct Heap(pub(crate) HeapId);
 
 impl Heap {
     /// Names a heap, such as `cuda:0`, of memory of this kind, on `device` if it is a device's.
@@ -66,7 +62,7 @@ impl Heap {
 /// pool.segment_free(Address(0x7f00_0000_0000), Bytes(2 << 20));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pool(PoolId);
+pub struct Pool(pub(crate) PoolId);
 
 impl Pool {
     /// A caching allocator reserved a segment from the driver.
@@ -103,7 +99,7 @@ impl Pool {
     /// A block was handed out to `module`, whatever is open on this thread.
     #[inline]
     pub fn block_alloc_for(self, module: Module, address: Address, size: Bytes, requested: Bytes) {
-        cursor::record(|| Event::BlockAlloc(self.block(address, size, requested, module.id())));
+        cursor::record(|| Event::BlockAlloc(self.block(address, size, requested, module.0)));
     }
 
     /// A block was given back and can be used again at once.
@@ -130,11 +126,6 @@ impl Pool {
         cursor::record(|| {
             Event::OutOfMemory(OutOfMemory { pool: self.0, requested, free, stack: StackId::NONE })
         });
-    }
-
-    #[inline(always)]
-    pub(crate) fn id(self) -> PoolId {
-        self.0
     }
 
     #[inline(always)]

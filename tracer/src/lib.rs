@@ -37,6 +37,8 @@ mod swapper;
 
 mod counter;
 
+mod binding;
+
 mod allocator;
 
 #[cfg(feature = "samples")]
@@ -64,23 +66,17 @@ mod log;
 mod ring;
 
 pub use allocator::TracedAllocator;
+pub use binding::TransferId;
 pub use counter::Counter;
 pub use heap::{Device, Heap, Pool};
-pub use memtrace_format::{Address, Bytes, HostMemory, MemoryKind, Reason, Tier, Unit};
+pub use memtrace_format::{
+    Address, Bytes, CounterId, DeviceId, HeapId, HostMemory, MemoryKind, ModuleId, NameId, PoolId, Reason,
+    Tier, Unit,
+};
 pub use module::{Forward, Module};
 pub use name::{Name, Scope, Site};
 pub use options::{DEFAULT_RING, Mode, OptionError, Options};
-pub use session::{StartError, engine, finish, start};
+pub use session::{StartError, engine, finish, start, start_or_say};
 pub use state::enabled;
 pub use swapper::{Method, Swapper, Weights};
 pub use transfer::{Transfer, TransferPlan};
-
-/// Runs before `main`, so that every thread and every allocation of the engine can be recorded.
-#[used]
-#[unsafe(link_section = ".init_array")]
-static START: extern "C" fn() = {
-    extern "C" fn start() {
-        session::start_from_environment();
-    }
-    start
-};

@@ -20,7 +20,7 @@ use crate::{cursor, definitions::cut, session, transfer::TransferPlan};
 /// let _forward = middle.forward();
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Module(ModuleId);
+pub struct Module(pub(crate) ModuleId);
 
 impl Module {
     /// Names a module. `name` is its own, without its parent's; `bytes` counts its children's weights too; `fingerprint`
@@ -46,8 +46,8 @@ impl Module {
     /// (a VAE's `encode` and `decode`) are forwards too, with a name: [`method`](Self::method). What the thread allocates meanwhile belongs to the module.
     #[inline]
     pub fn forward(self) -> Forward {
-        cursor::record(|| Event::ForwardBegin(self.0));
-        Forward { module: self.0, not_send: PhantomData }
+        self.begin_forward();
+        Forward { module: self, not_send: PhantomData }
     }
 
     /// A move of `size` bytes of this module, to be said more of and then begun.
@@ -55,18 +55,13 @@ impl Module {
     pub fn transfer(self, from: Tier, to: Tier, size: Bytes) -> TransferPlan {
         TransferPlan::new(self.0, from, to, size)
     }
-
-    #[inline(always)]
-    pub(crate) fn id(self) -> ModuleId {
-        self.0
-    }
 }
 
 /// A forward that runs on this thread; it ends when this is dropped.
 #[must_use = "a forward ends when its guard is dropped"]
 #[derive(Debug)]
 pub struct Forward {
-    module: ModuleId,
+    module: Module,
     /// A forward belongs to the thread that began it.
     not_send: PhantomData<*const ()>,
 }
@@ -74,6 +69,6 @@ pub struct Forward {
 impl Drop for Forward {
     #[inline]
     fn drop(&mut self) {
-        cursor::record(|| Event::ForwardEnd(self.module));
+        self.module.end_forward();
     }
 }

@@ -14,7 +14,7 @@ use crate::{cursor, session};
 /// Interning takes a lock and a look-up. Where the name is a literal, [`scope!`](crate::scope),
 /// [`phase!`](crate::phase) and [`mark!`](crate::mark) do it once for all times the code is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Name(NameId);
+pub struct Name(pub(crate) NameId);
 
 impl Name {
     /// Interns `text`. While recording is off the name is empty and stays so.
@@ -26,13 +26,15 @@ impl Name {
     /// Enters a scope of this name on the calling thread, until the guard is dropped.
     #[inline]
     pub fn scope(self) -> Scope {
-        Scope::enter(self, false)
+        self.begin_scope();
+        Scope::of(self)
     }
 
     /// Enters a phase of this name: a scope that reports list by itself, such as a job's stages. A run has few of them.
     #[inline]
     pub fn phase(self) -> Scope {
-        Scope::enter(self, true)
+        self.begin_phase();
+        Scope::of(self)
     }
 
     /// Records that the program is here now.
@@ -61,23 +63,22 @@ impl Name {
 #[must_use = "a scope ends when its guard is dropped"]
 #[derive(Debug)]
 pub struct Scope {
-    name: NameId,
+    name: Name,
     /// A scope belongs to the thread that entered it.
     not_send: PhantomData<*const ()>,
 }
 
 impl Scope {
     #[inline]
-    fn enter(name: Name, phase: bool) -> Self {
-        cursor::record(|| Event::ScopeBegin { name: name.0, phase });
-        Self { name: name.0, not_send: PhantomData }
+    fn of(name: Name) -> Self {
+        Self { name, not_send: PhantomData }
     }
 }
 
 impl Drop for Scope {
     #[inline]
     fn drop(&mut self) {
-        cursor::record(|| Event::ScopeEnd { name: self.name });
+        self.name.end_scope();
     }
 }
 

@@ -17,7 +17,7 @@ use crate::{
     state::{self, Mode},
 };
 
-static SESSION: OnceLock<Session> = OnceLock::new();
+static SESSION: OnceLock<&Session> = OnceLock::new();
 
 /// Everything that lives as long as the process once recording began.
 pub(crate) struct Session {
@@ -31,7 +31,7 @@ pub(crate) struct Session {
 /// The recording of this process, if there is or was one.
 #[inline]
 pub(crate) fn current() -> Option<&'static Session> {
-    SESSION.get()
+    SESSION.get().copied()
 }
 
 /// Why recording cannot begin.
@@ -63,8 +63,11 @@ pub fn start(options: &Options) -> Result<(), StartError> {
     if current().is_some() {
         return Err(StartError::AlreadyStarted);
     }
-    let session = SESSION.get_or_init(|| Session::new(options.mode));
-    session.record(options)
+    // A recording that cannot begin leaves this behind, which is little, and does not stand in the way of another attempt.
+    let session = Box::leak(Box::new(Session::new(options.mode)));
+    let helper = Helper::start(session, options)?;
+    session.record(helper);
+    Ok(())
 }
 
 /// Ends recording and closes the log. A program need not call it: it happens when the process exits. Events that follow
@@ -95,11 +98,14 @@ pub(crate) fn start_from_environment() {
     for error in errors {
         say(error);
     }
-    if let Some(options) = options
-        && let Err(error) = start(&options)
-    {
-        say(format_args!("not recording: {error}"));
+    if let Some(options) = options {
+        start_or_say(&options);
     }
+}
+
+/// As [`start`]; if it fails, a line on stderr says why. For callers to whom an error's text is of no use.
+pub fn start_or_say(options: &Options) -> bool {
+    start(options).inspect_err(|error| say(format_args!("not recording: {error}"))).is_ok()
 }
 
 /// Defines something and returns its id; none if recording is off or cannot take it.
@@ -138,17 +144,16 @@ impl Session {
         }
     }
 
-    fn record(&'static self, options: &Options) -> Result<(), StartError> {
-        let helper = Helper::start(self, options)?;
+    fn record(&'static self, helper: Helper) {
         *self.helper.lock().unwrap_or_else(PoisonError::into_inner) = Some(helper);
         // SAFETY: both handlers are functions that live as long as the program and may be called at any time.
         unsafe {
             libc::pthread_atfork(None, None, Some(in_forked_child));
             libc::atexit(at_exit);
         }
+        let _ = SESSION.set(self);
         state::turn_on(Mode::on(self.clock));
         with_definitions(|definitions, log| definitions.write(log, &Definition::Engine(unnamed_engine())));
-        Ok(())
     }
 }
 

@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use memtrace_format::ClockKind;
 
+use crate::session;
+
 /// Alone on a page of its own that starts as zero (off), so that the kernel can wipe it in a forked child.
 #[repr(C, align(4096))]
 struct Page {
@@ -73,5 +75,16 @@ pub(crate) fn turn_off() {
 pub fn enabled() -> bool {
     mode().is_on()
 }
+
+/// Runs before `main`, so that every thread and every allocation of the engine can be recorded. It stands beside the word
+/// that every event reads, so that a linker which takes events out of an archive takes this too.
+#[used]
+#[unsafe(link_section = ".init_array")]
+static START: extern "C" fn() = {
+    extern "C" fn start() {
+        session::start_from_environment();
+    }
+    start
+};
 
 const _: () = assert!(std::mem::offset_of!(Page, padding) == 1 && size_of::<Page>() == Page::BYTES);

@@ -1,10 +1,12 @@
 //! Transfers: bytes that move between tiers, with a beginning and an end.
 
+use std::mem;
+
 use memtrace_format::{
     Bytes, Event, HostMemory, ModuleId, Reason, ThreadId, Tier, TransferBegin, TransferEnd,
 };
 
-use crate::{cursor, module::Module};
+use crate::{binding::TransferId, cursor, module::Module};
 
 /// A transfer that has not begun.
 #[must_use = "a transfer is recorded when it begins"]
@@ -47,7 +49,7 @@ impl TransferPlan {
     /// It is an eviction made so that `module` finds room: one half of a swap.
     #[inline]
     pub fn making_room_for(self, module: Module) -> Self {
-        Self { room_for: module.id(), ..self }
+        Self { room_for: module.0, ..self }
     }
 
     /// It begins now. What this thread allocates until it ends belongs to the module that moves.
@@ -84,6 +86,13 @@ impl Transfer {
     /// It ended, having moved all its bytes. The same as dropping it.
     #[inline]
     pub fn end(self) {}
+
+    /// It goes on without a guard, and ends where [`TransferId::end`] is called.
+    pub fn detach(self) -> TransferId {
+        let id = TransferId::new(self.correlation, self.origin);
+        mem::forget(self);
+        id
+    }
 
     /// It ended after `moved` bytes.
     #[inline]

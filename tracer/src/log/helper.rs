@@ -1,19 +1,21 @@
 //! The helper thread: grows, maps and populates the file ahead of the threads that record, and seals behind them.
 
 use std::{
-    io, mem, ptr,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-        mpsc,
-    },
-    thread::{self, JoinHandle},
+    io, mem,
+    panic::{AssertUnwindSafe, catch_unwind},
+    ptr,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use memtrace_format::{Closing, Ending, FIRST_CHUNK_OFFSET};
 
-use super::{Chunk, Log, LogFile, LogFileError, recycler::Recycler, supply::Supply};
+use super::{
+    Chunk, Log, LogFile, LogFileError,
+    recycler::Recycler,
+    supply::Supply,
+    thread::{Signal, Thread},
+};
 use crate::{Options, clock, cursor, losses, message::say, session::Session};
 
 /// How long the helper sleeps: when there is work, and at most.
@@ -24,8 +26,8 @@ const HEARTBEAT: (Duration, Duration) = (Duration::from_millis(10), Duration::fr
 
 /// The running helper thread.
 pub(crate) struct Helper {
-    thread: JoinHandle<()>,
-    stop: Arc<AtomicBool>,
+    thread: Thread,
+    stop: Arc<Signal<()>>,
 }
 
 impl Helper {
@@ -35,39 +37,39 @@ impl Helper {
     ///
     /// There can be no further thread, or the file cannot be made or hold the chunks. Then no file is left behind.
     pub(crate) fn start(session: &'static Session, options: &Options) -> Result<Self, HelperError> {
-        let stop = Arc::new(AtomicBool::new(false));
-        let stopping = Arc::clone(&stop);
+        let stop = Arc::new(Signal::default());
+        let ready = Arc::new(Signal::default());
         let (path, limit) = (options.file.clone(), options.limit());
-        let (sender, ready) = mpsc::sync_channel(1);
-        let body = move || {
-            cursor::exclude_this_thread();
-            keep_descriptors_apart();
-            let work = LogFile::create(&path, limit).and_then(|file| Work::begin(session, file));
-            let (work, outcome) = match work {
-                Ok(work) => (Some(work), Ok(())),
-                Err(error) => (None, Err(error)),
-            };
-            let _ = sender.send(outcome);
-            if let Some(work) = work {
-                work.run(&stopping);
-            }
-        };
+        let (stopping, making) = (Arc::clone(&stop), Arc::clone(&ready));
         let thread = with_signals_blocked(|| {
-            thread::Builder::new().name("memtrace".to_owned()).stack_size(256 << 10).spawn(body)
+            Thread::start(c"memtrace", 256 << 10, move || {
+                cursor::exclude_this_thread();
+                keep_descriptors_apart();
+                let begin = || LogFile::create(&path, limit).and_then(|file| Work::begin(session, file));
+                // Somebody waits, so a panic must be answered too.
+                match catch_unwind(AssertUnwindSafe(begin)) {
+                    Ok(Ok(work)) => {
+                        making.give(Ok(()));
+                        work.run(&stopping);
+                    }
+                    Ok(Err(error)) => making.give(Err(HelperError::File(error))),
+                    Err(_) => making.give(Err(HelperError::Thread(io::Error::other("it panicked")))),
+                }
+            })
         })?;
-        match ready.recv() {
-            Ok(Ok(())) => Ok(Self { thread, stop }),
-            Ok(Err(error)) => Err(error.into()),
-            Err(_) => Err(io::Error::other("it ended at once").into()),
+        match ready.wait() {
+            Ok(()) => Ok(Self { thread, stop }),
+            Err(error) => {
+                thread.join();
+                Err(error)
+            }
         }
     }
 
     /// Ends the thread once it has sealed what was given back, closed the log and cut off what was not used.
     pub(crate) fn finish(self) {
-        self.stop.store(true, Ordering::Release);
-        self.thread.thread().unpark();
-        // A panic in the helper has said so on stderr; the log is readable without what it did not get to.
-        let _ = self.thread.join();
+        self.stop.give(());
+        self.thread.join();
     }
 }
 
@@ -146,12 +148,12 @@ impl Work {
         }
     }
 
-    fn run(mut self, stop: &AtomicBool) {
+    fn run(mut self, stop: &Signal<()>) {
         let mut nap = NAP.0;
         let mut used_before = 0;
         let mut heartbeat = HEARTBEAT.0;
         let mut last_heartbeat = Instant::now();
-        while !stop.load(Ordering::Acquire) {
+        loop {
             let used = self.used();
             self.supply.adapt(used - used_before);
             nap = if used > used_before { NAP.0 } else { (nap * 2).min(NAP.1) };
@@ -166,7 +168,9 @@ impl Work {
                 last_heartbeat = Instant::now();
                 heartbeat = (heartbeat * 2).min(HEARTBEAT.1);
             }
-            thread::park_timeout(nap);
+            if stop.given_within(nap) {
+                break;
+            }
         }
         self.finish();
     }

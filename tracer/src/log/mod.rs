@@ -15,6 +15,7 @@ mod file;
 mod helper;
 mod recycler;
 mod supply;
+mod thread;
 
 use std::sync::atomic::{AtomicU8, Ordering};
 

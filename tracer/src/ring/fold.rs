@@ -121,8 +121,8 @@ impl Fold {
 
     fn end_transfer(&mut self, now: Stamp, end: TransferEnd) {
         let begun = self.thread(end.origin).end_transfer(end.correlation);
-        if let (Some(begun), false) = (begun, end.module.is_none()) {
-            self.modules.entry(end.module).or_default().last_transfer = Some((begun, (now, end)));
+        if let Some(begun) = begun.filter(|(_, begin)| !begin.module.is_none()) {
+            self.modules.entry(begun.1.module).or_default().last_transfer = Some((begun, (now, end)));
         }
     }
 

@@ -1,0 +1,115 @@
+//! For bindings to other languages: handles as the numbers that records carry, and beginnings and ends without guards.
+//!
+//! ```
+//! use memtrace_tracer::{Bytes, Module, ModuleId, Tier, TransferId};
+//!
+//! let number = ModuleId::from(Module::define("unet", None, Bytes(3 << 30), None)).0;
+//! // The number goes through code that has no types.
+//! let unet = Module::from(ModuleId(number));
+//! let transfer = unet.transfer(Tier::Host, Tier::Device(0), Bytes(3 << 30)).begin().detach();
+//! TransferId(transfer.0).end(Bytes(3 << 30));
+//! unet.begin_forward();
+//! unet.end_forward();
+//! ```
+//!
+//! Nothing here needs care to be sound: an id that names nothing, or an end without a beginning, is a record that the
+//! analyzer counts as odd.
+
+use memtrace_format::{
+    Bytes, CounterId, DeviceId, Event, HeapId, ModuleId, NameId, PoolId, ThreadId, TransferEnd,
+};
+
+use crate::{Counter, Device, Heap, Module, Name, Pool, cursor};
+
+macro_rules! handles {
+    ($($handle:ident: $id:ident,)*) => {
+        $(
+            impl From<$handle> for $id {
+                fn from(handle: $handle) -> Self {
+                    handle.0
+                }
+            }
+
+            impl From<$id> for $handle {
+                fn from(id: $id) -> Self {
+                    Self(id)
+                }
+            }
+        )*
+    };
+}
+
+handles! {
+    Name: NameId,
+    Device: DeviceId,
+    Heap: HeapId,
+    Pool: PoolId,
+    Module: ModuleId,
+    Counter: CounterId,
+}
+
+impl Name {
+    /// Enters a scope of this name on the calling thread, until [`end_scope`](Self::end_scope).
+    #[inline]
+    pub fn begin_scope(self) {
+        cursor::record(|| Event::ScopeBegin { name: self.0, phase: false });
+    }
+
+    /// Enters a phase of this name on the calling thread, until [`end_scope`](Self::end_scope).
+    #[inline]
+    pub fn begin_phase(self) {
+        cursor::record(|| Event::ScopeBegin { name: self.0, phase: true });
+    }
+
+    /// Leaves the scope or phase of this name that the calling thread entered last.
+    #[inline]
+    pub fn end_scope(self) {
+        cursor::record(|| Event::ScopeEnd { name: self.0 });
+    }
+}
+
+impl Module {
+    /// A forward of this module runs on the calling thread, until [`end_forward`](Self::end_forward).
+    #[inline]
+    pub fn begin_forward(self) {
+        cursor::record(|| Event::ForwardBegin(self.0));
+    }
+
+    /// The forward of this module that the calling thread began last has ended.
+    #[inline]
+    pub fn end_forward(self) {
+        cursor::record(|| Event::ForwardEnd(self.0));
+    }
+}
+
+/// A transfer under way, as a number; 0 if it began while recording was off.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct TransferId(pub u64);
+
+impl TransferId {
+    const CORRELATION_BITS: u32 = 32;
+
+    pub(crate) fn new(correlation: u32, origin: ThreadId) -> Self {
+        // A thread has an id once it has recorded something, and it has recorded this transfer's beginning.
+        if origin.is_none() {
+            return Self(0);
+        }
+        Self(u64::from(correlation) | u64::from(origin.0) << Self::CORRELATION_BITS)
+    }
+
+    /// The transfer ended, having moved so many bytes, on whichever thread this is.
+    #[inline]
+    pub fn end(self, moved: Bytes) {
+        if self.0 == 0 {
+            return;
+        }
+        cursor::record(|| {
+            Event::TransferEnd(TransferEnd {
+                correlation: self.0 as u32,
+                origin: ThreadId((self.0 >> Self::CORRELATION_BITS) as u32),
+                module: ModuleId::NONE,
+                size: moved,
+            })
+        });
+    }
+}
