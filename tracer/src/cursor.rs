@@ -5,21 +5,19 @@
 //! helper thread keeps filled; when the queue is empty it does not wait: the event is dropped and counted.
 
 use std::{
-    cell::Cell,
     ptr,
-    sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, compiler_fence},
+    sync::atomic::{AtomicU32, Ordering, compiler_fence},
 };
 
-use memtrace_format::{
-    CHUNK_BYTES, ChunkHeader, ChunkKind, DropCause, Encoded, Event, Record, ThreadId, Ticks,
-};
+use memtrace_format::{ChunkHeader, ChunkKind, DropCause, Encoded, Event, Record, ThreadId, Ticks};
 
 use crate::{
     clock,
-    log::{Chunk, Log, Retired},
+    log::{Chunk, Log, Retired, write_record},
     losses::Losses,
     session::{self, Session},
     state,
+    sync::own_thread::{AtomicBool, Cell},
 };
 
 /// Records what `event` returns, if recording is on.
@@ -28,7 +26,7 @@ pub(crate) fn record(event: impl FnOnce() -> Event) {
     let mode = state::mode();
     if mode.is_on() {
         let encoded = event().encode(clock::now(mode));
-        CURSOR.with(|cursor| cursor.append(&encoded));
+        CURSOR.with(|cursor| cursor.append(&encoded, session::current));
     }
 }
 
@@ -56,12 +54,7 @@ pub(crate) fn exclusively<T>(work: impl FnOnce() -> T) -> Option<T> {
 
 /// Gives this thread's chunk back to be sealed. The thread may go on recording; it takes another chunk then.
 pub(crate) fn give_up_chunk(log: &Log) {
-    CURSOR.with(|cursor| {
-        if cursor.take() {
-            cursor.retire(log);
-            cursor.put_back();
-        }
-    });
+    CURSOR.with(|cursor| cursor.give_up_chunk(log));
 }
 
 /// In a forked child: puts memory of the child's own where this thread's chunk was. The fork may have come in a signal
@@ -71,7 +64,7 @@ pub(crate) fn part_from_parent() {
         let limit = cursor.limit.get();
         if !limit.is_null() {
             // SAFETY: what lies before the limit is this thread's chunk.
-            unsafe { replace_chunk(limit.wrapping_sub(CHUNK_BYTES)) };
+            unsafe { replace_chunk(limit.wrapping_sub(Chunk::BYTES)) };
         }
     });
 }
@@ -86,7 +79,7 @@ pub(crate) fn exclude_this_thread() {
 
 /// Where this thread's next record goes. A signal handler on the thread may use it too, but while the cursor is taken
 /// it touches nothing but `taken` and `losses`, so the rest are plain cells.
-struct Cursor {
+pub(crate) struct Cursor {
     /// The cursor is in use further up this thread's stack: by the code that a signal interrupted, or by the tracer itself.
     /// An atomic because of signal handlers; it costs what a plain bool does.
     taken: AtomicBool,
@@ -104,19 +97,7 @@ struct Cursor {
 }
 
 thread_local! {
-    static CURSOR: Cursor = const {
-        Cursor {
-            taken: AtomicBool::new(false),
-            excluded: Cell::new(false),
-            room: Cell::new(0),
-            limit: Cell::new(ptr::null_mut()),
-            chunk: Cell::new(None),
-            thread: Cell::new(ThreadId::NONE),
-            thread_sequence: Cell::new(0),
-            correlation: AtomicU32::new(0),
-            losses: Losses::new(),
-        }
-    };
+    static CURSOR: Cursor = const { Cursor::new() };
 
     /// Gives the chunk back when the thread ends. Apart from the cursor, because a thread-local value with a destructor
     /// needs a check at every access.
@@ -129,23 +110,79 @@ impl Drop for AtThreadEnd {
     fn drop(&mut self) {
         if let Some(session) = session::current() {
             give_up_chunk(&session.log);
-            CURSOR.with(|cursor| cursor.losses.release());
+            CURSOR.with(Cursor::release_losses);
         }
     }
 }
 
+/// What a cursor needs of the recording when its chunk is full.
+pub(crate) trait Recording {
+    fn log(&self) -> &Log;
+
+    /// Whether events are recorded still. Not in a forked child, whose parent's chunks are out of reach.
+    fn is_on(&self) -> bool;
+
+    /// An id for the calling thread.
+    fn define_thread(&self) -> ThreadId;
+}
+
+impl Recording for Session {
+    fn log(&self) -> &Log {
+        &self.log
+    }
+
+    fn is_on(&self) -> bool {
+        state::enabled()
+    }
+
+    fn define_thread(&self) -> ThreadId {
+        self.definitions.thread(&self.log)
+    }
+}
+
 impl Cursor {
+    pub(crate) const fn new() -> Self {
+        Self {
+            taken: AtomicBool::new(false),
+            excluded: Cell::new(false),
+            room: Cell::new(0),
+            limit: Cell::new(ptr::null_mut()),
+            chunk: Cell::new(None),
+            thread: Cell::new(ThreadId::NONE),
+            thread_sequence: Cell::new(0),
+            correlation: AtomicU32::new(0),
+            losses: Losses::new(),
+        }
+    }
+
     #[inline(always)]
-    fn append(&self, encoded: &Encoded) {
+    pub(crate) fn append<'a, R: Recording + 'a>(
+        &self,
+        encoded: &Encoded,
+        current: impl FnOnce() -> Option<&'a R>,
+    ) {
         if !self.take() {
-            return self.lose_inside(encoded);
+            return self.lose_inside(encoded, current);
         }
         if self.room.get() >= encoded_bytes(encoded) {
             self.store(encoded);
         } else {
-            self.store_in_next_chunk(encoded);
+            self.store_in_next_chunk(encoded, current);
         }
         self.put_back();
+    }
+
+    /// Gives the chunk back to be sealed.
+    pub(crate) fn give_up_chunk(&self, log: &Log) {
+        if self.take() {
+            self.retire(log);
+            self.put_back();
+        }
+    }
+
+    /// Leaves the counts of what was lost to a later thread.
+    pub(crate) fn release_losses(&self) {
+        self.losses.release();
     }
 
     /// Takes the cursor from signal handlers on this thread; `false` if it is taken. A handler that comes before the store
@@ -186,29 +223,37 @@ impl Cursor {
 
     #[cold]
     #[inline(never)]
-    fn lose_inside(&self, encoded: &Encoded) {
-        if !self.excluded.get() {
-            self.losses.count(DropCause::Reentrant, encoded.record.time());
+    fn lose_inside<'a, R: Recording + 'a>(&self, encoded: &Encoded, current: impl FnOnce() -> Option<&'a R>) {
+        if !self.excluded.get()
+            && let Some(recording) = current()
+        {
+            let ledger = &recording.log().ledger;
+            self.losses.count(ledger, DropCause::Reentrant, encoded.record.time());
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn store_in_next_chunk(&self, encoded: &Encoded) {
+    fn store_in_next_chunk<'a, R: Recording + 'a>(
+        &self,
+        encoded: &Encoded,
+        current: impl FnOnce() -> Option<&'a R>,
+    ) {
         let time = encoded.record.time();
-        let Some(session) = session::current() else { return };
+        let Some(recording) = current() else { return };
+        let log = recording.log();
         if self.thread.get().is_none() {
-            self.losses.acquire();
-            self.thread.set(session.definitions.thread(&session.log));
+            self.losses.acquire(&log.ledger);
+            self.thread.set(recording.define_thread());
         }
-        self.retire(&session.log);
-        match session.log.take_chunk() {
+        self.retire(log);
+        match log.take_chunk() {
             Ok(chunk) => {
-                if !self.begin(chunk, session, time) {
+                if !self.begin(chunk, recording, time) {
                     return;
                 }
             }
-            Err(cause) => return self.losses.count(cause, time),
+            Err(cause) => return self.losses.count(&log.ledger, cause, time),
         }
         self.losses.report(|cause, count, since| {
             self.store(&Event::Dropped { cause: Some(cause), count, since }.encode(time));
@@ -220,20 +265,20 @@ impl Cursor {
     }
 
     /// Makes `chunk` this thread's own. `false`: recording is over, or this is a forked child and the chunk its parent's.
-    fn begin(&self, chunk: Chunk, session: &Session, base_time: Ticks) -> bool {
+    fn begin(&self, chunk: Chunk, recording: &impl Recording, base_time: Ticks) -> bool {
         let thread_sequence = self.thread_sequence.get();
         self.thread_sequence.set(thread_sequence + 1);
         // A fork that comes before this line has turned the child off by the next; one that comes behind it finds the chunk
         // here (see `part_from_parent`). So no store goes to a chunk that is not there.
-        self.limit.set(chunk.start.as_ptr().wrapping_add(CHUNK_BYTES));
+        self.limit.set(chunk.start.as_ptr().wrapping_add(Chunk::BYTES));
         compiler_fence(Ordering::SeqCst);
-        if !state::enabled() {
+        if !recording.is_on() {
             self.limit.set(ptr::null_mut());
             return false;
         }
         chunk.write_header(&ChunkHeader {
             kind: ChunkKind::Events,
-            session: session.log.short_session(),
+            session: recording.log().short_session(),
             sequence: chunk.sequence,
             thread: self.thread.get(),
             thread_sequence,
@@ -267,30 +312,11 @@ pub(crate) unsafe fn replace_chunk(start: *mut u8) {
     let access = libc::PROT_READ | libc::PROT_WRITE;
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED;
     // SAFETY: the caller says that nothing of the child's own is in that range.
-    unsafe { libc::mmap(start.cast(), CHUNK_BYTES, access, flags, -1, 0) };
+    unsafe { libc::mmap(start.cast(), Chunk::BYTES, access, flags, -1, 0) };
 }
 
 /// The bytes that an event takes in its chunk.
 #[inline(always)]
 fn encoded_bytes(encoded: &Encoded) -> usize {
     if encoded.extension.is_some() { 2 * Record::BYTES } else { Record::BYTES }
-}
-
-/// Stores the record's word last, with Release: whoever sees the word sees the record.
-///
-/// # Safety
-///
-/// `place` is valid for writes of [`Record::BYTES`], aligned to 8, and nobody else writes there.
-#[inline(always)]
-unsafe fn write_record(place: *mut u8, record: &Record) {
-    let [time, value, size, word] = record.fields();
-    let place = place.cast::<u64>();
-    // SAFETY: the four places lie in the record that the caller vouches for. A reader in another process may look at
-    // the word meanwhile, so that one is an atomic store.
-    unsafe {
-        place.write(time);
-        place.add(1).write(value);
-        place.add(2).write(size);
-        AtomicU64::from_ptr(place.add(3)).store(word, Ordering::Release);
-    }
 }

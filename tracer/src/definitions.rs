@@ -21,7 +21,7 @@ use memtrace_format::{
 use crate::{
     cursor,
     log::{Chunk, Log, Retired},
-    losses, state,
+    state,
 };
 
 /// The most different names that are kept; all further ones become [`TOO_MANY`].
@@ -137,7 +137,7 @@ impl Definitions {
         let mut state = self.lock();
         state.write_pending(log);
         for _ in state.pending.drain(..) {
-            losses::count_definition();
+            log.ledger.count_definition();
         }
         state.retire(log);
     }
@@ -164,7 +164,7 @@ impl State {
             if self.pending.len() < MOST_PENDING {
                 self.pending.push_back(entry);
             } else {
-                losses::count_definition();
+                log.ledger.count_definition();
             }
         }
     }

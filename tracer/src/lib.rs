@@ -65,6 +65,12 @@ mod log;
 
 mod ring;
 
+mod sync;
+
+/// The part without locks, in every order in which threads can meet.
+#[cfg(all(test, loom))]
+mod model;
+
 pub use allocator::TracedAllocator;
 pub use binding::TransferId;
 pub use counter::Counter;

@@ -3,31 +3,52 @@
 //! A thread counts in a slot that outlives it, so that the helper can add all of them up at any time; a slot is used
 //! again by a later thread and keeps counting.
 
-use std::{
-    cell::Cell,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
-};
+use std::sync::PoisonError;
 
 use memtrace_format::{DropCause, DropCounts, Ticks};
 
+use crate::sync::{AtomicBool, AtomicU64, Mutex, Ordering, own_thread::Cell};
+
 /// What all threads have lost since recording began.
-pub(crate) fn total() -> DropCounts {
-    let slots = SLOTS.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut sum = DropCounts::default();
-    for slot in slots.iter().copied().chain([&WITHOUT_SLOT]) {
-        for &cause in DropCause::ALL {
-            sum.add(cause, slot.of(cause));
-        }
-    }
-    sum
+pub(crate) struct Ledger {
+    slots: Mutex<Vec<&'static Slot>>,
+    /// For losses on threads that have no slot yet.
+    without_slot: Slot,
 }
 
-/// Counts one definition that could not be written.
-pub(crate) fn count_definition() {
-    WITHOUT_SLOT.counts[index(DropCause::Definition)].fetch_add(1, Ordering::Relaxed);
+impl Ledger {
+    pub(crate) fn new() -> Self {
+        Self { slots: Mutex::new(Vec::new()), without_slot: Slot::new() }
+    }
+
+    pub(crate) fn total(&self) -> DropCounts {
+        let slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sum = DropCounts::default();
+        for slot in slots.iter().copied().chain([&self.without_slot]) {
+            for &cause in DropCause::ALL {
+                sum.add(cause, slot.of(cause));
+            }
+        }
+        sum
+    }
+
+    /// Counts one definition that could not be written.
+    pub(crate) fn count_definition(&self) {
+        self.without_slot.counts[index(DropCause::Definition)].fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn slot(&self) -> &'static Slot {
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        // Acquire, for the Release of `Losses::release`: what the slot's last thread counted is seen here, and so is not
+        // taken for this thread's.
+        let free = slots.iter().copied().find(|slot| !slot.taken.swap(true, Ordering::Acquire));
+        free.unwrap_or_else(|| {
+            let slot: &'static Slot = Box::leak(Box::new(Slot::new()));
+            slot.taken.store(true, Ordering::Relaxed);
+            slots.push(slot);
+            slot
+        })
+    }
 }
 
 /// One thread's losses.
@@ -46,11 +67,6 @@ struct Slot {
     taken: AtomicBool,
 }
 
-static SLOTS: Mutex<Vec<&'static Slot>> = Mutex::new(Vec::new());
-
-/// For losses on threads that have no slot yet.
-static WITHOUT_SLOT: Slot = Slot::new();
-
 impl Losses {
     pub(crate) const fn new() -> Self {
         Self {
@@ -61,8 +77,9 @@ impl Losses {
     }
 
     /// Counts one event lost at `time`. Safe in a signal handler.
-    pub(crate) fn count(&self, cause: DropCause, time: Ticks) {
-        let slot = self.slot.get().unwrap_or(&WITHOUT_SLOT);
+    pub(crate) fn count(&self, ledger: &Ledger, cause: DropCause, time: Ticks) {
+        let slot = self.slot.get().unwrap_or(&ledger.without_slot);
+        // Relaxed: a sum is exact for whoever knows otherwise that the counting is over.
         slot.counts[index(cause)].fetch_add(1, Ordering::Relaxed);
         let since = &slot.since[index(cause)];
         if since.load(Ordering::Relaxed) == 0 {
@@ -98,15 +115,8 @@ impl Losses {
     }
 
     /// Gives this thread a slot.
-    pub(crate) fn acquire(&self) {
-        let mut slots = SLOTS.lock().unwrap_or_else(PoisonError::into_inner);
-        let free = slots.iter().copied().find(|slot| !slot.taken.swap(true, Ordering::Relaxed));
-        let slot = free.unwrap_or_else(|| {
-            let slot: &'static Slot = Box::leak(Box::new(Slot::new()));
-            slot.taken.store(true, Ordering::Relaxed);
-            slots.push(slot);
-            slot
-        });
+    pub(crate) fn acquire(&self, ledger: &Ledger) {
+        let slot = ledger.slot();
         let counts = DropCause::ALL.iter().map(|&cause| slot.of(cause));
         let mut before = [0; DropCounts::CAUSES];
         before.iter_mut().zip(counts).for_each(|(place, count)| *place = count);
@@ -118,16 +128,16 @@ impl Losses {
     /// Leaves the slot to a later thread.
     pub(crate) fn release(&self) {
         if let Some(slot) = self.slot.take() {
-            slot.taken.store(false, Ordering::Relaxed);
+            slot.taken.store(false, Ordering::Release);
         }
     }
 }
 
 impl Slot {
-    const fn new() -> Self {
+    fn new() -> Self {
         Self {
-            counts: [const { AtomicU64::new(0) }; DropCounts::CAUSES],
-            since: [const { AtomicU64::new(0) }; DropCounts::CAUSES],
+            counts: std::array::from_fn(|_| AtomicU64::new(0)),
+            since: std::array::from_fn(|_| AtomicU64::new(0)),
             taken: AtomicBool::new(false),
         }
     }

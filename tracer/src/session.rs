@@ -11,7 +11,7 @@ use thiserror::Error;
 use crate::{
     Options, clock, cursor,
     definitions::{self, DefinedId, Definitions, cut},
-    log::{Helper, HelperError, Log},
+    log::{Helper, HelperError, Log, MOST_READY},
     message::say,
     options,
     state::{self, Mode},
@@ -137,7 +137,7 @@ impl Session {
         };
         Self {
             clock,
-            log: Log::new(header),
+            log: Log::new(header, MOST_READY),
             definitions: Definitions::default(),
             helper: Mutex::new(None),
             pid: process::id(),

@@ -1,12 +1,10 @@
 //! A chunk of the mapped file, owned by whoever holds the value.
 
-use std::{
-    ptr::{self, NonNull},
-    slice,
-    sync::atomic::{AtomicU32, AtomicU64, Ordering},
-};
+use std::ptr::NonNull;
 
-use memtrace_format::{CHUNK_BYTES, Calibration, ChunkHeader, Field, chunk};
+use memtrace_format::{CHUNK_BYTES, Calibration, ChunkHeader, Record, Seal, chunk};
+
+use crate::sync::{Ordering, fence, word};
 
 /// The place of a chunk in the file, counted in chunks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,42 +33,38 @@ pub(crate) struct Retired {
 }
 
 impl Chunk {
-    pub(crate) const BODY_BYTES: usize = CHUNK_BYTES - ChunkHeader::BYTES;
+    /// The size of a chunk. Models have smaller ones.
+    pub(crate) const BYTES: usize =
+        if cfg!(loom) { ChunkHeader::BYTES + 4 * Record::BYTES } else { CHUNK_BYTES };
+
+    pub(crate) const BODY_BYTES: usize = Self::BYTES - ChunkHeader::BYTES;
 
     /// Makes it a chunk that nobody was handed, first of all for whoever looks at its magic.
     pub(crate) fn clear(&self) {
-        let start = self.start.as_ptr();
-        // SAFETY: the chunk is mapped, writable and nobody else writes to it, by the type's invariant.
+        let start = self.words();
+        // SAFETY: the chunk is mapped, writable and nobody else writes to it, by the type's invariant. Nobody in this process
+        // looks at it either; somebody in another one sees no magic first, by the Release fence that the stores stay behind.
         unsafe {
-            AtomicU32::from_ptr(start.cast()).store(0, Ordering::Release);
-            ptr::write_bytes(start, 0, CHUNK_BYTES);
+            word::atomic(start).store(0, Ordering::Relaxed);
+            fence(Ordering::Release);
+            word::clear(start, Self::BYTES);
         }
+    }
+
+    /// Makes it a chunk to be handed out, with the clocks as they are.
+    pub(crate) fn clear_for_use(&mut self, calibration: Calibration) {
+        self.clear();
+        self.calibration = calibration;
     }
 
     /// Writes a whole chunk, its magic last.
     pub(crate) fn write_image(&self, image: &[u8; CHUNK_BYTES]) {
-        let rest = chunk::field::MAGIC.end();
-        // SAFETY: as in `write_header`; the image is as long as the chunk.
-        unsafe {
-            let start = self.start.as_ptr();
-            ptr::copy_nonoverlapping(image[rest..].as_ptr(), start.add(rest), CHUNK_BYTES - rest);
-            let magic = AtomicU32::from_ptr(start.cast());
-            magic.store(u32::from_le_bytes(chunk::CHUNK_MAGIC).to_le(), Ordering::Release);
-        }
+        self.publish(0, image);
     }
 
     /// Writes the header, its magic last: whoever sees the magic sees the header.
     pub(crate) fn write_header(&self, header: &ChunkHeader) {
-        let bytes = header.to_bytes();
-        let rest = chunk::field::MAGIC.end();
-        // SAFETY: the header lies inside the chunk, by the type's invariant; the magic is its first four bytes, aligned
-        // to a page. A reader in another process may look meanwhile, so the magic is an atomic store.
-        unsafe {
-            let start = self.start.as_ptr();
-            ptr::copy_nonoverlapping(bytes[rest..].as_ptr(), start.add(rest), ChunkHeader::BYTES - rest);
-            let magic = AtomicU32::from_ptr(start.cast());
-            magic.store(u32::from_le_bytes(chunk::CHUNK_MAGIC).to_le(), Ordering::Release);
-        }
+        self.publish(0, &header.to_bytes());
     }
 
     /// Writes `entry` at `used` bytes behind the header, its first eight bytes last.
@@ -79,34 +73,67 @@ impl Chunk {
     ///
     /// It does not fit, or `used` is not a multiple of 8.
     pub(crate) fn write_definition(&self, used: usize, entry: &[u8]) {
-        const COMMIT: usize = 8;
-        assert!(used.is_multiple_of(COMMIT) && used + entry.len() <= Self::BODY_BYTES);
-        let (commit, rest) = entry.split_first_chunk::<COMMIT>().expect("an entry begins with its header");
-        // SAFETY: the entry lies inside the chunk, as was just checked, and its place is aligned to 8.
+        self.publish(ChunkHeader::BYTES + used, entry);
+    }
+
+    /// Writes `bytes` at `offset`, the first word last.
+    fn publish(&self, offset: usize, bytes: &[u8]) {
+        assert!(offset.is_multiple_of(word::BYTES) && offset + bytes.len() <= Self::BYTES);
+        let (first, rest) = bytes.split_first_chunk().expect("what is published begins with a word");
+        // SAFETY: the bytes lie inside the chunk, as was just checked, which is mapped, writable and nobody else's to write
+        // to, by the type's invariant. The helper or a reader in another process may look meanwhile: at the first word, and
+        // at the others if that is there. Release, and Acquire at the helper's look, make them whole then.
         unsafe {
-            let place = self.start.as_ptr().add(ChunkHeader::BYTES + used);
-            ptr::copy_nonoverlapping(rest.as_ptr(), place.add(COMMIT), rest.len());
-            AtomicU64::from_ptr(place.cast()).store(u64::from_le_bytes(*commit).to_le(), Ordering::Release);
+            let place = self.words().byte_add(offset);
+            word::write_all(place.add(1), rest);
+            word::atomic(place).store(u64::from_le_bytes(*first).to_le(), Ordering::Release);
         }
+    }
+
+    fn words(&self) -> *mut u64 {
+        self.start.as_ptr().cast()
+    }
+}
+
+/// Writes a record, its word last: whoever sees the word sees the record.
+///
+/// # Safety
+///
+/// `place` is a multiple of 8 in a mapped, writable chunk with [`Record::BYTES`] behind it, and nobody else writes there.
+#[inline(always)]
+pub(crate) unsafe fn write_record(place: *mut u8, record: &Record) {
+    let [time, value, size, commit] = record.fields();
+    let place = place.cast::<u64>();
+    // SAFETY: the four words lie in the record that the caller vouches for. The helper or a reader in another process may
+    // look meanwhile: at the last word, and at the others if that is there. Release, and Acquire at the helper's look, make
+    // them whole then. On x86-64 it is a plain store.
+    unsafe {
+        word::write(place, time);
+        word::write(place.add(1), value);
+        word::write(place.add(2), size);
+        word::atomic(place.add(3)).store(commit, Ordering::Release);
     }
 }
 
 impl Retired {
     /// Writes the seal: the bytes in use and the checksum of them.
     pub(crate) fn seal(self) {
-        const SEAL: Field = chunk::field::LENGTH;
-        let start = self.chunk.start.as_ptr();
+        let start = self.chunk.words();
         // SAFETY: the chunk is mapped, by its invariant, and its thread has given it back: nobody writes to it any more.
         let (header, body) = unsafe {
             (
-                &*start.cast::<[u8; ChunkHeader::BYTES]>(),
-                slice::from_raw_parts(start.add(ChunkHeader::BYTES), self.used),
+                word::bytes(start, ChunkHeader::BYTES),
+                word::bytes(start.byte_add(ChunkHeader::BYTES), self.used),
             )
         };
-        let seal = chunk::seal(header, body);
-        let word = u64::from(seal.length) | u64::from(seal.crc) << 32;
-        // SAFETY: length and checksum are neighbours in the header, at a multiple of 8.
-        unsafe { AtomicU64::from_ptr(start.add(SEAL.offset).cast()).store(word.to_le(), Ordering::Release) };
+        let Seal { length, crc } = chunk::seal(header.first_chunk().expect("a header has its length"), &body);
+        let seal = u64::from(length) | u64::from(crc) << 32;
+        // SAFETY: length and checksum are a word of the header. Release: a reader in another process that sees the seal sees
+        // what it seals.
+        unsafe {
+            let place = start.byte_add(chunk::field::LENGTH.offset);
+            word::atomic(place).store(seal.to_le(), Ordering::Release);
+        }
     }
 }
 

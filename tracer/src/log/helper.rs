@@ -4,7 +4,10 @@ use std::{
     io, mem,
     panic::{AssertUnwindSafe, catch_unwind},
     ptr,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -16,18 +19,21 @@ use super::{
     supply::Supply,
     thread::{Signal, Thread},
 };
-use crate::{Options, clock, cursor, losses, message::say, session::Session};
+use crate::{Options, clock, cursor, message::say, session::Session};
 
-/// How long the helper sleeps: when there is work, and at most.
+/// How long the helper sleeps: when chunks are being taken, and at most while the next might not wake it. Each sleep in
+/// which no chunk was taken doubles the next; one that is longer than this ends when a chunk is taken.
 const NAP: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(4));
 
-/// How often the closing block is written while recording, at first and at most. A killed run is timed by the last one.
+/// How often the closing block is written while recording, at first and at most. A killed run is timed by the last one. It is
+/// also what an idle helper wakes for.
 const HEARTBEAT: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
 
 /// The running helper thread.
 pub(crate) struct Helper {
+    log: &'static Log,
     thread: Thread,
-    stop: Arc<Signal<()>>,
+    stop: Arc<AtomicBool>,
 }
 
 impl Helper {
@@ -37,7 +43,7 @@ impl Helper {
     ///
     /// There can be no further thread, or the file cannot be made or hold the chunks. Then no file is left behind.
     pub(crate) fn start(session: &'static Session, options: &Options) -> Result<Self, HelperError> {
-        let stop = Arc::new(Signal::default());
+        let stop = Arc::new(AtomicBool::new(false));
         let ready = Arc::new(Signal::default());
         let (path, limit) = (options.file.clone(), options.limit());
         let (stopping, making) = (Arc::clone(&stop), Arc::clone(&ready));
@@ -58,7 +64,7 @@ impl Helper {
             })
         })?;
         match ready.wait() {
-            Ok(()) => Ok(Self { thread, stop }),
+            Ok(()) => Ok(Self { log: &session.log, thread, stop }),
             Err(error) => {
                 thread.join();
                 Err(error)
@@ -68,7 +74,8 @@ impl Helper {
 
     /// Ends the thread once it has sealed what was given back, closed the log and cut off what was not used.
     pub(crate) fn finish(self) {
-        self.stop.give(());
+        self.stop.store(true, Ordering::Release);
+        self.log.bell.ring_for_the_end();
         self.thread.join();
     }
 }
@@ -148,18 +155,18 @@ impl Work {
         }
     }
 
-    fn run(mut self, stop: &Signal<()>) {
+    fn run(mut self, stop: &AtomicBool) {
         let mut nap = NAP.0;
         let mut used_before = 0;
         let mut heartbeat = HEARTBEAT.0;
         let mut last_heartbeat = Instant::now();
-        loop {
+        while !stop.load(Ordering::Acquire) {
             let used = self.used();
             self.supply.adapt(used - used_before);
-            nap = if used > used_before { NAP.0 } else { (nap * 2).min(NAP.1) };
+            nap = if used > used_before { NAP.0 } else { (nap * 2).min(HEARTBEAT.1) };
             used_before = used;
             self.seal_retired();
-            self.make_ready();
+            self.make_ready(stop);
             self.recycle();
             self.session.definitions.write_pending(self.log);
             self.notice_stop();
@@ -168,37 +175,48 @@ impl Work {
                 last_heartbeat = Instant::now();
                 heartbeat = (heartbeat * 2).min(HEARTBEAT.1);
             }
-            if stop.given_within(nap) {
-                break;
-            }
+            self.sleep(nap.min(heartbeat.saturating_sub(last_heartbeat.elapsed())), used, stop);
         }
         self.finish();
     }
 
+    /// Sleeps for this time. A long sleep ends when threads have taken more than `used` chunks, every one when recording does.
+    fn sleep(&self, time: Duration, used: u64, stop: &AtomicBool) {
+        let bell = &self.log.bell;
+        let nothing_new = if time <= NAP.1 {
+            bell.nap();
+            true
+        } else {
+            bell.listen();
+            self.used() == used
+        };
+        if nothing_new && !stop.load(Ordering::Relaxed) {
+            bell.sleep(time);
+        }
+        bell.wake_up();
+    }
+
     /// Chunks that threads took since the beginning.
     fn used(&self) -> u64 {
-        self.made - self.log.ready.len() as u64
+        self.made - self.log.ready() as u64
     }
 
     fn seal_retired(&mut self) {
-        while let Some(retired) = self.log.retired.pop() {
-            let (slot, used) = (retired.chunk.slot, retired.used);
-            retired.seal();
-            match &mut self.recycler {
-                Some(recycler) => recycler.given_back(slot, used),
-                None => self.supply.sealed_for_good(slot),
-            }
-        }
+        self.log.seal_retired(|slot, used| match &mut self.recycler {
+            Some(recycler) => recycler.given_back(slot, used),
+            None => self.supply.sealed_for_good(slot),
+        });
     }
 
-    fn make_ready(&mut self) {
-        self.supply.populate(self.used());
-        while self.supply.is_short(self.log.ready.len()) {
+    fn make_ready(&mut self, stop: &AtomicBool) {
+        let on = || !stop.load(Ordering::Relaxed);
+        self.supply.populate(self.used(), on);
+        while on() && self.supply.is_short(self.log.ready()) {
             if let Err(error) = self.add_extent() {
                 self.end(error);
             }
         }
-        self.supply.populate(self.used());
+        self.supply.populate(self.used(), on);
     }
 
     fn add_extent(&mut self) -> Result<(), LogFileError> {
@@ -217,7 +235,7 @@ impl Work {
         chunk.sequence = self.made;
         self.made += 1;
         // There is room: the supply stays an extent below the queue's capacity, and the recycler below half of it.
-        let _ = self.log.ready.push(chunk);
+        let _ = self.log.hand_out(chunk);
     }
 
     /// In ring mode, when the file cannot grow: uses the oldest chunks again.
@@ -260,7 +278,7 @@ impl Work {
         let Some(error) = self.supply.shortage().filter(|_| !self.stopped && self.recycler.is_none()) else {
             return;
         };
-        if losses::total().of(error.cause()) > 0 {
+        if self.log.ledger.total().of(error.cause()) > 0 {
             say(format_args!("recording stops: {error}"));
             self.stopped = true;
             self.write_closing(Ending::Stopped);
@@ -272,7 +290,7 @@ impl Work {
         let closing = Closing {
             ending: if self.stopped { Ending::Stopped } else { ending },
             end: clock::calibrate(self.session.clock),
-            drops: losses::total(),
+            drops: self.log.ledger.total(),
             text: why.map(ToString::to_string).unwrap_or_default(),
         };
         if let Err(error) = self.supply.file.write_closing(&closing, self.log.short_session()) {
@@ -284,7 +302,7 @@ impl Work {
     fn finish(mut self) {
         self.session.definitions.close(self.log);
         let mut unused = Vec::new();
-        while let Some(chunk) = self.log.ready.pop() {
+        while let Some(chunk) = self.log.withdraw() {
             unused.push(chunk.slot);
         }
         self.seal_retired();

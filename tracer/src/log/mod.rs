@@ -9,41 +9,56 @@
 //!
 //! In ring mode sealed chunks stay mapped and become ready again, once a baseline says what they did.
 
+mod bell;
 mod chunk;
 mod extent;
 mod file;
 mod helper;
+mod queue;
 mod recycler;
 mod supply;
 mod thread;
 
-use std::sync::atomic::{AtomicU8, Ordering};
-
-use crossbeam_queue::ArrayQueue;
 use memtrace_format::{DropCause, FileHeader, RING};
 
-pub(crate) use chunk::{Chunk, Retired, Slot};
+pub(crate) use bell::Bell;
+pub(crate) use chunk::{Chunk, Retired, Slot, write_record};
 use file::{LogFile, LogFileError};
 pub(crate) use helper::{Helper, HelperError};
+pub(crate) use queue::Queue;
+
+use crate::{
+    losses::Ledger,
+    sync::{AtomicU8, Ordering},
+};
 
 /// The most chunks that may be ready ahead of their use: 64 MiB of file.
-const MOST_READY: usize = 1024;
+pub(crate) const MOST_READY: usize = 1024;
 
 /// What threads and the helper share.
 pub(crate) struct Log {
     header: FileHeader,
-    ready: ArrayQueue<Chunk>,
-    retired: ArrayQueue<Retired>,
+    /// Chunks to be taken. The helper puts them in.
+    ready: Queue<Chunk>,
+    /// Chunks to be sealed. The helper takes them out.
+    retired: Queue<Retired>,
+    /// Rung when a chunk is taken.
+    bell: Bell,
+    /// What threads have lost.
+    pub(crate) ledger: Ledger,
     /// Why no further chunk will come, as the number of a [`DropCause`]; zero while they do.
     stopped: AtomicU8,
 }
 
 impl Log {
-    pub(crate) fn new(header: FileHeader) -> Self {
+    /// A log with room for so many chunks in each queue.
+    pub(crate) fn new(header: FileHeader, capacity: usize) -> Self {
         Self {
             header,
-            ready: ArrayQueue::new(MOST_READY),
-            retired: ArrayQueue::new(MOST_READY),
+            ready: Queue::new(capacity),
+            retired: Queue::new(capacity),
+            bell: Bell::new(),
+            ledger: Ledger::new(),
             stopped: AtomicU8::new(0),
         }
     }
@@ -62,15 +77,46 @@ impl Log {
 
     /// A chunk for the calling thread, or why there is none. Does not wait.
     pub(crate) fn take_chunk(&self) -> Result<Chunk, DropCause> {
-        self.ready.pop().ok_or_else(|| {
-            DropCause::decode(self.stopped.load(Ordering::Relaxed)).unwrap_or(DropCause::NoChunk)
-        })
+        match self.ready.pop() {
+            Some(chunk) => {
+                self.bell.ring();
+                Ok(chunk)
+            }
+            // Relaxed: the cause orders nothing. A thread that sees it late counts its loss as one for want of a chunk.
+            None => {
+                Err(DropCause::decode(self.stopped.load(Ordering::Relaxed)).unwrap_or(DropCause::NoChunk))
+            }
+        }
     }
 
     /// Gives a chunk back to be sealed. If the helper is so far behind that there is no place for it, the chunk stays
     /// unsealed, which readers accept.
     pub(crate) fn retire(&self, retired: Retired) {
         let _ = self.retired.push(retired);
+    }
+
+    /// Makes a chunk ready to be taken. `Err`: there is no place for it.
+    pub(crate) fn hand_out(&self, chunk: Chunk) -> Result<(), Chunk> {
+        self.ready.push(chunk)
+    }
+
+    /// Takes a ready chunk back, for the helper.
+    pub(crate) fn withdraw(&self) -> Option<Chunk> {
+        self.ready.pop()
+    }
+
+    /// Seals what threads gave back, and says of each which it was and how many bytes it has in use.
+    pub(crate) fn seal_retired(&self, mut sealed: impl FnMut(Slot, usize)) {
+        while let Some(retired) = self.retired.pop() {
+            let (slot, used) = (retired.chunk.slot, retired.used);
+            retired.seal();
+            sealed(slot, used);
+        }
+    }
+
+    /// How many chunks are ready.
+    pub(crate) fn ready(&self) -> usize {
+        self.ready.len()
     }
 
     fn stop(&self, cause: DropCause) {

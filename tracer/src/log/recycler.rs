@@ -79,10 +79,10 @@ impl Recycler {
     /// There is no room for the baseline; the bytes that it would take.
     pub(super) fn next_free(&mut self, log: &Log, total: u64) -> Result<Option<Chunk>, u64> {
         let few = total.min(MOST_READY as u64) / 4;
-        if (log.ready.len() + self.free.len()) as u64 <= few {
+        if (log.ready() + self.free.len()) as u64 <= few {
             self.recycle(log, (total / 8).clamp(1, MOST_READY as u64) as usize)?;
         }
-        Ok(if log.ready.len() < MOST_READY / 2 { self.free.pop() } else { None })
+        Ok(if log.ready() < MOST_READY / 2 { self.free.pop() } else { None })
     }
 
     /// The helper has looked at everything there is.
@@ -100,7 +100,7 @@ impl Recycler {
         let calibration = clock::calibrate(self.session.clock);
         let images = self.images(&self.streams.positions(), calibration);
         while self.reserve.len() < images.len() {
-            let Some(chunk) = log.ready.pop() else { return Err((images.len() * CHUNK_BYTES) as u64) };
+            let Some(chunk) = log.withdraw() else { return Err((images.len() * CHUNK_BYTES) as u64) };
             self.streams.forget(chunk.slot);
             self.reserve.push(chunk);
         }
@@ -111,16 +111,8 @@ impl Recycler {
         self.generation += 1;
         self.reserve_wanted = 2 * images.len() + 2;
         let mut free = std::mem::replace(&mut self.baseline, baseline);
-        free.extend(self.streams.take_folded().into_iter().map(|WatchedChunk { start, slot }| Chunk {
-            start,
-            slot,
-            sequence: 0,
-            calibration,
-        }));
-        for chunk in &mut free {
-            chunk.clear();
-            chunk.calibration = calibration;
-        }
+        free.iter_mut().for_each(|chunk| chunk.clear_for_use(calibration));
+        free.extend(self.streams.take_folded().into_iter().map(|chunk| chunk.take_back(calibration)));
         self.free.append(&mut free);
         Ok(())
     }

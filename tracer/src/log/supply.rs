@@ -18,6 +18,10 @@ const FIRST_AHEAD: u64 = 256;
 /// How far ahead of use pages are populated at first and at most, in chunks: 2 and 16 MiB.
 const POPULATED: (u64, u64) = (32, 256);
 
+/// How many chunks are populated in one system call: 256 KiB. The call holds the process's lock on its mappings for reading,
+/// so that a thread of the program that maps or unmaps waits for it, and one with a page fault behind that thread.
+const STEP: u64 = 4;
+
 /// The file and its mapped parts.
 pub(super) struct Supply {
     pub(super) file: LogFile,
@@ -104,12 +108,10 @@ impl Supply {
         Ok(chunks)
     }
 
-    /// Populates what threads will use next, when they have used the first `used` chunks.
-    pub(super) fn populate(&mut self, used: u64) {
-        /// Chunks in one step: 2 MiB.
-        const STEP: u64 = 32;
+    /// Populates what threads will use next, when they have used the first `used` chunks, for as long as it is `wanted`.
+    pub(super) fn populate(&mut self, used: u64, wanted: impl Fn() -> bool) {
         self.populated = self.populated.max(used / STEP * STEP);
-        while self.populated < self.mapped && self.populated < used + self.populate_ahead {
+        while self.populated < self.mapped && self.populated < used + self.populate_ahead && wanted() {
             // An extent whose chunks are all sealed already is gone.
             let index = (self.populated / EXTENT_CHUNKS).checked_sub(self.first_extent);
             let extent = index.and_then(|index| self.extents.get(index as usize)).and_then(Option::as_ref);
@@ -143,4 +145,4 @@ impl Supply {
     }
 }
 
-const _: () = assert!(EXTENT_BYTES.is_multiple_of(2 << 20));
+const _: () = assert!(EXTENT_CHUNKS.is_multiple_of(STEP) && EXTENT_BYTES.is_multiple_of(2 << 20));

@@ -11,7 +11,6 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     ptr,
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
 /// A running thread.
@@ -91,16 +90,6 @@ impl<T> Signal<T> {
                 None => given = self.changed.wait(given).unwrap_or_else(PoisonError::into_inner),
             }
         }
-    }
-
-    /// Whether it is given by the end of this time.
-    pub(super) fn given_within(&self, time: Duration) -> bool {
-        let given = self.lock();
-        if given.is_some() {
-            return true;
-        }
-        let waited = self.changed.wait_timeout(given, time).unwrap_or_else(PoisonError::into_inner);
-        waited.0.is_some()
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<T>> {

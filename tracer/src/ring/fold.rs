@@ -82,6 +82,18 @@ impl Fold {
         self.latest
     }
 
+    /// How many events were folded.
+    #[cfg(all(test, loom))]
+    pub(crate) fn folded(&self) -> u64 {
+        self.folded
+    }
+
+    /// How many counters were sampled.
+    #[cfg(all(test, loom))]
+    pub(crate) fn counters(&self) -> usize {
+        self.counters.len()
+    }
+
     /// Folds an event in. Events come in the order of time; `time` never steps back.
     pub(crate) fn apply(&mut self, time: Ticks, thread: ThreadId, event: &Event) {
         let now = Stamp { order: self.folded, time, thread };

@@ -4,14 +4,15 @@ use std::{
     cmp::Reverse,
     collections::{BTreeMap, BinaryHeap, VecDeque},
     ptr::NonNull,
-    slice,
-    sync::atomic::{AtomicU64, Ordering},
 };
 
-use memtrace_format::{CHUNK_RECORDS, ChunkHeader, ChunkKind, Event, Folded, Record, ThreadId, Ticks, Word};
+use memtrace_format::{Calibration, ChunkHeader, ChunkKind, Event, Folded, Record, ThreadId, Ticks, Word};
 
 use super::Fold;
-use crate::log::Slot;
+use crate::{
+    log::{Chunk, Slot},
+    sync::{Ordering, word},
+};
 
 /// A chunk that threads may be writing to, seen from outside.
 ///
@@ -168,34 +169,40 @@ impl Stream {
 }
 
 impl WatchedChunk {
+    /// The chunk, to be handed out again. Its thread has given it back, and all of it is folded.
+    pub(crate) fn take_back(self, calibration: Calibration) -> Chunk {
+        let Self { start, slot } = self;
+        let mut chunk = Chunk { start, slot, sequence: 0, calibration };
+        chunk.clear_for_use(calibration);
+        chunk
+    }
+
     /// The header, once a thread has taken the chunk.
-    fn header(&self, session: u64) -> Option<ChunkHeader> {
-        // SAFETY: the header lies in the chunk, by the invariant. Its magic is stored last, with Release, and until then it is
-        // zero, so with this Acquire the rest of the header is seen whole or not looked at; it does not change afterwards, but
-        // for the seal, which nobody reads here.
+    pub(crate) fn header(&self, session: u64) -> Option<ChunkHeader> {
+        // SAFETY: the header lies in the chunk, by the invariant. Its first word is stored last, with Release, and until then
+        // it is zero, so with this Acquire the rest of the header is seen whole or not looked at; it does not change
+        // afterwards, but for the seal, which this thread writes.
         unsafe {
-            let start = self.start.as_ptr();
-            let magic = std::sync::atomic::AtomicU32::from_ptr(start.cast()).load(Ordering::Acquire);
-            if magic == 0 {
+            let start = self.start.as_ptr().cast();
+            if word::atomic(start).load(Ordering::Acquire) == 0 {
                 return None;
             }
-            let bytes = slice::from_raw_parts(start, ChunkHeader::BYTES);
+            let bytes = word::bytes(start, ChunkHeader::BYTES);
             ChunkHeader::parse(bytes.first_chunk()?, session).ok().flatten()
         }
     }
 
     /// A record that is committed.
-    fn record(&self, index: usize) -> Option<Record> {
-        if index >= CHUNK_RECORDS {
+    pub(crate) fn record(&self, index: usize) -> Option<Record> {
+        if index >= Chunk::BODY_BYTES / Record::BYTES {
             return None;
         }
         // SAFETY: the record lies in the chunk, by the invariant and the check. Its word is stored last, with Release, so
         // with this Acquire a committed record is seen whole, and nobody writes to it any more.
         unsafe {
             let place = self.start.as_ptr().add(ChunkHeader::BYTES + index * Record::BYTES).cast::<u64>();
-            let word =
-                Word::from_bits(u64::from_le(AtomicU64::from_ptr(place.add(3)).load(Ordering::Acquire)));
-            let field = |at| u64::from_le(place.add(at).read());
+            let word = Word::from_bits(u64::from_le(word::atomic(place.add(3)).load(Ordering::Acquire)));
+            let field = |at| u64::from_le(word::read(place.add(at)));
             word.is_committed().then(|| Record::new(Ticks(field(0)), field(1), field(2), word))
         }
     }

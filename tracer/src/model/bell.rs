@@ -1,0 +1,27 @@
+use loom::{sync::Arc, thread};
+
+use super::every_order;
+use crate::log::{Bell, Queue};
+
+#[test]
+fn the_helper_sees_the_chunk_that_was_taken_or_is_woken() {
+    every_order(4, || {
+        let log = Arc::new((Queue::new(2), Bell::new()));
+        log.0.push(1).unwrap();
+        log.0.push(2).unwrap();
+        let takers = [(); 2].map(|()| {
+            let log = Arc::clone(&log);
+            thread::spawn(move || {
+                let (ready, bell) = &*log;
+                ready.pop().unwrap();
+                bell.ring();
+            })
+        });
+        let (ready, bell) = &*log;
+        bell.listen();
+        let would_sleep = ready.len() == 2;
+        takers.into_iter().for_each(|taker| taker.join().unwrap());
+        let still_listening = bell.wake_up();
+        assert!(!(would_sleep && still_listening), "it sleeps, and nobody rang");
+    });
+}
