@@ -199,7 +199,7 @@ fn transfer(correlation: u32, module: ModuleId, from: Tier, to: Tier, mib: u64) 
 
 fn ended(begin: TransferBegin) -> Event {
     let TransferBegin { correlation, module, size, .. } = begin;
-    Event::TransferEnd(TransferEnd { correlation, origin: MAIN, module, size })
+    Event::TransferEnd(TransferEnd { correlation, origin: MAIN, module, size, on_device: None })
 }
 
 const SEGMENT: u64 = 0x7f00_0000_0000;

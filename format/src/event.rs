@@ -1,5 +1,7 @@
 //! The event: what a record means. Both sides of the file use this one mapping.
 
+use core::time::Duration;
+
 use crate::{
     Address, Bytes, CounterId, DropCause, HeapId, HostMemory, Kind, ModuleId, NameId, PoolId, Reason, Record,
     StackId, ThreadId, Ticks, Tier, Word,
@@ -204,6 +206,9 @@ pub struct TransferEnd {
     pub module: ModuleId,
     /// How much was really moved.
     pub size: Bytes,
+    /// How long the device took for it, if that was measured there. The time between the beginning and the end is that of
+    /// the host, which may have waited for a turn, or noticed the end late.
+    pub on_device: Option<Duration>,
 }
 
 /// The value of a counter.
@@ -224,6 +229,8 @@ impl Extension {
     pub const BLOCK: u16 = 1;
     /// Of a transfer's beginning: id = the module that needs the room.
     pub const TRANSFER: u16 = 2;
+    /// Of a transfer's end: time = nanoseconds that it took on the device.
+    pub const TRANSFER_END: u16 = 3;
 }
 
 /// A record and, for some events, the extension that follows it in the same chunk.
@@ -272,10 +279,7 @@ impl Event {
             Self::ForwardBegin(m) => module(*m, Kind::ForwardBegin),
             Self::ForwardEnd(m) => module(*m, Kind::ForwardEnd),
             Self::TransferBegin(transfer) => transfer.encode(time),
-            Self::TransferEnd(t) => {
-                let value = t.correlation as u64 | (t.origin.0 as u64) << 32;
-                plain(value, t.size.0, t.module.0, 0, Kind::TransferEnd, 0)
-            }
+            Self::TransferEnd(transfer) => transfer.encode(time),
             Self::ScopeBegin { name, phase } => {
                 plain(0, 0, name.0, 0, Kind::ScopeBegin, if *phase { PHASE } else { 0 })
             }
@@ -330,12 +334,7 @@ impl Event {
             Kind::ForwardBegin => Self::ForwardBegin(module),
             Kind::ForwardEnd => Self::ForwardEnd(module),
             Kind::TransferBegin => Self::TransferBegin(TransferBegin::decode(record, extension)),
-            Kind::TransferEnd => Self::TransferEnd(TransferEnd {
-                correlation: record.value() as u32,
-                origin: ThreadId((record.value() >> 32) as u32),
-                module,
-                size: Bytes(record.size()),
-            }),
+            Kind::TransferEnd => Self::TransferEnd(TransferEnd::decode(record, extension)),
             Kind::ScopeBegin => Self::ScopeBegin { name, phase: word.flags() & PHASE != 0 },
             Kind::ScopeEnd => Self::ScopeEnd { name },
             Kind::Mark => match PoolId(word.pool()) {
@@ -456,6 +455,32 @@ impl TransferBegin {
     }
 }
 
+impl TransferEnd {
+    #[inline(always)]
+    fn encode(&self, time: Ticks) -> Encoded {
+        let value = self.correlation as u64 | (self.origin.0 as u64) << 32;
+        let extension = self.on_device.map(|took| {
+            let ns = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+            Record::new(Ticks(ns), 0, 0, Word::new(0, Extension::TRANSFER_END, Kind::Extension, 0))
+        });
+        let flags = if extension.is_some() { Word::EXTENDED } else { 0 };
+        let word = Word::new(self.module.0, 0, Kind::TransferEnd, flags);
+        Encoded { record: Record::new(time, value, self.size.0, word), extension }
+    }
+
+    #[inline(always)]
+    fn decode(record: &Record, extension: Option<&Record>) -> Self {
+        let measured = extension.filter(|e| e.word().pool() == Extension::TRANSFER_END);
+        Self {
+            correlation: record.value() as u32,
+            origin: ThreadId((record.value() >> 32) as u32),
+            module: ModuleId(record.word().id()),
+            size: Bytes(record.size()),
+            on_device: measured.map(|e| Duration::from_nanos(e.time().0)),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -491,8 +516,13 @@ mod tests {
             reason: Reason::Pressure,
             room_for: ModuleId(8),
         };
-        let end =
-            TransferEnd { correlation: 4, origin: ThreadId(u32::MAX), module: ModuleId(2), size: Bytes(98) };
+        let end = TransferEnd {
+            correlation: 4,
+            origin: ThreadId(u32::MAX),
+            module: ModuleId(2),
+            size: Bytes(98),
+            on_device: None,
+        };
         for event in [
             Event::SegmentAlloc(segment),
             Event::SegmentFree(segment),
@@ -516,6 +546,7 @@ mod tests {
                 ..begin
             }),
             Event::TransferEnd(end),
+            Event::TransferEnd(TransferEnd { on_device: Some(Duration::from_nanos(7)), ..end }),
             Event::ScopeBegin { name: NameId(1), phase: true },
             Event::ScopeBegin { name: NameId(1), phase: false },
             Event::ScopeEnd { name: NameId(1) },

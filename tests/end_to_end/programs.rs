@@ -21,6 +21,12 @@ pub(crate) fn diffusion() -> Command {
     quiet(PATH.get_or_init(|| build("diffusion", "diffusion")))
 }
 
+/// The example on cudarc.
+pub(crate) fn cudarc() -> Command {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    quiet(PATH.get_or_init(|| build("cudarc-example", "cudarc-example")))
+}
+
 /// Runs the example engine, small, recording into `trace`; returns its books.
 pub(crate) fn run_diffusion(trace: &Path, arguments: &[&str], environment: &[(String, OsString)]) -> Value {
     let mut command = diffusion();

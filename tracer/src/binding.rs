@@ -15,6 +15,8 @@
 //! Nothing here needs care to be sound: an id that names nothing, or an end without a beginning, is a record that the
 //! analyzer counts as odd.
 
+use std::time::Duration;
+
 use memtrace_format::{
     Bytes, CounterId, DeviceId, Event, HeapId, ModuleId, NameId, PoolId, ThreadId, TransferEnd,
 };
@@ -100,6 +102,17 @@ impl TransferId {
     /// The transfer ended, having moved so many bytes, on whichever thread this is.
     #[inline]
     pub fn end(self, moved: Bytes) {
+        self.record_end(moved, None);
+    }
+
+    /// As [`end`](Self::end); the device took so long for it.
+    #[inline]
+    pub fn end_measured(self, moved: Bytes, on_device: Duration) {
+        self.record_end(moved, Some(on_device));
+    }
+
+    #[inline(always)]
+    fn record_end(self, moved: Bytes, on_device: Option<Duration>) {
         if self.0 == 0 {
             return;
         }
@@ -109,6 +122,7 @@ impl TransferId {
                 origin: ThreadId((self.0 >> Self::CORRELATION_BITS) as u32),
                 module: ModuleId::NONE,
                 size: moved,
+                on_device,
             })
         });
     }

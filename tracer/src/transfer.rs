@@ -1,6 +1,6 @@
 //! Transfers: bytes that move between tiers, with a beginning and an end.
 
-use std::mem;
+use std::{mem, time::Duration};
 
 use memtrace_format::{
     Bytes, Event, HostMemory, ModuleId, Reason, ThreadId, Tier, TransferBegin, TransferEnd,
@@ -68,7 +68,13 @@ impl TransferPlan {
                 room_for: self.room_for,
             })
         });
-        Transfer { correlation, origin: cursor::thread(), module: self.module, size: self.size }
+        Transfer {
+            correlation,
+            origin: cursor::thread(),
+            module: self.module,
+            size: self.size,
+            on_device: None,
+        }
     }
 }
 
@@ -80,6 +86,7 @@ pub struct Transfer {
     origin: ThreadId,
     module: ModuleId,
     size: Bytes,
+    on_device: Option<Duration>,
 }
 
 impl Transfer {
@@ -100,6 +107,13 @@ impl Transfer {
         drop(self.moved(moved));
     }
 
+    /// It ended, and the device took so long for it: the time between two of its events, say. Reports use that in place of
+    /// the time until now, which the host may have spent otherwise.
+    #[inline]
+    pub fn end_measured(mut self, on_device: Duration) {
+        self.on_device = Some(on_device);
+    }
+
     /// So far it has moved this much; should it be dropped now, that is all.
     #[inline]
     pub(crate) fn moved(self, moved: Bytes) -> Self {
@@ -118,6 +132,7 @@ impl Drop for Transfer {
                 origin: self.origin,
                 module: self.module,
                 size: self.size,
+                on_device: self.on_device,
             })
         });
     }

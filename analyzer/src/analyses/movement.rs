@@ -1,5 +1,7 @@
 //! Modules and their transfers: each end of a transfer is brought together here and handed to the analyses it concerns.
 
+use std::time::Duration;
+
 use hashbrown::HashMap;
 use memtrace_format::{Bytes, ModuleId, TransferBegin, TransferEnd};
 
@@ -133,7 +135,7 @@ impl<'a> Movement<'a> {
     ) -> Option<(usize, ModuleId)> {
         let open = self.open.remove(&key)?;
         let OpenTransfer { begin, began, .. } = open;
-        let (moved, took) = (end.size, now.time.since(began));
+        let (moved, took) = (end.size, time_taken(now.time.since(began), end.on_device));
         self.sums.add(&begin, moved, took);
 
         let thread = &mut self.threads[open.thread];
@@ -211,4 +213,11 @@ impl<'a> Movement<'a> {
             module.whereabouts.ended(end);
         }
     }
+}
+
+/// How long a transfer took: what the device measured, for the host may have waited for its turn, done other things
+/// meanwhile, or noticed the end late. It cannot have been longer than the host's time from its beginning to its end.
+fn time_taken(on_host: Nanos, on_device: Option<Duration>) -> Nanos {
+    let on_device = on_device.and_then(|took| u64::try_from(took.as_nanos()).ok());
+    on_device.map_or(on_host, |ns| Nanos(ns).min(on_host))
 }

@@ -1,5 +1,7 @@
 //! Residency, transfers, swaps, stall, thrash.
 
+use std::time::Duration;
+
 use memtrace_analyzer::report::{Stay, Thrash};
 use memtrace_format::{Bytes, Event, ModuleId, Tier};
 
@@ -197,7 +199,7 @@ fn without_phases_thrash_is_not_known_and_without_evictions_it_is_none() {
 fn directions_and_speeds_are_told_apart() {
     let mut recording = Recording::new();
     let a = recording.module(1, "a", 0, 1);
-    let moved = |from, to, bytes| Moved { module: a, from, to, bytes, room_for: NOBODY };
+    let moved = |from, to, bytes| Moved { from, to, ..load(a, bytes) };
     recording.transfer(1, (0, 10), moved(Tier::Disk, Tier::Host, 10));
     recording.transfer(1, (10, 20), moved(Tier::Host, Tier::Pinned, 20));
     recording.transfer(1, (20, 30), moved(Tier::Pinned, GPU, 30));
@@ -227,4 +229,19 @@ fn a_transfer_may_end_on_another_thread() {
     let report = recording.report();
     assert_eq!((report.transfers.count, report.transfers.ns.0, report.transfers.stall_ns.0), (1, 20, 0));
     assert!(report.trace.oddities.is_empty());
+}
+
+/// A copy that the device measured took what it measured, whenever the host noticed that it was over; a figure longer than
+/// the host saw is not believed.
+#[test]
+fn what_the_device_measured_is_how_long_a_transfer_took() {
+    let mut recording = Recording::new();
+    let unet = recording.module(1, "unet", 0, 300);
+    let measured = |ns| Moved { on_device: Some(Duration::from_nanos(ns)), ..load(unet, 300) };
+    recording.transfer(1, (0, 1000), measured(30));
+    recording.transfer(1, (1000, 1050), measured(60));
+    recording.transfer(1, (2000, 2005), load(unet, 300));
+    let report = recording.report();
+    assert_eq!((report.transfers.count, report.transfers.by_direction.h2d.ns.0), (3, 30 + 50 + 5));
+    assert_eq!(report.modules[0].transfer_ns.0, 85);
 }

@@ -1,6 +1,6 @@
 //! A trace in the making: what an engine would have recorded, event by event.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use memtrace_analyzer::{Analysis, Part, PartError, Trace, report::Report};
 use memtrace_format::{
@@ -111,6 +111,7 @@ impl Recording {
             origin: ThreadId(origin),
             module: moved.module,
             size: Bytes(moved.bytes),
+            on_device: moved.on_device,
         };
         self.at(thread, time, Event::TransferEnd(end));
     }
@@ -211,14 +212,15 @@ pub(crate) struct Moved {
     pub(crate) to: Tier,
     pub(crate) bytes: u64,
     pub(crate) room_for: ModuleId,
+    pub(crate) on_device: Option<Duration>,
 }
 
 pub(crate) fn load(module: ModuleId, bytes: u64) -> Moved {
-    Moved { module, from: Tier::Host, to: GPU, bytes, room_for: ModuleId::NONE }
+    Moved { module, from: Tier::Host, to: GPU, bytes, room_for: ModuleId::NONE, on_device: None }
 }
 
 pub(crate) fn evict(module: ModuleId, bytes: u64, room_for: ModuleId) -> Moved {
-    Moved { module, from: GPU, to: Tier::Host, bytes, room_for }
+    Moved { module, from: GPU, to: Tier::Host, bytes, room_for, on_device: None }
 }
 
 pub(crate) fn alloc(pool: PoolId, address: u64, size: u64, requested: u64) -> Event {

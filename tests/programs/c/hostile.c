@@ -48,6 +48,7 @@ static void events(uint64_t a, uint64_t b) {
     memtrace_forward_begin((memtrace_module)b);
     memtrace_module_released((memtrace_module)a);
     memtrace_transfer_end(b, a);
+    memtrace_transfer_end_measured(a, b, a);
     memtrace_transfer_end(memtrace_transfer_begin((memtrace_module)a, (memtrace_tier)a, (memtrace_tier)b, a,
                                                   (uint32_t)b, (uint32_t)a, (memtrace_module)b), b);
     memtrace_scope_end((memtrace_name)a);

@@ -264,6 +264,12 @@ memtrace_transfer memtrace_transfer_begin(memtrace_module module,
 // A transfer ended, having moved so many bytes, on whichever thread that happens.
 void memtrace_transfer_end(memtrace_transfer transfer, uint64_t moved);
 
+// As memtrace_transfer_end, where the device measured that it took so many nanoseconds: the time between two of its events,
+// say. Reports use that in place of the time between the two calls.
+void memtrace_transfer_end_measured(memtrace_transfer transfer,
+                                    uint64_t moved,
+                                    uint64_t nanoseconds);
+
 // Names a counter of values in MEMTRACE_UNIT_ `unit`, about `device` if it is about one. 0 for an unknown unit.
 memtrace_counter memtrace_counter_define(const char *name,
                                          uint32_t unit,

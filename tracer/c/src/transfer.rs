@@ -2,6 +2,8 @@
 
 #![allow(non_camel_case_types, reason = "these are the names in C")]
 
+use std::time::Duration;
+
 use memtrace_tracer::{Bytes, HostMemory, Module, ModuleId, Reason, Tier, TransferId};
 
 use crate::module::memtrace_module;
@@ -69,6 +71,13 @@ pub extern "C" fn memtrace_transfer_begin(
 #[unsafe(no_mangle)]
 pub extern "C" fn memtrace_transfer_end(transfer: memtrace_transfer, moved: u64) {
     TransferId(transfer).end(Bytes(moved));
+}
+
+/// As memtrace_transfer_end, where the device measured that it took so many nanoseconds: the time between two of its events,
+/// say. Reports use that in place of the time between the two calls.
+#[unsafe(no_mangle)]
+pub extern "C" fn memtrace_transfer_end_measured(transfer: memtrace_transfer, moved: u64, nanoseconds: u64) {
+    TransferId(transfer).end_measured(Bytes(moved), Duration::from_nanos(nanoseconds));
 }
 
 const _: () = {
