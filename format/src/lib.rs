@@ -69,4 +69,4 @@ pub use header::{FileHeader, HeaderError, RING, SIZES_DEDUCED};
 pub use id::{CounterId, DeviceId, HeapId, ModuleId, NameId, PoolId, StackId, ThreadId};
 pub use place::{HostMemory, MemoryKind, Reason, Tier, Unit};
 pub use record::{Kind, Record, Word};
-pub use units::{Address, Bytes, Ticks};
+pub use units::{Address, Bytes, ParseBytesError, Ticks};

@@ -1,6 +1,6 @@
 //! Bytes, addresses and instants: the numbers that a log carries, each with a type of its own.
 
-use core::fmt;
+use core::{fmt, str::FromStr};
 
 macro_rules! unit {
     ($(#[$doc:meta])* $name:ident) => {
@@ -45,6 +45,36 @@ impl fmt::Display for Address {
     }
 }
 
+/// What is no number of bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ParseBytesError;
+
+impl fmt::Display for ParseBytesError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("expected a number of bytes, such as 500000000, 512MiB or 2GiB")
+    }
+}
+
+impl core::error::Error for ParseBytesError {}
+
+impl FromStr for Bytes {
+    type Err = ParseBytesError;
+
+    /// Reads a whole number with a binary unit or none: `4096`, `64 MiB`, `2g`.
+    fn from_str(text: &str) -> Result<Self, ParseBytesError> {
+        const UNITS: [(&str, &str, u32); 5] =
+            [("b", "", 0), ("k", "kib", 10), ("m", "mib", 20), ("g", "gib", 30), ("t", "tib", 40)];
+        let text = text.trim();
+        let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+        let unit = unit.trim();
+        let named = |name: &str| unit.eq_ignore_ascii_case(name);
+        let found = UNITS.into_iter().find(|(short, long, _)| named(short) || named(long));
+        let (_, _, shift) = found.ok_or(ParseBytesError)?;
+        let number: u64 = number.parse().map_err(|_| ParseBytesError)?;
+        number.checked_mul(1 << shift).map(Self).ok_or(ParseBytesError)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use alloc::string::ToString;
@@ -58,5 +88,15 @@ mod tests {
         assert_eq!(Bytes(1536).to_string(), "1.50 KiB");
         assert_eq!(Bytes(5 << 30).to_string(), "5.00 GiB");
         assert_eq!(alloc::format!("{:.0}", Bytes(20 << 20)), "20 MiB");
+    }
+
+    #[test]
+    fn bytes_are_read_in_binary_units() {
+        for (text, bytes) in [("4096", 4096), ("64 MiB", 64 << 20), ("2g", 2 << 30), (" 7 B ", 7)] {
+            assert_eq!(text.parse(), Ok(Bytes(bytes)));
+        }
+        for text in ["", "many", "-1", "GiB", "1.5GiB", "99999999999999999999", "18446744073709551615k"] {
+            assert_eq!(text.parse::<Bytes>(), Err(ParseBytesError), "{text}");
+        }
     }
 }
