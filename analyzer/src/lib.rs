@@ -56,6 +56,9 @@ mod summary;
 pub mod report;
 pub mod timeline;
 
+pub mod check;
+pub mod diff;
+
 mod analysis;
 
 pub mod tui;

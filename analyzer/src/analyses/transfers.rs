@@ -1,11 +1,11 @@
 //! The transfers taken together: how much, which way, how fast.
 
 use hdrhistogram::Histogram;
-use memtrace_format::{Bytes, HostMemory, Tier, TransferBegin};
+use memtrace_format::{Bytes, HostMemory, Reason, Tier, TransferBegin};
 
 use crate::{
     Nanos,
-    report::{Bandwidth, Direction, Directions, Transfers},
+    report::{Bandwidth, Direction, Directions, Moved, Transfers},
 };
 
 /// The significant digits of speeds.
@@ -63,6 +63,7 @@ impl Way {
 #[derive(Debug, Default)]
 pub(crate) struct TransferSums {
     by_way: [DirectionSums; Way::ALL.len()],
+    by_reason: [Moved; Reason::ALL.len()],
     pageable: Bytes,
     pinned: Bytes,
     stall: Nanos,
@@ -86,6 +87,8 @@ impl TransferSums {
             HostMemory::Unknown => {}
         }
         self.by_way[Way::of(begin) as usize].add(moved, took);
+        let reason = &mut self.by_reason[begin.reason as usize];
+        *reason = Moved { count: reason.count + 1, bytes: sum(reason.bytes, moved) };
     }
 
     /// A forward waited for a transfer.
@@ -109,6 +112,12 @@ impl TransferSums {
                 disk: way(Way::Disk),
                 other: way(Way::Other),
             },
+            by_reason: Reason::ALL
+                .iter()
+                .zip(self.by_reason)
+                .filter(|(_, moved)| moved.count > 0)
+                .map(|(reason, moved)| (reason.name(), moved))
+                .collect(),
             pageable_bytes: self.pageable,
             pinned_bytes: self.pinned,
             stall_ns: self.stall,
@@ -122,7 +131,8 @@ impl DirectionSums {
         self.count += 1;
         self.bytes = sum(self.bytes, moved);
         self.ns = self.ns.plus(took);
-        if took.0 == 0 {
+        // What moved nothing (weights dropped for a copy that is there, a move that failed) has no speed.
+        if took.0 == 0 || moved.0 == 0 {
             return;
         }
         // A byte a nanosecond is 10⁹ bytes a second.
@@ -143,7 +153,7 @@ impl DirectionSums {
         let gbps_why = match (gbps, self.count) {
             (Some(_), _) => None,
             (None, 0) => Some("there were no transfers"),
-            (None, _) => Some("no transfer took any time on the trace's clock"),
+            (None, _) => Some("no transfer moved anything in any time of the trace's clock"),
         };
         Direction { count: self.count, bytes: self.bytes, ns: self.ns, gbps, gbps_why }
     }

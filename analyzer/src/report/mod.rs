@@ -10,7 +10,7 @@ mod module;
 mod movement;
 mod run;
 mod span;
-mod table;
+pub(crate) mod table;
 mod text;
 
 pub use heap::{

@@ -57,8 +57,8 @@ pub struct Module {
     pub transfer_ns: Nanos,
 }
 
-/// Transfers of one module in one direction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+/// Some transfers, taken together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Moved {
     /// How many.
     pub count: u64,

@@ -1,8 +1,11 @@
 //! Transfers and swaps: what moved, how fast, and what it cost.
 
+use std::collections::BTreeMap;
+
 use memtrace_format::Bytes;
 use serde::Serialize;
 
+use super::Moved;
 use crate::{Nanos, Text};
 
 /// The transfers that ended, taken together.
@@ -17,6 +20,8 @@ pub struct Transfers {
     pub ns: Nanos,
     /// By the ends they went between.
     pub by_direction: Directions,
+    /// Why they were made; those reasons that there are.
+    pub by_reason: BTreeMap<&'static str, Moved>,
     /// Bytes whose host end was ordinary memory.
     pub pageable_bytes: Bytes,
     /// Bytes whose host end was page-locked memory.
@@ -55,7 +60,7 @@ pub struct Direction {
     pub bytes: Bytes,
     /// The sum of their durations.
     pub ns: Nanos,
-    /// How fast they were; none if none of them took any time.
+    /// How fast they were; none if none of them moved anything in any time.
     pub gbps: Option<Bandwidth>,
     /// Why that is not known.
     #[serde(skip_serializing_if = "Option::is_none")]

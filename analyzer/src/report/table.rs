@@ -4,16 +4,16 @@ use std::fmt;
 
 /// Rows of cells. The first column is aligned to the left, all others to the right.
 #[derive(Debug, Default)]
-pub(super) struct Table {
+pub(crate) struct Table {
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
-    pub(super) fn new<const N: usize>(heads: [&str; N]) -> Self {
+    pub(crate) fn new<const N: usize>(heads: [&str; N]) -> Self {
         Self { rows: vec![heads.map(str::to_owned).to_vec()] }
     }
 
-    pub(super) fn row<const N: usize>(&mut self, cells: [String; N]) {
+    pub(crate) fn row<const N: usize>(&mut self, cells: [String; N]) {
         self.rows.push(cells.to_vec());
     }
 }
@@ -46,7 +46,7 @@ impl fmt::Display for Table {
 }
 
 /// The end of a long name: what tells it from others mostly stands there.
-pub(super) fn shorten(name: &impl fmt::Display, width: usize) -> String {
+pub(crate) fn shorten(name: &impl fmt::Display, width: usize) -> String {
     let name = name.to_string();
     match name.chars().count().checked_sub(width) {
         None | Some(0) => name,
@@ -55,7 +55,7 @@ pub(super) fn shorten(name: &impl fmt::Display, width: usize) -> String {
 }
 
 /// A number with its thousands set apart.
-pub(super) fn grouped(number: u64) -> String {
+pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {

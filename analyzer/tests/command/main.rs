@@ -1,5 +1,7 @@
 //! The command as a shell sees it: status, messages, pipes.
 
+mod compare;
+
 use std::process::{Command, Output, Stdio};
 
 use memtrace_format::{

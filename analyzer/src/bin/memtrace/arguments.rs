@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+
+use crate::{check, diff};
 use memtrace_analyzer::{Nanos, Part};
 
 /// Explains what an engine's memory did, from a trace that it recorded.
@@ -17,7 +19,7 @@ Record a trace by running an engine that links the tracer:
     MEMTRACE_FILE=run.%p.trace ./engine        (%p becomes the process id)
     memtrace analyze run.4242.trace
 
-Exit status: 0 done, 2 wrong usage, 3 the file cannot be read as a trace.
+Exit status: 0 done, 1 a check or comparison failed, 2 wrong usage, 3 the file cannot be read as a trace.
 A damaged trace is read as far as it goes, and the report says what is missing."
 )]
 pub(crate) struct Arguments {
@@ -32,6 +34,10 @@ pub(crate) enum Command {
     Analyze(Analyze),
     /// Say what a trace is: who recorded it, how it ended, how many events of which kind, what was lost
     Info(Info),
+    /// Compare two runs: what changed by heap, module and phase, and whether the second is worse
+    Diff(diff::Arguments),
+    /// Hold a run against a budget
+    Check(check::Arguments),
 }
 
 /// `memtrace analyze`

@@ -18,6 +18,12 @@ pub(crate) enum Failure {
     Unreadable { path: Text, error: ReadError },
     /// The trace has no such part.
     NoSuchPart(PartError),
+    /// A budget cannot be used.
+    Budget { path: Text, error: String },
+    /// There is no budget.
+    NoBudget,
+    /// A check or a comparison failed, and its output says how.
+    Verdict,
     /// The output cannot be written.
     Output(io::Error),
 }
@@ -43,6 +49,20 @@ impl Failure {
                 );
                 ExitCode::from(USAGE)
             }
+            Self::Budget { path, error } => {
+                eprintln!("memtrace: {path} is no budget:");
+                for line in error.lines() {
+                    eprintln!("  {}", Text::new(line));
+                }
+                eprintln!("  try: `memtrace check --help` shows one");
+                ExitCode::from(USAGE)
+            }
+            Self::NoBudget => {
+                eprintln!("memtrace: there is nothing to check");
+                eprintln!("  try: --max-peak 8GiB, or --budget FILE.toml");
+                ExitCode::from(USAGE)
+            }
+            Self::Verdict => ExitCode::FAILURE,
             Self::Unreadable { path, error } => {
                 eprintln!("memtrace: {path} cannot be read as a trace: {error}");
                 eprintln!("  try: {}", advice(error));

@@ -4,6 +4,8 @@
 
 mod analyze;
 mod arguments;
+mod check;
+mod diff;
 mod failure;
 mod info;
 mod output;
@@ -19,6 +21,8 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Analyze(arguments) => analyze::run(&arguments),
         Command::Info(arguments) => info::run(&arguments),
+        Command::Diff(arguments) => diff::run(&arguments),
+        Command::Check(arguments) => check::run(&arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

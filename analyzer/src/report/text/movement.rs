@@ -68,6 +68,10 @@ pub(super) fn transfers(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
         "  pageable {pageable}, pinned {pinned}; forwards waited {} for transfers",
         transfers.stall_ns
     )?;
+    let reasons = transfers.by_reason.iter();
+    let reasons =
+        reasons.map(|(reason, moved)| format!("{reason} {} × {}", grouped(moved.count), moved.bytes));
+    writeln!(f, "  why: {}", reasons.collect::<Vec<_>>().join(", "))?;
     if transfers.unfinished > 0 {
         writeln!(f, "  {} began and did not end", grouped(transfers.unfinished))?;
     }

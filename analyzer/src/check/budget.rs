@@ -1,0 +1,175 @@
+//! What a run may use.
+
+use std::{collections::BTreeMap, fmt, str::FromStr};
+
+use memtrace_format::Bytes;
+use serde::{Deserialize, Deserializer, de::Error as _};
+use thiserror::Error;
+
+use crate::Nanos;
+
+/// Limits; what has none is not checked. In TOML:
+///
+/// ```
+/// let budget: memtrace_analyzer::check::Budget = r#"
+///     max-peak = "8GiB"             # of each device's heap
+///     max-swap-time = "5%"          # of the run, or a time: "200ms"
+///     max-failed-requests = 0
+///
+///     [heaps.host]                  # of one heap, by name
+///     max-left = "64MiB"
+/// "#
+/// .parse()?;
+/// assert_eq!(budget.max_failed_requests, Some(0));
+/// # Ok::<(), memtrace_analyzer::check::BudgetError>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Budget {
+    /// The most allocated bytes of each device's heap.
+    #[serde(deserialize_with = "parsed")]
+    pub max_peak: Option<Bytes>,
+    /// The most reserved bytes of each device's heap.
+    #[serde(deserialize_with = "parsed")]
+    pub max_reserved: Option<Bytes>,
+    /// What may be left allocated at the end in each device's heap.
+    #[serde(deserialize_with = "parsed")]
+    pub max_left: Option<Bytes>,
+    /// The time of all swaps.
+    #[serde(deserialize_with = "parsed")]
+    pub max_swap_time: Option<TimeLimit>,
+    /// The time that forwards wait for their weights.
+    #[serde(deserialize_with = "parsed")]
+    pub max_stall_time: Option<TimeLimit>,
+    /// Requests that may fail.
+    pub max_failed_requests: Option<u64>,
+    /// Limits of single heaps, by their names.
+    pub heaps: BTreeMap<String, HeapBudget>,
+}
+
+/// Limits of one heap.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
+#[non_exhaustive]
+pub struct HeapBudget {
+    /// The most allocated bytes.
+    #[serde(deserialize_with = "parsed")]
+    pub max_peak: Option<Bytes>,
+    /// The most reserved bytes.
+    #[serde(deserialize_with = "parsed")]
+    pub max_reserved: Option<Bytes>,
+    /// What may be left allocated at the end.
+    #[serde(deserialize_with = "parsed")]
+    pub max_left: Option<Bytes>,
+}
+
+/// The longest that something may take.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum TimeLimit {
+    /// A share of the run; 0.05 is five in a hundred.
+    Share(f64),
+    /// A time.
+    Time(Nanos),
+}
+
+/// A budget that cannot be used: where in it, and why.
+#[derive(Clone, Debug, PartialEq, Error)]
+#[error("{0}")]
+pub struct BudgetError(String);
+
+/// What is no limit of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("expected a share of the run or a time, such as 5%, 200ms or 1.5s")]
+pub struct ParseTimeLimitError;
+
+impl Budget {
+    /// Whether nothing has a limit.
+    pub fn is_empty(&self) -> bool {
+        *self == Self { heaps: self.heaps.clone(), ..Self::default() }
+            && self.heaps.values().all(|heap| *heap == HeapBudget::default())
+    }
+
+    /// The limits for each device's heap.
+    pub(super) fn of_devices(&self) -> HeapBudget {
+        let Self { max_peak, max_reserved, max_left, .. } = *self;
+        HeapBudget { max_peak, max_reserved, max_left }
+    }
+}
+
+impl FromStr for Budget {
+    type Err = BudgetError;
+
+    fn from_str(text: &str) -> Result<Self, BudgetError> {
+        toml::from_str(text).map_err(|error| BudgetError(error.to_string().trim_end().to_owned()))
+    }
+}
+
+impl FromStr for TimeLimit {
+    type Err = ParseTimeLimitError;
+
+    fn from_str(text: &str) -> Result<Self, ParseTimeLimitError> {
+        let text = text.trim();
+        let (number, unit) =
+            text.split_at(text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len()));
+        let number: f64 = number.parse().map_err(|_| ParseTimeLimitError)?;
+        let time = |unit: f64| Self::Time(Nanos((number * unit) as u64));
+        match unit.trim() {
+            "%" => Ok(Self::Share(number / 100.0)),
+            "s" => Ok(time(1e9)),
+            "ms" => Ok(time(1e6)),
+            "us" | "µs" => Ok(time(1e3)),
+            "ns" => Ok(time(1.0)),
+            _ => Err(ParseTimeLimitError),
+        }
+    }
+}
+
+impl fmt::Display for TimeLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Share(share) => write!(f, "{}%", share * 100.0),
+            Self::Time(time) => write!(f, "{time}"),
+        }
+    }
+}
+
+/// A limit that is written as text.
+fn parsed<'de, D: Deserializer<'de>, T: FromStr<Err: fmt::Display>>(from: D) -> Result<Option<T>, D::Error> {
+    String::deserialize(from)?.parse().map(Some).map_err(D::Error::custom)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_of_time_are_shares_or_times() {
+        for (text, limit) in [
+            ("5%", TimeLimit::Share(0.05)),
+            ("1.5 s", TimeLimit::Time(Nanos(1_500_000_000))),
+            ("20us", TimeLimit::Time(Nanos(20_000))),
+        ] {
+            assert_eq!(text.parse(), Ok(limit));
+        }
+        for text in ["", "5", "%", "-1s", "1.2.3s", "5 parsecs"] {
+            assert_eq!(text.parse::<TimeLimit>(), Err(ParseTimeLimitError), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_budget_that_means_nothing_says_where() {
+        for (text, where_) in [
+            ("max-peek = \"8GiB\"", "max-peek"),
+            ("max-peak = \"lots\"", "expected a number of bytes"),
+            ("max-peak = 5", "string"),
+            ("[heaps.host]\nmax-swap-time = \"5%\"", "max-swap-time"),
+            ("max-peak =", "line 1"),
+        ] {
+            let error = text.parse::<Budget>().unwrap_err().to_string();
+            assert!(error.contains(where_), "{error}");
+        }
+        assert!("[heaps.host]".parse::<Budget>().unwrap().is_empty());
+        assert!(!"max-failed-requests = 0".parse::<Budget>().unwrap().is_empty());
+    }
+}

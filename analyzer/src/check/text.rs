@@ -1,0 +1,52 @@
+//! A check as a table.
+
+use std::fmt::{self, Display, Formatter};
+
+use memtrace_format::Bytes;
+
+use super::{Check, Limit, Verdict};
+use crate::{
+    Nanos,
+    report::table::{Table, grouped, shorten},
+};
+
+/// A check as text.
+#[derive(Clone, Copy, Debug)]
+pub struct CheckText<'a>(pub &'a Check);
+
+impl Display for CheckText<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let mut table = Table::new(["CHECK", "at most", "found", "verdict"]);
+        for limit in &self.0.limits {
+            table.row([
+                shorten(&limit.figure, 60),
+                shown(limit, limit.limit),
+                limit.found.map_or_else(|| "?".to_owned(), |found| shown(limit, found)),
+                verdict(limit.verdict).to_owned(),
+            ]);
+        }
+        write!(f, "{table}")?;
+        for limit in &self.0.limits {
+            if let Some(why) = limit.why {
+                writeln!(f, "  {}: not known, for {why}", limit.figure)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn shown(limit: &Limit, number: u64) -> String {
+    match limit.unit {
+        "bytes" => Bytes(number).to_string(),
+        "ns" => Nanos(number).to_string(),
+        _ => grouped(number),
+    }
+}
+
+fn verdict(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Pass => "pass",
+        Verdict::Fail => "FAIL",
+        Verdict::Unknown => "UNKNOWN",
+    }
+}
