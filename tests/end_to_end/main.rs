@@ -17,6 +17,9 @@ mod truth;
 /// The C interface: an engine in C, hostile calls, several shared objects.
 mod c_abi;
 
+/// Faults of the example engine and the remedies for them: the same run with and without, compared.
+mod remedies;
+
 /// The example engine on the software CUDA driver.
 mod cuda;
 

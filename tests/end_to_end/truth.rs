@@ -60,7 +60,7 @@ pub(crate) struct Run {
 
 impl Run {
     /// On host memory.
-    fn of(arguments: &[&str]) -> Self {
+    pub(crate) fn of(arguments: &[&str]) -> Self {
         Self::with(&[&["--device", "host"], arguments].concat(), &[])
     }
 
@@ -94,7 +94,7 @@ impl Run {
         assert_eq!(trace.events, offered, "{}", self.arguments);
     }
 
-    fn book_of_heap(&self, name: &str) -> &Value {
+    pub(crate) fn book_of_heap(&self, name: &str) -> &Value {
         self.books["heaps"].as_array().unwrap().iter().find(|heap| heap["name"] == name).unwrap()
     }
 
@@ -180,6 +180,6 @@ fn modules_by_name(books: &Value) -> BTreeMap<String, &Value> {
     modules.map(|module| (module["path"].as_str().unwrap().to_owned(), module)).collect()
 }
 
-fn number(value: &Value) -> u64 {
+pub(crate) fn number(value: &Value) -> u64 {
     value.as_u64().unwrap_or_else(|| panic!("{value} is not a number"))
 }

@@ -128,6 +128,7 @@ impl Rounds<'_> {
                 break;
             }
         }
+        let _phase = Phase::Unload.enter();
         drop(extension);
         self.loader.unload(checkpoint, Reason::Explicit)?;
         for (_, kept) in self.kept.drain(..) {

@@ -14,6 +14,7 @@ pub(crate) enum Phase {
     Denoise,
     Decode,
     Switch,
+    Unload,
 }
 
 /// What happens many times.
@@ -53,6 +54,7 @@ impl Phase {
                 Phase::Denoise => memtrace::phase!("denoise"),
                 Phase::Decode => memtrace::phase!("decode"),
                 Phase::Switch => memtrace::phase!("switch"),
+                Phase::Unload => memtrace::phase!("unload"),
             },
             1,
         ))
