@@ -29,7 +29,6 @@ proptest! {
 
 /// A long history in a small ring: what was kept is told as the model tells it that knows the whole history.
 #[test]
-#[ignore = "on a busy machine a ring this small can lose events, which it reports: run with --ignored on a quiet one"]
 fn a_ring_keeps_the_newest_events_and_an_exact_baseline() {
     let mut state = 1_u64;
     let mut random = || {
@@ -38,8 +37,11 @@ fn a_ring_keeps_the_newest_events_and_an_exact_baseline() {
     };
     let choices: Vec<[u32; 3]> = (0..300_000).map(|_| [random(), random(), random()]).collect();
     let history = chance::history(&choices);
-    let report = record(&history, &[("MEMTRACE_MODE", "ring"), ("MEMTRACE_MAX_SIZE", "4MiB")]);
-    assert_eq!(report.trace.dropped.total, 0, "the ring had room for every event");
+    // On a machine that has no time for the tracer's helper a ring this small can lose events, which it reports: what is left
+    // has no model then, so the run is made again.
+    let mut runs =
+        (0..5).map(|_| record(&history, &[("MEMTRACE_MODE", "ring"), ("MEMTRACE_MAX_SIZE", "4MiB")]));
+    let report = runs.find(|report| report.trace.dropped.total == 0).expect("one run of five loses nothing");
     assert!(report.trace.kept_from_ns.is_some());
     let kept = report.trace.events as usize - chance::left_open(&history);
     assert!((1_000..history.steps.len() / 2).contains(&kept), "{kept} events are kept");

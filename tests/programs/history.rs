@@ -5,12 +5,16 @@ use std::{
     io,
     sync::atomic::{AtomicUsize, Ordering},
     thread,
+    time::Duration,
 };
 
 use memtrace_tests::{
     Action, HEAPS, History, MODULES, Step, THREADS, heap_name, module_name, scope_name, thread_name,
 };
 use memtrace_tracer::{Address, Bytes, Forward, Heap, MemoryKind, Module, Name, Pool, Scope};
+
+/// After so many steps there is a rest, so that the tracer's helper has its turn on a machine that has much else to do.
+const STEPS_BETWEEN_RESTS: usize = 4096;
 
 fn main() -> serde_json::Result<()> {
     let history: History = serde_json::from_reader(io::stdin().lock())?;
@@ -71,6 +75,9 @@ impl Engine {
                 Action::ForwardEnd => drop(forwards.pop()),
                 Action::ScopeBegin(name) => scopes.push(Name::intern(&scope_name(name)).scope()),
                 Action::ScopeEnd => drop(scopes.pop()),
+            }
+            if number % STEPS_BETWEEN_RESTS == STEPS_BETWEEN_RESTS - 1 {
+                thread::sleep(Duration::from_millis(2));
             }
             turn.store(number + 1, Ordering::Release);
         }

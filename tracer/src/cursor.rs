@@ -5,6 +5,7 @@
 //! helper thread keeps filled; when the queue is empty it does not wait: the event is dropped and counted.
 
 use std::{
+    marker::PhantomData,
     ptr,
     sync::atomic::{AtomicU32, Ordering, compiler_fence},
 };
@@ -16,6 +17,7 @@ use crate::{
     log::{Chunk, Log, Retired, write_record},
     losses::Losses,
     session::{self, Session},
+    signals::{self, HeldBack},
     state,
     sync::own_thread::{AtomicBool, Cell},
 };
@@ -40,33 +42,63 @@ pub(crate) fn thread() -> ThreadId {
     CURSOR.with(|cursor| cursor.thread.get())
 }
 
-/// Runs `work` with this thread's cursor taken, so that events which happen inside it (an allocation, say, in a program
-/// whose allocator is traced) are counted as lost instead of coming back here. `None`: it is taken already.
-pub(crate) fn exclusively<T>(work: impl FnOnce() -> T) -> Option<T> {
+/// This thread is inside the tracer until the value is dropped: events that happen meanwhile (an allocation, say, in a program
+/// whose allocator is traced) are counted as lost instead of coming back here, and no signal handler comes in between.
+pub(crate) struct Inside {
+    _signals: HeldBack,
+    /// It is of this thread.
+    not_send: PhantomData<*const ()>,
+}
+
+/// Enters the tracer. `None`: this thread is inside already.
+pub(crate) fn enter() -> Option<Inside> {
     CURSOR.with(|cursor| {
-        cursor.take().then(|| {
-            let result = work();
-            cursor.put_back();
-            result
-        })
+        cursor.take().then(|| Inside { _signals: signals::hold_back(), not_send: PhantomData })
     })
 }
 
+impl Drop for Inside {
+    fn drop(&mut self) {
+        CURSOR.with(Cursor::put_back);
+    }
+}
+
 /// Gives this thread's chunk back to be sealed. The thread may go on recording; it takes another chunk then.
-pub(crate) fn give_up_chunk(log: &Log) {
+pub(crate) fn give_up_chunk(_: &HeldBack, log: &Log) {
     CURSOR.with(|cursor| cursor.give_up_chunk(log));
 }
 
-/// In a forked child: puts memory of the child's own where this thread's chunk was. The fork may have come in a signal
-/// handler, in the middle of an event that will go on to be stored.
+/// In a forked child that does not record. The fork may have come in a signal handler, when an event had begun that will go on
+/// to be stored: here is memory of the child's own for it, in the place of a chunk that the child does not have.
 pub(crate) fn part_from_parent() {
     CURSOR.with(|cursor| {
         let limit = cursor.limit.get();
         if !limit.is_null() {
-            // SAFETY: what lies before the limit is this thread's chunk.
+            // SAFETY: what lies before the limit was this thread's chunk.
             unsafe { replace_chunk(limit.wrapping_sub(Chunk::BYTES)) };
         }
+        cursor.chunk.set(None);
     });
+}
+
+/// In a forked child that records: this thread, which is in the middle of no event, has recorded nothing yet.
+pub(crate) fn start_over() {
+    CURSOR.with(|cursor| {
+        cursor.room.set(0);
+        cursor.limit.set(ptr::null_mut());
+        cursor.chunk.set(None);
+        cursor.thread.set(ThreadId::NONE);
+        cursor.thread_sequence.set(0);
+        cursor.losses.start_over();
+    });
+}
+
+/// Runs `work`, inside the tracer, and counts no loss for what happens on this thread meanwhile.
+pub(crate) fn without_counting<T>(work: impl FnOnce() -> T) -> T {
+    CURSOR.with(|cursor| cursor.excluded.set(true));
+    let result = work();
+    CURSOR.with(|cursor| cursor.excluded.set(false));
+    result
 }
 
 /// Makes this thread one whose events are neither recorded nor counted: the tracer's own.
@@ -78,12 +110,13 @@ pub(crate) fn exclude_this_thread() {
 }
 
 /// Where this thread's next record goes. A signal handler on the thread may use it too, but while the cursor is taken
-/// it touches nothing but `taken` and `losses`, so the rest are plain cells.
+/// it touches nothing but `taken` and `losses`, so the rest are plain cells. A handler can come while a record is stored and
+/// hardly at another time (see [`signals`]).
 pub(crate) struct Cursor {
     /// The cursor is in use further up this thread's stack: by the code that a signal interrupted, or by the tracer itself.
     /// An atomic because of signal handlers; it costs what a plain bool does.
     taken: AtomicBool,
-    /// It is taken for good, and what happens on the thread is nobody's loss.
+    /// What happens while it is taken is nobody's loss.
     excluded: Cell<bool>,
     /// The bytes left in the chunk.
     room: Cell<usize>,
@@ -108,8 +141,9 @@ struct AtThreadEnd;
 
 impl Drop for AtThreadEnd {
     fn drop(&mut self) {
-        if let Some(session) = session::current() {
-            give_up_chunk(&session.log);
+        let signals = signals::hold_back();
+        if let Some(session) = session::begun() {
+            give_up_chunk(&signals, &session.log);
             CURSOR.with(Cursor::release_losses);
         }
     }
@@ -239,20 +273,17 @@ impl Cursor {
         encoded: &Encoded,
         current: impl FnOnce() -> Option<&'a R>,
     ) {
-        let time = encoded.record.time();
-        let Some(recording) = current() else { return };
-        let log = recording.log();
+        let _signals = signals::hold_back();
+        // A child that was forked a moment ago, by a handler that interrupted this event, is off.
+        let Some(recording) = current().filter(|recording| recording.is_on()) else { return };
+        let (time, log) = (encoded.record.time(), recording.log());
         if self.thread.get().is_none() {
             self.losses.acquire(&log.ledger);
             self.thread.set(recording.define_thread());
         }
         self.retire(log);
         match log.take_chunk() {
-            Ok(chunk) => {
-                if !self.begin(chunk, recording, time) {
-                    return;
-                }
-            }
+            Ok(chunk) => self.begin(chunk, recording, time),
             Err(cause) => return self.losses.count(&log.ledger, cause, time),
         }
         self.losses.report(|cause, count, since| {
@@ -264,18 +295,10 @@ impl Cursor {
         let _ = AT_THREAD_END.try_with(|_| ());
     }
 
-    /// Makes `chunk` this thread's own. `false`: recording is over, or this is a forked child and the chunk its parent's.
-    fn begin(&self, chunk: Chunk, recording: &impl Recording, base_time: Ticks) -> bool {
+    /// Makes `chunk` this thread's own.
+    fn begin(&self, chunk: Chunk, recording: &impl Recording, base_time: Ticks) {
         let thread_sequence = self.thread_sequence.get();
         self.thread_sequence.set(thread_sequence + 1);
-        // A fork that comes before this line has turned the child off by the next; one that comes behind it finds the chunk
-        // here (see `part_from_parent`). So no store goes to a chunk that is not there.
-        self.limit.set(chunk.start.as_ptr().wrapping_add(Chunk::BYTES));
-        compiler_fence(Ordering::SeqCst);
-        if !recording.is_on() {
-            self.limit.set(ptr::null_mut());
-            return false;
-        }
         chunk.write_header(&ChunkHeader {
             kind: ChunkKind::Events,
             session: recording.log().short_session(),
@@ -287,9 +310,9 @@ impl Cursor {
             drops: self.losses.total(),
             seal: None,
         });
+        self.limit.set(chunk.start.as_ptr().wrapping_add(Chunk::BYTES));
         self.room.set(Chunk::BODY_BYTES);
         self.chunk.set(Some(chunk));
-        true
     }
 
     /// Hands the chunk, if there is one, to the helper to be sealed.
@@ -308,7 +331,7 @@ impl Cursor {
 ///
 /// `start` is the beginning of a chunk that the parent had mapped: nothing is mapped there in the child, or the parent's
 /// file is.
-pub(crate) unsafe fn replace_chunk(start: *mut u8) {
+unsafe fn replace_chunk(start: *mut u8) {
     let access = libc::PROT_READ | libc::PROT_WRITE;
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED;
     // SAFETY: the caller says that nothing of the child's own is in that range.

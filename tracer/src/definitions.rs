@@ -1,16 +1,15 @@
 //! What the ids in records stand for: handed out here, and written to chunks of their own.
 //!
 //! Definitions are rare (names are interned once where they stand in the code), so a lock serves. It is never waited for
-//! with the thread's cursor free: an event that happens in here is counted as lost instead of coming back.
+//! outside the tracer (see [`crate::cursor::enter`]): an event that happens in here is counted as lost instead of coming back,
+//! and no signal handler forks a child that would wait for another thread of its parent's.
 
 use std::{
     collections::{HashMap, VecDeque},
     ffi::CStr,
-    ptr,
-    sync::{
-        Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicPtr, Ordering, compiler_fence},
-    },
+    sync::{Mutex, MutexGuard, PoisonError, TryLockError},
+    thread,
+    time::{Duration, Instant},
 };
 
 use memtrace_format::{
@@ -18,11 +17,7 @@ use memtrace_format::{
     NameDefinition, NameId, PoolId, StackId, ThreadDefinition, ThreadId,
 };
 
-use crate::{
-    cursor,
-    log::{Chunk, Log, Retired},
-    state,
-};
+use crate::log::{Chunk, Log, Retired};
 
 /// The most different names that are kept; all further ones become [`TOO_MANY`].
 const MOST_NAMES: usize = 1 << 16;
@@ -33,13 +28,12 @@ const TOO_MANY: &str = "(too many names)";
 const MOST_PENDING: usize = 1024;
 
 /// The definitions of a recording.
-#[derive(Default)]
 pub(crate) struct Definitions {
     state: Mutex<State>,
 }
 
 #[derive(Default)]
-struct State {
+pub(crate) struct State {
     names: HashMap<Box<str>, NameId>,
     last: LastIds,
     /// The heap of each pool; pool ids start at 1.
@@ -49,6 +43,8 @@ struct State {
     thread_sequence: u64,
     /// Definitions that found no chunk ready, oldest first.
     pending: VecDeque<Vec<u8>>,
+    /// All definitions but those of threads, for a forked child; none if no child will want them.
+    kept: Option<Vec<Vec<u8>>>,
 }
 
 /// An id that a definition gets when it is made.
@@ -60,7 +56,7 @@ pub(crate) trait DefinedId: Copy {
 macro_rules! defined_ids {
     ($($field:ident: $id:ident,)*) => {
         /// The ids handed out last.
-        #[derive(Default)]
+        #[derive(Clone, Default)]
         pub(crate) struct LastIds {
             $($field: $id,)*
         }
@@ -86,6 +82,38 @@ defined_ids! {
 }
 
 impl Definitions {
+    /// No definitions. `keep`: they can be inherited.
+    pub(crate) fn new(keep: bool) -> Self {
+        let kept = keep.then(Vec::new);
+        Self { state: Mutex::new(State { kept, ..State::default() }) }
+    }
+
+    /// The definitions that `parent`, which keeps them, has now: the same ids for the same things, to be written again.
+    pub(crate) fn inherit(parent: &State) -> Self {
+        let state = State {
+            names: parent.names.clone(),
+            last: parent.last.clone(),
+            heap_of_pool: parent.heap_of_pool.clone(),
+            pending: parent.kept.iter().flatten().cloned().collect(),
+            kept: parent.kept.clone(),
+            ..State::default()
+        };
+        Self { state: Mutex::new(state) }
+    }
+
+    /// Keeps everybody else from the definitions. Waits no longer than `patience`.
+    pub(crate) fn hold(&self, patience: Duration) -> Option<MutexGuard<'_, State>> {
+        let begin = Instant::now();
+        loop {
+            match self.state.try_lock() {
+                Ok(state) => return Some(state),
+                Err(TryLockError::Poisoned(error)) => return Some(error.into_inner()),
+                Err(TryLockError::WouldBlock) if begin.elapsed() > patience => return None,
+                Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_micros(50)),
+            }
+        }
+    }
+
     /// Hands out the next id and writes what `describe` says it stands for. `None`: all ids are taken.
     pub(crate) fn define<I: DefinedId>(
         &self,
@@ -142,7 +170,8 @@ impl Definitions {
         state.retire(log);
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    /// Keeps everybody else from the definitions.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -159,6 +188,11 @@ impl State {
             self.heap_of_pool.push(HeapId(pool.heap));
         }
         let entry = definition.to_entry();
+        if let Some(kept) = &mut self.kept
+            && !matches!(definition, Definition::Thread(..))
+        {
+            kept.push(entry.clone());
+        }
         self.write_pending(log);
         if !self.pending.is_empty() || !self.append(log, &entry) {
             if self.pending.len() < MOST_PENDING {
@@ -194,13 +228,6 @@ impl State {
 
     fn begin_chunk(&mut self, log: &Log) -> Option<(Chunk, usize)> {
         let chunk = log.take_chunk().ok()?;
-        // As in `Cursor::begin`, for a fork that comes in a signal handler.
-        OPEN_CHUNK.store(chunk.start.as_ptr(), Ordering::Relaxed);
-        compiler_fence(Ordering::SeqCst);
-        if !state::enabled() {
-            OPEN_CHUNK.store(ptr::null_mut(), Ordering::Relaxed);
-            return None;
-        }
         chunk.write_header(&ChunkHeader {
             kind: ChunkKind::Definitions,
             session: log.short_session(),
@@ -218,21 +245,8 @@ impl State {
 
     fn retire(&mut self, log: &Log) {
         if let Some((chunk, used)) = self.open.take() {
-            OPEN_CHUNK.store(ptr::null_mut(), Ordering::Relaxed);
             log.retire(Retired { chunk, used });
         }
-    }
-}
-
-/// The chunk that definitions are being written to.
-static OPEN_CHUNK: AtomicPtr<u8> = AtomicPtr::new(ptr::null_mut());
-
-/// In a forked child: as [`cursor::part_from_parent`], for a thread that was writing a definition.
-pub(crate) fn part_from_parent() {
-    let start = OPEN_CHUNK.load(Ordering::Relaxed);
-    if !start.is_null() {
-        // SAFETY: a chunk is open from when it is stored there until it is retired.
-        unsafe { cursor::replace_chunk(start) };
     }
 }
 

@@ -125,6 +125,11 @@ impl Losses {
         self.slot.set(Some(slot));
     }
 
+    /// In a forked child that records: this thread has lost nothing yet.
+    pub(crate) fn start_over(&self) {
+        self.slot.set(None);
+    }
+
     /// Leaves the slot to a later thread.
     pub(crate) fn release(&self) {
         if let Some(slot) = self.slot.take() {

@@ -1,10 +1,31 @@
 //! What the tracer says on the program's stderr: at most a line at a time, and never at the program's cost.
 
-use std::{fmt::Display, mem, ptr};
+use std::{fmt::Display, mem, ptr, sync::OnceLock};
+
+/// The file that was stderr when recording began. What a daemon opens in its place is no place for messages.
+static STDERR: OnceLock<Option<Identity>> = OnceLock::new();
+
+type Identity = (libc::dev_t, libc::ino_t);
+
+/// From now on, nothing is said to another file than stderr is now.
+pub(crate) fn remember_stderr() {
+    STDERR.get_or_init(stderr);
+}
+
+fn stderr() -> Option<Identity> {
+    // SAFETY: all zeros are a valid `stat`, and it is a valid place to write to.
+    unsafe {
+        let mut status: libc::stat = mem::zeroed();
+        (libc::fstat(libc::STDERR_FILENO, &raw mut status) == 0).then_some((status.st_dev, status.st_ino))
+    }
+}
 
 /// Writes `memtrace: message` to stderr in one piece, if stderr takes it at once. No lock is waited for (another thread may
 /// hold the standard library's), no reader either, and a reader that is gone is no signal.
 pub(crate) fn say(message: impl Display) {
+    if STDERR.get().is_some_and(|before| *before != stderr()) {
+        return;
+    }
     let line = format!("memtrace: {message}\n");
     without_sigpipe(|| {
         let mut poll = libc::pollfd { fd: libc::STDERR_FILENO, events: libc::POLLOUT, revents: 0 };

@@ -1,6 +1,12 @@
 //! What the environment says: where to record, and how much.
 
-use std::{env, ffi::OsString, os::unix::ffi::OsStrExt, os::unix::ffi::OsStringExt, path::PathBuf, process};
+use std::{
+    env,
+    ffi::{OsStr, OsString},
+    os::unix::ffi::{OsStrExt, OsStringExt},
+    path::PathBuf,
+    process,
+};
 
 use memtrace_format::Bytes;
 use thiserror::Error;
@@ -8,12 +14,18 @@ use thiserror::Error;
 /// How to record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// The file to make. It must not exist; if it does, the process id is put into the name.
+    /// The file to make; `%p` in it stands for the process id, `%%` for a `%`. It must not exist; if it does, the process id is
+    /// put into the name.
     pub file: PathBuf,
     /// The largest size of the file in bytes. `None`: as large as the disk allows, or [`DEFAULT_RING`] in a ring.
     pub max_size: Option<u64>,
     /// What to keep when the file has its largest size.
     pub mode: Mode,
+    /// Whether a forked child records as well, into a file of its own: the same path, with its process id. It begins when the
+    /// child first has something to record, and knows what its parent had defined, but not what was live. A child that a
+    /// signal handler forks in the middle of an event is left out, and says so. A child of vfork, posix_spawn or exec is
+    /// another program, and not concerned.
+    pub follow_fork: bool,
 }
 
 /// What to keep when the file has its largest size.
@@ -41,11 +53,11 @@ pub struct OptionError {
 impl Options {
     /// Records into `file`, without a limit.
     pub fn new(file: impl Into<PathBuf>) -> Self {
-        Self { file: file.into(), max_size: None, mode: Mode::Stop }
+        Self { file: file.into(), max_size: None, mode: Mode::Stop, follow_fork: false }
     }
 
-    /// What `MEMTRACE_FILE` (with `%p` for the process id and `%%` for `%`), `MEMTRACE_MAX_SIZE` (bytes, or with KiB, MiB,
-    /// GiB) and `MEMTRACE_MODE` (`stop` or `ring`) say. `None`: not to record.
+    /// What `MEMTRACE_FILE`, `MEMTRACE_MAX_SIZE` (bytes, or with KiB, MiB, GiB), `MEMTRACE_MODE` (`stop` or `ring`) and
+    /// `MEMTRACE_FOLLOW_FORK` (`1` or `0`) say. `None`: not to record.
     ///
     /// A process that runs with more rights than its user (setuid) ignores the environment.
     ///
@@ -57,7 +69,7 @@ impl Options {
         if runs_with_raised_rights() {
             return (None, errors);
         }
-        let Some(pattern) = env::var_os("MEMTRACE_FILE").filter(|value| !value.is_empty()) else {
+        let Some(file) = env::var_os("MEMTRACE_FILE").filter(|value| !value.is_empty()) else {
             return (None, errors);
         };
         let parse = |variable, expected| {
@@ -70,7 +82,8 @@ impl Options {
             "expected a number of bytes, such as 500000000, 512MiB or 2GiB; recording without this limit",
         );
         let mode = parse("MEMTRACE_MODE", "expected stop or ring; recording stops at the largest size");
-        let mut options = Self::new(expand(&pattern, process::id()));
+        let follow_fork = parse("MEMTRACE_FOLLOW_FORK", "expected 1 or 0; forked children are not recorded");
+        let mut options = Self::new(file);
         if let Some((text, error)) = max_size {
             options.max_size = text.parse::<Bytes>().ok().map(|size| size.0);
             errors.extend(options.max_size.is_none().then_some(error));
@@ -80,7 +93,17 @@ impl Options {
             Some((text, error)) if text != "stop" => errors.push(error),
             _ => {}
         }
+        match follow_fork {
+            Some((text, _)) if text == "1" => options.follow_fork = true,
+            Some((text, error)) if text != "0" => errors.push(error),
+            _ => {}
+        }
         (Some(options), errors)
+    }
+
+    /// The file to make in this process.
+    pub(crate) fn path(&self) -> PathBuf {
+        expand(self.file.as_os_str(), process::id())
     }
 
     /// The largest size that the file may have.
@@ -94,7 +117,7 @@ fn runs_with_raised_rights() -> bool {
     unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
 }
 
-fn expand(pattern: &OsString, pid: u32) -> PathBuf {
+fn expand(pattern: &OsStr, pid: u32) -> PathBuf {
     let mut path = Vec::new();
     let mut rest = pattern.as_bytes();
     while let Some((&byte, behind)) = rest.split_first() {
@@ -118,7 +141,7 @@ mod tests {
 
     #[test]
     fn the_process_id_goes_where_the_pattern_says() {
-        let expand = |pattern: &str| expand(&OsString::from(pattern), 42);
+        let expand = |pattern: &str| expand(OsStr::new(pattern), 42);
         assert_eq!(expand("run.%p.trace"), PathBuf::from("run.42.trace"));
         assert_eq!(expand("100%%.%p%p"), PathBuf::from("100%.4242"));
         assert_eq!(expand("a%"), PathBuf::from("a%"));

@@ -1,8 +1,13 @@
-//! The one recording of a process: how it starts, how it ends, and what a fork does to it.
+//! The one recording of a process: how it starts and how it ends.
 
 use std::{
-    env, fs, process,
-    sync::{Mutex, OnceLock, PoisonError},
+    env, fs,
+    path::PathBuf,
+    process, ptr,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicPtr, Ordering},
+    },
 };
 
 use memtrace_format::{ClockKind, Definition, EngineDefinition, FileHeader, RING, header};
@@ -10,28 +15,45 @@ use thiserror::Error;
 
 use crate::{
     Options, clock, cursor,
-    definitions::{self, DefinedId, Definitions, cut},
+    definitions::{DefinedId, Definitions, cut},
+    fork,
     log::{Helper, HelperError, Log, MOST_READY},
-    message::say,
-    options,
+    message::{self, say},
+    options, signals,
     state::{self, Mode},
 };
 
-static SESSION: OnceLock<&Session> = OnceLock::new();
+/// The recording of this process, once it has begun. It is never given back: threads hold on to it without a lock.
+static SESSION: AtomicPtr<Session> = AtomicPtr::new(ptr::null_mut());
 
-/// Everything that lives as long as the process once recording began.
+/// What a recording consists of.
 pub(crate) struct Session {
     pub(crate) clock: ClockKind,
     pub(crate) log: Log,
     pub(crate) definitions: Definitions,
+    pub(crate) options: Options,
+    /// Where the program stood when recording began; a child that goes elsewhere still records there.
+    directory: PathBuf,
     helper: Mutex<Option<Helper>>,
     pid: u32,
 }
 
 /// The recording of this process, if there is or was one.
 #[inline]
+pub(crate) fn begun() -> Option<&'static Session> {
+    // SAFETY: null, or a session that was whole when it was published and that is never given back.
+    unsafe { SESSION.load(Ordering::Acquire).as_ref() }
+}
+
+/// The recording of this process. In a forked child it may begin here. The calling thread is inside the tracer.
+#[inline]
 pub(crate) fn current() -> Option<&'static Session> {
-    SESSION.get().copied()
+    begun().or_else(fork::begin_in_child)
+}
+
+/// In a forked child that records: its recording has not begun.
+pub(crate) fn start_over() {
+    SESSION.store(ptr::null_mut(), Ordering::Release);
 }
 
 /// Why recording cannot begin.
@@ -58,15 +80,18 @@ impl From<HelperError> for StartError {
 ///
 /// The log cannot be made, or recording began before. The program loses nothing but the recording.
 pub fn start(options: &Options) -> Result<(), StartError> {
-    static STARTING: Mutex<()> = Mutex::new(());
-    let _one_at_a_time = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
-    if current().is_some() {
+    static STARTED: AtomicBool = AtomicBool::new(false);
+    if STARTED.swap(true, Ordering::AcqRel) {
         return Err(StartError::AlreadyStarted);
     }
-    // A recording that cannot begin leaves this behind, which is little, and does not stand in the way of another attempt.
-    let session = Box::leak(Box::new(Session::new(options.mode)));
-    let helper = Helper::start(session, options)?;
-    session.record(helper);
+    message::remember_stderr();
+    let session = Session::new(options).begin(options.path());
+    let session = session.inspect_err(|_| STARTED.store(false, Ordering::Release))?;
+    fork::watch();
+    // SAFETY: the handler is a function that lives as long as the program and may be called at any time.
+    unsafe { libc::atexit(at_exit) };
+    state::turn_on(Mode::on(session.clock));
+    with_definitions(|definitions, log| definitions.write(log, &Definition::Engine(unnamed_engine())));
     Ok(())
 }
 
@@ -74,14 +99,16 @@ pub fn start(options: &Options) -> Result<(), StartError> {
 /// are not recorded; those that other threads are recording at this very moment may or may not be.
 pub fn finish() {
     state::turn_off();
-    let Some(session) = current() else { return };
+    let Some(session) = begun() else { return };
+    // Held back before anything else is asked: no handler forks a child that would go on here.
+    let signals = signals::hold_back();
     // A forked child leaves its parent's log alone.
     if session.pid != process::id() {
         return;
     }
     let helper = session.helper.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let Some(helper) = helper {
-        cursor::give_up_chunk(&session.log);
+        cursor::give_up_chunk(&signals, &session.log);
         helper.finish();
     }
 }
@@ -118,16 +145,34 @@ pub(crate) fn with_definitions<T>(work: impl FnOnce(&Definitions, &Log) -> T) ->
     if !state::enabled() {
         return None;
     }
-    let session = current()?;
-    cursor::exclusively(|| work(&session.definitions, &session.log))
+    let _inside = cursor::enter()?;
+    // A child that was forked a moment ago, by a signal handler, may be off.
+    let session = current().filter(|_| state::enabled())?;
+    Some(work(&session.definitions, &session.log))
 }
 
 impl Session {
-    fn new(mode: options::Mode) -> Self {
-        let clock = clock::choose();
+    fn new(options: &Options) -> Self {
+        let directory = env::current_dir().unwrap_or_default();
+        Self::of_this_process(clock::choose(), options, directory, Definitions::new(options.follow_fork))
+    }
+
+    /// Begins the recording of a forked child.
+    pub(crate) fn begin_after(parent: &Self, definitions: Definitions) -> Result<&'static Self, StartError> {
+        let path = parent.directory.join(parent.options.path());
+        Self::of_this_process(parent.clock, &parent.options, parent.directory.clone(), definitions)
+            .begin(path)
+    }
+
+    fn of_this_process(
+        clock: ClockKind,
+        options: &Options,
+        directory: PathBuf,
+        definitions: Definitions,
+    ) -> Self {
         let header = FileHeader {
             compatible: 0,
-            incompatible: if mode == options::Mode::Ring { RING } else { 0 },
+            incompatible: if options.mode == options::Mode::Ring { RING } else { 0 },
             session: random(),
             boot: boot_id(),
             pid: process::id(),
@@ -138,30 +183,23 @@ impl Session {
         Self {
             clock,
             log: Log::new(header, MOST_READY),
-            definitions: Definitions::default(),
+            definitions,
+            options: options.clone(),
+            directory,
             helper: Mutex::new(None),
             pid: process::id(),
         }
     }
 
-    fn record(&'static self, helper: Helper) {
-        *self.helper.lock().unwrap_or_else(PoisonError::into_inner) = Some(helper);
-        // SAFETY: both handlers are functions that live as long as the program and may be called at any time.
-        unsafe {
-            libc::pthread_atfork(None, None, Some(in_forked_child));
-            libc::atexit(at_exit);
-        }
-        let _ = SESSION.set(self);
-        state::turn_on(Mode::on(self.clock));
-        with_definitions(|definitions, log| definitions.write(log, &Definition::Engine(unnamed_engine())));
+    /// Makes the log at `path` and publishes the recording.
+    fn begin(self, path: PathBuf) -> Result<&'static Self, StartError> {
+        // Should it fail, the helper may still look at the session while it ends.
+        let session: &'static Self = Box::leak(Box::new(self));
+        let helper = Helper::start(session, path, session.options.limit())?;
+        *session.helper.lock().unwrap_or_else(PoisonError::into_inner) = Some(helper);
+        SESSION.store(ptr::from_ref(session).cast_mut(), Ordering::Release);
+        Ok(session)
     }
-}
-
-/// A child of fork has its parent's memory but not its helper thread, and the log is its parent's.
-extern "C" fn in_forked_child() {
-    state::turn_off();
-    cursor::part_from_parent();
-    definitions::part_from_parent();
 }
 
 extern "C" fn at_exit() {

@@ -49,11 +49,11 @@ impl Mode {
 #[inline(always)]
 pub(crate) fn mode() -> Mode {
     // Relaxed: a thread that sees the change late records or skips a few events more, and everything that recording
-    // needs was set up before the mode and is reached through `OnceLock`s of its own.
+    // needs is reached through a pointer that is published with Release.
     Mode(STATE.mode.load(Ordering::Relaxed))
 }
 
-/// Turns recording on, and off by itself in every child of this process.
+/// Turns recording on, and off by itself in every child of this process, until a child turns it on for itself.
 pub(crate) fn turn_on(mode: Mode) {
     // SAFETY: `STATE` is page-aligned, one page long, lives for ever and holds nothing but the mode; wiping it in a
     // child sets the mode there to off. Where the page size is larger or the page is backed by the executable's file,

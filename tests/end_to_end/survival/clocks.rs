@@ -7,7 +7,6 @@ use super::{log::Log, trial::Trial};
 const ERROR_NS: f64 = 50_000.0;
 
 #[test]
-#[ignore = "survival: run with --ignored; one of them can hang under load"]
 fn times_in_the_log_are_those_of_the_kernels_clocks() {
     let mut trial = Trial::new("clocks", 1, 20_000);
     trial.succeed();

@@ -8,7 +8,6 @@ const THREADS: u16 = 4;
 const EVENTS: u64 = 100_000;
 
 #[test]
-#[ignore = "survival: run with --ignored; one of them can hang under load"]
 fn a_program_that_closes_all_descriptors_keeps_its_own_files_whole() {
     let untraced = Trial::untraced("close-all", THREADS, EVENTS).succeed();
     let mut trial = Trial::new("close-all", THREADS, EVENTS);
@@ -19,7 +18,6 @@ fn a_program_that_closes_all_descriptors_keeps_its_own_files_whole() {
 }
 
 #[test]
-#[ignore = "survival: run with --ignored; one of them can hang under load"]
 fn a_child_keeps_the_files_that_were_opened_after_the_recording() {
     let untraced = Trial::untraced("finish-and-fork", THREADS, 1000).succeed();
     let mut trial = Trial::new("finish-and-fork", THREADS, 1000);
@@ -28,7 +26,6 @@ fn a_child_keeps_the_files_that_were_opened_after_the_recording() {
 }
 
 #[test]
-#[ignore = "survival: run with --ignored; one of them can hang under load"]
 fn the_recording_takes_none_of_the_programs_descriptors() {
     let untraced = Trial::untraced("list", 0, 0);
     let count = |mut trial: Trial| trial.succeed().stdout.lines().count();

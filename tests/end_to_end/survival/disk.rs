@@ -24,7 +24,6 @@ fn on_disk_of(kibibytes: u64) -> Trial {
 }
 
 #[test]
-#[ignore = "survival: run with --ignored; one of them can hang under load"]
 fn a_disk_without_room_for_a_log_changes_nothing() {
     if !mount::is_allowed() {
         return;
@@ -45,7 +44,6 @@ fn a_disk_without_room_for_a_log_changes_nothing() {
 }
 
 #[test]
-#[ignore = "survival: run with --ignored; one of them can hang under load"]
 fn a_disk_that_fills_up_ends_the_log_and_not_the_program() {
     if !mount::is_allowed() {
         return;
@@ -72,7 +70,6 @@ fn a_disk_that_fills_up_ends_the_log_and_not_the_program() {
 }
 
 #[test]
-#[ignore = "survival: run with --ignored; one of them can hang under load"]
 fn a_read_only_directory_changes_nothing() {
     if !mount::is_allowed() {
         return;

@@ -20,7 +20,6 @@ fn assert_dropped_for(cause: DropCause, trial: &Trial) -> u64 {
 }
 
 #[test]
-#[ignore = "survival: run with --ignored; one of them can hang under load"]
 fn drops_for_want_of_a_chunk_are_counted_exactly() {
     let mut trial = Trial::new("no-chunk", THREADS, 250_000);
     trial.succeed();
@@ -28,7 +27,6 @@ fn drops_for_want_of_a_chunk_are_counted_exactly() {
 }
 
 #[test]
-#[ignore = "survival: run with --ignored; one of them can hang under load"]
 fn drops_for_the_size_limit_are_counted_exactly() {
     // Less than an extent: the limit is known before the first event, so nobody ever waits for a chunk.
     let mut trial = Trial::new("none", THREADS, 30_000).env("MEMTRACE_MAX_SIZE", "2 MiB");
@@ -37,7 +35,6 @@ fn drops_for_the_size_limit_are_counted_exactly() {
 }
 
 #[test]
-#[ignore = "survival: run with --ignored; one of them can hang under load"]
 fn drops_for_a_full_disk_are_counted_exactly() {
     if !mount::is_allowed() {
         return;
@@ -49,7 +46,6 @@ fn drops_for_a_full_disk_are_counted_exactly() {
 }
 
 #[test]
-#[ignore = "survival: run with --ignored; one of them can hang under load"]
 fn drops_after_a_failure_are_counted_exactly() {
     let untraced = Trial::untraced("address-space", THREADS, 100_000).succeed();
     let mut trial = Trial::new("address-space", THREADS, 100_000);
@@ -63,7 +59,6 @@ fn drops_after_a_failure_are_counted_exactly() {
 }
 
 #[test]
-#[ignore = "survival: run with --ignored; one of them can hang under load"]
 fn drops_inside_the_tracer_are_counted_exactly() {
     let mut trial = Trial::new("inside-the-tracer", 1, 300);
     trial.succeed();
@@ -72,7 +67,6 @@ fn drops_inside_the_tracer_are_counted_exactly() {
 }
 
 #[test]
-#[ignore = "survival: run with --ignored; one of them can hang under load"]
 fn lost_definitions_are_counted_exactly() {
     let names = 3000;
     // Room for one chunk, which the definitions take.

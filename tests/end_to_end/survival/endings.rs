@@ -2,6 +2,7 @@ use memtrace_format::Ending;
 
 use super::{
     log::{Log, is_locked},
+    running::wait_until,
     tally::{assert_nothing_lost, assert_told_until_the_end, drops, missing, tally},
     trial::Trial,
 };
@@ -33,43 +34,36 @@ fn recorded_ending(log: &Log) -> Option<Ending> {
 }
 
 #[test]
-#[ignore = "survival: run with --ignored; one of them can hang under load"]
 fn the_end_of_main_is_a_clean_end() {
     assert_ends("none", Some(Ending::Clean));
 }
 
 #[test]
-#[ignore = "survival: run with --ignored; one of them can hang under load"]
 fn exit_is_a_clean_end() {
     assert_ends("exit", Some(Ending::Clean));
 }
 
 #[test]
-#[ignore = "survival: run with --ignored; one of them can hang under load"]
 fn exit_without_handlers_loses_nothing() {
     assert_ends("_exit", None);
 }
 
 #[test]
-#[ignore = "survival: run with --ignored; one of them can hang under load"]
 fn abort_loses_nothing() {
     assert_ends("abort", None);
 }
 
 #[test]
-#[ignore = "survival: run with --ignored; one of them can hang under load"]
 fn a_panic_of_main_loses_nothing() {
     assert_ends("panic", Some(Ending::Clean));
 }
 
 #[test]
-#[ignore = "survival: run with --ignored; one of them can hang under load"]
 fn a_panic_of_a_thread_loses_nothing() {
     assert_ends("panic-in-thread", Some(Ending::Clean));
 }
 
 #[test]
-#[ignore = "survival: run with --ignored; one of them can hang under load"]
 fn exit_while_all_threads_record_loses_nothing_from_before() {
     for _ in 0..10 {
         let mut trial = Trial::new("exit-meanwhile", THREADS, 0);
@@ -83,13 +77,12 @@ fn exit_while_all_threads_record_loses_nothing_from_before() {
 }
 
 #[test]
-#[ignore = "survival: run with --ignored; one of them can hang under load"]
 fn finish_ends_the_log_while_the_process_goes_on() {
     let mut trial = Trial::new("finish", THREADS, EVENTS);
     let running = trial.start();
-    while (0..THREADS).any(|stream| trial.acknowledged_by(stream) < 2 * EVENTS) {
-        std::thread::yield_now();
-    }
+    wait_until("all threads have gone on", || {
+        (0..THREADS).all(|stream| trial.acknowledged_by(stream) >= 2 * EVENTS)
+    });
     let (log, locked) = (trial.log(), is_locked(&trial.path("run.trace")));
     running.kill();
     assert_eq!(recorded_ending(&log), Some(Ending::Clean));
@@ -98,7 +91,6 @@ fn finish_ends_the_log_while_the_process_goes_on() {
 }
 
 #[test]
-#[ignore = "survival: run with --ignored; one of them can hang under load"]
 fn thousands_of_short_threads_lose_nothing() {
     let untraced = Trial::untraced("short-threads", 2000, 7).succeed();
     let mut trial = Trial::new("short-threads", 2000, 7);
@@ -112,7 +104,6 @@ fn thousands_of_short_threads_lose_nothing() {
 }
 
 #[test]
-#[ignore = "survival: run with --ignored; one of them can hang under load"]
 fn thread_locals_that_record_when_they_are_destroyed_lose_nothing() {
     let untraced = Trial::untraced("thread-locals", 50, 20).succeed();
     let mut trial = Trial::new("thread-locals", 50, 20);

@@ -1,8 +1,12 @@
-use std::{env, thread, time::Duration};
+use std::{thread, time::Duration};
+
+use memtrace_format::Event;
 
 use super::{
     log::Log,
-    tally::{Tally, tally},
+    numbering::Number,
+    running::wait_until,
+    tally::{Tally, number, tally},
     trial::Trial,
 };
 
@@ -10,17 +14,25 @@ use super::{
 const KILLS: u64 = 50;
 
 #[test]
-#[ignore = "survival: run with --ignored; one of them can hang under load"]
 fn sigkill_loses_no_committed_event() {
     kill_repeatedly(KILLS);
 }
 
-/// The full proof, for a release: `cargo test -p memtrace-tests --test end_to_end -- --ignored a_thousand`.
 #[test]
-#[ignore = "takes minutes"]
+fn sigkill_loses_no_event_that_a_ring_keeps() {
+    kill_rings(KILLS / 2);
+}
+
+#[test]
+#[ignore = "takes minutes; for a release, see tests/README.md"]
 fn a_thousand_sigkills_lose_no_committed_event() {
-    let kills = env::var("MEMTRACE_KILLS").ok().and_then(|kills| kills.parse().ok());
-    kill_repeatedly(kills.unwrap_or(1000));
+    kill_repeatedly(1000);
+}
+
+#[test]
+#[ignore = "takes minutes; for a release, see tests/README.md"]
+fn a_thousand_sigkills_lose_no_event_that_a_ring_keeps() {
+    kill_rings(1000);
 }
 
 /// Kills the program at moments spread over its start and its first 60 ms, and looks for every event it
@@ -68,6 +80,79 @@ fn assert_committed(trial: &Trial) -> (u64, u64) {
         assert!(tally.last <= acknowledged + 1, "stream {stream} had acknowledged {acknowledged}: {tally:?}");
     }
     (total, all_lost)
+}
+
+/// Kills a program that records into a ring after it has recorded up to three times what the ring holds.
+fn kill_rings(kills: u64) {
+    let (mut recorded, mut kept, mut wrapped) = (0, 0, 0);
+    let mut state = std::process::id().into();
+    for kill in 0..kills {
+        let (threads, mebibytes) = [(1, 1), (8, 2), (64, 6)][kill as usize % 3];
+        let trial = Trial::new("endless-freeing", threads, 0).env("MEMTRACE_MODE", "ring");
+        let mut trial = trial.env("MEMTRACE_MAX_SIZE", format!("{mebibytes} MiB"));
+        let enough = random(&mut state) % (3 * (mebibytes << 20) / 48);
+        let running = trial.start();
+        wait_until("the program records", || trial.acknowledged().iter().sum::<u64>() >= enough);
+        running.kill();
+        recorded += trial.acknowledged().iter().sum::<u64>();
+        let log = trial.log();
+        wrapped += u64::from(!log.baseline.is_empty());
+        kept += assert_newest_kept(&log, &trial.acknowledged());
+    }
+    println!(
+        "{kills} kills, {recorded} events acknowledged, {kept} of them kept; {wrapped} rings had wrapped"
+    );
+    assert!(wrapped * 4 > kills, "only {wrapped} of {kills} rings had wrapped");
+}
+
+/// Every thread's newest events are in the ring, one after the other up to the last that it acknowledged, and the baseline
+/// says what was live before the first of them. Returns how many there are.
+fn assert_newest_kept(log: &Log, acknowledged: &[u64]) -> u64 {
+    let mut kept = 0;
+    let live = live_blocks(&log.baseline);
+    for thread in log.threads.values() {
+        let (mut first, mut last, mut told, mut missing) = (None, None::<Number>, 0, 0);
+        for (at, (_, event)) in thread.events.iter().enumerate() {
+            if let (Event::Dropped { count, .. }, Some(_)) = (event, last) {
+                told += count;
+            }
+            let Some(number) = number(event) else { continue };
+            if let Some(last) = last {
+                assert!(
+                    number.stream == last.stream && number.count > last.count,
+                    "{number:?} after {last:?}"
+                );
+                missing += number.count - last.count - 1;
+            }
+            // What is lost with a block includes that it was given back.
+            assert!(missing <= told, "{number:?}: {missing} are missing, {told} were told");
+            last = Some(number);
+            if at >= thread.folded {
+                first = first.or(last);
+                kept += 1;
+            }
+        }
+        let Some(last) = last else { continue };
+        let acknowledged = acknowledged[usize::from(last.stream)];
+        assert!(last.count <= acknowledged + 1, "{last:?}, {acknowledged} acknowledged");
+        assert!(last.count >= acknowledged || thread.room < 64, "{last:?}, {acknowledged} acknowledged");
+        // A block that was live when the window began was handed out just before it, unless the news of its end was lost.
+        let lost = told > 0 || thread.losses.iter().any(|(_, drops)| drops.total() > 0);
+        let first = first.map_or(last.count + 1, |first| first.count);
+        for live in live.iter().filter(|live| live.stream == last.stream) {
+            assert!(
+                live.count < first && (live.count + 1 == first || lost),
+                "{live:?} is live before {first}"
+            );
+        }
+    }
+    kept
+}
+
+/// The blocks that the baseline has.
+fn live_blocks(baseline: &[Event]) -> Vec<Number> {
+    let blocks = baseline.iter().filter(|event| matches!(event, Event::BlockAlloc(_)));
+    blocks.filter_map(number).collect()
 }
 
 /// xorshift64*, the same in every run with the same beginning.

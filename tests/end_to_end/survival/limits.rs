@@ -21,7 +21,6 @@ fn untraced() -> Outcome {
 }
 
 #[test]
-#[ignore = "survival: run with --ignored; one of them can hang under load"]
 fn a_limit_below_the_smallest_log_changes_nothing() {
     let untraced = untraced();
     for limit in TOO_SMALL {
@@ -36,7 +35,6 @@ fn a_limit_below_the_smallest_log_changes_nothing() {
 }
 
 #[test]
-#[ignore = "survival: run with --ignored; one of them can hang under load"]
 fn a_log_that_reaches_max_size_ends_there() {
     let untraced = untraced();
     for limit in SMALL {
@@ -46,7 +44,6 @@ fn a_log_that_reaches_max_size_ends_there() {
 }
 
 #[test]
-#[ignore = "survival: run with --ignored; one of them can hang under load"]
 fn a_log_that_reaches_the_largest_file_of_the_process_ends_there() {
     let untraced = untraced();
     for limit in SMALL {
@@ -71,7 +68,6 @@ fn assert_ends_at(limit: u64, trial: &mut Trial, untraced: &Outcome, reason: &st
 }
 
 #[test]
-#[ignore = "survival: run with --ignored; one of them can hang under load"]
 fn a_size_that_is_none_is_named_and_recording_goes_on() {
     let untraced = untraced();
     for size in ["", "many", "-1", "1.5G"] {
@@ -84,7 +80,6 @@ fn a_size_that_is_none_is_named_and_recording_goes_on() {
 
 /// The log's descriptor is none of the program's, so a program that has no more of them is recorded all the same.
 #[test]
-#[ignore = "survival: run with --ignored; one of them can hang under load"]
 fn a_process_without_descriptors_is_recorded() {
     let untraced = Trial::without_a_file("no-descriptors", THREADS, EVENTS).succeed();
     let trial = Trial::without_a_file("no-descriptors", THREADS, EVENTS);
@@ -103,7 +98,6 @@ fn without_threads() -> Trial {
 }
 
 #[test]
-#[ignore = "survival: run with --ignored; one of them can hang under load"]
 fn a_process_that_may_start_no_thread_goes_on_without_a_log() {
     let outcome = without_threads().run();
     let line = outcome.assert_unchanged(&Trial::untraced("nothing", 0, 0).succeed());
@@ -111,7 +105,6 @@ fn a_process_that_may_start_no_thread_goes_on_without_a_log() {
 }
 
 #[test]
-#[ignore = "survival: run with --ignored; one of them can hang under load"]
 fn a_log_that_could_not_begin_is_not_left_behind() {
     let mut trial = without_threads();
     trial.run();

@@ -6,7 +6,7 @@ use std::{
 
 use memtrace_format::{
     CHUNK_BYTES, Calibration, ChunkHeader, ChunkKind, Closing, Definition, DropCounts, Event,
-    FIRST_CHUNK_OFFSET, FileHeader, Kind, Record, ThreadId, Ticks, Word, chunk, definitions,
+    FIRST_CHUNK_OFFSET, FileHeader, Folded, Kind, RING, Record, ThreadId, Ticks, Word, chunk, definitions,
 };
 
 /// A whole log. Whatever is wrong with it is a panic.
@@ -15,6 +15,8 @@ pub(crate) struct Log {
     pub(crate) closing: Option<Closing>,
     pub(crate) definitions: Vec<Definition>,
     pub(crate) threads: BTreeMap<ThreadId, Thread>,
+    /// In a ring: the events of the newest whole baseline.
+    pub(crate) baseline: Vec<Event>,
     /// One a chunk, and those of the header and the closing block.
     pub(crate) calibrations: Vec<Calibration>,
 }
@@ -27,6 +29,10 @@ pub(crate) struct Thread {
     pub(crate) losses: Vec<(usize, DropCounts)>,
     /// The bytes left in its last chunk.
     pub(crate) room: usize,
+    /// In a ring: how many of `events` the baseline contains already.
+    pub(crate) folded: usize,
+    /// What its next chunk counts; none before its first.
+    next_chunk: Option<u64>,
 }
 
 /// A chunk in memory aligned as archives need it.
@@ -54,15 +60,35 @@ impl Log {
             closing,
             definitions: Vec::new(),
             threads: BTreeMap::new(),
+            baseline: Vec::new(),
         };
         let (chunks, rest) = bytes[FIRST_CHUNK_OFFSET..].as_chunks::<CHUNK_BYTES>();
         assert!(rest.is_empty(), "the log ends inside a chunk");
-        let mut order: Vec<_> = chunks.iter().enumerate().filter_map(|chunk| log.parse(chunk)).collect();
+        let order: Vec<_> = chunks.iter().enumerate().filter_map(|chunk| log.parse(chunk)).collect();
+        let (mut baselines, mut order): (Vec<_>, Vec<_>) =
+            order.into_iter().partition(|(header, _)| header.kind == ChunkKind::Baseline);
+        baselines.sort_by_key(|(header, _)| (header.sequence, header.thread_sequence));
+        let whole = baselines.chunk_by(|(a, _), (b, _)| a.sequence == b.sequence).filter_map(baseline).last();
+        log.baseline = whole.unwrap_or_default();
         order.sort_by_key(|(header, _)| (header.thread, header.thread_sequence));
+        let folded = log.folded();
         for (header, chunk) in order {
-            log.add(&header, chunk);
+            log.add(&header, chunk, folded.get(&header.thread).copied());
         }
         log
+    }
+
+    fn is_ring(&self) -> bool {
+        self.header.incompatible & RING != 0
+    }
+
+    /// How far the baseline goes on each thread.
+    fn folded(&self) -> BTreeMap<ThreadId, Folded> {
+        let folded = self.baseline.iter().filter_map(|event| match event {
+            Event::Folded(folded) => Some((folded.thread, *folded)),
+            _ => None,
+        });
+        folded.collect()
     }
 
     fn parse<'a>(
@@ -71,19 +97,31 @@ impl Log {
     ) -> Option<(ChunkHeader, &'a [u8; CHUNK_BYTES])> {
         let header =
             ChunkHeader::parse(chunk.first_chunk().unwrap(), self.header.short_session()).unwrap()?;
-        assert_eq!(header.sequence, number as u64);
+        assert!(self.is_ring() || header.sequence == number as u64);
         Some((header, chunk))
     }
 
-    fn add(&mut self, header: &ChunkHeader, chunk: &[u8; CHUNK_BYTES]) {
+    fn add(&mut self, header: &ChunkHeader, chunk: &[u8; CHUNK_BYTES], folded: Option<Folded>) {
         self.calibrations.push(header.calibration);
         let chunk = Box::new(Aligned(*chunk));
         let body = chunk::checked_body(&chunk.0, header).unwrap();
         if header.kind == ChunkKind::Definitions {
             return self.definitions.extend(definitions(body).map(Result::unwrap));
         }
+        let in_baseline = folded.map_or(0, |folded| folded.chunk);
+        if header.thread_sequence < in_baseline {
+            return;
+        }
         let thread = self.threads.entry(header.thread).or_default();
-        assert_eq!(header.thread_sequence, thread.losses.len() as u64, "{} misses a chunk", header.thread);
+        // In a ring, a thread of which the baseline does not say how far it is folded begins anywhere.
+        let first = if self.header.incompatible & RING != 0 && folded.is_none() {
+            header.thread_sequence
+        } else {
+            in_baseline
+        };
+        let expected = thread.next_chunk.unwrap_or(first);
+        assert_eq!(header.thread_sequence, expected, "{} misses a chunk", header.thread);
+        thread.next_chunk = Some(header.thread_sequence + 1);
         thread.losses.push((thread.events.len(), header.drops));
         let (places, rest) = body.as_chunks::<{ Record::BYTES }>();
         assert!(rest.is_empty());
@@ -98,6 +136,9 @@ impl Log {
         thread.room =
             (records.len() - committed) * Record::BYTES + CHUNK_BYTES - ChunkHeader::BYTES - body.len();
         records.truncate(committed);
+        if let Some(folded) = folded.filter(|folded| folded.chunk == header.thread_sequence) {
+            thread.folded = events(&records[..folded.record as usize]).count();
+        }
         thread.events.extend(events(&records));
     }
 
@@ -108,6 +149,21 @@ impl Log {
             _ => None,
         })
     }
+}
+
+/// The events of a baseline, if all its chunks are there and sealed.
+fn baseline(chunks: &[(ChunkHeader, &[u8; CHUNK_BYTES])]) -> Option<Vec<Event>> {
+    let mut all = Vec::new();
+    for (number, (header, chunk)) in chunks.iter().enumerate() {
+        if header.thread_sequence != number as u64 || header.seal.is_none() {
+            return None;
+        }
+        let records: Vec<Record> =
+            chunk::checked_body(chunk, header).unwrap().as_chunks().0.iter().map(record).collect();
+        all.extend(events(&records).map(|(_, event)| event));
+    }
+    let is_last = |event: &Event| matches!(event, Event::BaselineEnd { chunks: count } if *count == chunks.len() as u64);
+    all.last().is_some_and(is_last).then_some(all)
 }
 
 fn record(bytes: &[u8; Record::BYTES]) -> Record {

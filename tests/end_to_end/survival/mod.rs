@@ -43,6 +43,9 @@ mod drops;
 /// Children of every kind.
 mod children;
 
+/// Children that record as well.
+mod following;
+
 /// Many processes and one name.
 mod names;
 

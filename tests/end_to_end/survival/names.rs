@@ -4,6 +4,7 @@ use memtrace_format::Ending;
 
 use super::{
     log::Log,
+    running::wait_until,
     tally::{assert_nothing_lost, tally},
     trial::Trial,
 };
@@ -13,7 +14,6 @@ const THREADS: u16 = 2;
 const EVENTS: u64 = 2000;
 
 #[test]
-#[ignore = "survival: run with --ignored; one of them can hang under load"]
 fn processes_on_one_template_have_a_log_each() {
     let trial = Trial::without_a_file("none", THREADS, EVENTS);
     let pattern = trial.path("run.%p.trace");
@@ -36,14 +36,11 @@ fn processes_on_one_template_have_a_log_each() {
 }
 
 #[test]
-#[ignore = "survival: run with --ignored; one of them can hang under load"]
 fn the_second_of_two_processes_records_beside_the_first_and_says_where() {
     let mut trial = Trial::new("endless", THREADS, 0);
     let log = trial.path("run.trace");
     let first = trial.start();
-    while trial.acknowledged_by(0) == 0 {
-        std::thread::yield_now();
-    }
+    wait_until("the first records", || trial.acknowledged_by(0) > 0);
     let mut second = Trial::new("none", THREADS, EVENTS).env("MEMTRACE_FILE", &log);
     let running = second.start();
     let beside = trial.path(&format!("run.{}.trace", running.id()));

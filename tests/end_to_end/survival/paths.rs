@@ -24,7 +24,6 @@ fn untraced() -> Outcome {
 }
 
 #[test]
-#[ignore = "survival: run with --ignored; one of them can hang under load"]
 fn a_file_that_cannot_be_made_changes_nothing() {
     let long = format!("{}.trace", "x".repeat(300));
     for path in ["missing/run.trace", "acknowledgements/run.trace", "missing/", "/", &long] {
@@ -36,7 +35,6 @@ fn a_file_that_cannot_be_made_changes_nothing() {
 }
 
 #[test]
-#[ignore = "survival: run with --ignored; one of them can hang under load"]
 fn a_file_is_never_written_over() {
     let mut trial = Trial::new("none", THREADS, EVENTS);
     fs::write(trial.path("run.trace"), "somebody's own").unwrap();
@@ -45,7 +43,6 @@ fn a_file_is_never_written_over() {
 }
 
 #[test]
-#[ignore = "survival: run with --ignored; one of them can hang under load"]
 fn a_fifo_is_neither_opened_nor_waited_for() {
     let mut trial = Trial::new("none", THREADS, EVENTS);
     let path = CString::new(trial.path("run.trace").as_os_str().as_bytes()).unwrap();
@@ -56,7 +53,6 @@ fn a_fifo_is_neither_opened_nor_waited_for() {
 }
 
 #[test]
-#[ignore = "survival: run with --ignored; one of them can hang under load"]
 fn a_link_to_a_file_is_not_followed() {
     let mut trial = Trial::new("none", THREADS, EVENTS);
     fs::write(trial.path("target"), "somebody's own").unwrap();
@@ -66,7 +62,6 @@ fn a_link_to_a_file_is_not_followed() {
 }
 
 #[test]
-#[ignore = "survival: run with --ignored; one of them can hang under load"]
 fn a_link_to_nothing_is_not_followed() {
     let mut trial = Trial::new("none", THREADS, EVENTS);
     symlink("target", trial.path("run.trace")).unwrap();
@@ -75,7 +70,6 @@ fn a_link_to_nothing_is_not_followed() {
 }
 
 #[test]
-#[ignore = "survival: run with --ignored; one of them can hang under load"]
 fn a_directory_is_left_alone() {
     let mut trial = Trial::new("none", THREADS, EVENTS);
     fs::create_dir(trial.path("run.trace")).unwrap();
@@ -84,7 +78,6 @@ fn a_directory_is_left_alone() {
 }
 
 #[test]
-#[ignore = "survival: run with --ignored; one of them can hang under load"]
 fn links_in_both_places_are_not_followed() {
     // The process id is not known beforehand, so every likely one is taken.
     let mut trial = Trial::new("none", THREADS, EVENTS);

@@ -5,16 +5,16 @@ use std::{
         process::CommandExt,
     },
     path::Path,
-    process::Command,
+    process::{Command, Stdio},
 };
 
 use super::{
+    running::Running,
     tally::assert_nothing_lost,
     trial::{Trial, copy_program, only},
 };
 
 #[test]
-#[ignore = "survival: run with --ignored; one of them can hang under load"]
 fn a_log_is_its_owners_alone() {
     let mut trial = Trial::new("none", 1, 100);
     // SAFETY: umask may be called between fork and exec.
@@ -30,7 +30,6 @@ fn a_log_is_its_owners_alone() {
 }
 
 #[test]
-#[ignore = "survival: run with --ignored; one of them can hang under load"]
 fn nothing_of_environment_and_arguments_is_in_a_log() {
     const CANARIES: [&str; 3] = ["canary-in-a-value", "CANARY_IN_A_NAME", "canary-in-an-argument"];
     let mut trial = Trial::new("none", 1, 100).env("SECRET", CANARIES[0]).env(CANARIES[1], "1");
@@ -48,7 +47,6 @@ fn nothing_of_environment_and_arguments_is_in_a_log() {
 }
 
 #[test]
-#[ignore = "survival: run with --ignored; one of them can hang under load"]
 fn a_setuid_program_ignores_the_environment() {
     const OWNER: u32 = 12_345;
     const USER: u32 = 65_534;
@@ -66,7 +64,8 @@ fn a_setuid_program_ignores_the_environment() {
         let mut command = Command::new(&program);
         command.args(["none", "-", "1", "10"]).current_dir(folder.path()).uid(USER).gid(USER);
         command.env("MEMTRACE_FILE", folder.path().join(format!("{mode:o}.trace")));
-        let outcome = command.output().unwrap();
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let outcome = Running::from(command.spawn().unwrap()).outcome();
         assert!(outcome.status.success() && outcome.stderr.is_empty(), "{outcome:?}");
         folder.path().join(format!("{mode:o}.trace")).exists()
     };
@@ -77,7 +76,6 @@ fn a_setuid_program_ignores_the_environment() {
 }
 
 #[test]
-#[ignore = "survival: run with --ignored; one of them can hang under load"]
 fn a_child_inherits_no_descriptor_of_the_log() {
     let mut trial = Trial::new("exec-list", 4, 0);
     let outcome = trial.succeed();

@@ -9,6 +9,15 @@ use std::{
 /// Longer than anything here takes on a machine that has other things to do.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Waits, but not for ever, until `done`.
+pub(crate) fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
+    let begin = Instant::now();
+    while !done() {
+        assert!(begin.elapsed() < PATIENCE, "waited in vain until {what}");
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
 /// How a run ended, and what it said.
 #[derive(Debug)]
 pub(crate) struct Outcome {
@@ -44,14 +53,14 @@ impl Running {
     pub(crate) fn outcome(mut self) -> Outcome {
         let stdout = read_aside(self.child.stdout.take());
         let stderr = read_aside(self.child.stderr.take());
-        let begin = Instant::now();
-        let status = loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                break status;
-            }
-            assert!(begin.elapsed() < PATIENCE, "the program hangs");
-            thread::sleep(Duration::from_millis(1));
-        };
+        let mut status = None;
+        wait_until("the program ends", || {
+            status = self.child.try_wait().unwrap();
+            status.is_some()
+        });
+        // Somebody to whom it left its pipes may still have them.
+        wait_until("the program's pipes are closed", || stdout.is_finished() && stderr.is_finished());
+        let status = status.expect("it has ended");
         Outcome { status, stdout: stdout.join().unwrap(), stderr: stderr.join().unwrap() }
     }
 }

@@ -26,7 +26,6 @@ fn assert_accounted(trial: &mut Trial) {
 }
 
 #[test]
-#[ignore = "survival: run with --ignored; one of them can hang under load"]
 fn a_storm_of_signals_tears_and_loses_nothing() {
     // How often a signal comes at a certain instruction differs from run to run.
     for _ in 0..5 {
@@ -35,13 +34,11 @@ fn a_storm_of_signals_tears_and_loses_nothing() {
 }
 
 #[test]
-#[ignore = "survival: run with --ignored; one of them can hang under load"]
 fn a_profilers_timer_tears_and_loses_nothing() {
     assert_accounted(&mut Trial::new("profile", 1, 50));
 }
 
 #[test]
-#[ignore = "survival: run with --ignored; one of them can hang under load"]
 fn a_fork_in_a_handler_hurts_neither_parent_nor_child() {
     // Its acknowledgements die with it: the children, which finish what the parent was about to acknowledge, have their own.
     let trial = Trial::without_a_file("fork-in-handler", 1, 300);

@@ -25,7 +25,6 @@ fn trials() -> [Trial; 2] {
 }
 
 #[test]
-#[ignore = "survival: run with --ignored; one of them can hang under load"]
 fn a_stderr_that_takes_nothing_changes_nothing() {
     let untraced = untraced();
     for mut trial in trials() {
@@ -35,7 +34,6 @@ fn a_stderr_that_takes_nothing_changes_nothing() {
 }
 
 #[test]
-#[ignore = "survival: run with --ignored; one of them can hang under load"]
 fn a_stderr_that_nobody_reads_any_more_changes_nothing() {
     let untraced = untraced();
     for mut trial in trials() {
@@ -47,7 +45,6 @@ fn a_stderr_that_nobody_reads_any_more_changes_nothing() {
 }
 
 #[test]
-#[ignore = "survival: run with --ignored; one of them can hang under load"]
 fn a_stderr_that_is_full_holds_nothing_up() {
     let untraced = untraced();
     for mut trial in trials() {
@@ -61,7 +58,6 @@ fn a_stderr_that_is_full_holds_nothing_up() {
 }
 
 #[test]
-#[ignore = "survival: run with --ignored; one of them can hang under load"]
 fn a_closed_stderr_changes_nothing() {
     use std::os::unix::process::CommandExt;
     let untraced = untraced();
@@ -79,7 +75,6 @@ fn a_closed_stderr_changes_nothing() {
 }
 
 #[test]
-#[ignore = "survival: run with --ignored; one of them can hang under load"]
 fn a_program_that_holds_stderr_while_it_exits_is_not_held_up() {
     let untraced = Trial::untraced("hold-stderr", THREADS, EVENTS).succeed();
     let mut trial = Trial::new("hold-stderr", THREADS, EVENTS).env("MEMTRACE_MAX_SIZE", "1MiB");

@@ -115,7 +115,7 @@ fn assert_losses_agree(thread: &Thread) {
 }
 
 /// The number of an event, if the program gave it one. All its parts fit each other.
-fn number(event: &Event) -> Option<Number> {
+pub(crate) fn number(event: &Event) -> Option<Number> {
     match event {
         Event::Mark { value, .. } if *value != 0 => {
             let number = Number::from_bits(*value);

@@ -21,6 +21,9 @@ mod endings;
 /// Children of every kind, made while all threads record.
 mod children;
 
+/// Children that record as well.
+mod followers;
+
 /// Signals that record on a thread that records.
 mod signals;
 
@@ -55,6 +58,7 @@ fn main() {
         "nothing" => {}
         "none" | "no-descriptors" => println!("{:016x}", work::record(threads, events)),
         "endless" => work::record_endlessly(threads),
+        "endless-freeing" => work::record_and_free_endlessly(threads),
         "forks" => children::forks(threads, events),
         "raw-clone" => children::raw_clones(threads, events),
         "vfork" => children::vforks(threads, events),
@@ -62,6 +66,9 @@ fn main() {
         "exec" => children::exec(threads, "none"),
         "exec-list" => children::exec(threads, "list"),
         "daemon" => children::daemonise(threads, events),
+        "following-forks" => followers::forks(threads, events),
+        "silent-forks" => followers::silent_forks(threads, events),
+        "following-daemon" => followers::daemonise(threads, events),
         "fork-in-handler" => signals::fork_in_handler(events),
         "storm" => signals::storm(events),
         "profile" => signals::profile(events),

@@ -56,3 +56,12 @@ pub(crate) const CHILD_NAME: &str = "a child speaks";
 
 /// Not streams: how much each of the streams below had acknowledged when the process began to end.
 pub(crate) const BEFORE_THE_END: u16 = 2048;
+
+/// The streams of children that record: this many for the child of each fork.
+pub(crate) const CHILDREN: u16 = 1000;
+
+/// A child's streams: of the thread that forked, of a thread of the child's own, of a child of its own.
+pub(crate) const STREAMS_OF_A_CHILD: u16 = 3;
+
+/// A name that only a child that records uses.
+pub(crate) const FOLLOWER_NAME: &str = "a child follows";

@@ -1,6 +1,7 @@
 use std::{
     mem, ptr,
     sync::atomic::{AtomicI32, Ordering},
+    thread,
 };
 
 use crate::{
@@ -15,14 +16,16 @@ use crate::{
 pub(crate) fn storm(signals: u64) {
     handle(libc::SIGUSR1, record_first);
     handle(libc::SIGUSR2, record_second);
-    let timers = [(libc::SIGUSR1, 11_000), (libc::SIGUSR2, 17_000)]
-        .map(|(signal, nanoseconds)| (timer(signal), every(nanoseconds)));
-    timers.iter().for_each(|(timer, interval)| set(*timer, interval));
+    let timers = [timer(libc::SIGUSR1), timer(libc::SIGUSR2)];
     while handled() < signals {
-        Stream(0).record();
+        // Each timer sends one signal a round: where signals come faster than they can be handled, the thread still goes on.
+        let before = handled();
+        set(timers[0], &once(11_000));
+        set(timers[1], &once(8_000 + before as i64 % 64 * 100));
+        while handled() < before + 2 {
+            Stream(0).record();
+        }
     }
-    let never = every(0);
-    timers.iter().for_each(|(timer, _)| set(*timer, &never));
 }
 
 /// The timer of a sampling profiler interrupts a thread that records now and then; the handler records too.
@@ -40,24 +43,26 @@ pub(crate) fn profile(signals: u64) {
 }
 
 /// A handler forks while the thread it interrupted records. The child returns from the handler, and so finishes what was
-/// interrupted.
+/// interrupted. Each time it is another thread, for its first event is the one that asks most of the tracer.
 pub(crate) fn fork_in_handler(forks: u64) {
     handle(libc::SIGUSR1, fork_here);
-    let timer = timer(libc::SIGUSR1);
-    // A thread's first event takes a lock, which a child would find taken.
-    Stream(0).record();
+    mask(libc::SIG_BLOCK, libc::SIGUSR1);
     for fork in 0..forks {
         // Once, and at another instruction each time.
-        let when = libc::itimerspec { it_interval: every(0).it_interval, ..every(20_000 + fork as i64 * 97) };
-        set(timer, &when);
-        while CHILD.load(Ordering::Relaxed) == NOT_YET {
-            Stream(0).record();
-        }
-        match CHILD.swap(NOT_YET, Ordering::Relaxed) {
-            // SAFETY: ending the process has no condition.
-            0 => unsafe { libc::_exit(0) },
-            child => wait_for(child),
-        }
+        let when = once(2_000 + fork as i64 * 97);
+        let thread = thread::spawn(move || {
+            mask(libc::SIG_UNBLOCK, libc::SIGUSR1);
+            set(timer(libc::SIGUSR1), &when);
+            while CHILD.load(Ordering::Relaxed) == NOT_YET {
+                Stream(fork as u16).record();
+            }
+            if CHILD.load(Ordering::Relaxed) == 0 {
+                // SAFETY: ending the process has no condition.
+                unsafe { libc::_exit(0) };
+            }
+        });
+        thread.join().expect("it ends");
+        wait_for(CHILD.swap(NOT_YET, Ordering::Relaxed));
     }
 }
 
@@ -67,7 +72,7 @@ static CHILD: AtomicI32 = AtomicI32::new(NOT_YET);
 const NOT_YET: libc::pid_t = -2;
 
 extern "C" fn fork_here(_: libc::c_int) {
-    // SAFETY: there is no other thread but the tracer's.
+    // SAFETY: the thread was at no lock that its child could need: the tracer lets no handler come while it is at one.
     CHILD.store(unsafe { libc::fork() }, Ordering::Relaxed);
 }
 
@@ -95,6 +100,17 @@ fn handle(signal: libc::c_int, handler: extern "C" fn(libc::c_int)) {
     }
 }
 
+/// Whether this thread takes the signal.
+fn mask(how: libc::c_int, signal: libc::c_int) {
+    // SAFETY: the set is a valid place, filled before it is read.
+    unsafe {
+        let mut set = mem::zeroed();
+        libc::sigemptyset(&raw mut set);
+        libc::sigaddset(&raw mut set, signal);
+        libc::pthread_sigmask(how, &raw const set, ptr::null_mut());
+    }
+}
+
 /// A timer that sends `signal` when it is set.
 fn timer(signal: libc::c_int) -> libc::timer_t {
     // SAFETY: all zeros are a valid event, and all pointers are to valid places.
@@ -113,7 +129,7 @@ fn set(timer: libc::timer_t, times: &libc::itimerspec) {
     assert_eq!(unsafe { libc::timer_settime(timer, 0, times, ptr::null_mut()) }, 0);
 }
 
-fn every(nanoseconds: i64) -> libc::itimerspec {
-    let interval = libc::timespec { tv_sec: 0, tv_nsec: nanoseconds };
-    libc::itimerspec { it_interval: interval, it_value: interval }
+fn once(nanoseconds: i64) -> libc::itimerspec {
+    let never = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    libc::itimerspec { it_interval: never, it_value: libc::timespec { tv_sec: 0, tv_nsec: nanoseconds } }
 }

@@ -61,6 +61,18 @@ impl Stream {
     }
 }
 
+impl Stream {
+    /// As [`Stream::record`], but a block is given back before the next event, so that there is never more than one live.
+    pub(crate) fn record_and_free(self) -> u64 {
+        let (_, pool) = HANDLES.get().expect("main defines them first");
+        let last = Number { stream: self.0, count: line(self.0).load(Ordering::Relaxed) };
+        if last.count > 0 && last.is_block() {
+            pool.block_free(Address(last.bits()), Bytes(last.size()));
+        }
+        self.record()
+    }
+}
+
 /// Tells the tracer of one event.
 pub(crate) fn tell(number: Number) {
     let (name, pool) = HANDLES.get().expect("main defines them first");

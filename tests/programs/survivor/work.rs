@@ -16,7 +16,11 @@ pub(crate) fn record(threads: u16, events: u64) -> u64 {
 
 /// The part of [`record`] that one thread does.
 pub(crate) fn record_on_this_thread(stream: u16, events: u64) -> u64 {
-    (0..events).fold(0, |sum, _| sum ^ labour(Stream(stream).record()))
+    labour_between(events, || Stream(stream).record())
+}
+
+fn labour_between(events: u64, record: impl Fn() -> u64) -> u64 {
+    (0..events).fold(0, |sum, _| sum ^ labour(record()))
 }
 
 /// Starts `threads` threads that record until the process ends; returns when each has recorded something.
@@ -24,11 +28,15 @@ pub(crate) fn record_on_this_thread(stream: u16, events: u64) -> u64 {
 /// They rest after each burst, all bursts together being as long whatever the number of threads: on a machine that has no
 /// time for the tracer's helper, most events would be lost for want of a chunk, which is not what these threads are for.
 pub(crate) fn start_endless(threads: u16) {
+    start_endless_with(threads, Stream::record);
+}
+
+fn start_endless_with(threads: u16, record: fn(Stream) -> u64) {
     let burst = 6400 / u64::from(threads);
     for stream in 0..threads {
         thread::spawn(move || {
             loop {
-                record_on_this_thread(stream, burst);
+                labour_between(burst, || record(Stream(stream)));
                 thread::sleep(Duration::from_millis(1));
             }
         });
@@ -47,8 +55,16 @@ pub(crate) fn note_progress(threads: u16) {
 }
 
 /// Records until the process is killed.
-pub(crate) fn record_endlessly(threads: u16) {
+pub(crate) fn record_endlessly(threads: u16) -> ! {
     start_endless(threads);
+    loop {
+        thread::park();
+    }
+}
+
+/// As [`record_endlessly`], with few blocks live at once: for a log that keeps what is live.
+pub(crate) fn record_and_free_endlessly(threads: u16) -> ! {
+    start_endless_with(threads, Stream::record_and_free);
     loop {
         thread::park();
     }

@@ -1,9 +1,9 @@
 //! The helper thread: grows, maps and populates the file ahead of the threads that record, and seals behind them.
 
 use std::{
-    io, mem,
+    io,
     panic::{AssertUnwindSafe, catch_unwind},
-    ptr,
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -19,7 +19,7 @@ use super::{
     supply::Supply,
     thread::{Signal, Thread},
 };
-use crate::{Options, clock, cursor, message::say, session::Session};
+use crate::{clock, cursor, message::say, session::Session, signals};
 
 /// How long the helper sleeps: when chunks are being taken, and at most while the next might not wake it. Each sleep in
 /// which no chunk was taken doubles the next; one that is longer than this ends when a chunk is taken.
@@ -37,32 +37,37 @@ pub(crate) struct Helper {
 }
 
 impl Helper {
-    /// Starts the thread and waits until it has made the log and the first chunks.
+    /// Starts the thread and waits until it has made the log at `path`, which may become `limit` bytes long, and the first
+    /// chunks.
     ///
     /// # Errors
     ///
     /// There can be no further thread, or the file cannot be made or hold the chunks. Then no file is left behind.
-    pub(crate) fn start(session: &'static Session, options: &Options) -> Result<Self, HelperError> {
+    pub(crate) fn start(
+        session: &'static Session,
+        path: PathBuf,
+        limit: Option<u64>,
+    ) -> Result<Self, HelperError> {
         let stop = Arc::new(AtomicBool::new(false));
         let ready = Arc::new(Signal::default());
-        let (path, limit) = (options.file.clone(), options.limit());
         let (stopping, making) = (Arc::clone(&stop), Arc::clone(&ready));
-        let thread = with_signals_blocked(|| {
-            Thread::start(c"memtrace", 256 << 10, move || {
-                cursor::exclude_this_thread();
-                keep_descriptors_apart();
-                let begin = || LogFile::create(&path, limit).and_then(|file| Work::begin(session, file));
-                // Somebody waits, so a panic must be answered too.
-                match catch_unwind(AssertUnwindSafe(begin)) {
-                    Ok(Ok(work)) => {
-                        making.give(Ok(()));
-                        work.run(&stopping);
-                    }
-                    Ok(Err(error)) => making.give(Err(HelperError::File(error))),
-                    Err(_) => making.give(Err(HelperError::Thread(io::Error::other("it panicked")))),
+        // The thread gets the mask of this one, and so none of the program's signals.
+        let signals = signals::hold_back();
+        let thread = Thread::start(c"memtrace", 256 << 10, move || {
+            cursor::exclude_this_thread();
+            keep_descriptors_apart();
+            let begin = || LogFile::create(&path, limit).and_then(|file| Work::begin(session, file));
+            // Somebody waits, so a panic must be answered too.
+            match catch_unwind(AssertUnwindSafe(begin)) {
+                Ok(Ok(work)) => {
+                    making.give(Ok(()));
+                    work.run(&stopping);
                 }
-            })
+                Ok(Err(error)) => making.give(Err(HelperError::File(error))),
+                Err(_) => making.give(Err(HelperError::Thread(io::Error::other("it panicked")))),
+            }
         })?;
+        drop(signals);
         match ready.wait() {
             Ok(()) => Ok(Self { log: &session.log, thread, stop }),
             Err(error) => {
@@ -101,20 +106,6 @@ pub(crate) enum HelperError {
     File(#[from] LogFileError),
     #[error("cannot start a thread: {0}")]
     Thread(#[from] io::Error),
-}
-
-/// Runs `start` so that the thread it starts gets none of the program's signals.
-fn with_signals_blocked<T>(start: impl FnOnce() -> T) -> T {
-    // SAFETY: both sets are valid places, filled before they are read; the calls have no other effect than the mask.
-    unsafe {
-        let mut all = mem::zeroed();
-        let mut before = mem::zeroed();
-        libc::sigfillset(&raw mut all);
-        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, &raw mut before);
-        let result = start();
-        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const before, ptr::null_mut());
-        result
-    }
 }
 
 struct Work {
