@@ -21,8 +21,8 @@
 //!
 //! There is one recording a process. Handles ([`Heap`], [`Module`], …) are made while it is on; those made before name
 //! nothing. Nothing here fails or blocks: what cannot be recorded is dropped and counted in the log, and a recording that
-//! must stop says so once on stderr. A forked child does not record unless [`Options::follow_fork`] says so. It does not sample devices, hook allocators or
-//! interpret what it is told.
+//! must stop says so once on stderr. A forked child does not record unless [`Options::follow_fork`] says so. The tracer does
+//! not sample devices, hook allocators or interpret what it is told.
 #![cfg(target_os = "linux")]
 
 mod name;

@@ -68,7 +68,8 @@ impl Log {
         let (mut baselines, mut order): (Vec<_>, Vec<_>) =
             order.into_iter().partition(|(header, _)| header.kind == ChunkKind::Baseline);
         baselines.sort_by_key(|(header, _)| (header.sequence, header.thread_sequence));
-        let whole = baselines.chunk_by(|(a, _), (b, _)| a.sequence == b.sequence).filter_map(baseline).last();
+        let whole =
+            baselines.chunk_by(|(a, _), (b, _)| a.sequence == b.sequence).filter_map(baseline).next_back();
         log.baseline = whole.unwrap_or_default();
         order.sort_by_key(|(header, _)| (header.thread, header.thread_sequence));
         let folded = log.folded();
