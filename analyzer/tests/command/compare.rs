@@ -2,14 +2,15 @@
 
 use serde_json::Value;
 
-use super::{memtrace, stderr, trace};
+use memtrace_format::Bytes;
+
+use super::{memtrace, stderr, trace, trace_of};
 
 #[test]
 fn a_run_is_no_worse_than_itself() {
     let (_directory, path) = trace();
     let output = memtrace(&["diff", &path, &path]);
     assert_eq!((output.status.code(), stderr(&output).as_str()), (Some(0), ""));
-    // Nobody said that the recording had ended well, and there is no tolerance for that.
     let output = memtrace(&["diff", &path, &path, "--fail-if-worse", "0", "--json"]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let diff: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -18,6 +19,21 @@ fn a_run_is_no_worse_than_itself() {
     assert_eq!(diff["heaps"][0]["peak_reserved_bytes"]["a"], Value::Null);
     assert!(diff["heaps"][0]["peak_reserved_bytes"]["a_why"].is_string());
     assert_eq!(diff["judgement"]["worse"], Value::Array(Vec::new()));
+}
+
+#[test]
+fn a_run_that_needs_more_ends_with_one_if_asked_and_beyond_the_tolerance() {
+    let (_a, small) = trace_of(Bytes(4096));
+    let (_b, large) = trace_of(Bytes(4300));
+    let status = |arguments: &[&str]| memtrace(&[&["diff"][..], arguments].concat()).status.code();
+    assert_eq!(status(&[&small, &large]), Some(0));
+    assert_eq!(status(&[&small, &large, "--fail-if-worse", "4.9"]), Some(1));
+    assert_eq!(status(&[&small, &large, "--fail-if-worse", "5%"]), Some(0));
+    assert_eq!(status(&[&large, &small, "--fail-if-worse", "0"]), Some(0));
+    assert_eq!(status(&[&small, &large, "--fail-if-slower", "0"]), Some(0));
+    let said = memtrace(&["diff", &small, &large, "--fail-if-worse", "0"]);
+    let said = String::from_utf8_lossy(&said.stdout).into_owned();
+    assert!(said.contains("peak allocated") && said.contains("4.00 KiB → 4.20 KiB"), "{said}");
 }
 
 #[test]

@@ -19,6 +19,11 @@ fn stderr(output: &Output) -> String {
 
 /// A trace with one event in a directory of its own.
 fn trace() -> (tempfile::TempDir, String) {
+    trace_of(Bytes(4096))
+}
+
+/// A trace of one block.
+fn trace_of(size: Bytes) -> (tempfile::TempDir, String) {
     let start = Calibration::default();
     let (clock, session) = (ClockKind::Monotonic, 3);
     let header =
@@ -37,8 +42,8 @@ fn trace() -> (tempfile::TempDir, String) {
     let alloc = Event::BlockAlloc(BlockAlloc {
         pool: PoolId(1),
         address: Address(64),
-        size: Bytes(4096),
-        requested: Bytes(4000),
+        size,
+        requested: Bytes(size.0 - 96),
         module: ModuleId::NONE,
         stack: StackId::NONE,
     });
