@@ -112,9 +112,10 @@ impl<'a, W: FnMut(Progress)> Passage<'a, W> {
             events.replay_baseline(|time, thread, event| replay.apply(Moment { time, thread }, event))?;
         }
         if let Some(from) = trace.kept_from() {
+            let facts = std::mem::take(&mut replay.analyses.marks);
             replay.forget_the_past(from);
             if trace.is_imported() {
-                replay.begin_with_baseline();
+                replay.begin_with_baseline(facts);
             }
         }
         Ok(Self { trace, events, replay, watch, chunks: 0 })

@@ -24,7 +24,7 @@ use memtrace_format::{
 
 use crate::{
     Nanos,
-    analyses::{Analyses, FailedRequest, HeapWatch, Movement},
+    analyses::{Analyses, FailedRequest, HeapWatch, Marks, Movement},
     report::PeakBy,
     source::Trace,
 };
@@ -137,7 +137,8 @@ impl<'a> Replay<'a> {
     }
 
     /// What is live now was live before recording began.
-    pub(crate) fn begin_with_baseline(&mut self) {
+    pub(crate) fn begin_with_baseline(&mut self, facts: Marks) {
+        self.analyses.marks = facts;
         for heap in &mut self.heaps {
             heap.watch.begin_with_baseline(&heap.state);
         }

@@ -21,7 +21,7 @@ const DEPTH: usize = 64;
 const PARENTS_TEXT: usize = 200;
 
 /// The most frames of a stack that are shown.
-const FRAMES: usize = 64;
+const FRAMES: usize = 256;
 
 /// The most bytes of a function's or a file's name in a frame.
 const FRAME_TEXT: usize = 200;

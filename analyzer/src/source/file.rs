@@ -17,13 +17,22 @@ pub(crate) struct LogFile {
 }
 
 impl LogFile {
-    pub(super) fn open(path: &Path) -> Result<Self, ReadError> {
+    pub(crate) fn open(path: &Path) -> Result<Self, ReadError> {
         // Looked at before it is opened, because opening a pipe would wait for its writer.
         refuse_unless_regular(std::fs::metadata(path).map_err(ReadError::Open)?.file_type())?;
-        let file = File::open(path).map_err(ReadError::Open)?;
+        Self::of(File::open(path).map_err(ReadError::Open)?)
+    }
+
+    /// A file that is open already.
+    pub(super) fn of(file: File) -> Result<Self, ReadError> {
         let metadata = file.metadata().map_err(ReadError::Open)?;
         refuse_unless_regular(metadata.file_type())?;
         Ok(Self { file, bytes: metadata.len() })
+    }
+
+    /// The file itself.
+    pub(crate) fn into_file(self) -> File {
+        self.file
     }
 
     /// The length of the file when it was opened.

@@ -19,12 +19,12 @@ pub(crate) use directory::{Directory, ThreadChunks};
 pub use error::ReadError;
 pub use losses::{Damage, Losses};
 
-use std::path::Path;
+use std::{fs::File, path::Path};
 
 use memtrace_format::{ClockKind, Closing, Ending, FileHeader, SIZES_DEDUCED};
 
 use crate::{Nanos, clock::Clock, merge::Events, report::Ended};
-use file::LogFile;
+pub(crate) use file::LogFile;
 
 /// An opened trace.
 #[derive(Debug)]
@@ -48,7 +48,15 @@ impl Trace {
     /// The file cannot be read, or it does not begin like a log of this version. Damage behind the header is no error: it is
     /// counted in [`losses`](Self::losses).
     pub fn open(path: impl AsRef<Path>) -> Result<Self, ReadError> {
-        let file = LogFile::open(path.as_ref())?;
+        Self::read(LogFile::open(path.as_ref())?)
+    }
+
+    /// The trace in a file that is open already.
+    pub(crate) fn of_file(file: File) -> Result<Self, ReadError> {
+        Self::read(LogFile::of(file)?)
+    }
+
+    fn read(file: LogFile) -> Result<Self, ReadError> {
         let mut page = vec![0; FileHeader::BYTES];
         let have = file.read_up_to(0, &mut page)?;
         if have == 0 {

@@ -46,7 +46,7 @@ use self::{
     terminal::Terminal,
     theme::Theme,
 };
-use crate::{Analysis, Progress, ReadError, Text};
+use crate::{Analysis, Progress, Text, import::OpenError};
 
 /// Shows the analysis of the trace at `path` until the user has seen enough.
 ///
@@ -95,7 +95,7 @@ pub fn run(path: impl AsRef<Path>) -> Result<(), Error> {
 pub enum Error {
     /// The file cannot be read as a trace.
     #[error(transparent)]
-    Read(#[from] ReadError),
+    Read(#[from] OpenError),
     /// The terminal does not do what was asked of it.
     #[error("the terminal: {0}")]
     Terminal(#[from] io::Error),

@@ -8,17 +8,20 @@ use std::{
 };
 
 use super::Message;
-use crate::{Analysis, ReadError, Trace};
+use crate::{
+    Analysis,
+    import::{self, OpenError, Stage},
+};
 
 /// More often than this, progress is not worth a frame.
 const PROGRESS_EVERY: Duration = Duration::from_millis(30);
 
 /// An analysis under way.
-pub(crate) struct Reading(thread::JoinHandle<Result<Analysis, ReadError>>);
+pub(crate) struct Reading(thread::JoinHandle<Result<Analysis, OpenError>>);
 
 impl Reading {
     /// What was found; `Err` is what the thread panicked with.
-    pub(crate) fn join(self) -> thread::Result<Result<Analysis, ReadError>> {
+    pub(crate) fn join(self) -> thread::Result<Result<Analysis, OpenError>> {
         self.0.join()
     }
 }
@@ -30,13 +33,19 @@ pub(crate) fn start(path: &Path, messages: Sender<Message>) -> Reading {
         // Sent when it is dropped, so that a panic ends the wait as well.
         let announce = Announce(messages);
         let mut told = Instant::now();
-        Trace::open(path)?.analyze(|progress| {
+        let mut tell = |progress| {
             if told.elapsed() >= PROGRESS_EVERY {
                 told = Instant::now();
                 // Nobody listens when the user did not wait for the end.
                 let _ = announce.0.send(Message::Progress(progress));
             }
-        })
+        };
+        let trace = import::open(path, &mut |stage, progress| {
+            if stage == Stage::Reading {
+                tell(progress);
+            }
+        })?;
+        Ok(trace.analyze(tell)?)
     };
     let spawned = thread::Builder::new().name("memtrace-analysis".to_owned()).spawn(work);
     Reading(spawned.expect("the system has a thread left"))

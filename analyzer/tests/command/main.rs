@@ -116,6 +116,64 @@ fn a_damaged_trace_still_reads() {
     assert!(String::from_utf8_lossy(&output.stdout).contains("1 damaged chunk"));
 }
 
+/// A pickle of `{'segments': [], 'device_traces': []}`.
+const SNAPSHOT: &[u8] = b"\x80\x02}(X\x08\x00\x00\x00segments]X\x0d\x00\x00\x00device_traces]u.";
+
+#[test]
+fn a_recording_of_another_program_is_imported_or_read_as_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).to_string_lossy().into_owned();
+    // Named after nothing that it is.
+    let (recording, trace) = (path("recording.csv"), path("run.trace"));
+    std::fs::write(&recording, SNAPSHOT).unwrap();
+    for command in ["analyze", "info"] {
+        let output = memtrace(&[command, "--json", &recording]);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        let value: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(value["trace"]["clock"], "imported");
+    }
+    let import = ["import", &recording, "-o", &trace];
+    let output = memtrace(&import);
+    assert_eq!((output.status.code(), stderr(&output).as_str()), (Some(0), ""));
+    assert!(String::from_utf8_lossy(&output.stdout).starts_with("PyTorch memory snapshot: 0 events"));
+    assert_eq!(memtrace(&["analyze", &trace]).status.code(), Some(0));
+    let before = std::fs::read(&trace).unwrap();
+
+    let output = memtrace(&import);
+    assert_eq!(output.status.code(), Some(2), "it exists");
+    assert!(stderr(&output).contains("--force"), "{}", stderr(&output));
+    assert_eq!(std::fs::read(&trace).unwrap(), before);
+    assert_eq!(memtrace(&["import", &recording, "-o", &trace, "--force"]).status.code(), Some(0));
+    // Not even then its own place.
+    assert_eq!(memtrace(&["import", &recording, "-o", &recording, "--force"]).status.code(), Some(2));
+    assert_eq!(std::fs::read(&recording).unwrap(), SNAPSHOT);
+    let names = std::fs::read_dir(directory.path()).unwrap().count();
+    assert_eq!(names, 2, "nothing else is left behind");
+}
+
+#[test]
+fn what_cannot_be_imported_ends_with_three_and_says_where() {
+    let directory = tempfile::tempdir().unwrap();
+    let trace = directory.path().join("run.trace").to_string_lossy().into_owned();
+    let cases: [(&[u8], &str); 5] = [
+        (&SNAPSHOT[..30], "at byte 18: it claims 13 bytes, and 7 are left"),
+        (&SNAPSHOT[..18], "at byte 18: the file ends here"),
+        (b"\x80\x04cos\nsystem\n(X\x02\x00\x00\x00lstR.", "at byte 2: GLOBAL would run code"),
+        (b"\x80\x02}.", "at byte 2: this is no PyTorch memory snapshot"),
+        (b"nothing that anybody records", "begins like no"),
+    ];
+    for (bytes, message) in cases {
+        let recording = directory.path().join("recording").to_string_lossy().into_owned();
+        std::fs::write(&recording, bytes).unwrap();
+        let output = memtrace(&["import", &recording, "-o", &trace]);
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(3), "{said}");
+        assert!(said.contains(message) && said.contains("try: "), "{said}");
+        assert!(!std::fs::exists(&trace).unwrap());
+        assert_eq!(memtrace(&["analyze", &recording]).status.code(), Some(3));
+    }
+}
+
 #[test]
 fn wrong_usage_ends_with_two() {
     for arguments in [&["analyze"][..], &["analyze", "--text", "--json", "x"], &["frobnicate"], &[]] {

@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal as _, stdout};
 
-use memtrace_analyzer::{Part, PartError, Trace, report::ReportText, tui};
+use memtrace_analyzer::{Part, PartError, import, report::ReportText, tui};
 
 use crate::{arguments::Analyze, failure::Failure, output, progress};
 
@@ -10,12 +10,13 @@ pub(crate) fn run(arguments: &Analyze) -> Result<(), Failure> {
     let part = arguments.part();
     if part == Part::Whole && !arguments.text && !arguments.json && has_screen() {
         return tui::run(&arguments.trace).map_err(|error| match error {
-            tui::Error::Read(error) => Failure::unreadable(&arguments.trace)(error),
+            tui::Error::Read(error) => Failure::not_imported(&arguments.trace)(error),
             tui::Error::Terminal(error) => Failure::Output(error),
             error => Failure::Output(std::io::Error::other(error)),
         });
     }
-    let trace = Trace::open(&arguments.trace).map_err(Failure::unreadable(&arguments.trace))?;
+    let opened = import::open(&arguments.trace, &mut progress::imported());
+    let trace = opened.map_err(Failure::not_imported(&arguments.trace))?;
     let analysis = trace.analyze_part(&part, progress::shown()).map_err(|error| match error {
         PartError::Read(error) => Failure::unreadable(&arguments.trace)(error),
         error => Failure::NoSuchPart(error),

@@ -19,6 +19,8 @@ Record a trace by running an engine that links the tracer:
     MEMTRACE_FILE=run.%p.trace ./engine        (%p becomes the process id)
     memtrace analyze run.4242.trace
 
+Recordings of other programs need no flag: memtrace analyze snapshot.pickle
+
 Exit status: 0 done, 1 a check or comparison failed, 2 wrong usage, 3 the file cannot be read as a trace.
 A damaged trace is read as far as it goes, and the report says what is missing."
 )]
@@ -38,6 +40,8 @@ pub(crate) enum Command {
     Diff(diff::Arguments),
     /// Hold a run against a budget
     Check(check::Arguments),
+    /// Write another program's recording as a trace: a PyTorch memory snapshot
+    Import(Import),
 }
 
 /// `memtrace analyze`
@@ -56,7 +60,7 @@ the trace had begun there with everything that was live. Both ends belong to it.
 Times in JSON are nanoseconds since the trace's start, sizes are bytes. A figure that cannot be known is
 null, and <name>_why beside it says why.")]
 pub(crate) struct Analyze {
-    /// The trace
+    /// The trace, or a recording that `memtrace import` reads
     #[arg(value_name = "RUN.trace")]
     pub(crate) trace: PathBuf,
     /// Print the report as text, on a terminal too
@@ -90,10 +94,30 @@ impl Analyze {
 /// `memtrace info`
 #[derive(Debug, Args)]
 pub(crate) struct Info {
-    /// The trace
+    /// The trace, or a recording that `memtrace import` reads
     #[arg(value_name = "RUN.trace")]
     pub(crate) trace: PathBuf,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// `memtrace import`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Which recording it is, is told by its content:
+    a PyTorch memory snapshot     torch.cuda.memory._dump_snapshot(\"snapshot.pickle\")
+
+`memtrace analyze` and `memtrace info` read the same files without this step; a trace is there to be kept, and is
+read faster.")]
+pub(crate) struct Import {
+    /// The recording
+    #[arg(value_name = "FILE")]
+    pub(crate) recording: PathBuf,
+    /// The trace to write
+    #[arg(short, long, value_name = "RUN.trace")]
+    pub(crate) output: PathBuf,
+    /// Replace the trace if there is one
+    #[arg(long)]
+    pub(crate) force: bool,
 }

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use memtrace_analyzer::{
-    Trace,
     diff::{Diff, DiffText, Tolerance},
+    import,
     report::Report,
 };
 
@@ -62,7 +62,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 
 /// The report of a trace.
 pub(crate) fn report(path: &Path) -> Result<Report, Failure> {
-    let trace = Trace::open(path).map_err(Failure::unreadable(path))?;
+    let trace = import::open(path, &mut progress::imported()).map_err(Failure::not_imported(path))?;
     Ok(trace.analyze(progress::shown()).map_err(Failure::unreadable(path))?.report)
 }
 

@@ -2,7 +2,10 @@
 
 use std::{io, path::Path, process::ExitCode};
 
-use memtrace_analyzer::{PartError, ReadError, Text};
+use memtrace_analyzer::{
+    PartError, ReadError, Text,
+    import::{ImportError, OpenError, PickleFault},
+};
 use memtrace_format::HeaderError;
 
 /// What was asked for makes no sense.
@@ -16,6 +19,12 @@ const UNREADABLE: u8 = 3;
 pub(crate) enum Failure {
     /// The input cannot be read as a trace.
     Unreadable { path: Text, error: ReadError },
+    /// The input is another recording, and cannot be imported.
+    NotImported { path: Text, error: ImportError },
+    /// The trace to write is there already.
+    Exists(Text),
+    /// The trace cannot be written.
+    Unwritable { path: Text, error: io::Error },
     /// The trace has no such part.
     NoSuchPart(PartError),
     /// A budget cannot be used.
@@ -32,6 +41,15 @@ impl Failure {
     pub(crate) fn unreadable(path: &Path) -> impl FnOnce(ReadError) -> Self {
         let path = Text::new(path.to_string_lossy());
         move |error| Self::Unreadable { path, error }
+    }
+
+    pub(crate) fn not_imported(path: &Path) -> impl FnOnce(OpenError) -> Self {
+        let path = Text::new(path.to_string_lossy());
+        move |error| match error {
+            OpenError::Read(error) => Self::Unreadable { path, error },
+            OpenError::Import(error) => Self::NotImported { path, error },
+            error => Self::Output(io::Error::other(error)),
+        }
     }
 
     /// Says it on stderr. Nobody reading the output any more is no failure.
@@ -63,6 +81,20 @@ impl Failure {
                 ExitCode::from(USAGE)
             }
             Self::Verdict => ExitCode::FAILURE,
+            Self::Exists(path) => {
+                eprintln!("memtrace: {path} exists");
+                eprintln!("  try: another name, or --force to replace it (never the recording itself)");
+                ExitCode::from(USAGE)
+            }
+            Self::Unwritable { path, error } => {
+                eprintln!("memtrace: {path} cannot be written: {error}");
+                ExitCode::FAILURE
+            }
+            Self::NotImported { path, error } => {
+                eprintln!("memtrace: {path} cannot be imported: {}", Text::new(error.to_string()));
+                eprintln!("  try: {}", import_advice(error));
+                ExitCode::from(UNREADABLE)
+            }
             Self::Unreadable { path, error } => {
                 eprintln!("memtrace: {path} cannot be read as a trace: {error}");
                 eprintln!("  try: {}", advice(error));
@@ -83,7 +115,7 @@ fn advice(error: &ReadError) -> &'static str {
             "record again; the process ended, or its disk was full, before anything was written"
         }
         ReadError::Header(HeaderError::NotALog) => {
-            "give a file that an engine recorded with MEMTRACE_FILE set; other formats are not read"
+            "give a file that an engine recorded with MEMTRACE_FILE set, or a recording that `memtrace import --help` names"
         }
         ReadError::Header(HeaderError::Short { .. }) => "copy the file again; only its beginning is here",
         ReadError::Header(HeaderError::Checksum) => {
@@ -92,5 +124,26 @@ fn advice(error: &ReadError) -> &'static str {
         ReadError::Header(_) => "use the memtrace that belongs to the tracer that recorded the file",
         ReadError::Read { .. } => "copy the file to another disk and read it there",
         _ => "run `memtrace info` on another trace to see whether this one is to blame",
+    }
+}
+
+fn import_advice(error: &ImportError) -> &'static str {
+    match error {
+        ImportError::Unknown => "give a recording that `memtrace import --help` names",
+        ImportError::Pickle(error) => match error.fault {
+            PickleFault::Truncated | PickleFault::Length { .. } => {
+                "copy the file again, as binary; its end is missing"
+            }
+            PickleFault::Read(_) => "copy the file to another disk and read it there",
+            _ => {
+                "give what torch.cuda.memory._dump_snapshot wrote; other pickles are not read, and none is ever run"
+            }
+        },
+        ImportError::Snapshot(_) => "give what torch.cuda.memory._dump_snapshot wrote",
+        ImportError::NoRoom { .. } => {
+            "set TMPDIR to a folder with room, or use `memtrace import FILE -o run.trace`"
+        }
+        ImportError::Write(_) => "make room: a trace of a recording takes about as much as the recording",
+        _ => "report this with the first kilobyte of the file",
     }
 }

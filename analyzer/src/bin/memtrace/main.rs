@@ -7,6 +7,7 @@ mod arguments;
 mod check;
 mod diff;
 mod failure;
+mod import;
 mod info;
 mod output;
 mod progress;
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
         Command::Info(arguments) => info::run(&arguments),
         Command::Diff(arguments) => diff::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Import(arguments) => import::run(&arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
