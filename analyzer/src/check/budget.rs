@@ -12,11 +12,13 @@ use crate::Nanos;
 ///
 /// ```
 /// let budget: memtrace_analyzer::check::Budget = r#"
-///     max-peak = "8GiB"             # of each device's heap
 ///     max-swap-time = "5%"          # of the run, or a time: "200ms"
 ///     max-failed-requests = 0
 ///
-///     [heaps.host]                  # of one heap, by name
+///     [devices]                     # each device's heap
+///     max-peak = "8GiB"
+///
+///     [heaps.host]                  # one heap, by name
 ///     max-left = "64MiB"
 /// "#
 /// .parse()?;
@@ -27,15 +29,6 @@ use crate::Nanos;
 #[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Budget {
-    /// The most allocated bytes of each device's heap.
-    #[serde(deserialize_with = "parsed")]
-    pub max_peak: Option<Bytes>,
-    /// The most reserved bytes of each device's heap.
-    #[serde(deserialize_with = "parsed")]
-    pub max_reserved: Option<Bytes>,
-    /// What may be left allocated at the end in each device's heap.
-    #[serde(deserialize_with = "parsed")]
-    pub max_left: Option<Bytes>,
     /// The time of all swaps.
     #[serde(deserialize_with = "parsed")]
     pub max_swap_time: Option<TimeLimit>,
@@ -44,6 +37,8 @@ pub struct Budget {
     pub max_stall_time: Option<TimeLimit>,
     /// Requests that may fail.
     pub max_failed_requests: Option<u64>,
+    /// Limits of each device's heap.
+    pub devices: HeapBudget,
     /// Limits of single heaps, by their names.
     pub heaps: BTreeMap<String, HeapBudget>,
 }
@@ -88,12 +83,6 @@ impl Budget {
     pub fn is_empty(&self) -> bool {
         *self == Self { heaps: self.heaps.clone(), ..Self::default() }
             && self.heaps.values().all(|heap| *heap == HeapBudget::default())
-    }
-
-    /// The limits for each device's heap.
-    pub(super) fn of_devices(&self) -> HeapBudget {
-        let Self { max_peak, max_reserved, max_left, .. } = *self;
-        HeapBudget { max_peak, max_reserved, max_left }
     }
 }
 
@@ -160,11 +149,11 @@ mod tests {
     #[test]
     fn a_budget_that_means_nothing_says_where() {
         for (text, where_) in [
-            ("max-peek = \"8GiB\"", "max-peek"),
-            ("max-peak = \"lots\"", "expected a number of bytes"),
-            ("max-peak = 5", "string"),
+            ("[devices]\nmax-peek = \"8GiB\"", "max-peek"),
+            ("[devices]\nmax-peak = \"lots\"", "expected a number of bytes"),
+            ("[devices]\nmax-peak = 5", "string"),
             ("[heaps.host]\nmax-swap-time = \"5%\"", "max-swap-time"),
-            ("max-peak =", "line 1"),
+            ("max-swap-time =", "line 1"),
         ] {
             let error = text.parse::<Budget>().unwrap_err().to_string();
             assert!(error.contains(where_), "{error}");

@@ -73,13 +73,12 @@ impl Check {
     /// Holds a report against a budget.
     pub fn of(report: &Report, budget: &Budget) -> Self {
         let mut checker = Checker { trust: trust(report), limits: Vec::new() };
-        let of_devices = budget.of_devices();
-        if of_devices != HeapBudget::default() {
+        if budget.devices != HeapBudget::default() {
             let mut devices = report.heaps.iter().filter(|heap| heap.device.is_some()).peekable();
             if devices.peek().is_none() {
-                checker.absent("each device's heap", &of_devices, "the trace has no heap of a device");
+                checker.absent("each device's heap", &budget.devices, "the trace has no heap of a device");
             }
-            devices.for_each(|heap| checker.heap(report, heap, &of_devices));
+            devices.for_each(|heap| checker.heap(report, heap, &budget.devices));
         }
         for (name, limits) in &budget.heaps {
             match report.heaps.iter().find(|heap| heap.name.recorded() == name) {

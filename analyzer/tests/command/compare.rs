@@ -71,7 +71,7 @@ fn a_budget_is_read_from_a_file_and_options_go_before_it() {
     let output = check(limit(4095), &[]);
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stdout).contains("FAIL"));
-    let strict = "max-swap-time = \"5%\"\nmax-peak = \"1\"";
+    let strict = "max-swap-time = \"5%\"\n[devices]\nmax-peak = \"1\"";
     assert_eq!(check(strict.to_owned(), &["--max-peak", "1GiB", "--allow-unknown"]).status.code(), Some(0));
     let output = check("max-peek = \"1\"".to_owned(), &[]);
     assert_eq!(output.status.code(), Some(2));

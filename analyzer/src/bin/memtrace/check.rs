@@ -18,10 +18,11 @@ Examples:
     memtrace check run.trace --max-peak 8GiB --max-swap-time 5%
     memtrace check run.trace --budget budget.toml
 
-A budget is a TOML file of the same names, and may have limits of single heaps:
+A budget is a TOML file of the same names, those of heaps under [devices] or under a single heap's name:
 
-    max-peak = \"8GiB\"
     max-failed-requests = 0
+    [devices]
+    max-peak = \"8GiB\"
     [heaps.host]
     max-left = \"64MiB\"
 
@@ -89,9 +90,10 @@ impl Arguments {
                     .map_err(|error: memtrace_analyzer::check::BudgetError| failure(error.to_string()))?
             }
         };
-        budget.max_peak = self.max_peak.or(budget.max_peak);
-        budget.max_reserved = self.max_reserved.or(budget.max_reserved);
-        budget.max_left = self.max_left.or(budget.max_left);
+        let devices = &mut budget.devices;
+        devices.max_peak = self.max_peak.or(devices.max_peak);
+        devices.max_reserved = self.max_reserved.or(devices.max_reserved);
+        devices.max_left = self.max_left.or(devices.max_left);
         budget.max_swap_time = self.max_swap_time.or(budget.max_swap_time);
         budget.max_stall_time = self.max_stall_time.or(budget.max_stall_time);
         budget.max_failed_requests = self.max_failed_requests.or(budget.max_failed_requests);
