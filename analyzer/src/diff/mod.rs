@@ -105,7 +105,7 @@ impl Run {
 }
 
 /// Why the figures of a report may be too small, if they may.
-pub(crate) fn losses(report: &Report) -> Option<&'static str> {
+fn losses(report: &Report) -> Option<&'static str> {
     let trace = &report.trace;
     if trace.dropped.total > 0 {
         Some("the tracer dropped events")
