@@ -5,7 +5,7 @@ use alloc::{boxed::Box, vec};
 
 use crate::{
     CHUNK_BYTES, ChunkHeader, Definition, Event, Record, Ticks,
-    chunk::{self, seal},
+    chunk::{self, flag_steps_back, seal},
 };
 
 /// One chunk in the making.
@@ -61,9 +61,11 @@ impl ChunkBuilder {
 
     /// The sealed chunk.
     pub fn finish(mut self) -> Box<[u8; CHUNK_BYTES]> {
-        let head = self.header.to_bytes();
-        self.header.seal = Some(seal(&head, &self.bytes[ChunkHeader::BYTES..][..self.used]));
-        self.bytes[..ChunkHeader::BYTES].copy_from_slice(&self.header.to_bytes());
+        let mut head = self.header.to_bytes();
+        let used = &self.bytes[ChunkHeader::BYTES..][..self.used];
+        flag_steps_back(&mut head, used, Ticks(0), None);
+        seal(&head, used).write(&mut head);
+        self.bytes[..ChunkHeader::BYTES].copy_from_slice(&head);
         self.bytes
     }
 

@@ -1,10 +1,12 @@
 //! The chunk: 64 KiB of the file, filled by one thread at a time.
 
+use core::iter;
+
 use rkyv::rancor::Failure;
 use thiserror::Error;
 
 use crate::{
-    Calibration, DropCounts, Record, ThreadId, Ticks,
+    Calibration, DropCounts, Kind, Record, ThreadId, Ticks,
     bytes::{Field, crc32},
     closing::{CLOSING_OFFSET, Closing},
 };
@@ -28,8 +30,8 @@ pub mod field {
 
     pub const MAGIC: Field = Field::first(4);
     pub const KIND: Field = MAGIC.then(1);
-    pub const RESERVED: Field = KIND.then(1);
-    pub const HEADER_BYTES: Field = RESERVED.then(2);
+    pub const FLAGS: Field = KIND.then(1);
+    pub const HEADER_BYTES: Field = FLAGS.then(2);
     pub const SESSION: Field = HEADER_BYTES.then(8);
     pub const SEQUENCE: Field = SESSION.then(8);
     pub const THREAD: Field = SEQUENCE.then(4);
@@ -104,8 +106,7 @@ impl ChunkHeader {
         self.calibration.write(field::CALIBRATION, &mut bytes);
         field::DROPS.put(&mut bytes, &self.drops.to_bytes());
         if let Some(seal) = self.seal {
-            field::LENGTH.put(&mut bytes, &seal.length.to_le_bytes());
-            field::CRC.put(&mut bytes, &seal.crc.to_le_bytes());
+            seal.write(&mut bytes);
         }
         bytes
     }
@@ -145,10 +146,52 @@ impl ChunkHeader {
     }
 }
 
-/// The seal for a chunk whose header (with magic, without seal) and used bytes these are.
+impl Seal {
+    /// Writes the seal into the header that it was made for.
+    pub(crate) fn write(&self, header: &mut [u8; ChunkHeader::BYTES]) {
+        field::LENGTH.put(header, &self.length.to_le_bytes());
+        field::CRC.put(header, &self.crc.to_le_bytes());
+    }
+}
+
+/// The seal for a chunk whose header (with magic and flags, without seal) and used bytes these are.
 pub fn seal(header: &[u8; ChunkHeader::BYTES], used: &[u8]) -> Seal {
     let length = used.len() as u32;
     Seal { length, crc: crc32(&[&header[..field::LENGTH.offset], &length.to_le_bytes(), used]) }
+}
+
+/// The flag of a chunk of events whose times step back.
+const STEPS_BACK: u8 = 1;
+
+/// Whether [`flag_steps_back`] has set the flag in this header.
+pub fn steps_back(header: &[u8; ChunkHeader::BYTES]) -> bool {
+    let [flags] = field::FLAGS.array(header);
+    flags & STEPS_BACK != 0
+}
+
+/// Sets the flag in the header of a chunk of events if, among its records, whose bytes `used` are, one is earlier than the
+/// one before it; the first is held against `from`, and the last against `to`. Whether it did. Call it before [`seal`].
+pub fn flag_steps_back(
+    header: &mut [u8; ChunkHeader::BYTES],
+    used: &[u8],
+    from: Ticks,
+    to: Option<Ticks>,
+) -> bool {
+    let [kind] = field::KIND.array(header);
+    let found = kind == ChunkKind::Events as u8 && !are_in_order(used, from, to);
+    if found {
+        field::FLAGS.put(header, &[STEPS_BACK]);
+    }
+    found
+}
+
+fn are_in_order(used: &[u8], from: Ticks, to: Option<Ticks>) -> bool {
+    let records = used.as_chunks::<{ Record::BYTES }>().0;
+    let times = records.iter().filter(|record| record[30] != Kind::Extension as u8).map(|record| {
+        let (time, _) = record.split_first_chunk().expect("a record is longer than its time");
+        Ticks(u64::from_le_bytes(*time))
+    });
+    iter::once(from).chain(times).chain(to).is_sorted()
 }
 
 /// The bytes behind the header that a reader may look at: all that the seal vouches for, or all there are if the chunk
@@ -219,7 +262,10 @@ const _: () = {
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec::Vec;
+
     use super::*;
+    use crate::{Address, BlockAlloc, Bytes, Event, ModuleId, PoolId, StackId};
 
     fn header() -> ChunkHeader {
         ChunkHeader {
@@ -240,6 +286,33 @@ mod tests {
         assert_eq!(ChunkHeader::parse(&header().to_bytes(), 5), Ok(Some(header())));
         let sealed = ChunkHeader { seal: Some(Seal { length: 32, crc: 1 }), ..header() };
         assert_eq!(ChunkHeader::parse(&sealed.to_bytes(), 5), Ok(Some(sealed)));
+    }
+
+    #[test]
+    fn times_that_step_back_are_found_and_extensions_have_none() {
+        let encode = |time, requested| {
+            let alloc = BlockAlloc {
+                pool: PoolId(1),
+                address: Address(0),
+                size: Bytes(512),
+                requested: Bytes(requested),
+                module: ModuleId::NONE,
+                stack: StackId::NONE,
+            };
+            let encoded = Event::BlockAlloc(alloc).encode(Ticks(time));
+            [Some(encoded.record), encoded.extension]
+                .into_iter()
+                .flatten()
+                .flat_map(|record| record.to_bytes())
+        };
+        // The extension of the first holds 3 where others hold their time.
+        let used: Vec<u8> = encode(5, 3).chain(encode(5, 512)).chain(encode(9, 512)).collect();
+        assert!(are_in_order(&used, Ticks(5), None));
+        assert!(are_in_order(&used, Ticks(0), Some(Ticks(9))));
+        assert!(!are_in_order(&used, Ticks(6), None));
+        assert!(!are_in_order(&used, Ticks(5), Some(Ticks(8))));
+        let used: Vec<u8> = encode(5, 512).chain(encode(4, 512)).collect();
+        assert!(!are_in_order(&used, Ticks(0), None));
     }
 
     #[test]

@@ -52,7 +52,7 @@ fn structures_lie_where_the_document_draws_them() {
     );
     assert_fields(
         "chunk",
-        &fields!(chunk::field: MAGIC KIND RESERVED HEADER_BYTES SESSION SEQUENCE THREAD RESERVED_2 THREAD_SEQUENCE
+        &fields!(chunk::field: MAGIC KIND FLAGS HEADER_BYTES SESSION SEQUENCE THREAD RESERVED_2 THREAD_SEQUENCE
             BASE_TIME CALIBRATION DROPS LENGTH CRC),
     );
     assert_fields("definition", &fields!(definition::field: LENGTH KIND RESERVED ID CRC));

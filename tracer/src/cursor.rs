@@ -209,7 +209,7 @@ impl Cursor {
     /// Gives the chunk back to be sealed.
     pub(crate) fn give_up_chunk(&self, log: &Log) {
         if self.take() {
-            self.retire(log);
+            self.retire(log, None);
             self.put_back();
         }
     }
@@ -281,7 +281,7 @@ impl Cursor {
             self.losses.acquire(&log.ledger);
             self.thread.set(recording.define_thread());
         }
-        self.retire(log);
+        self.retire(log, Some(time));
         match log.take_chunk() {
             Ok(chunk) => self.begin(chunk, recording, time),
             Err(cause) => return self.losses.count(&log.ledger, cause, time),
@@ -315,12 +315,13 @@ impl Cursor {
         self.chunk.set(Some(chunk));
     }
 
-    /// Hands the chunk, if there is one, to the helper to be sealed.
-    fn retire(&self, log: &Log) {
+    /// Hands the chunk, if there is one, to the helper to be sealed. The event for which it has no room was made at
+    /// `followed_at`.
+    fn retire(&self, log: &Log, followed_at: Option<Ticks>) {
         let used = Chunk::BODY_BYTES - self.room.replace(0);
         self.limit.set(ptr::null_mut());
         if let Some(chunk) = self.chunk.take() {
-            log.retire(Retired { chunk, used });
+            log.retire(Retired { chunk, used, followed_at });
         }
     }
 }

@@ -245,7 +245,7 @@ impl State {
 
     fn retire(&mut self, log: &Log) {
         if let Some((chunk, used)) = self.open.take() {
-            log.retire(Retired { chunk, used });
+            log.retire(Retired { chunk, used, followed_at: None });
         }
     }
 }

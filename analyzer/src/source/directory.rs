@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use memtrace_format::{
-    CHUNK_BYTES, Calibration, ChunkHeader, ChunkKind, FIRST_CHUNK_OFFSET, Kind, Record, ThreadId, Ticks, Word,
+    CHUNK_BYTES, Calibration, ChunkHeader, ChunkKind, FIRST_CHUNK_OFFSET, Kind, Record, ThreadId, Ticks,
+    Word, chunk::steps_back,
 };
 
 use super::{
@@ -30,6 +31,8 @@ pub(crate) struct Directory {
     pub(super) baselines: Vec<BaselineChunk>,
     pub(crate) calibrations: Vec<Calibration>,
     pub(crate) counts: ChunkCounts,
+    /// Chunks of events that whoever sealed them found to step back in time.
+    pub(crate) stepping_back: u64,
 }
 
 /// The chunks of one thread.
@@ -93,6 +96,7 @@ impl Directory {
                     } else {
                         directory.counts.events += 1;
                         directory.counts.unsealed += u64::from(header.seal.is_none());
+                        directory.stepping_back += u64::from(steps_back(head));
                         threads.entry(header.thread).or_default().push(EventChunk {
                             offset,
                             first: first_time(record),

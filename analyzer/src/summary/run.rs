@@ -24,9 +24,11 @@ pub(super) fn trace(replay: &Replay<'_>, events: &Events<'_>, range: Option<Rang
     losses.join(events.losses());
 
     let mut oddities: BTreeMap<_, _> = replay.oddities.iter().collect();
-    for (what, count) in
-        [("record of an unknown kind", events.unknown()), ("time that steps back", events.steps_back())]
-    {
+    for (what, count) in [
+        ("record of an unknown kind", events.unknown()),
+        ("time that steps back", events.steps_back()),
+        ("chunk whose recorder saw time step back", source.directory.stepping_back),
+    ] {
         if count > 0 {
             oddities.insert(what, count);
         }

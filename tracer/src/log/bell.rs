@@ -39,7 +39,7 @@ impl Bell {
     }
 
     /// Wakes the helper however it sleeps.
-    pub(super) fn ring_for_the_end(&self) {
+    pub(crate) fn ring_for_the_end(&self) {
         fence(Ordering::SeqCst);
         self.wake_from(LISTENS);
         self.wake_from(NAPS);
@@ -53,7 +53,7 @@ impl Bell {
     }
 
     /// Wants to be woken by the end of the recording alone from now on; otherwise as [`listen`](Self::listen).
-    pub(super) fn nap(&self) {
+    pub(crate) fn nap(&self) {
         self.helper.store(NAPS, Ordering::Relaxed);
         fence(Ordering::SeqCst);
     }

@@ -2,7 +2,7 @@
 
 use std::ptr::NonNull;
 
-use memtrace_format::{CHUNK_BYTES, Calibration, ChunkHeader, Record, Seal, chunk};
+use memtrace_format::{CHUNK_BYTES, Calibration, ChunkHeader, Record, Seal, Ticks, chunk};
 
 use crate::sync::{Ordering, fence, word};
 
@@ -30,6 +30,8 @@ pub(crate) struct Retired {
     pub(crate) chunk: Chunk,
     /// The bytes in use behind the header.
     pub(crate) used: usize,
+    /// When its thread made the event that found no room in it.
+    pub(crate) followed_at: Option<Ticks>,
 }
 
 impl Chunk {
@@ -126,7 +128,13 @@ impl Retired {
                 word::bytes(start.byte_add(ChunkHeader::BYTES), self.used),
             )
         };
-        let Seal { length, crc } = chunk::seal(header.first_chunk().expect("a header has its length"), &body);
+        let mut header: [u8; ChunkHeader::BYTES] = *header.first_chunk().expect("a header has its length");
+        if chunk::flag_steps_back(&mut header, &body, self.chunk.calibration.ticks, self.followed_at) {
+            let (first, _) = header.split_first_chunk().expect("a header begins with a word");
+            // SAFETY: as above. The word differs in the flag alone, so whoever looks sees the chunk as it was or flagged.
+            unsafe { word::atomic(start).store(u64::from_le_bytes(*first).to_le(), Ordering::Relaxed) };
+        }
+        let Seal { length, crc } = chunk::seal(&header, &body);
         let seal = u64::from(length) | u64::from(crc) << 32;
         // SAFETY: length and checksum are a word of the header. Release: a reader in another process that sees the seal sees
         // what it seals.
@@ -138,3 +146,51 @@ impl Retired {
 }
 
 const _: () = assert!(chunk::field::LENGTH.offset.is_multiple_of(8));
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use memtrace_format::{ChunkKind, DropCounts, Event, NameId, ThreadId, chunk::checked_body};
+
+    use super::*;
+
+    /// Whether a chunk with marks at these times has the flag when it is sealed.
+    fn is_flagged(calibrated_at: u64, times: &[u64], followed_at: Option<u64>) -> bool {
+        #[repr(align(4096))]
+        struct Page([u8; CHUNK_BYTES]);
+        let mut page = Box::new(Page([0; CHUNK_BYTES]));
+        let calibration = Calibration { ticks: Ticks(calibrated_at), monotonic_ns: 0, realtime_ns: 0 };
+        let chunk =
+            Chunk { start: NonNull::from(&mut page.0).cast(), slot: Slot(0), sequence: 0, calibration };
+        chunk.write_header(&ChunkHeader {
+            kind: ChunkKind::Events,
+            session: 1,
+            sequence: 0,
+            thread: ThreadId(1),
+            thread_sequence: 0,
+            base_time: Ticks(times[0]),
+            calibration,
+            drops: DropCounts::default(),
+            seal: None,
+        });
+        for (at, &time) in times.iter().enumerate() {
+            let mark = Event::Mark { name: NameId(1), value: 1 }.encode(Ticks(time));
+            let offset = ChunkHeader::BYTES + at * Record::BYTES;
+            // SAFETY: the page is this test's, and has room for the record.
+            unsafe { write_record(chunk.start.as_ptr().add(offset), &mark.record) };
+        }
+        let used = times.len() * Record::BYTES;
+        Retired { chunk, used, followed_at: followed_at.map(Ticks) }.seal();
+        let head = page.0.first_chunk().expect("a chunk has a header");
+        let header = ChunkHeader::parse(head, 1).ok().flatten().expect("the header is good");
+        assert_eq!(checked_body(&page.0, &header).map(<[u8]>::len), Ok(used));
+        chunk::steps_back(head)
+    }
+
+    #[test]
+    fn a_chunk_in_which_the_clock_steps_back_is_flagged() {
+        assert!(!is_flagged(3, &[3, 4, 4], Some(4)));
+        assert!(is_flagged(3, &[4, 3, 5], None), "from one record to the next");
+        assert!(is_flagged(3, &[2, 3, 4], None), "from the helper's clock to the thread's");
+        assert!(is_flagged(3, &[3, 4, 5], Some(4)), "from one chunk to the next");
+    }
+}
