@@ -6,6 +6,7 @@ use std::{
     os::unix::ffi::{OsStrExt, OsStringExt},
     path::PathBuf,
     process,
+    time::Duration,
 };
 
 use memtrace_format::Bytes;
@@ -26,6 +27,9 @@ pub struct Options {
     /// signal handler forks in the middle of an event is left out, and says so. A child of vfork, posix_spawn or exec is
     /// another program, and not concerned.
     pub follow_fork: bool,
+    /// How often the disk is made to hold what was recorded, so that it outlives a loss of power too. `None`: the kernel
+    /// writes when it likes, and what was recorded outlives the process but not the machine.
+    pub sync: Option<Duration>,
 }
 
 /// What to keep when the file has its largest size.
@@ -53,11 +57,11 @@ pub struct OptionError {
 impl Options {
     /// Records into `file`, without a limit.
     pub fn new(file: impl Into<PathBuf>) -> Self {
-        Self { file: file.into(), max_size: None, mode: Mode::Stop, follow_fork: false }
+        Self { file: file.into(), max_size: None, mode: Mode::Stop, follow_fork: false, sync: None }
     }
 
-    /// What `MEMTRACE_FILE`, `MEMTRACE_MAX_SIZE` (bytes, or with KiB, MiB, GiB), `MEMTRACE_MODE` (`stop` or `ring`) and
-    /// `MEMTRACE_FOLLOW_FORK` (`1` or `0`) say. `None`: not to record.
+    /// What `MEMTRACE_FILE`, `MEMTRACE_MAX_SIZE` (bytes, or with KiB, MiB, GiB), `MEMTRACE_MODE` (`stop` or `ring`),
+    /// `MEMTRACE_FOLLOW_FORK` (`1` or `0`) and `MEMTRACE_FSYNC` (an interval: `1s`, `500ms`) say. `None`: not to record.
     ///
     /// A process that runs with more rights than its user (setuid) ignores the environment.
     ///
@@ -98,6 +102,11 @@ impl Options {
             Some((text, error)) if text != "0" => errors.push(error),
             _ => {}
         }
+        let sync = parse("MEMTRACE_FSYNC", "expected an interval, such as 1s or 500ms; recording without it");
+        if let Some((text, error)) = sync {
+            options.sync = parse_interval(&text);
+            errors.extend(options.sync.is_none().then_some(error));
+        }
         (Some(options), errors)
     }
 
@@ -135,6 +144,20 @@ fn expand(pattern: &OsStr, pid: u32) -> PathBuf {
     PathBuf::from(OsString::from_vec(path))
 }
 
+/// At least a millisecond: a disk takes about that long.
+fn parse_interval(text: &str) -> Option<Duration> {
+    let text = text.trim();
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let milliseconds = match text[digits..].trim() {
+        "ms" => 1,
+        "s" => 1000,
+        "min" => 60_000,
+        _ => return None,
+    };
+    let interval = Duration::from_millis(text[..digits].parse::<u64>().ok()?.checked_mul(milliseconds)?);
+    (!interval.is_zero()).then_some(interval)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -146,5 +169,17 @@ mod tests {
         assert_eq!(expand("100%%.%p%p"), PathBuf::from("100%.4242"));
         assert_eq!(expand("a%"), PathBuf::from("a%"));
         assert_eq!(expand("a%x"), PathBuf::from("a%x"));
+    }
+
+    #[test]
+    fn intervals_have_units() {
+        assert_eq!(parse_interval("500ms"), Some(Duration::from_millis(500)));
+        assert_eq!(parse_interval(" 1 s"), Some(Duration::from_secs(1)));
+        assert_eq!(parse_interval("2min"), Some(Duration::from_secs(120)));
+        for malformed in
+            ["", "1", "0s", "s", "-1s", "1.5s", "1h", "99999999999999999999s", "18446744073709551615s"]
+        {
+            assert_eq!(parse_interval(malformed), None, "{malformed}");
+        }
     }
 }

@@ -195,7 +195,7 @@ impl Session {
     fn begin(self, path: PathBuf) -> Result<&'static Self, StartError> {
         // Should it fail, the helper may still look at the session while it ends.
         let session: &'static Self = Box::leak(Box::new(self));
-        let helper = Helper::start(session, path, session.options.limit())?;
+        let helper = Helper::start(session, path, session.options.limit(), session.options.sync)?;
         *session.helper.lock().unwrap_or_else(PoisonError::into_inner) = Some(helper);
         SESSION.store(ptr::from_ref(session).cast_mut(), Ordering::Release);
         Ok(session)

@@ -63,3 +63,6 @@ mod descriptors;
 
 /// The times of a log against the program's clocks.
 mod clocks;
+
+/// What outlives the loss of power, if that is asked for.
+mod power;

@@ -85,6 +85,10 @@ impl LogFile {
         &self.file
     }
 
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Makes the file longer by `most` units of `unit` bytes, or by fewer if there is no room for all, with room on the
     /// disk behind every byte, so that storing into a mapping of it cannot fail.
     ///

@@ -17,6 +17,7 @@ use super::{
     Chunk, Log, LogFile, LogFileError,
     recycler::Recycler,
     supply::Supply,
+    sync::Sync,
     thread::{Signal, Thread},
 };
 use crate::{clock, cursor, message::say, session::Session, signals};
@@ -47,6 +48,7 @@ impl Helper {
         session: &'static Session,
         path: PathBuf,
         limit: Option<u64>,
+        sync: Option<Duration>,
     ) -> Result<Self, HelperError> {
         let stop = Arc::new(AtomicBool::new(false));
         let ready = Arc::new(Signal::default());
@@ -59,8 +61,9 @@ impl Helper {
             let begin = || LogFile::create(&path, limit).and_then(|file| Work::begin(session, file));
             // Somebody waits, so a panic must be answered too.
             match catch_unwind(AssertUnwindSafe(begin)) {
-                Ok(Ok(work)) => {
+                Ok(Ok(mut work)) => {
                     making.give(Ok(()));
+                    work.sync = sync.and_then(|interval| work.start_sync(interval));
                     work.run(&stopping);
                 }
                 Ok(Err(error)) => making.give(Err(HelperError::File(error))),
@@ -114,6 +117,8 @@ struct Work {
     supply: Supply,
     /// In ring mode.
     recycler: Option<Recycler>,
+    /// If it was asked for.
+    sync: Option<Sync>,
     /// Chunks made ready since the beginning, each time that they were.
     made: u64,
     /// Whether events were lost because of a shortage of chunks, and the program's user was told.
@@ -128,6 +133,7 @@ impl Work {
             log: &session.log,
             supply: Supply::new(file, session.clock),
             recycler: session.log.is_ring().then(|| Recycler::new(session)),
+            sync: None,
             made: 0,
             stopped: false,
         };
@@ -144,6 +150,11 @@ impl Work {
                 Err(error)
             }
         }
+    }
+
+    fn start_sync(&self, interval: Duration) -> Option<Sync> {
+        let sync = Sync::start(&self.supply.file, interval);
+        sync.inspect_err(|error| say(format_args!("recording without MEMTRACE_FSYNC: {error}"))).ok()
     }
 
     fn run(mut self, stop: &AtomicBool) {
@@ -201,6 +212,9 @@ impl Work {
 
     fn make_ready(&mut self, stop: &AtomicBool) {
         let on = || !stop.load(Ordering::Relaxed);
+        if self.sync.as_mut().is_some_and(Sync::happened) {
+            self.supply.populate_again();
+        }
         self.supply.populate(self.used(), on);
         while on() && self.supply.is_short(self.log.ready()) {
             if let Err(error) = self.add_extent() {
@@ -301,6 +315,9 @@ impl Work {
         self.write_closing(Ending::Clean);
         unused.extend(self.recycler.iter().flat_map(Recycler::unused));
         let cut_off = self.supply.cut_off(unused);
+        if let Some(sync) = self.sync {
+            sync.finish();
+        }
         self.supply.file.unlock();
         if let Err(error) = cut_off {
             say(error);

@@ -17,6 +17,7 @@ mod helper;
 mod queue;
 mod recycler;
 mod supply;
+mod sync;
 mod thread;
 
 use memtrace_format::{DropCause, FileHeader, RING};

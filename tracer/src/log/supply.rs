@@ -108,6 +108,11 @@ impl Supply {
         Ok(chunks)
     }
 
+    /// Pages were made read-only: those that nobody has used yet are to be populated again.
+    pub(super) fn populate_again(&mut self) {
+        self.populated = 0;
+    }
+
     /// Populates what threads will use next, when they have used the first `used` chunks, for as long as it is `wanted`.
     pub(super) fn populate(&mut self, used: u64, wanted: impl Fn() -> bool) {
         self.populated = self.populated.max(used / STEP * STEP);

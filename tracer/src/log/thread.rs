@@ -11,6 +11,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     ptr,
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 /// A running thread.
@@ -90,6 +91,12 @@ impl<T> Signal<T> {
                 None => given = self.changed.wait(given).unwrap_or_else(PoisonError::into_inner),
             }
         }
+    }
+
+    /// Whether it is given by the end of this time.
+    pub(super) fn given_within(&self, time: Duration) -> bool {
+        let waited = self.changed.wait_timeout_while(self.lock(), time, |given| given.is_none());
+        waited.unwrap_or_else(PoisonError::into_inner).0.is_some()
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<T>> {
