@@ -31,7 +31,6 @@ fn endless() -> Trial {
 }
 
 #[test]
-#[ignore = "survival: run with --ignored; one of them can hang under load"]
 fn what_was_recorded_is_on_the_disk_after_the_interval() {
     let mut unprotected = endless();
     let running = recording(&mut unprotected);
@@ -54,7 +53,6 @@ fn what_was_recorded_is_on_the_disk_after_the_interval() {
 }
 
 #[test]
-#[ignore = "survival: run with --ignored; one of them can hang under load"]
 fn an_interval_that_is_none_is_named_and_recording_goes_on() {
     let untraced = Trial::untraced("none", 1, 1000).succeed();
     let mut trial = Trial::new("none", 1, 1000).env("MEMTRACE_FSYNC", "often");
@@ -65,7 +63,6 @@ fn an_interval_that_is_none_is_named_and_recording_goes_on() {
 }
 
 #[test]
-#[ignore = "survival: run with --ignored; one of them can hang under load"]
 fn a_protected_recording_ends_and_is_whole() {
     let untraced = Trial::untraced("none", 4, 50_000).succeed();
     let mut trial = Trial::new("none", 4, 50_000).env("MEMTRACE_FSYNC", "1ms");
