@@ -30,6 +30,8 @@ mod id;
 
 mod place;
 
+mod sampled;
+
 mod record;
 
 mod event;
@@ -69,4 +71,5 @@ pub use header::{FileHeader, HeaderError, RING, SIZES_DEDUCED};
 pub use id::{CounterId, DeviceId, HeapId, ModuleId, NameId, PoolId, StackId, ThreadId};
 pub use place::{HostMemory, MemoryKind, Reason, Tier, Unit};
 pub use record::{Kind, Record, Word};
+pub use sampled::{NotSampled, SampleSource, SampledCounter};
 pub use units::{Address, Bytes, ParseBytesError, Ticks};
