@@ -50,6 +50,8 @@ pub mod chunk;
 
 pub mod definition;
 
+pub mod well_known;
+
 mod builder;
 
 pub use builder::{ChunkBuilder, ChunkFull};

@@ -87,6 +87,19 @@ fn the_kinds_are_those_of_the_document() {
 }
 
 #[test]
+fn the_well_known_names_are_those_of_the_document() {
+    use memtrace_format::well_known;
+    let drawn: Vec<(&str, &str)> =
+        table("names").iter().map(|row| (row[0].trim_matches('`'), row[1])).collect();
+    let actual = [
+        (well_known::WEIGHTS_PHASE, "phase"),
+        (well_known::PROFILE_PHASE, "phase"),
+        (well_known::RELEASED_MARK, "mark"),
+    ];
+    assert_eq!(drawn, actual);
+}
+
+#[test]
 fn the_schema_is_that_of_the_document() {
     let (_, rest) = DOCUMENT.split_once("<!-- schema -->\n```text\n").unwrap();
     let (drawn, _) = rest.split_once("```").unwrap();

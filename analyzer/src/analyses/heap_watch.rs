@@ -2,7 +2,7 @@
 
 use memtrace_format::Bytes;
 
-use super::PeakWatch;
+use super::{DeviceWatch, PeakWatch};
 use crate::{
     Nanos,
     replay::{Block, HeapState},
@@ -83,6 +83,8 @@ pub(crate) struct HeapWatch {
     pub(crate) track: Option<TrackRecorder>,
     /// The largest allocated and reserved sums since the latest border of a phase.
     since_border: (u64, u64),
+    /// What the device was told last.
+    told: Level,
 }
 
 impl HeapWatch {
@@ -101,6 +103,7 @@ impl HeapWatch {
             worst: FragmentationSnapshot { time, ..FragmentationSnapshot::default() },
             track: (ordinal < TRACKED).then(|| TrackRecorder::new(bins)),
             since_border: (0, 0),
+            told: Level::default(),
         }
     }
 
@@ -114,9 +117,10 @@ impl HeapWatch {
             reserved_peak: (now, heap.segments.reserved()),
             worst: FragmentationSnapshot::of(now, heap),
             track: bins.map(TrackRecorder::new),
+            told: self.told,
             ..Self::new(0, now)
         };
-        self.track(now, heap);
+        self.track(now, Level::of(heap));
     }
 
     /// What the heap holds now was live before recording began.
@@ -158,31 +162,31 @@ impl HeapWatch {
 
     /// A block was handed out.
     #[inline]
-    pub(crate) fn grown(&mut self, time: Nanos, event: u64, heap: &mut HeapState) {
+    pub(crate) fn grown(&mut self, time: Nanos, event: u64, heap: &mut HeapState, device: &mut DeviceWatch) {
         self.since_border.0 = self.since_border.0.max(heap.totals.allocated);
         self.peak.grown(time, event, heap);
         if heap.segments.was_split() {
             self.fragmented(time, heap);
         }
-        self.track(time, heap);
+        self.tell(time, heap, device);
     }
 
     /// A block was given back, wholly or so that only a stream uses it.
     #[inline]
-    pub(crate) fn shrunk(&mut self, time: Nanos, heap: &mut HeapState) {
+    pub(crate) fn shrunk(&mut self, time: Nanos, heap: &mut HeapState, device: &mut DeviceWatch) {
         self.fragmented(time, heap);
-        self.track(time, heap);
+        self.tell(time, heap, device);
     }
 
     /// Segments have changed, and with them perhaps blocks.
-    pub(crate) fn resegmented(&mut self, time: Nanos, heap: &mut HeapState) {
+    pub(crate) fn resegmented(&mut self, time: Nanos, heap: &mut HeapState, device: &mut DeviceWatch) {
         let reserved = heap.segments.reserved();
         if reserved > self.reserved_peak.1 {
             self.reserved_peak = (time, reserved);
         }
         self.since_border.1 = self.since_border.1.max(reserved);
         self.fragmented(time, heap);
-        self.track(time, heap);
+        self.tell(time, heap, device);
     }
 
     /// The largest allocated and reserved sums since this was last asked.
@@ -201,9 +205,17 @@ impl HeapWatch {
     }
 
     #[inline(always)]
-    fn track(&mut self, time: Nanos, heap: &HeapState) {
+    fn tell(&mut self, time: Nanos, heap: &HeapState, device: &mut DeviceWatch) {
+        let level = Level::of(heap);
+        device.follow(self.told, level);
+        self.told = level;
+        self.track(time, level);
+    }
+
+    #[inline(always)]
+    fn track(&mut self, time: Nanos, level: Level) {
         if let Some(track) = &mut self.track {
-            let Level { requested, allocated, active, reserved } = Level::of(heap);
+            let Level { requested, allocated, active, reserved } = level;
             track.record(time, [reserved, active, allocated, requested]);
         }
     }

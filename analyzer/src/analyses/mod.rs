@@ -1,20 +1,24 @@
 //! What is looked for while a trace is replayed. Each analysis watches one replay and keeps what its part of the report needs.
 
+mod devices;
 mod failures;
 mod heap_watch;
 mod movement;
 mod peak;
 mod phases;
+mod profiles;
 mod residency;
 mod samples;
 mod swaps;
 mod transfers;
 
+pub(crate) use devices::{DeviceIndex, DeviceSnapshot, DeviceWatch, Devices};
 pub(crate) use failures::{FailedRequest, Failures};
 pub(crate) use heap_watch::{FragmentationSnapshot, HeapWatch, Level, TRACKED};
 pub(crate) use movement::{ModuleRecord, Movement};
 pub(crate) use peak::PeakWatch;
 pub(crate) use phases::{PhaseRecord, Phases};
+pub(crate) use profiles::{ProfileRecord, Profiles};
 pub(crate) use samples::{Counters, MarkRecord, Marks};
 pub(crate) use swaps::Swaps as SwapWatch;
 pub(crate) use transfers::Way;
@@ -29,6 +33,8 @@ pub(crate) struct Analyses<'a> {
     pub(crate) marks: Marks,
     pub(crate) counters: Counters,
     pub(crate) failures: Failures,
+    pub(crate) devices: Devices<'a>,
+    pub(crate) profiles: Profiles<'a>,
 }
 
 impl<'a> Analyses<'a> {
@@ -39,6 +45,8 @@ impl<'a> Analyses<'a> {
             marks: Marks::default(),
             counters: Counters::default(),
             failures: Failures::default(),
+            devices: Devices::new(definitions, threads),
+            profiles: Profiles::new(definitions),
         }
     }
 
@@ -50,5 +58,7 @@ impl<'a> Analyses<'a> {
         self.marks = Marks::default();
         self.counters = Counters::default();
         self.failures = Failures::default();
+        self.devices.forget_the_past();
+        self.profiles.forget_the_past();
     }
 }

@@ -24,7 +24,7 @@ use memtrace_format::{
 
 use crate::{
     Nanos,
-    analyses::{Analyses, FailedRequest, HeapWatch, Marks, Movement},
+    analyses::{Analyses, DeviceIndex, DeviceWatch, FailedRequest, HeapWatch, Marks, Movement},
     report::PeakBy,
     source::Trace,
 };
@@ -51,6 +51,8 @@ pub(crate) struct Heap {
     pub(crate) key: HeapKey,
     pub(crate) state: HeapState,
     pub(crate) watch: HeapWatch,
+    /// The device whose memory it is of.
+    pub(crate) device: DeviceIndex,
 }
 
 /// Where and when an event happened.
@@ -172,12 +174,13 @@ impl<'a> Replay<'a> {
                 Kind::Mark
             }
             Event::HeapMark { pool, name, value } => {
-                self.heap(*pool).watch.count_event();
+                self.heap(*pool).0.watch.count_event();
                 self.analyses.marks.set(*name, *value, now.time);
                 Kind::Mark
             }
             Event::CounterSample { counter, value } => {
                 self.analyses.counters.sample(*counter, *value);
+                self.analyses.devices.sample(now.thread, *counter, *value);
                 Kind::CounterSample
             }
             Event::Dropped { cause, count, .. } => {
@@ -207,22 +210,22 @@ impl<'a> Replay<'a> {
     fn block_alloc(&mut self, now: Moment, alloc: &BlockAlloc) {
         let thread = &mut self.threads[now.thread];
         let owner = thread.owner(&mut self.owners, now.thread as u32, alloc.module, alloc.stack);
-        let heap = self.heap(alloc.pool);
+        let (heap, device) = self.heap(alloc.pool);
         let event = heap.watch.count_alloc();
         match heap.state.alloc(alloc, owner, now.time, event) {
             Impossible => self.oddities.count(Oddity::ImpossibleAlloc),
             Left { address, block } => {
                 heap.watch.block_left(address, block);
-                heap.watch.grown(now.time, event, &mut heap.state);
+                heap.watch.grown(now.time, event, &mut heap.state, device);
                 self.oddities.count(Oddity::AllocOfLive);
             }
-            Done | Unknown => heap.watch.grown(now.time, event, &mut heap.state),
+            Done | Unknown => heap.watch.grown(now.time, event, &mut heap.state, device),
         }
     }
 
     #[inline]
     fn block_free(&mut self, now: Moment, free: &BlockFree) {
-        let heap = self.heap(free.pool);
+        let (heap, device) = self.heap(free.pool);
         heap.watch.count_free();
         match heap.state.free(free) {
             Left { address, block } => heap.watch.block_left(address, block),
@@ -232,18 +235,18 @@ impl<'a> Replay<'a> {
             }
             Done | Impossible => {}
         }
-        heap.watch.shrunk(now.time, &mut heap.state);
+        heap.watch.shrunk(now.time, &mut heap.state, device);
     }
 
     fn block_free_requested(&mut self, now: Moment, free: &BlockFree) -> Kind {
-        let heap = self.heap(free.pool);
+        let (heap, device) = self.heap(free.pool);
         heap.watch.count_free();
         match heap.state.request_free(free) {
             Left { address, block } => {
                 heap.watch.block_left(address, block);
-                heap.watch.shrunk(now.time, &mut heap.state);
+                heap.watch.shrunk(now.time, &mut heap.state, device);
             }
-            Done => heap.watch.shrunk(now.time, &mut heap.state),
+            Done => heap.watch.shrunk(now.time, &mut heap.state, device),
             Unknown => {
                 heap.watch.baseline_free(free.size);
                 self.oddities.count(Oddity::FreeOfUnknown);
@@ -255,17 +258,17 @@ impl<'a> Replay<'a> {
 
     /// The request has been counted, and so has a block that nobody knows.
     fn block_free_completed(&mut self, now: Moment, free: &BlockFree) -> Kind {
-        let heap = self.heap(free.pool);
+        let (heap, device) = self.heap(free.pool);
         heap.watch.count_event();
         match heap.state.free(free) {
             Left { address, block } => {
                 heap.watch.block_left(address, block);
-                heap.watch.shrunk(now.time, &mut heap.state);
+                heap.watch.shrunk(now.time, &mut heap.state, device);
                 if block.is_allocated() {
                     self.oddities.count(Oddity::CompletedWithoutRequest);
                 }
             }
-            Done | Impossible => heap.watch.shrunk(now.time, &mut heap.state),
+            Done | Impossible => heap.watch.shrunk(now.time, &mut heap.state, device),
             Unknown => {}
         }
         Kind::BlockFreeCompleted
@@ -274,7 +277,7 @@ impl<'a> Replay<'a> {
     #[cold]
     fn segment(&mut self, now: Moment, segment: &Segment, kind: Kind) -> Kind {
         let mut lost = std::mem::take(&mut self.lost);
-        let heap = self.heap(segment.pool);
+        let (heap, device) = self.heap(segment.pool);
         heap.watch.count_event();
         let change = match kind {
             Kind::SegmentAlloc => heap.state.reserve(segment, false, &mut lost),
@@ -285,7 +288,7 @@ impl<'a> Replay<'a> {
         for (address, block) in lost.drain(..) {
             heap.watch.block_left(address, block);
         }
-        heap.watch.resegmented(now.time, &mut heap.state);
+        heap.watch.resegmented(now.time, &mut heap.state, device);
         match change {
             Unknown => self.oddities.count(Oddity::ReleaseOfUnknown),
             Impossible => self.oddities.count(Oddity::ImpossibleSegment),
@@ -362,6 +365,10 @@ impl<'a> Replay<'a> {
 
     fn scope_begin(&mut self, now: Moment, name: NameId, is_phase: bool) -> Kind {
         let phase = is_phase.then(|| self.analyses.phases.begin(now, name, &mut self.heaps));
+        if let Some(number) = phase {
+            let Analyses { profiles, devices, .. } = &mut self.analyses;
+            profiles.begin(now, number, name, devices);
+        }
         let thread = &mut self.threads[now.thread];
         let scope = self.scopes.enter(thread.scope(), name);
         if !thread.enter(OpenScope { name, scope, phase }) {
@@ -379,6 +386,8 @@ impl<'a> Replay<'a> {
         }
         for phase in closed.filter_map(|open| open.phase) {
             self.analyses.phases.end(now, phase, &mut self.heaps);
+            let Analyses { profiles, devices, .. } = &mut self.analyses;
+            profiles.end(now, phase, devices);
         }
         Kind::ScopeEnd
     }
@@ -388,9 +397,11 @@ impl<'a> Replay<'a> {
     }
 
     #[inline(always)]
-    fn heap(&mut self, pool: PoolId) -> &mut Heap {
+    fn heap(&mut self, pool: PoolId) -> (&mut Heap, &mut DeviceWatch) {
         let index = self.heap_index(pool);
-        &mut self.heaps[index]
+        let heap = &mut self.heaps[index];
+        let device = self.analyses.devices.watch(heap.device);
+        (heap, device)
     }
 
     #[inline(always)]
@@ -407,7 +418,13 @@ impl<'a> Replay<'a> {
         };
         let index = *self.heap_of_key.entry(key).or_insert_with(|| {
             let watch = HeapWatch::new(self.heaps.len(), self.end);
-            self.heaps.push(Heap { key, state: HeapState { by: self.by, ..HeapState::default() }, watch });
+            let definition = match key {
+                HeapKey::Heap(id) => self.trace.definitions().heap(id),
+                HeapKey::LostPool(_) => None,
+            };
+            let device = self.analyses.devices.of_heap(definition);
+            let state = HeapState { by: self.by, ..HeapState::default() };
+            self.heaps.push(Heap { key, state, watch, device });
             self.heaps.len() as u32 - 1
         });
         self.heap_of_pool[usize::from(pool.0)] = index;

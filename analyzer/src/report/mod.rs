@@ -3,6 +3,7 @@
 //! The structures serialize to the JSON that `memtrace analyze --json` prints. A figure that cannot be known is `None`
 //! and the field of the same name with `_why` says what is missing.
 
+mod device;
 mod heap;
 mod info;
 mod json;
@@ -13,6 +14,7 @@ mod span;
 pub(crate) mod table;
 mod text;
 
+pub use device::{DeviceMemory, Monitor, Profile};
 pub use heap::{
     Block, BlockSizes, Figures, Fragmentation, FragmentationAt, Heap, Known, Peak, PeakBefore, PeakBy,
     ReservedPeak, Share,
@@ -51,6 +53,8 @@ pub struct Report {
     pub marks: Vec<Mark>,
     /// What was sampled.
     pub samples: Samples,
+    /// The profile runs, in the order in which they ended.
+    pub profile: Vec<Profile>,
     /// The requests that failed, in the order of time; when there were too many, the first.
     pub ooms: Vec<OutOfMemory>,
     /// How many requests failed in all.

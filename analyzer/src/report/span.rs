@@ -3,7 +3,7 @@
 use memtrace_format::Bytes;
 use serde::Serialize;
 
-use super::Figures;
+use super::{Figures, Monitor};
 use crate::{Nanos, Text};
 
 /// One phase.
@@ -64,6 +64,8 @@ pub struct Mark {
 pub struct Samples {
     /// Every counter that was sampled.
     pub counters: Vec<Counter>,
+    /// What a monitor of each device would have shown.
+    pub monitor: Vec<Monitor>,
 }
 
 /// The samples of one counter.

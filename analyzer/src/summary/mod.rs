@@ -1,6 +1,7 @@
 //! From what the analyses saw to the report and the timeline: sums are sorted, ids get names, unknowns get reasons.
 
 mod course;
+mod device;
 mod heap;
 mod info;
 mod module;
@@ -12,7 +13,7 @@ use crate::{
     Analysis,
     merge::Events,
     replay::Replay,
-    report::{Known, Range, Report},
+    report::{Known, Range, Report, Samples},
 };
 pub(crate) use info::describe;
 use names::Names;
@@ -34,6 +35,7 @@ pub(crate) fn summarize(mut replay: Replay<'_>, events: &Events<'_>, range: Opti
     let inferred = trace.range.is_some() && replay.trace.is_imported() && replay.trace.kept_from().is_some();
     let complete = trace.dropped.total == 0 && trace.damaged_chunks == 0 && !inferred;
     let known_if = |exact: bool| if exact { Known::Exact } else { Known::Baseline };
+    let (monitor, profile) = (device::monitors(&replay), device::profiles(&replay));
     let heaps = std::mem::take(&mut replay.heaps);
     let tracks = course::tracks(&heaps, &mut names, end);
     let heap_reports: Vec<_> = heaps
@@ -56,7 +58,8 @@ pub(crate) fn summarize(mut replay: Replay<'_>, events: &Events<'_>, range: Opti
         phases,
         phases_total,
         marks: span::marks(&replay.analyses.marks, &names),
-        samples: span::samples(&replay.analyses.counters, &names),
+        samples: Samples { monitor, ..span::samples(&replay.analyses.counters, &names) },
+        profile,
         ooms: span::failures(&replay.analyses.failures, &heap_reports, &mut names),
         ooms_total: replay.analyses.failures.total,
         modules: modules.into_iter().map(|(report, _)| report).collect(),

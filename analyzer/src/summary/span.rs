@@ -69,7 +69,7 @@ pub(super) fn samples(counters: &Counters, names: &Names<'_>) -> Samples {
             last: number(record.last),
         }
     });
-    Samples { counters: counters.collect() }
+    Samples { counters: counters.collect(), ..Samples::default() }
 }
 
 /// The failed requests; `heaps` are the report's, in the order of the replay's.

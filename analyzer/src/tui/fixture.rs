@@ -38,6 +38,7 @@ pub(crate) fn empty() -> Analysis {
             phases_total: 0,
             marks: Vec::new(),
             samples: Samples::default(),
+            profile: Vec::new(),
             ooms: Vec::new(),
             ooms_total: 0,
         },

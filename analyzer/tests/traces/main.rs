@@ -1,6 +1,7 @@
 //! Traces built in memory, analyzed from files.
 
 mod damage;
+mod devices;
 mod heaps;
 mod merge;
 mod movement;

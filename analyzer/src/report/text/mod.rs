@@ -1,6 +1,7 @@
 //! The report in words and tables, to be pasted into a bug report: at most about a hundred columns, nothing but printable
 //! characters.
 
+mod device;
 mod heap;
 mod movement;
 mod run;
@@ -33,6 +34,8 @@ impl Display for ReportText<'_> {
         for heap in devices.into_iter().chain(others) {
             heap::heap(f, heap)?;
         }
+        device::monitors(f, report)?;
+        device::profiles(f, report)?;
         movement::modules(f, report)?;
         movement::transfers(f, report)?;
         movement::swaps(f, report)?;

@@ -1,0 +1,12 @@
+//! Names of phases and marks that mean the same in every log.
+
+/// A phase in which an engine loads its weights. Its device is the one whose driver the same thread sampled last, or the
+/// only one there is.
+pub const WEIGHTS_PHASE: &str = "load weights";
+
+/// A phase in which an engine tries itself out to see how much memory it needs. Its device is found as that of
+/// [`WEIGHTS_PHASE`].
+pub const PROFILE_PHASE: &str = "profile run";
+
+/// A mark: caches were released because memory was short; its value is the bytes that came back.
+pub const RELEASED_MARK: &str = "released under pressure";
