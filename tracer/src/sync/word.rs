@@ -43,8 +43,10 @@ pub(crate) unsafe fn write(place: *mut u64, value: u64) {
         place.write(value);
     }
     #[cfg(loom)]
-    // SAFETY: the caller's, and as in `atomic`; loom sees to it that the access is the only one.
+    // SAFETY: the caller's, and as in `atomic`; loom sees to it that the access is the only one. Loom takes a plain access for
+    // a part of the atomic one before it, so a store that is moved before this one would hide without a load between them.
     unsafe {
+        atomic(place).load(super::Ordering::Relaxed);
         (*(place.read() as *mut AtomicU64)).with_mut(|word| *word = value);
     }
 }
