@@ -33,7 +33,8 @@ static unsigned long long block_size(unsigned long long requested) {
     return (requested + GRANULE - 1) / GRANULE * GRANULE;
 }
 
-static char *device_alloc(unsigned long long requested) {
+// For a module, or for whatever runs.
+static char *device_alloc(unsigned long long requested, memtrace_module module) {
     unsigned long long size = block_size(requested);
     char *block = books.allocated + size <= CAPACITY ? malloc(size) : NULL;
     if (!block) {
@@ -42,7 +43,7 @@ static char *device_alloc(unsigned long long requested) {
         return NULL;
     }
     // Behind the real one, as the free below is before it.
-    memtrace_block_alloc(pool, (uint64_t)(uintptr_t)block, size, requested);
+    memtrace_block_alloc_for(pool, module, (uint64_t)(uintptr_t)block, size, requested);
     books.allocs++;
     books.allocated += size;
     books.requested += requested;
@@ -92,10 +93,10 @@ static void model_load(struct model *model, struct model *other) {
     if (model->resident) {
         return;
     }
-    char *block = device_alloc(model->bytes);
+    char *block = device_alloc(model->bytes, model->module);
     if (!block) {
         model_evict(other, model);
-        block = device_alloc(model->bytes);
+        block = device_alloc(model->bytes, model->module);
     }
     memtrace_transfer transfer =
         memtrace_transfer_begin(model->module, MEMTRACE_TIER_HOST, MEMTRACE_TIER_DEVICE(0), model->bytes,
@@ -110,7 +111,7 @@ static void model_load(struct model *model, struct model *other) {
 static void model_run(struct model *model) {
     memtrace_forward_begin(model->module);
     unsigned long long bytes = model->bytes / 16 + 100;
-    char *activations = device_alloc(bytes);
+    char *activations = device_alloc(bytes, 0);
     memset(activations, model->resident[0], bytes);
     device_free(activations, bytes);
     memtrace_forward_end(model->module);

@@ -1,4 +1,7 @@
-//! What the test programs and the end-to-end tests have in common: histories of memory, as data.
+//! What the test programs and the end-to-end tests have in common: histories of memory, as data; and what programs know of
+//! themselves, beside what is reported of them.
+
+pub mod oracle;
 
 use serde::{Deserialize, Serialize};
 

@@ -231,7 +231,7 @@ void memtrace_block_alloc(memtrace_pool pool,
                           uint64_t size,
                           uint64_t requested);
 
-// A block was handed out to `module`, whatever is open on the calling thread.
+// A block was handed out to `module`, whatever is open on the calling thread; to what is open if it is 0.
 void memtrace_block_alloc_for(memtrace_pool pool,
                               memtrace_module module,
                               uint64_t address,

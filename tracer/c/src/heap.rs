@@ -110,7 +110,7 @@ pub extern "C" fn memtrace_block_alloc(pool: memtrace_pool, address: u64, size: 
     Pool::from(PoolId(pool)).block_alloc(Address(address), Bytes(size), Bytes(requested));
 }
 
-/// A block was handed out to `module`, whatever is open on the calling thread.
+/// A block was handed out to `module`, whatever is open on the calling thread; to what is open if it is 0.
 #[unsafe(no_mangle)]
 pub extern "C" fn memtrace_block_alloc_for(
     pool: memtrace_pool,

@@ -1,7 +1,8 @@
 //! The tracer behind a C interface: `libmemtrace.so`, `libmemtrace.a` and `include/memtrace.h`.
 //!
 //! Each function is one call of [`memtrace_tracer`]; the header says what callers must know. The library may be linked,
-//! opened with `dlopen` and used from several shared objects at once: the process has one recording.
+//! opened with `dlopen` and used from several shared objects at once: they share it, and its one recording. A program that
+//! has the tracer built in as well has two, which know nothing of each other: each makes a log, and the second says where.
 //!
 //! No panic crosses the boundary. Events compute nothing that could panic: they pass numbers on, and the tracer stores
 //! them. What allocates (definitions, start, finish) runs inside [`boundary::guarded`].

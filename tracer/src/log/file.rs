@@ -1,7 +1,7 @@
 //! The file: made so that it can hurt nobody, grown so that a full disk is an error and not a signal.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File, OpenOptions, TryLockError},
     io,
     os::{
         fd::AsRawFd,
@@ -70,7 +70,12 @@ impl LogFile {
                 let free = with_pid(path);
                 let file =
                     create_new(&free).map_err(|error| LogFileError::Create { path: free.clone(), error })?;
-                say(format_args!("{path:?} exists; recording into {free:?}"));
+                let holder = if this_process_records_into(path) {
+                    "is another tracer's of this process"
+                } else {
+                    "exists"
+                };
+                say(format_args!("{path:?} {holder}; recording into {free:?}"));
                 (file, free)
             }
             Err(error) => return Err(LogFileError::Create { path: path.to_owned(), error }),
@@ -178,6 +183,17 @@ fn create_new(path: &Path) -> io::Result<File> {
         .mode(0o600)
         .custom_flags(libc::O_NOFOLLOW)
         .open(path)
+}
+
+/// Whether a log at `path` is being recorded by this process: it has two tracers then, its own and that of a library.
+fn this_process_records_into(path: &Path) -> bool {
+    let open = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path);
+    let Ok(file) = open else { return false };
+    let mut bytes = [0; FileHeader::BYTES];
+    let recording = matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock));
+    recording
+        && file.read_exact_at(&mut bytes, 0).is_ok()
+        && FileHeader::parse(&bytes).is_ok_and(|header| header.pid == process::id())
 }
 
 /// `run.trace` → `run.4242.trace`.
