@@ -11,6 +11,12 @@ mod histories;
 /// Parts of random histories, against the same model.
 mod ranges;
 
+/// A monitor's figures on the software driver, and release under pressure.
+mod monitor;
+
+/// A profile run as the engine is told of it, and as its trace tells it.
+mod profile;
+
 /// The example engine's own books against the analyzer's figures, to the byte, in every tier.
 mod truth;
 

@@ -46,6 +46,11 @@ pub(crate) fn history() -> Command {
     quiet(Path::new(env!("CARGO_BIN_EXE_history")))
 }
 
+/// The program that asks the tracer for figures of a device.
+pub(crate) fn figures() -> Command {
+    quiet(Path::new(env!("CARGO_BIN_EXE_figures")))
+}
+
 /// The program that records through hazards.
 pub(crate) fn survivor() -> Command {
     quiet(Path::new(env!("CARGO_BIN_EXE_survivor")))

@@ -45,6 +45,9 @@ mod allocator;
 #[allow(dead_code, unused_imports, reason = "nothing reads them yet")]
 mod sources;
 
+#[cfg(feature = "samples")]
+mod figures;
+
 mod options;
 
 mod session;
@@ -78,6 +81,13 @@ mod model;
 pub use allocator::TracedAllocator;
 pub use binding::TransferId;
 pub use counter::Counter;
+#[cfg(feature = "samples")]
+pub use figures::{
+    AllocatorStatistics, ByteDifference, CachingAllocator, DifferentDevices, FigureError, MemoryDifference,
+    MemoryMonitor, MemoryProfile, MemoryProfiling, MemorySnapshot, MonitorFigures, Pressure, Release,
+    WeightsLoading, WeightsMemory, cpu_memory, max_shared_memory_per_block, memory_profiling,
+    weights_loading,
+};
 pub use heap::{Device, Heap, Pool};
 pub use memtrace_format::{
     Address, Bytes, CounterId, DeviceId, HeapId, HostMemory, MemoryKind, ModuleId, NameId, PoolId, Reason,

@@ -15,13 +15,13 @@ use std::{
 };
 
 /// A running thread.
-pub(super) struct Thread(libc::pthread_t);
+pub(crate) struct Thread(libc::pthread_t);
 
 type Body = Box<dyn FnOnce() + Send>;
 
 impl Thread {
     /// Starts a thread of this name (at most 15 bytes) that runs `body`.
-    pub(super) fn start(
+    pub(crate) fn start(
         name: &'static CStr,
         stack: usize,
         body: impl FnOnce() + Send + 'static,
@@ -50,7 +50,7 @@ impl Thread {
     }
 
     /// Waits until it has ended.
-    pub(super) fn join(self) {
+    pub(crate) fn join(self) {
         // SAFETY: the thread was started joinable and, `self` being taken, is joined once.
         unsafe { libc::pthread_join(self.0, ptr::null_mut()) };
     }
