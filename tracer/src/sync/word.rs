@@ -74,7 +74,7 @@ pub(crate) unsafe fn read(place: *const u64) -> u64 {
 ///
 /// # Safety
 ///
-/// As for [`write`], for each of the words.
+/// As for [`write()`], for each of the words.
 ///
 /// # Panics
 ///
@@ -96,7 +96,7 @@ pub(crate) unsafe fn write_all(place: *mut u64, bytes: &[u8]) {
 ///
 /// # Safety
 ///
-/// As for [`write`], for each of the words.
+/// As for [`write()`], for each of the words.
 pub(crate) unsafe fn clear(place: *mut u64, bytes: usize) {
     #[cfg(not(loom))]
     // SAFETY: the caller's.
