@@ -27,6 +27,7 @@ pub(crate) use chunk::{Chunk, Retired, Slot, write_record};
 use file::{LogFile, LogFileError};
 pub(crate) use helper::{Helper, HelperError};
 pub(crate) use queue::Queue;
+#[cfg(feature = "samples")]
 pub(crate) use thread::Thread;
 
 use crate::{
