@@ -29,6 +29,9 @@ mod remedies;
 /// The example engine on the software CUDA driver.
 mod cuda;
 
+/// Devices and the machine, sampled while the program uses them.
+mod samples;
+
 /// The example engine, killed.
 mod killed;
 

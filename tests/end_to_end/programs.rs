@@ -51,6 +51,11 @@ pub(crate) fn figures() -> Command {
     quiet(Path::new(env!("CARGO_BIN_EXE_figures")))
 }
 
+/// The program that uses devices, for others to sample.
+pub(crate) fn sampled() -> Command {
+    quiet(Path::new(env!("CARGO_BIN_EXE_sampled")))
+}
+
 /// The program that records through hazards.
 pub(crate) fn survivor() -> Command {
     quiet(Path::new(env!("CARGO_BIN_EXE_survivor")))
@@ -59,24 +64,49 @@ pub(crate) fn survivor() -> Command {
 /// The environment in which a program finds the software CUDA driver, with one device of this capacity, and nothing else
 /// by that name. The settings are those of `tests/software-driver`, without their common prefix.
 pub(crate) fn cuda(capacity: &str, settings: &[(&str, &str)]) -> Vec<(String, OsString)> {
-    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    let folder = FOLDER.get_or_init(|| {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("software-driver");
-        fs::create_dir_all(&folder).unwrap();
-        let library = build_library("software-driver", "libsoftware_cuda.so");
-        for name in ["libcuda.so", "libcuda.so.1"] {
-            // Another process of these tests may be making the same link at this moment.
-            let link = folder.join(name);
-            assert!(symlink(&library, &link).is_ok() || link.exists(), "no link {}", link.display());
-        }
-        folder
-    });
     let device = [("DEVICES", "1"), ("CAPACITY", capacity)];
     let settings = device.iter().chain(settings);
     let mut environment: Vec<(String, OsString)> =
         settings.map(|(name, value)| (format!("SOFTWARE_DRIVER_{name}"), value.into())).collect();
-    environment.push(("LD_LIBRARY_PATH".to_owned(), folder.into()));
+    environment.push(("LD_LIBRARY_PATH".to_owned(), cuda_folder().into()));
     environment
+}
+
+/// The folder that holds the software CUDA driver under the names by which programs ask for it, and nothing else.
+fn cuda_folder() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("software-driver");
+        let library = build_library("software-driver", "libsoftware_cuda.so");
+        link(&library, &folder, &["libcuda.so", "libcuda.so.1"]);
+        folder
+    })
+}
+
+/// Links `library` into `folder` by these names.
+fn link(library: &Path, folder: &Path, names: &[&str]) {
+    fs::create_dir_all(folder).unwrap();
+    for name in names {
+        // Another process of these tests may be making the same link at this moment.
+        let link = folder.join(name);
+        assert!(symlink(library, &link).is_ok() || link.exists(), "no link {}", link.display());
+    }
+}
+
+/// The environment in which a program finds the software NVML as well, to be added to that of [`cuda`]. The settings are those
+/// of `tests/software-nvml`, without their common prefix.
+pub(crate) fn nvml(settings: &[(&str, &str)]) -> Vec<(String, OsString)> {
+    static FOLDERS: OnceLock<OsString> = OnceLock::new();
+    let folders = FOLDERS.get_or_init(|| {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("software-nvml");
+        link(&build_library("software-nvml", "libsoftware_nvml.so"), &folder, &["libnvidia-ml.so.1"]);
+        let mut folders = cuda_folder().as_os_str().to_owned();
+        folders.push(":");
+        folders.push(folder);
+        folders
+    });
+    let settings = settings.iter().map(|(name, value)| (format!("SOFTWARE_NVML_{name}"), value.into()));
+    settings.chain([("LD_LIBRARY_PATH".to_owned(), folders.clone())]).collect()
 }
 
 /// `libmemtrace.so`, beside which lies `libmemtrace.a`.
@@ -91,6 +121,8 @@ pub(crate) fn quiet(program: &Path) -> Command {
     for variable in ["MEMTRACE_FILE", "MEMTRACE_MAX_SIZE", "MEMTRACE_MODE", "MEMTRACE_FOLLOW_FORK"] {
         command.env_remove(variable);
     }
+    // Tests count what the program records.
+    command.env("MEMTRACE_SAMPLE", "off");
     command
 }
 

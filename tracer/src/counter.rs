@@ -18,11 +18,18 @@ pub struct Counter(pub(crate) CounterId);
 impl Counter {
     /// Names a counter of values in `unit`, about `device` if it is about one.
     pub fn define(name: &str, unit: Unit, device: Option<Device>) -> Self {
-        let definition = CounterDefinition {
+        Self::defined(Self::describe(name, unit, device))
+    }
+
+    pub(crate) fn describe(name: &str, unit: Unit, device: Option<Device>) -> CounterDefinition {
+        CounterDefinition {
             name: cut(name).to_owned(),
             unit: unit as u8,
             device: device.map_or(0, |device| device.0.0),
-        };
+        }
+    }
+
+    pub(crate) fn defined(definition: CounterDefinition) -> Self {
         Self(session::define(|id| Definition::Counter(id, definition)).unwrap_or(CounterId::NONE))
     }
 
@@ -39,7 +46,7 @@ impl Counter {
     }
 
     #[inline(always)]
-    fn sample(self, value: CounterValue) {
+    pub(crate) fn sample(self, value: CounterValue) {
         cursor::record(|| Event::CounterSample { counter: self.0, value });
     }
 }

@@ -109,6 +109,19 @@ pub(crate) fn exclude_this_thread() {
     });
 }
 
+/// On a thread of the tracer's own: runs `work`, whose events are recorded as those of any thread. It must
+/// not allocate, for in a program whose allocator is traced that is an event; what the tracer does behind a lock may.
+#[cfg(feature = "samples")]
+pub(crate) fn on_behalf_of_the_program<T>(work: impl FnOnce() -> T) -> T {
+    CURSOR.with(|cursor| {
+        debug_assert!(cursor.excluded.get());
+        cursor.put_back();
+        let result = work();
+        cursor.taken.store(true, Ordering::Relaxed);
+        result
+    })
+}
+
 /// Where this thread's next record goes. A signal handler on the thread may use it too, but while the cursor is taken
 /// it touches nothing but `taken` and `losses`, so the rest are plain cells. A handler can come while a record is stored and
 /// hardly at another time (see [`signals`]).

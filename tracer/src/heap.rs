@@ -14,11 +14,18 @@ pub struct Device(pub(crate) DeviceId);
 impl Device {
     /// Names the device with this ordinal; `total` is its memory, if known.
     pub fn define(ordinal: u16, name: &str, total: Option<Bytes>) -> Self {
-        let definition = DeviceDefinition {
+        Self::defined(Self::describe(ordinal, name, total))
+    }
+
+    pub(crate) fn describe(ordinal: u16, name: &str, total: Option<Bytes>) -> DeviceDefinition {
+        DeviceDefinition {
             ordinal: u32::from(ordinal),
             name: cut(name).to_owned(),
             total: total.map(|bytes| bytes.0),
-        };
+        }
+    }
+
+    pub(crate) fn defined(definition: DeviceDefinition) -> Self {
         Self(session::define(|id| Definition::Device(id, definition)).unwrap_or(DeviceId::NONE))
     }
 }

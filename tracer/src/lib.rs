@@ -22,7 +22,10 @@
 //! There is one recording a process. Handles ([`Heap`], [`Module`], …) are made while it is on; those made before name
 //! nothing. Nothing here fails or blocks: what cannot be recorded is dropped and counted in the log, and a recording that
 //! must stop says so once on stderr. A forked child does not record unless [`Options::follow_fork`] says so. The tracer does
-//! not sample devices, hook allocators or interpret what it is told.
+//! not hook allocators or interpret what it is told.
+//!
+//! Meanwhile, threads of its own sample what devices and machine say of their memory, at the rates of [`Sampling`]; not in
+//! forked children.
 #![cfg(target_os = "linux")]
 
 mod name;
@@ -41,8 +44,12 @@ mod binding;
 
 mod allocator;
 
+mod sampling;
+
+#[cfg_attr(not(feature = "samples"), path = "no_sampler.rs")]
+mod sampler;
+
 #[cfg(feature = "samples")]
-#[allow(dead_code, unused_imports, reason = "nothing reads them yet")]
 mod sources;
 
 #[cfg(feature = "samples")]
@@ -91,11 +98,12 @@ pub use figures::{
 pub use heap::{Device, Heap, Pool};
 pub use memtrace_format::{
     Address, Bytes, CounterId, DeviceId, HeapId, HostMemory, MemoryKind, ModuleId, NameId, PoolId, Reason,
-    Tier, Unit,
+    SampleSource, Tier, Unit,
 };
 pub use module::{Forward, Module};
 pub use name::{Name, Scope, Site};
 pub use options::{DEFAULT_RING, Mode, OptionError, Options};
+pub use sampling::Sampling;
 pub use session::{StartError, engine, finish, start, start_or_say};
 pub use state::enabled;
 pub use swapper::{Method, Swapper, Weights};

@@ -12,6 +12,8 @@ use std::{
 use memtrace_format::Bytes;
 use thiserror::Error;
 
+use crate::Sampling;
+
 /// How to record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
@@ -30,6 +32,8 @@ pub struct Options {
     /// How often the disk is made to hold what was recorded, so that it outlives a loss of power too. `None`: the kernel
     /// writes when it likes, and what was recorded outlives the process but not the machine.
     pub sync: Option<Duration>,
+    /// What to sample, and how often.
+    pub sampling: Sampling,
 }
 
 /// What to keep when the file has its largest size.
@@ -45,6 +49,19 @@ pub enum Mode {
 /// The size of the file in ring mode, unless another is asked for.
 pub const DEFAULT_RING: u64 = 256 << 20;
 
+impl Sampling {
+    /// What `MEMTRACE_SAMPLE` says, for a program that begins recording by itself and leaves this to its user.
+    ///
+    /// # Errors
+    ///
+    /// Parts of it are not what they should be; they change nothing.
+    pub fn from_environment() -> (Self, Vec<OptionError>) {
+        let text = env::var_os("MEMTRACE_SAMPLE").unwrap_or_default();
+        let (sampling, malformed) = Self::parse(text.to_str().unwrap_or("(not UTF-8)"));
+        (sampling, malformed.into_iter().map(malformed_rate).collect())
+    }
+}
+
 /// An environment variable that does not say what it should.
 #[derive(Debug, PartialEq, Eq, Error)]
 #[error("{variable}={value:?}: {expected}")]
@@ -55,13 +72,21 @@ pub struct OptionError {
 }
 
 impl Options {
-    /// Records into `file`, without a limit.
+    /// Records into `file`, without a limit, and samples at the default rates.
     pub fn new(file: impl Into<PathBuf>) -> Self {
-        Self { file: file.into(), max_size: None, mode: Mode::Stop, follow_fork: false, sync: None }
+        Self {
+            file: file.into(),
+            max_size: None,
+            mode: Mode::Stop,
+            follow_fork: false,
+            sync: None,
+            sampling: Sampling::default(),
+        }
     }
 
     /// What `MEMTRACE_FILE`, `MEMTRACE_MAX_SIZE` (bytes, or with KiB, MiB, GiB), `MEMTRACE_MODE` (`stop` or `ring`),
-    /// `MEMTRACE_FOLLOW_FORK` (`1` or `0`) and `MEMTRACE_FSYNC` (an interval: `1s`, `500ms`) say. `None`: not to record.
+    /// `MEMTRACE_FOLLOW_FORK` (`1` or `0`), `MEMTRACE_FSYNC` (an interval: `1s`, `500ms`) and `MEMTRACE_SAMPLE` (`off`, or
+    /// `SOURCE=RATE` separated by commas) say. `None`: not to record.
     ///
     /// A process that runs with more rights than its user (setuid) ignores the environment.
     ///
@@ -107,6 +132,9 @@ impl Options {
             options.sync = parse_interval(&text);
             errors.extend(options.sync.is_none().then_some(error));
         }
+        let (sampling, malformed) = Sampling::from_environment();
+        options.sampling = sampling;
+        errors.extend(malformed);
         (Some(options), errors)
     }
 
@@ -118,6 +146,15 @@ impl Options {
     /// The largest size that the file may have.
     pub(crate) fn limit(&self) -> Option<u64> {
         self.max_size.or((self.mode == Mode::Ring).then_some(DEFAULT_RING))
+    }
+}
+
+fn malformed_rate(item: &str) -> OptionError {
+    OptionError {
+        variable: "MEMTRACE_SAMPLE",
+        value: item.into(),
+        expected: "expected off, or SOURCE=RATE with a source of driver, nvml, utilization, processes, pcie, host, pss and \
+                   pressure, and a rate from 0 to 1000 a second; it changes nothing",
     }
 }
 

@@ -5,7 +5,7 @@ use std::{
     path::PathBuf,
     process, ptr,
     sync::{
-        Mutex, PoisonError,
+        Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicPtr, Ordering},
     },
 };
@@ -19,7 +19,9 @@ use crate::{
     fork,
     log::{Helper, HelperError, Log, MOST_READY},
     message::{self, say},
-    options, signals,
+    options,
+    sampler::Sampler,
+    signals,
     state::{self, Mode},
 };
 
@@ -35,6 +37,8 @@ pub(crate) struct Session {
     /// Where the program stood when recording began; a child that goes elsewhere still records there.
     directory: PathBuf,
     helper: Mutex<Option<Helper>>,
+    /// A forked child that records has none.
+    sampler: OnceLock<Sampler>,
     pid: u32,
 }
 
@@ -90,6 +94,7 @@ pub fn start(options: &Options) -> Result<(), StartError> {
     fork::watch();
     // SAFETY: the handler is a function that lives as long as the program and may be called at any time.
     unsafe { libc::atexit(at_exit) };
+    let _ = session.sampler.set(Sampler::start(session, &options.sampling));
     state::turn_on(Mode::on(session.clock));
     with_definitions(|definitions, log| definitions.write(log, &Definition::Engine(unnamed_engine())));
     Ok(())
@@ -98,6 +103,7 @@ pub fn start(options: &Options) -> Result<(), StartError> {
 /// Ends recording and closes the log. A program need not call it: it happens when the process exits. Events that follow
 /// are not recorded; those that other threads are recording at this very moment may or may not be.
 pub fn finish() {
+    stop_sampling();
     state::turn_off();
     let Some(session) = begun() else { return };
     // Held back before anything else is asked: no handler forks a child that would go on here.
@@ -110,6 +116,18 @@ pub fn finish() {
     if let Some(helper) = helper {
         cursor::give_up_chunk(&signals, &session.log);
         helper.finish();
+    }
+}
+
+/// Ends sampling, with a last round. A forked child has nothing to end.
+pub(crate) fn stop_sampling() {
+    let Some(session) = begun() else { return };
+    // As in `finish`.
+    let _signals = signals::hold_back();
+    if session.pid == process::id()
+        && let Some(sampler) = session.sampler.get()
+    {
+        sampler.stop();
     }
 }
 
@@ -187,6 +205,7 @@ impl Session {
             options: options.clone(),
             directory,
             helper: Mutex::new(None),
+            sampler: OnceLock::new(),
             pid: process::id(),
         }
     }

@@ -56,7 +56,7 @@ impl<'a> Analyses<'a> {
         self.movement.forget_the_past(now);
         self.phases.forget_the_past(heaps);
         self.marks = Marks::default();
-        self.counters = Counters::default();
+        self.counters.forget_the_past();
         self.failures = Failures::default();
         self.devices.forget_the_past();
         self.profiles.forget_the_past();

@@ -49,23 +49,33 @@ pub(crate) struct CounterRecord {
     pub(crate) min: CounterValue,
     pub(crate) max: CounterValue,
     pub(crate) last: CounterValue,
+    /// When the last one was taken; none if that was before what is looked at began.
+    pub(crate) at: Option<Nanos>,
 }
 
 impl Counters {
     /// A sample that is not a number says nothing.
-    pub(crate) fn sample(&mut self, counter: CounterId, value: CounterValue) {
+    pub(crate) fn sample(&mut self, counter: CounterId, value: CounterValue, time: Nanos) {
         if matches!(value, CounterValue::Float(x) if !x.is_finite()) {
             return;
         }
-        let record =
-            self.0.entry(counter).or_insert(CounterRecord { count: 0, min: value, max: value, last: value });
+        let first = CounterRecord { count: 0, min: value, max: value, last: value, at: None };
+        let record = self.0.entry(counter).or_insert(first);
         record.count += 1;
         record.last = value;
+        record.at = Some(time);
         if less(value, record.min) {
             record.min = value;
         }
         if less(record.max, value) {
             record.max = value;
+        }
+    }
+
+    /// Begins to count anew. What a counter showed last it shows still.
+    pub(crate) fn forget_the_past(&mut self) {
+        for record in self.0.values_mut() {
+            *record = CounterRecord { count: 0, min: record.last, max: record.last, at: None, ..*record };
         }
     }
 }

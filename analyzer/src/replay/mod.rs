@@ -179,7 +179,7 @@ impl<'a> Replay<'a> {
                 Kind::Mark
             }
             Event::CounterSample { counter, value } => {
-                self.analyses.counters.sample(*counter, *value);
+                self.analyses.counters.sample(*counter, *value, now.time);
                 self.analyses.devices.sample(now.thread, *counter, *value);
                 Kind::CounterSample
             }

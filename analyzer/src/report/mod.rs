@@ -24,7 +24,9 @@ pub use json::write_json;
 pub use module::{Module, Moved, Stay};
 pub use movement::{Bandwidth, Direction, Directions, ModuleSwaps, Swaps, Thrash, Transfers};
 pub use run::{ChunkCounts, Dropped, Ended, Range, Trace};
-pub use span::{Counter, CounterNumber, HeapInPhase, Mark, OutOfMemory, Phase, Samples, Verdict};
+pub use span::{
+    Counter, CounterNumber, HeapInPhase, Mark, OutOfMemory, Phase, Samples, Unavailable, Verdict,
+};
 pub use text::{InfoText, ReportText};
 
 use serde::Serialize;

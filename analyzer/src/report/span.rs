@@ -66,6 +66,23 @@ pub struct Samples {
     pub counters: Vec<Counter>,
     /// What a monitor of each device would have shown.
     pub monitor: Vec<Monitor>,
+    /// What a recorder that samples by itself could not sample.
+    pub unavailable: Vec<Unavailable>,
+}
+
+/// Something that was not sampled.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Unavailable {
+    /// A source, all of whose counters are meant, or a counter.
+    pub what: Text,
+    /// The ordinal of the device, if other devices may have it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device: Option<u32>,
+    /// Why.
+    pub why: Text,
+    /// When that was found out; none if it was before the part that is looked at.
+    pub since_ns: Option<Nanos>,
 }
 
 /// The samples of one counter.
@@ -78,7 +95,7 @@ pub struct Counter {
     pub device: Option<u32>,
     /// `bytes`, `count`, `percent`, `ns`, `bytes/s`, `celsius`, `watts` or `unknown`.
     pub unit: &'static str,
-    /// How many samples.
+    /// How many samples. In a ring or a part of a trace: of those kept; the last one before them counts in the figures below.
     pub count: u64,
     /// The smallest.
     pub min: CounterNumber,

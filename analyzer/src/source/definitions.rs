@@ -164,6 +164,13 @@ impl Definitions {
         ids
     }
 
+    /// Every name, in the order of their ids.
+    pub fn names(&self) -> Vec<(NameId, &Text)> {
+        let mut names: Vec<_> = self.names.iter().map(|(&id, text)| (id, text)).collect();
+        names.sort_unstable_by_key(|&(id, _)| id);
+        names
+    }
+
     /// The text of a name.
     pub fn name(&self, id: NameId) -> Text {
         self.names.get(&id).cloned().unwrap_or_else(|| Lost(id).into())

@@ -8,7 +8,7 @@ use crate::{
     timeline::{Happening, HeapTrack, Instant, ModuleTrack, Timeline},
 };
 
-use super::{module::Inherited, names::Names};
+use super::{module::Inherited, names::Names, span};
 
 /// The tracks of the first heaps.
 pub(super) fn tracks(heaps: &[Heap], names: &mut Names<'_>, end: Nanos) -> Vec<HeapTrack> {
@@ -26,7 +26,8 @@ pub(super) fn timeline(
 ) -> Timeline {
     let analyses = &replay.analyses;
     let mut instants = Vec::new();
-    for &(time, name, value) in &analyses.marks.instants {
+    let marks = analyses.marks.instants.iter();
+    for &(time, name, value) in marks.filter(|(_, name, _)| !span::is_note(names, *name)) {
         instants.push(Instant { time, what: Happening::Mark { name: names.definitions.name(name), value } });
     }
     for failed in &analyses.failures.kept {

@@ -58,7 +58,10 @@ pub(crate) fn summarize(mut replay: Replay<'_>, events: &Events<'_>, range: Opti
         phases,
         phases_total,
         marks: span::marks(&replay.analyses.marks, &names),
-        samples: Samples { monitor, ..span::samples(&replay.analyses.counters, &names) },
+        samples: Samples {
+            monitor,
+            ..span::samples(&replay.analyses.counters, &replay.analyses.marks, &names)
+        },
         profile,
         ooms: span::failures(&replay.analyses.failures, &heap_reports, &mut names),
         ooms_total: replay.analyses.failures.total,

@@ -1,12 +1,14 @@
 //! Phases, marks, counters, failed requests.
 
-use memtrace_format::{Bytes, CounterValue, DeviceId};
+use memtrace_format::{Bytes, CounterValue, DeviceId, NameId, NotSampled, SampleSource};
 
 use super::{NO_SEGMENTS, heap::figures, names::Names};
 use crate::{
-    Text,
+    Nanos, Text,
     analyses::{Counters, Failures, Marks, PhaseRecord},
-    report::{Counter, CounterNumber, Heap, HeapInPhase, Mark, OutOfMemory, Phase, Samples, Verdict},
+    report::{
+        Counter, CounterNumber, Heap, HeapInPhase, Mark, OutOfMemory, Phase, Samples, Unavailable, Verdict,
+    },
 };
 
 /// A phase; `heaps` are the report's, in the order of the replay's.
@@ -35,7 +37,7 @@ pub(super) fn phase(phase: PhaseRecord, heaps: &[Heap], names: &mut Names<'_>) -
 }
 
 pub(super) fn marks(marks: &Marks, names: &Names<'_>) -> Vec<Mark> {
-    let mut by_name: Vec<_> = marks.by_name.iter().collect();
+    let mut by_name: Vec<_> = marks.by_name.iter().filter(|(id, _)| !is_note(names, **id)).collect();
     by_name.sort_unstable_by_key(|(id, record)| (record.first, **id));
     let mark = |(id, record): (&_, &crate::analyses::MarkRecord)| Mark {
         name: names.definitions.name(*id),
@@ -46,14 +48,19 @@ pub(super) fn marks(marks: &Marks, names: &Names<'_>) -> Vec<Mark> {
     by_name.into_iter().map(mark).collect()
 }
 
-pub(super) fn samples(counters: &Counters, names: &Names<'_>) -> Samples {
+/// The mark that this is says what is not sampled, and is no mark of the program's.
+pub(super) fn is_note(names: &Names<'_>, id: NameId) -> bool {
+    NotSampled::parse(names.definitions.name(id).recorded()).is_some()
+}
+
+pub(super) fn samples(counters: &Counters, marks: &Marks, names: &Names<'_>) -> Samples {
     let number = |value| match value {
         CounterValue::Integer(n) => CounterNumber::Integer(n),
         CounterValue::Float(x) => CounterNumber::Float(x),
     };
     let mut by_id: Vec<_> = counters.0.iter().collect();
     by_id.sort_unstable_by_key(|(id, _)| **id);
-    let counters = by_id.into_iter().map(|(&id, record)| {
+    let reports = by_id.into_iter().map(|(&id, record)| {
         let definition = names.definitions.counter(id);
         let device = definition.and_then(|counter| names.definitions.device(DeviceId(counter.device)));
         Counter {
@@ -69,7 +76,46 @@ pub(super) fn samples(counters: &Counters, names: &Names<'_>) -> Samples {
             last: number(record.last),
         }
     });
-    Samples { counters: counters.collect(), ..Samples::default() }
+    Samples {
+        counters: reports.collect(),
+        unavailable: unavailable(counters, marks, names),
+        ..Samples::default()
+    }
+}
+
+/// What was not sampled to the end, by what the names of marks say. The marks themselves may be from before the part that is
+/// looked at.
+fn unavailable(counters: &Counters, marks: &Marks, names: &Names<'_>) -> Vec<Unavailable> {
+    let definitions = names.definitions;
+    let sampled_again = |note: &NotSampled<'_>, since: Option<Nanos>| {
+        // A source was read if a round of it was.
+        let name = SampleSource::named(note.what).map_or(note.what, |source| source.round().name());
+        counters.0.iter().any(|(&id, record)| {
+            let Some(counter) = definitions.counter(id) else { return false };
+            let device = definitions.device(DeviceId(counter.device)).map(|device| device.ordinal);
+            counter.name == name
+                && note.device.is_none_or(|ordinal| device == Some(ordinal))
+                && record.at > since
+        })
+    };
+    let mut unavailable: Vec<Unavailable> = Vec::new();
+    for (id, text) in definitions.names() {
+        let Some(note) = NotSampled::parse(text.recorded()) else { continue };
+        let since = marks.by_name.get(&id).map(|mark| mark.last);
+        if sampled_again(&note, since) {
+            continue;
+        }
+        let (what, why) = (Text::new(note.what), Text::new(note.why));
+        let missing = Unavailable { what, device: note.device, why, since_ns: since };
+        let same = |other: &&mut Unavailable| other.what == missing.what && other.device == missing.device;
+        match unavailable.iter_mut().find(same) {
+            // The last word counts. Of those that were said before, that which got its name last.
+            Some(other) if other.since_ns <= since => *other = missing,
+            Some(_) => {}
+            None => unavailable.push(missing),
+        }
+    }
+    unavailable
 }
 
 /// The failed requests; `heaps` are the report's, in the order of the replay's.

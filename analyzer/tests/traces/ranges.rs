@@ -1,6 +1,6 @@
 //! Parts of a trace: between two instants, and runs of phases.
 
-use memtrace_analyzer::{Nanos, Part, PartError};
+use memtrace_analyzer::{Nanos, Part, PartError, report::CounterNumber};
 use memtrace_format::{
     Bytes, CounterDefinition, CounterId, CounterValue, Definition, Event, OutOfMemory, StackId, Unit,
 };
@@ -135,5 +135,11 @@ fn samples_marks_and_failed_requests_are_those_of_the_range() {
     assert_eq!((report.marks[0].count, report.marks[0].first_ns.0), (1, 15));
     assert_eq!((report.ooms_total, report.ooms[0].requested_bytes.0), (1, 15));
     let nothing = recording.part(&between(16, 20)).unwrap();
-    assert!(nothing.samples.counters.is_empty() && nothing.marks.is_empty() && nothing.ooms.is_empty());
+    assert!(nothing.marks.is_empty() && nothing.ooms.is_empty());
+    // What a counter showed last it shows still.
+    let shown = &nothing.samples.counters[0];
+    assert_eq!(
+        (shown.count, shown.min, shown.max),
+        (0, CounterNumber::Integer(150), CounterNumber::Integer(150))
+    );
 }

@@ -1,9 +1,12 @@
 //! Phases, marks, counters, failed requests, and what the trace says of itself.
 
-use memtrace_analyzer::report::{CounterNumber, Ended};
+use memtrace_analyzer::{
+    Nanos, Part,
+    report::{CounterNumber, Ended, Report},
+};
 use memtrace_format::{
-    Bytes, CounterDefinition, CounterId, CounterValue, Definition, DropCause, Ending, Event, OutOfMemory,
-    StackId, Ticks, Unit,
+    Bytes, CounterDefinition, CounterId, CounterValue, Definition, DeviceDefinition, DeviceId, DropCause,
+    Ending, Event, NotSampled, OutOfMemory, StackId, Ticks, Unit,
 };
 use proptest::prelude::*;
 
@@ -173,4 +176,41 @@ fn drops_are_the_most_that_any_source_tells() {
     let trace = recording.report().trace;
     assert_eq!((trace.dropped.total, trace.dropped.by_cause["disk full"]), (12, 5));
     assert_eq!(recording.report().trace.dropped.by_cause["no chunk ready"], 7);
+}
+
+/// What could not be sampled is told apart from what the program marked, until it is sampled after all.
+#[test]
+fn what_was_not_sampled_is_reported_with_the_reason() {
+    let mut recording = Recording::new();
+    let note = |what, device| NotSampled { what, device, why: "it is away" }.to_string();
+    let notes =
+        [note("driver", None), note("nvml", None), note("nvml power", Some(0)), note("nvml power", Some(1))];
+    let names: Vec<_> = (1..).zip(&notes).map(|(id, note)| recording.name(id, note)).collect();
+    for (id, ordinal) in [(1, 0), (2, 1)] {
+        let device = DeviceDefinition { ordinal, name: String::new(), total: None };
+        recording.definitions.push(Definition::Device(DeviceId(id), device));
+    }
+    for (id, name, device) in [(1, "driver round", 0), (2, "nvml power", 1), (3, "nvml power", 2)] {
+        let counter = CounterDefinition { name: name.to_owned(), unit: Unit::Count as u8, device };
+        recording.definitions.push(Definition::Counter(CounterId(id), counter));
+    }
+    let sample = |id| Event::CounterSample { counter: CounterId(id), value: CounterValue::Integer(7) };
+    recording.at(1, 5, sample(3));
+    for (time, &name) in (10..).zip(&names) {
+        recording.at(1, time, Event::Mark { name, value: 0 });
+    }
+    recording.at(1, 20, sample(1));
+    recording.at(1, 21, sample(2));
+    let told = |report: &Report| -> Vec<(String, Option<u32>, Option<u64>)> {
+        let unavailable = report.samples.unavailable.iter();
+        assert!(unavailable.clone().all(|missing| missing.why.recorded() == "it is away"));
+        unavailable.map(|m| (m.what.to_string(), m.device, m.since_ns.map(|since| since.0))).collect()
+    };
+    let report = recording.report();
+    let power = |since| ("nvml power".to_owned(), Some(1), since);
+    assert_eq!(told(&report), [("nvml".to_owned(), None, Some(11)), power(Some(13))]);
+    assert!(report.marks.is_empty());
+    // Where the marks are not kept, what they said is known from their names.
+    let later = recording.part(&Part::Between { from: Nanos(19), to: None }).unwrap();
+    assert_eq!(told(&later), [("nvml".to_owned(), None, None), power(None)]);
 }

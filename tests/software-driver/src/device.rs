@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard};
 use crate::code::Code;
 use crate::device_memory::DeviceMemory;
 use crate::handle::{self, Handle};
+use crate::identity;
 use crate::settings::Settings;
 
 /// `CUdevice`: the place of a device in the order of devices.
@@ -46,13 +47,11 @@ impl Device {
     }
 
     pub(crate) fn name(&self) -> String {
-        format!("Software Device {}", self.ordinal.0)
+        identity::name(self.ordinal.0)
     }
 
     pub(crate) fn uuid(&self) -> [u8; 16] {
-        let mut uuid = *b"software-device\0";
-        uuid[15] = self.ordinal.0.to_le_bytes()[0];
-        uuid
+        identity::uuid(self.ordinal.0)
     }
 
     /// The pool of stream-ordered allocation, unless there are no pools.

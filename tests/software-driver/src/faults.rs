@@ -1,6 +1,7 @@
 //! Failures on demand: which call of which function fails, and with what.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 
 use crate::calls;
 use crate::code::Code;
@@ -15,12 +16,19 @@ struct Fault {
     number: u64,
     /// Whether all calls after it fail too.
     onwards: bool,
-    code: Code,
+    outcome: Outcome,
     calls_seen: AtomicU64,
 }
 
+#[derive(Clone, Copy, Debug)]
+enum Outcome {
+    Fails(Code),
+    NeverReturns,
+}
+
 impl Faults {
-    /// Reads `NAME:N=CODE` and `NAME:N+=CODE`, separated by commas; `None` if malformed or if there is no such call.
+    /// Reads `NAME:N=CODE` and `NAME:N+=CODE`, separated by commas, where CODE may be `hang`; `None` if malformed or if there is
+    /// no such call.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let faults = text.split(',').filter(|fault| !fault.trim().is_empty());
         faults.map(|fault| Fault::parse(fault.trim())).collect::<Option<_>>().map(Self)
@@ -32,10 +40,21 @@ impl Faults {
         for fault in self.0.iter().filter(|fault| fault.call == name) {
             let number = fault.calls_seen.fetch_add(1, Ordering::Relaxed) + 1;
             if number == fault.number || fault.onwards && number > fault.number {
-                outcome = outcome.and(Err(fault.code));
+                outcome = outcome.and(fault.outcome.happen());
             }
         }
         outcome
+    }
+}
+
+impl Outcome {
+    fn happen(self) -> Result<(), Code> {
+        match self {
+            Self::Fails(code) => Err(code),
+            Self::NeverReturns => loop {
+                thread::park();
+            },
+        }
     }
 }
 
@@ -51,7 +70,10 @@ impl Fault {
             call: calls::exported().find(|symbol| symbol.name == call)?.name,
             number: number.parse().ok().filter(|number| *number > 0)?,
             onwards,
-            code: Code(code.parse().ok()?),
+            outcome: match code {
+                "hang" => Outcome::NeverReturns,
+                code => Outcome::Fails(Code(code.parse().ok()?)),
+            },
             calls_seen: AtomicU64::new(0),
         })
     }

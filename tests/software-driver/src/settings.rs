@@ -1,10 +1,10 @@
 //! What the environment says this driver shall be; the crate's documentation lists the variables.
 
 use std::env;
-use std::fmt;
 use std::sync::OnceLock;
 
 use crate::code::Code;
+use crate::environment::{Mistake, Parse, bytes, flag};
 use crate::faults::Faults;
 
 const PREFIX: &str = "SOFTWARE_DRIVER_";
@@ -44,7 +44,7 @@ pub(crate) fn strike(name: &str) -> Result<(), Code> {
 
 impl Settings {
     fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, Mistake> {
-        let parse = Parse(variable);
+        let parse = Parse { prefix: PREFIX, variable };
         let settings = Self {
             devices: parse.one("DEVICES", "a number up to 64", 0, |text| {
                 text.parse().ok().filter(|devices| *devices <= 64)
@@ -72,58 +72,6 @@ impl Settings {
             });
         }
         Ok(settings)
-    }
-}
-
-struct Parse<F>(F);
-
-impl<F: Fn(&str) -> Option<String>> Parse<F> {
-    fn one<T>(
-        &self,
-        name: &str,
-        expected: &'static str,
-        unset: T,
-        parse: impl FnOnce(&str) -> Option<T>,
-    ) -> Result<T, Mistake> {
-        let variable = format!("{PREFIX}{name}");
-        match (self.0)(&variable) {
-            None => Ok(unset),
-            Some(value) => parse(value.trim()).ok_or(Mistake { variable, value, expected }),
-        }
-    }
-
-    fn bytes(&self, name: &str, unset: usize) -> Result<usize, Mistake> {
-        self.one(name, "bytes, as 4096, 512KiB, 64MiB or 8GiB", unset, bytes)
-    }
-}
-
-fn flag(text: &str) -> Option<bool> {
-    match text {
-        "0" => Some(false),
-        "1" => Some(true),
-        _ => None,
-    }
-}
-
-fn bytes(text: &str) -> Option<usize> {
-    let (number, unit) = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)]
-        .into_iter()
-        .find_map(|(suffix, unit)| Some((text.strip_suffix(suffix)?, unit)))
-        .unwrap_or((text, 1));
-    number.trim_end().parse::<usize>().ok()?.checked_mul(unit)
-}
-
-/// A variable that does not say what it should.
-#[derive(Debug)]
-struct Mistake {
-    variable: String,
-    value: String,
-    expected: &'static str,
-}
-
-impl fmt::Display for Mistake {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}={:?}: expected {}", self.variable, self.value, self.expected)
     }
 }
 

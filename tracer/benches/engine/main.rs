@@ -1,6 +1,7 @@
-//! What recording costs an engine: runs of the example engine with recording on, with it off, and without a tracer in it.
+//! What recording costs an engine: runs of the example engine with recording on, with sampling and without, with it off, and
+//! without a tracer in it.
 //!
-//! `cargo bench -p memtrace-tracer --bench engine` builds the engine (twice; see `build.rs`), then runs all three by turns
+//! `cargo bench -p memtrace-tracer --bench engine` builds the engine (twice; see `build.rs`), then runs all four by turns
 //! and prints CPU and wall time of whole runs, start-up, exit and helper thread included, as ratios to the engine without
 //! a tracer. `-- --smoke` makes a few short runs.
 
@@ -37,9 +38,10 @@ fn main() {
 fn print(name: &str, engines: &Engines, workload: &[&str], rounds: usize, folder: &Path) {
     let log = folder.join("run.trace");
     let variants = [
-        ("not linked", &engines.not_linked, None),
-        ("linked, off", &engines.linked, None),
-        ("linked, on", &engines.linked, Some(&*log)),
+        ("not linked", &engines.not_linked, None, "off"),
+        ("linked, off", &engines.linked, None, "off"),
+        ("linked, on", &engines.linked, Some(&*log), "off"),
+        ("linked, on, with samples", &engines.linked, Some(&*log), ""),
     ];
     let mut cpu = variants.map(|(name, ..)| Samples::new(name));
     let mut wall = cpu.clone();
@@ -48,8 +50,8 @@ fn print(name: &str, engines: &Engines, workload: &[&str], rounds: usize, folder
     for round in 0..=rounds {
         for index in 0..variants.len() {
             let index = (round + index) % variants.len();
-            let (_, program, log) = variants[index];
-            let usage = run(program, workload, log, folder);
+            let (_, program, log, sample) = variants[index];
+            let usage = run(program, workload, log, sample, folder);
             if let Some(log) = log {
                 log_bytes = fs::metadata(log).expect("the engine recorded").len();
                 fs::remove_file(log).expect("the log is ours");
@@ -62,16 +64,16 @@ fn print(name: &str, engines: &Engines, workload: &[&str], rounds: usize, folder
     }
     println!("\n{name}: {rounds} rounds; a log of at most {} events", log_bytes / 32);
     for (title, samples) in [("CPU time", cpu), ("wall time", wall)] {
-        let [not_linked, off, _] = &samples;
-        let table = Table::new(title, &[("x not", not_linked), ("x off", off)]);
+        let [not_linked, off, on, _] = &samples;
+        let table = Table::new(title, &[("x not", not_linked), ("x off", off), ("x on", on)]);
         table.rows(&samples);
     }
 }
 
-fn run(program: &Path, workload: &[&str], log: Option<&Path>, folder: &Path) -> Usage {
+fn run(program: &Path, workload: &[&str], log: Option<&Path>, sample: &str, folder: &Path) -> Usage {
     let mut command = Command::new(program);
     command.args(workload).args(["--device", "host", "--weights"]).arg(folder.join("weights"));
-    command.env_remove("MEMTRACE_FILE").stdout(Stdio::null());
+    command.env_remove("MEMTRACE_FILE").env("MEMTRACE_SAMPLE", sample).stdout(Stdio::null());
     if let Some(log) = log {
         command.env("MEMTRACE_FILE", log);
     }

@@ -5,7 +5,7 @@ use std::{
     os::unix::ffi::OsStrExt,
 };
 
-use memtrace_tracer::{Mode, Options};
+use memtrace_tracer::{Mode, Options, Sampling};
 
 use crate::boundary::{guarded, text};
 
@@ -44,6 +44,8 @@ pub unsafe extern "C" fn memtrace_start(file: *const c_char, max_size: u64, mode
         let mut options = Options::new(OsStr::from_bytes(file.to_bytes()));
         options.max_size = Some(max_size).filter(|&bytes| bytes > 0);
         options.mode = if mode == MEMTRACE_MODE_RING { Mode::Ring } else { Mode::Stop };
+        // What is malformed changes nothing; where MEMTRACE_FILE is set, it was said already.
+        options.sampling = Sampling::from_environment().0;
         memtrace_tracer::start_or_say(&options)
     })
 }

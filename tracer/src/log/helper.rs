@@ -91,7 +91,7 @@ impl Helper {
 /// Gives the calling thread a table of descriptors of its own, with nothing in it but stderr. The log's descriptor is then
 /// none of the program's: it takes no number, is not closed by a program that closes all, and is not inherited. Where the
 /// kernel cannot (a sandbox, or before 5.9) the table stays shared, and all works but for these.
-fn keep_descriptors_apart() {
+pub(crate) fn keep_descriptors_apart() {
     // SAFETY: the first call concerns the calling thread's own view of the table, and the others close descriptors in
     // that view, where only this thread sees them; nothing on this thread uses them.
     unsafe {

@@ -28,7 +28,7 @@ use file::{LogFile, LogFileError};
 pub(crate) use helper::{Helper, HelperError};
 pub(crate) use queue::Queue;
 #[cfg(feature = "samples")]
-pub(crate) use thread::Thread;
+pub(crate) use {helper::keep_descriptors_apart, thread::Thread};
 
 use crate::{
     losses::Ledger,

@@ -49,6 +49,13 @@ impl Thread {
         }
     }
 
+    /// Leaves it to itself.
+    #[cfg(feature = "samples")]
+    pub(crate) fn detach(self) {
+        // SAFETY: the thread was started joinable and, `self` being taken, is not joined.
+        unsafe { libc::pthread_detach(self.0) };
+    }
+
     /// Waits until it has ended.
     pub(crate) fn join(self) {
         // SAFETY: the thread was started joinable and, `self` being taken, is joined once.

@@ -111,11 +111,14 @@ impl Driver {
     ///
     /// # Errors
     ///
-    /// The program has not initialised it yet.
+    /// The program has not initialised it yet, or there are none.
     pub(crate) fn devices(&self) -> Reading<Vec<DriverDevice>> {
         let mut count = 0;
         // SAFETY: the place is valid to write to.
         unsafe { self.calls.cuDeviceGetCount(&raw mut count) }?;
+        if count == 0 {
+            return Err(Unavailable::Missing("a CUDA device".to_owned()));
+        }
         (0..count).map(|ordinal| self.device(Ordinal(ordinal as u16))).collect()
     }
 

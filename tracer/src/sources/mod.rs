@@ -4,6 +4,7 @@
 //! never 0. What the kernel's files say is parsed here and not by sysinfo, for that says 0 where a line is missing and
 //! makes up the available memory.
 
+#[allow(dead_code, reason = "the sampler asks for less than those who ask by themselves")]
 mod driver;
 
 mod nvml;
@@ -19,7 +20,7 @@ use thiserror::Error;
 pub(crate) use driver::{Context, Driver, DriverDevice, DriverMemory, PoolMemory};
 pub(crate) use host::{Host, MachineMemory, PageFaults};
 pub(crate) use nvml::{DeviceProcess, DeviceUse, Nvml, NvmlDevice, NvmlMemory, PcieTraffic};
-pub(crate) use pressure::{Pressure, Stall, Stalls};
+pub(crate) use pressure::{Pressure, Stalls};
 
 /// What a source says.
 pub(crate) type Reading<T> = Result<T, Unavailable>;
@@ -50,7 +51,7 @@ pub(crate) enum Unavailable {
 }
 
 /// The number of a device among those that a process sees.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Ordinal(pub(crate) u16);
 
 /// What tells a device, or a part of one, from all others on every machine.

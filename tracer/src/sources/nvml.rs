@@ -21,7 +21,6 @@ pub(crate) struct Nvml(nvml_wrapper::Nvml);
 /// A device, or a part of a divided one.
 pub(crate) struct NvmlDevice {
     device: Device<'static>,
-    index: u32,
 }
 
 /// A device's memory. `used`, `free` and `reserved` make up `total`.
@@ -76,7 +75,7 @@ impl Nvml {
         nvml.as_ref().map_err(Unavailable::clone)
     }
 
-    /// All devices, and the parts of those that are divided (MIG), each with its parent's index. One that is gone is left out.
+    /// All devices, and the parts of those that are divided (MIG). One that is gone is left out.
     pub(crate) fn devices(&'static self) -> Reading<Vec<NvmlDevice>> {
         let count = self.0.device_count().map_err(unavailable("nvmlDeviceGetCount"))?;
         let mut devices = Vec::new();
@@ -88,23 +87,15 @@ impl Nvml {
                 _ => 0,
             };
             let parts = (0..parts).filter_map(|part| device.mig_device_by_index(part).ok());
-            devices.extend(parts.map(|device| NvmlDevice { device, index }));
-            devices.push(NvmlDevice { device, index });
+            devices.extend(parts.map(|device| NvmlDevice { device }));
+            devices.push(NvmlDevice { device });
         }
         Ok(devices)
     }
 }
 
 impl NvmlDevice {
-    /// Its index among NVML's devices, which is not the ordinal that a CUDA program knows it by.
-    pub(crate) fn index(&self) -> u32 {
-        self.index
-    }
-
-    pub(crate) fn name(&self) -> Reading<String> {
-        self.device.name().map_err(unavailable("nvmlDeviceGetName"))
-    }
-
+    /// Its UUID, which the CUDA driver knows as well. NVML's order of devices is another than the driver's.
     pub(crate) fn uuid(&self) -> Reading<Uuid> {
         let text = self.device.uuid().map_err(unavailable("nvmlDeviceGetUUID"))?;
         Uuid::parse(&text)

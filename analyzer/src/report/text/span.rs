@@ -2,13 +2,16 @@
 
 use std::fmt::{self, Formatter};
 
-use memtrace_format::Bytes;
+use memtrace_format::{Bytes, SampledCounter};
 
 use super::{NAME, ROWS, and_more, maybe};
 use crate::report::{
-    CounterNumber, HeapInPhase, Report,
+    CounterNumber, HeapInPhase, Report, Unavailable,
     table::{Table, grouped, shorten},
 };
+
+/// The most characters of a reason, and of what it is the reason for.
+const REASON: usize = 88;
 
 pub(super) fn phases(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
     if report.phases.is_empty() {
@@ -39,10 +42,15 @@ pub(super) fn phases(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
 pub(super) fn counters(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
     let counters = &report.samples.counters;
     if counters.is_empty() {
-        return Ok(());
+        return not_sampled(f, &report.samples.unavailable);
     }
     let mut table = Table::new(["COUNTERS", "unit", "samples", "min", "max", "last"]);
-    for counter in counters.iter().take(ROWS) {
+    // The program's own come first, and what sampling costs last.
+    let mut by_interest: Vec<_> = counters.iter().collect();
+    by_interest.sort_by_key(|counter| {
+        SampledCounter::named(counter.name.recorded()).map(|sampled| sampled.source().round() == sampled)
+    });
+    for counter in by_interest.into_iter().take(ROWS) {
         let show = |number: CounterNumber| match number {
             CounterNumber::Integer(n) if counter.unit == "bytes" => Bytes(n).to_string(),
             CounterNumber::Integer(n) => grouped(n),
@@ -60,7 +68,25 @@ pub(super) fn counters(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
         ]);
     }
     write!(f, "\n{table}")?;
-    and_more(f, counters.len() as u64, ROWS, "counters")
+    and_more(f, counters.len() as u64, ROWS, "counters")?;
+    not_sampled(f, &report.samples.unavailable)
+}
+
+/// A line for each reason, with all that is not there because of it.
+fn not_sampled(f: &mut Formatter<'_>, unavailable: &[Unavailable]) -> fmt::Result {
+    let mut by_reason: Vec<(String, Vec<String>)> = Vec::new();
+    for missing in unavailable {
+        let device = missing.device.map_or_else(String::new, |ordinal| format!(" (device {ordinal})"));
+        let reason = format!("{}{device}", shorten(&missing.why, REASON));
+        match by_reason.iter_mut().find(|(other, _)| *other == reason) {
+            Some((_, what)) => what.push(missing.what.to_string()),
+            None => by_reason.push((reason, vec![missing.what.to_string()])),
+        }
+    }
+    for (reason, what) in by_reason.iter().take(ROWS) {
+        writeln!(f, "  not sampled: {}: {reason}", shorten(&what.join(", "), REASON))?;
+    }
+    and_more(f, by_reason.len() as u64, ROWS, "reasons why something is not sampled")
 }
 
 pub(super) fn marks(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {

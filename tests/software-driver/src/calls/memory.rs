@@ -4,7 +4,9 @@ use crate::boundary::{Out, driver_calls};
 use crate::calls::streams;
 use crate::code::Code;
 use crate::context;
+use crate::device::Ordinal;
 use crate::device_memory::{DeviceAddress, Origin};
+use crate::driver;
 use crate::handle::Handle;
 
 driver_calls! {
@@ -46,6 +48,11 @@ driver_calls! {
         let device = context::current()?.device;
         free.set(device.memory().free_bytes())?;
         total.set(device.capacity)
+    }
+
+    /// Not of cuda.h: what a device has free, as the software NVML asks it, without a context.
+    fn softwareDriverGetFree(free: Out<usize>, device: Ordinal) {
+        free.set(driver::driver()?.device(device)?.memory().free_bytes())
     }
 
     fn cuMemGetAddressRange_v2(start: Out<DeviceAddress>, bytes: Out<usize>, address: DeviceAddress) {
