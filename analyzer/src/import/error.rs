@@ -4,7 +4,7 @@ use std::{io, path::PathBuf};
 
 use thiserror::Error;
 
-use super::{PickleError, SnapshotError};
+use super::{PickleError, RmmError, SnapshotError};
 use crate::ReadError;
 
 /// Why a recording cannot be imported.
@@ -23,6 +23,16 @@ pub enum ImportError {
     /// It is a pickle and no snapshot.
     #[error("{0}")]
     Snapshot(#[from] SnapshotError),
+    /// It is an RMM log with a line that is none.
+    #[error("{0}")]
+    Rmm(#[from] RmmError),
+    /// It is no export of Nsight Systems with memory events.
+    #[cfg(feature = "nsight")]
+    #[error("{0}")]
+    Nsight(#[from] super::NsightError),
+    /// This program was built without the feature that reads exports of Nsight Systems.
+    #[error("it is a SQLite database, and this memtrace was built without its feature `nsight`")]
+    WithoutNsight,
     /// It has more pools than a log can tell apart.
     #[error("it has more than {} pools of memory", u16::MAX)]
     TooManyPools,

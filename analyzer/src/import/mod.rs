@@ -4,8 +4,12 @@
 //! that says where, and takes memory in proportion to the file at most.
 
 mod error;
+#[cfg(feature = "nsight")]
+mod nsight;
 mod pickle;
+mod plain;
 mod recognize;
+mod rmm;
 mod torch;
 mod writer;
 
@@ -15,8 +19,11 @@ use memtrace_format::Bytes;
 
 use crate::{Progress, Trace};
 pub use error::{ImportError, OpenError};
+#[cfg(feature = "nsight")]
+pub use nsight::NsightError;
 pub use pickle::{Opcode, PickleError, PickleFault};
 pub use recognize::Format;
+pub use rmm::{RmmError, RmmFault};
 pub use torch::{SnapshotError, SnapshotFault};
 
 /// What an import did.
@@ -42,7 +49,7 @@ pub struct Imported {
 pub enum Stage {
     /// It reads the file: progress is in bytes.
     Reading,
-    /// It writes the log: progress is in events.
+    /// It goes through the events: progress is in events.
     Writing,
 }
 
@@ -68,6 +75,11 @@ pub fn import(
     let mut watch = |stage, done, total| watch(stage, Progress { done: Bytes(done), total: Bytes(total) });
     match recognize::format(&file)? {
         Some(Format::PyTorch) => torch::import(file, length, log, &mut watch),
+        Some(Format::Rmm) => rmm::import(file, length, log, &mut watch),
+        #[cfg(feature = "nsight")]
+        Some(Format::Nsight) => nsight::import(path, log, &mut watch),
+        #[cfg(not(feature = "nsight"))]
+        Some(Format::Nsight) => Err(ImportError::WithoutNsight),
         None => Err(ImportError::Unknown),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{fmt, fs::File, io, os::unix::fs::FileExt as _, path::Path};
 
-use super::ImportError;
+use super::{ImportError, rmm};
 use crate::source::{LogFile, ReadError};
 
 /// A recording of another program.
@@ -11,12 +11,18 @@ use crate::source::{LogFile, ReadError};
 pub enum Format {
     /// A PyTorch memory snapshot: a pickle.
     PyTorch,
+    /// An RMM log: comma-separated values.
+    Rmm,
+    /// An export of Nsight Systems: a SQLite database.
+    Nsight,
 }
 
 impl fmt::Display for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::PyTorch => "PyTorch memory snapshot",
+            Self::Rmm => "RMM log",
+            Self::Nsight => "Nsight Systems export",
         })
     }
 }
@@ -46,6 +52,8 @@ pub(super) fn format(file: &File) -> Result<Option<Format>, ImportError> {
     Ok(match &bytes[..have] {
         // The opcode that says which protocol a pickle has.
         [0x80, 2..=u8::MAX, ..] => Some(Format::PyTorch),
+        beginning if beginning.starts_with(rmm::HEADER) => Some(Format::Rmm),
+        beginning if beginning.starts_with(b"SQLite format 3\0") => Some(Format::Nsight),
         _ => None,
     })
 }

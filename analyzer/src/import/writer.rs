@@ -111,12 +111,17 @@ impl LogWriter {
     }
 
     /// Defines a device and its heap.
-    pub(super) fn device_heap(&mut self, ordinal: u32, name: &str) -> Result<HeapId, ImportError> {
+    pub(super) fn device_heap(
+        &mut self,
+        ordinal: u32,
+        name: &str,
+        kind: MemoryKind,
+    ) -> Result<HeapId, ImportError> {
         self.devices += 1;
         let device = DeviceDefinition { ordinal, name: String::new(), total: None };
         self.define(&Definition::Device(DeviceId(self.devices), device))?;
         let device = self.devices;
-        self.heap(name, MemoryKind::Device, device)
+        self.heap(name, kind, device)
     }
 
     /// Defines a heap; `device` is 0 for none.

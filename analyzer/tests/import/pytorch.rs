@@ -9,7 +9,8 @@ use memtrace_analyzer::{
 };
 use serde_json::Value;
 
-fn snapshots(arguments: &[&str]) -> Option<Vec<u8>> {
+/// What the script says; none where there is no Python.
+pub(crate) fn snapshots(arguments: &[&str]) -> Option<Vec<u8>> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/import/snapshots.py");
     let ran = Command::new("python3").arg(script).args(arguments).output();
     let Ok(output) = ran else {

@@ -250,7 +250,24 @@ def host():
     return segments, events, sum(600_000 + n for n in range(8))
 
 
+def tiny(folder):
+    """A small snapshot of each protocol with all that there is, to be damaged."""
+    for protocol in range(2, 6):
+        rng = random.Random(protocol)
+        allocator = Allocator(0, protocol % 2 == 0, rng)
+        run(allocator, 10, rng, stacks(rng)[:4])
+        allocator.open_window()
+        run(allocator, 12, rng, stacks(rng)[:4])
+        segments, events, _ = host()
+        snapshot = {"segments": allocator.snapshot(), "device_traces": [allocator.trace],
+                    "allocator_settings": {"max_split_size": 2**63, "roundup_power2_divisions": {"1": 4}},
+                    "external_annotations": annotations(allocator, rng)[:6], "host_segments": segments[:2], "host_traces": [events[:4]]}
+        with open(f"{folder}/tiny.{protocol}.pickle", "wb") as file:
+            pickle.dump(snapshot, file, protocol)
+
+
 def generate(folder):
+    tiny(folder)
     for seed in range(8):
         rng = random.Random(seed)
         trees = stacks(rng)

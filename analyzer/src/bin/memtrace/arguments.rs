@@ -40,7 +40,7 @@ pub(crate) enum Command {
     Diff(diff::Arguments),
     /// Hold a run against a budget
     Check(check::Arguments),
-    /// Write another program's recording as a trace: a PyTorch memory snapshot
+    /// Write another program's recording as a trace: a PyTorch memory snapshot, an RMM log, an Nsight Systems export
     Import(Import),
 }
 
@@ -107,6 +107,8 @@ pub(crate) struct Info {
 #[command(after_help = "\
 Which recording it is, is told by its content:
     a PyTorch memory snapshot     torch.cuda.memory._dump_snapshot(\"snapshot.pickle\")
+    an RMM log                    rmm.enable_logging(log_file_name=\"rmm.csv\")
+    an Nsight Systems export      nsys profile --cuda-memory-usage=true, then nsys export --type sqlite
 
 `memtrace analyze` and `memtrace info` read the same files without this step; a trace is there to be kept, and is
 read faster.")]

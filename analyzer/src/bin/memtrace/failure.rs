@@ -140,6 +140,12 @@ fn import_advice(error: &ImportError) -> &'static str {
             }
         },
         ImportError::Snapshot(_) => "give what torch.cuda.memory._dump_snapshot wrote",
+        ImportError::Rmm(_) => "correct or remove that line; nothing was imported",
+        #[cfg(feature = "nsight")]
+        ImportError::Nsight(_) => {
+            "record with `nsys profile --cuda-memory-usage=true`, then `nsys export --type sqlite --output run.sqlite run.nsys-rep`"
+        }
+        ImportError::WithoutNsight => "build it with `--features nsight`",
         ImportError::NoRoom { .. } => {
             "set TMPDIR to a folder with room, or use `memtrace import FILE -o run.trace`"
         }

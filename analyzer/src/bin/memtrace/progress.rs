@@ -23,7 +23,7 @@ pub(crate) fn imported() -> impl FnMut(Stage, Progress) {
     let mut line = line();
     move |stage, progress| match stage {
         Stage::Reading => line("importing", progress, &|bytes| format!("{bytes:.1}")),
-        Stage::Writing => line("writing events", progress, &|events| events.0.to_string()),
+        Stage::Writing => line("importing events", progress, &|events| events.0.to_string()),
     }
 }
 

@@ -1,5 +1,9 @@
 //! The objects of a pickle, kept compactly: an event of a snapshot takes about a hundred bytes, all told.
 
+use std::hash::BuildHasher as _;
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+
 use super::{
     PickleFault,
     strings::{StringId, Strings},
@@ -12,7 +16,7 @@ pub(super) const DICT_ENTRIES: u32 = 256;
 const NO_COLUMN: u8 = u8::MAX;
 
 /// A value in eight bytes: four bits say what it is, the others are an id or a small integer.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Value(u64);
 
 /// What a [`Value`] is.
@@ -33,6 +37,10 @@ pub(crate) enum View {
 /// A list, a tuple or a dict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct ObjectId(u32);
+
+/// Tells lists apart that have different items.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Content(u32, u32);
 
 /// A dict key that can be asked for: its place in the list that the reader was given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +78,9 @@ pub(crate) struct Arena {
     guesses: [u32; 64],
     strings: Strings,
     keys: u32,
+    /// Runs of lists by what is in them: most stacks come again as lists of their own.
+    contents: HashTable<(u32, u32)>,
+    hasher: DefaultHashBuilder,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -103,6 +114,9 @@ struct Shape {
 
 const NOTHING: u32 = u32::MAX;
 
+/// Lists of so many items or more are kept once where they are the same.
+const SHARED: usize = 8;
+
 impl Arena {
     pub(super) fn new(keys: &[&str]) -> Self {
         let mut strings = Strings::default();
@@ -121,6 +135,8 @@ impl Arena {
             guesses: [NOTHING; 64],
             strings,
             keys,
+            contents: HashTable::new(),
+            hasher: DefaultHashBuilder::default(),
         }
     }
 
@@ -185,15 +201,17 @@ impl Arena {
         found
     }
 
-    /// How many objects there are: their ids, as indices, are below this.
-    pub(crate) fn objects(&self) -> usize {
-        self.objects.len()
+    /// What lists with the same items have in common, if it is known without looking at them.
+    pub(crate) fn content(&self, list: ObjectId) -> Option<Content> {
+        let run = *self.runs.get(self.objects[list.0 as usize].last as usize)?;
+        let whole = run.length == self.count(list);
+        whole.then_some(Content(run.start, run.length))
     }
 
     /// The memory that everything takes.
     pub(super) fn footprint(&self) -> u64 {
         let fixed = 8 * (self.values.len() + self.wide.len() + self.shape_keys.len())
-            + 16 * (self.objects.len() + self.runs.len())
+            + 16 * (self.objects.len() + self.runs.len() + self.contents.len())
             + (size_of::<Shape>() + self.keys as usize) * self.shapes.len();
         fixed as u64 + self.strings.footprint()
     }
@@ -240,6 +258,10 @@ impl Arena {
         let object = &mut self.objects[list.0 as usize];
         let (start, length) = (index(self.values.len())?, index(items.len())?);
         object.entries = object.entries.checked_add(length).ok_or(TOO_MANY)?;
+        if object.last == NOTHING && items.len() >= SHARED {
+            let start = self.shared(items, start);
+            return self.add_run(list, Run { start, length, shape: NOTHING, next: 0 });
+        }
         self.values.extend_from_slice(items);
         if let Some(last) = self.runs.get_mut(object.last as usize)
             && last.start + last.length == start
@@ -248,6 +270,22 @@ impl Arena {
             return Ok(());
         }
         self.add_run(list, Run { start, length, shape: NOTHING, next: 0 })
+    }
+
+    /// Where these items lie: at `end`, unless a list had the same before. A list that grows later grows elsewhere.
+    fn shared(&mut self, items: &[Value], end: u32) -> u32 {
+        let hash = self.hasher.hash_one(items);
+        let values = &self.values;
+        let content = |&(start, length): &(u32, u32)| &values[start as usize..][..length as usize];
+        if let Some(&(start, _)) = self.contents.find(hash, |run| content(run) == items) {
+            return start;
+        }
+        self.values.extend_from_slice(items);
+        let (values, hasher) = (&self.values, &self.hasher);
+        let rehash =
+            |&(start, length): &(u32, u32)| hasher.hash_one(&values[start as usize..][..length as usize]);
+        self.contents.insert_unique(hash, (end, items.len() as u32), rehash);
+        end
     }
 
     /// Adds keys and values, which take turns in `pairs`, to a dict.
@@ -374,12 +412,5 @@ impl Value {
 impl std::fmt::Debug for Value {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Value({:#x})", self.0)
-    }
-}
-
-impl ObjectId {
-    /// A number of its own among the arena's objects, below [`Arena::objects`].
-    pub(crate) fn index(self) -> usize {
-        self.0 as usize
     }
 }

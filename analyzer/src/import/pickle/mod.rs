@@ -14,7 +14,7 @@ use std::{fmt, io};
 
 use thiserror::Error;
 
-pub(crate) use arena::{Arena, Key, ObjectId, Value, View};
+pub(crate) use arena::{Arena, Content, Key, ObjectId, Value, View};
 use input::Input;
 use machine::Machine;
 pub(crate) use strings::StringId;

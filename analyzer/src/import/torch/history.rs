@@ -76,8 +76,8 @@ impl History {
             let piece = Piece { end, pool: segment.pool, expandable: segment.expandable };
             history.ends.add(segment.address, piece);
         }
-        history.walk_forwards(arena, trace, segments)?;
-        history.walk_backwards(arena, trace)?;
+        let changes = history.walk_forwards(arena, trace, segments)?;
+        history.walk_backwards(changes);
         history.baseline.sort_unstable_by_key(|block| block.address);
         history.size_baseline(rules);
         Ok(history)
@@ -94,17 +94,19 @@ impl History {
         PoolTag { id: event.pool_id().unwrap_or_default(), stream: event.stream, kind }
     }
 
-    /// Finds what was in use at the beginning, and which events handed out what is in use at the end.
+    /// Finds what was in use at the beginning, and which events handed out what is in use at the end. Returns the changes of
+    /// segments.
     fn walk_forwards(
         &mut self,
         arena: &Arena,
         trace: Option<ObjectId>,
         segments: &[Segment],
-    ) -> Result<(), SnapshotError> {
+    ) -> Result<Vec<(SegmentAction, u64, Piece)>, SnapshotError> {
         let mut live: HashMap<u64, u64> = HashMap::new();
         // Blocks of the baseline whose free is requested and not completed, by address.
         let mut pending: HashMap<u64, usize> = HashMap::new();
         let mut requests = false;
+        let mut changes = Vec::new();
         for (index, event) in (0..).zip(events(arena, trace)) {
             let event = event?;
             let address = event.address;
@@ -122,7 +124,12 @@ impl History {
                         self.baseline.push(BaselineBlock::of_free(&event, requests));
                     }
                 }
-                Action::Segment(_) | Action::OutOfMemory | Action::Mark => {}
+                Action::Segment(action) => {
+                    let end = address.saturating_add(event.size);
+                    let pool = self.segment_pool(&event);
+                    changes.push((action, address, Piece { end, pool, expandable: action.expandable() }));
+                }
+                Action::OutOfMemory | Action::Mark => {}
             }
         }
         for segment in segments {
@@ -147,20 +154,11 @@ impl History {
         if !segments.is_empty() {
             self.contradictions += (live.len() - self.known.len()) as u64;
         }
-        Ok(())
+        Ok(changes)
     }
 
-    /// Undoes the events on segments.
-    fn walk_backwards(&mut self, arena: &Arena, trace: Option<ObjectId>) -> Result<(), SnapshotError> {
-        let mut changes: Vec<(SegmentAction, u64, Piece)> = Vec::new();
-        for event in events(arena, trace) {
-            let event = event?;
-            if let Action::Segment(action) = event.action {
-                let end = event.address.saturating_add(event.size);
-                let piece = Piece { end, pool: self.segment_pool(&event), expandable: action.expandable() };
-                changes.push((action, event.address, piece));
-            }
-        }
+    /// Undoes changes of segments.
+    fn walk_backwards(&mut self, changes: Vec<(SegmentAction, u64, Piece)>) {
         self.reserved = self.ends.clone();
         for (action, start, piece) in changes.into_iter().rev() {
             if !action.reserves() {
@@ -169,7 +167,6 @@ impl History {
                 self.contradictions += 1;
             }
         }
-        Ok(())
     }
 
     /// Deduces the sizes of blocks that are in use at the beginning only.

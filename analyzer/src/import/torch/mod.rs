@@ -93,7 +93,9 @@ pub(super) fn import(
         let thread = threads.next().unwrap_or_default();
         log.thread(thread, 0, &name)?;
         let heap = match place {
-            Place::Device(ordinal) => log.device_heap(u32::try_from(ordinal).unwrap_or(u32::MAX), &name)?,
+            Place::Device(ordinal) => {
+                log.device_heap(u32::try_from(ordinal).unwrap_or(u32::MAX), &name, MemoryKind::Device)?
+            }
             Place::Host(_) => log.heap(&name, MemoryKind::Pinned, 0)?,
         };
         let history = History::read(arena, source.trace, &source.segments, &rules)?;

@@ -7,7 +7,7 @@ use super::keys::{FILENAME, LINE, NAME};
 use super::schema::{Dict, SnapshotFault};
 use crate::import::{
     ImportError,
-    pickle::{Arena, ObjectId, StringId, View},
+    pickle::{Arena, Content, ObjectId, StringId, View},
     writer::LogWriter,
 };
 
@@ -21,10 +21,9 @@ const UNKNOWN: &[u8] = b"??";
 #[derive(Debug)]
 pub(super) struct Stacks<'a> {
     arena: &'a Arena,
-    /// By the place of an object in the arena: the stack that a list of frames is; 0 for "not looked at yet".
-    of_list: Vec<u32>,
-    /// The same for frames: one more than the place in `frames`.
-    of_frame: Vec<u32>,
+    of_list: HashMap<Content, StackId>,
+    /// The place of a dict's frame in `frames`.
+    of_dict: HashMap<ObjectId, u32>,
     frames: Vec<Frame>,
     frame_ids: HashMap<Frame, u32>,
     nodes: HashMap<(StackId, u32), StackId>,
@@ -45,8 +44,8 @@ impl<'a> Stacks<'a> {
     pub(super) fn new(arena: &'a Arena) -> Self {
         Self {
             arena,
-            of_list: vec![0; arena.objects()],
-            of_frame: vec![0; arena.objects()],
+            of_list: HashMap::new(),
+            of_dict: HashMap::new(),
             frames: Vec::new(),
             frame_ids: HashMap::new(),
             nodes: HashMap::new(),
@@ -73,9 +72,9 @@ impl<'a> Stacks<'a> {
         log: &mut LogWriter,
     ) -> Result<StackId, ImportError> {
         let Some(list) = list else { return Ok(StackId::NONE) };
-        let known = self.of_list[list.index()];
-        if known != 0 {
-            return Ok(StackId(known));
+        let content = self.arena.content(list);
+        if let Some(&known) = content.and_then(|content| self.of_list.get(&content)) {
+            return Ok(known);
         }
         let mut frames = std::mem::take(&mut self.latest_frames);
         frames.clear();
@@ -93,7 +92,9 @@ impl<'a> Stacks<'a> {
             self.latest.push((frame, stack));
         }
         self.latest_frames = frames;
-        self.of_list[list.index()] = stack.0;
+        if let Some(content) = content {
+            self.of_list.insert(content, stack);
+        }
         Ok(stack)
     }
 
@@ -124,9 +125,8 @@ impl<'a> Stacks<'a> {
     }
 
     fn frame(&mut self, dict: Dict<'a>, log: &mut LogWriter) -> Result<u32, ImportError> {
-        let known = self.of_frame[dict.id.index()];
-        if known != 0 {
-            return Ok(known - 1);
+        if let Some(&known) = self.of_dict.get(&dict.id) {
+            return Ok(known);
         }
         let mut text = |name| match dict.view(name) {
             Some(View::String(text)) if !matches!(self.arena.string(text), b"" | UNKNOWN) => {
@@ -145,7 +145,7 @@ impl<'a> Stacks<'a> {
         if id == next {
             self.frames.push(frame);
         }
-        self.of_frame[dict.id.index()] = id + 1;
+        self.of_dict.insert(dict.id, id);
         Ok(id)
     }
 }

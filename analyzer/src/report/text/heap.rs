@@ -5,13 +5,19 @@ use std::fmt::{self, Formatter};
 use memtrace_format::Bytes;
 
 use super::{NAME, ROWS, and_more, maybe, percent, plural};
-use crate::report::{
-    BlockSizes, FragmentationAt, Heap, Share,
-    table::{Table, grouped, shorten},
+use crate::{
+    Text,
+    report::{
+        BlockSizes, FragmentationAt, Heap, Share,
+        table::{Table, grouped, shorten},
+    },
 };
 
 /// The most blocks that are listed.
 const BLOCKS: usize = 10;
+/// The most of their stacks, and the most frames of each.
+const STACKS: usize = 3;
+const FRAMES: usize = 6;
 
 pub(super) fn heap(f: &mut Formatter<'_>, heap: &Heap) -> fmt::Result {
     let device = heap.device.map_or_else(String::new, |ordinal| format!(" {ordinal}"));
@@ -71,6 +77,7 @@ pub(super) fn heap(f: &mut Formatter<'_>, heap: &Heap) -> fmt::Result {
         shares(f, title, owners, peak.by.of(&peak.figures))?;
     }
     blocks(f, heap)?;
+    stacks(f, heap)?;
     fragmentation(f, heap)
 }
 
@@ -103,6 +110,36 @@ fn blocks(f: &mut Formatter<'_>, heap: &Heap) -> fmt::Result {
     }
     write!(f, "\n{table}")?;
     and_more(f, heap.peak.blocks_total, BLOCKS, "blocks")
+}
+
+/// Where the largest blocks were asked for. Frames without a source are left out where others have one: they are the allocator's
+/// and the interpreter's own.
+fn stacks(f: &mut Formatter<'_>, heap: &Heap) -> fmt::Result {
+    let with_stack = heap.peak.blocks.iter().take(BLOCKS).filter(|block| !block.stack.is_empty());
+    for (index, block) in with_stack.take(STACKS).enumerate() {
+        if index == 0 {
+            writeln!(f, "\n  who asked for them, the innermost call first")?;
+        }
+        writeln!(f, "    {} ({})", block.address, block.bytes)?;
+        // As definitions write them: `function (file:line)`.
+        let has_source = |frame: &&Text| frame.recorded().ends_with(')') && frame.recorded().contains(" (");
+        let mut frames: Vec<&Text> = block.stack.iter().filter(has_source).collect();
+        if frames.is_empty() {
+            frames = block.stack.iter().collect();
+        }
+        for frame in frames.iter().take(FRAMES) {
+            writeln!(f, "      {}", shorten(frame, 94))?;
+        }
+        let left_out = block.stack.len() - frames.len().min(FRAMES);
+        if left_out > 0 {
+            writeln!(
+                f,
+                "      … and {left_out} more {} (--json has them)",
+                plural(left_out as u64, "frame")
+            )?;
+        }
+    }
+    Ok(())
 }
 
 fn fragmentation(f: &mut Formatter<'_>, heap: &Heap) -> fmt::Result {
