@@ -7,6 +7,9 @@ use memtrace_format::SampleSource;
 /// The most often that anything is sampled, per second.
 const MOST: f64 = 1000.0;
 
+/// The most seldom, per second: about every twelve days.
+const LEAST: f64 = 1e-6;
+
 /// How often each source is sampled.
 ///
 /// ```
@@ -59,11 +62,11 @@ impl Sampling {
         Self { plans: Vec::new() }
     }
 
-    /// This, with `source` sampled so many times a second, 0 for never. The rate is at most 1000; one that is not a number
-    /// from 0 on changes nothing.
+    /// This, with `source` sampled so many times a second: 0 for never, else from 1e-6 to 1000, and above that 1000. What is
+    /// no such rate changes nothing.
     #[must_use]
     pub fn with(mut self, source: SampleSource, per_second: f64) -> Self {
-        if let Some(period) = period(per_second.min(MOST)) {
+        if let Some(period) = period(if per_second > MOST { MOST } else { per_second }) {
             let plan = Plan { source, period, asked_for: true };
             match self.plans.iter_mut().find(|other| other.source == source) {
                 Some(other) => *other = plan,
@@ -113,10 +116,7 @@ fn period(per_second: f64) -> Option<Option<Duration>> {
     if per_second == 0.0 {
         return Some(None);
     }
-    if per_second.is_nan() || per_second < 0.0 {
-        return None;
-    }
-    Duration::try_from_secs_f64(1.0 / per_second).ok().map(Some)
+    (per_second >= LEAST).then(|| Some(Duration::from_secs_f64(1.0 / per_second)))
 }
 
 #[cfg(test)]
@@ -138,11 +138,15 @@ mod tests {
         }
         assert_eq!(Sampling::parse(""), (Sampling::default(), Vec::new()));
         assert_eq!(Sampling::parse("off").0.plans().count(), 0);
+        let default = Sampling::default();
+        for no_rate in [f64::NAN, -1.0, 1e-7] {
+            assert_eq!(default.clone().with(SampleSource::Driver, no_rate), default);
+        }
     }
 
     #[test]
     fn what_cannot_be_read_is_named_and_changes_nothing() {
-        let text = "nvlm=4,driver,driver=fast,host=-1,nvml=1001,pss=nan,pressure=1e-320,off,utilization=2";
+        let text = "nvlm=4,driver,driver=fast,host=-1,nvml=1001,pss=nan,pressure=1e-7,off,utilization=2";
         let (sampling, malformed) = Sampling::parse(text);
         assert_eq!(malformed, text.split(',').take(8).collect::<Vec<_>>());
         assert_eq!(sampling, Sampling::default().with(SampleSource::Utilization, 2.0));

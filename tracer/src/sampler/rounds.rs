@@ -95,7 +95,8 @@ impl Turn {
                     recorder.note(self.source.name(), None, why);
                     self.noted = Some(why);
                 }
-                self.due = begun + self.wait.min(self.period);
+                self.wait = self.wait.min(self.period);
+                self.due = begun + self.wait;
                 self.wait *= 2;
                 true
             }
@@ -105,5 +106,34 @@ impl Turn {
             }
             Err(None) => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Sampling, cursor};
+
+    struct NeverThere;
+
+    impl Sources for NeverThere {
+        fn read(&mut self, _: SampleSource, _: &mut Recorder) -> Reading<()> {
+            Err(Unavailable::NotYet("never there"))
+        }
+    }
+
+    #[test]
+    fn a_source_that_never_comes_is_looked_for_once_a_period_in_the_end() {
+        cursor::exclude_this_thread();
+        let plans: Vec<Plan> = Sampling::default().plans().collect();
+        let mut rounds = Rounds::new(NeverThere, &plans);
+        let turn = &mut rounds.turns[0];
+        for _ in 0..1000 {
+            assert!(turn.take(&mut rounds.sources, &mut rounds.recorder));
+        }
+        let begun = Instant::now();
+        assert!(turn.take(&mut rounds.sources, &mut rounds.recorder));
+        assert!(turn.due >= begun + turn.period);
+        assert!(turn.due <= Instant::now() + turn.period);
     }
 }
