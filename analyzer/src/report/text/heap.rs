@@ -112,7 +112,7 @@ fn blocks(f: &mut Formatter<'_>, heap: &Heap) -> fmt::Result {
     and_more(f, heap.peak.blocks_total, BLOCKS, "blocks")
 }
 
-/// Where the largest blocks were asked for. Frames without a source are left out where others have one: they are the allocator's
+/// Where the largest blocks were asked for. Frames without a line are left out where others have one: they are the allocator's
 /// and the interpreter's own.
 fn stacks(f: &mut Formatter<'_>, heap: &Heap) -> fmt::Result {
     let with_stack = heap.peak.blocks.iter().take(BLOCKS).filter(|block| !block.stack.is_empty());
@@ -122,7 +122,8 @@ fn stacks(f: &mut Formatter<'_>, heap: &Heap) -> fmt::Result {
         }
         writeln!(f, "    {} ({})", block.address, block.bytes)?;
         // As definitions write them: `function (file:line)`.
-        let has_source = |frame: &&Text| frame.recorded().ends_with(')') && frame.recorded().contains(" (");
+        let line = |frame: &Text| frame.recorded().rsplit_once(':')?.1.strip_suffix(')')?.parse::<u32>().ok();
+        let has_source = |frame: &&Text| line(frame).is_some();
         let mut frames: Vec<&Text> = block.stack.iter().filter(has_source).collect();
         if frames.is_empty() {
             frames = block.stack.iter().collect();
