@@ -1,10 +1,12 @@
 use std::{
     fs,
+    path::Path,
     process::{Command, Stdio},
     sync::OnceLock,
 };
 
 use super::trial::Trial;
+use crate::programs;
 
 /// Whether this user may mount a filesystem that only his own processes see. Says so if not: the test is skipped then.
 pub(crate) fn is_allowed() -> bool {
@@ -33,13 +35,10 @@ pub(crate) fn record_into_tmpfs(trial: &mut Trial, options: &str) {
         exit $status
     "#;
     fs::create_dir(trial.path("small")).unwrap();
-    let mut wrapped = Command::new("unshare");
+    let mut wrapped = programs::quiet(Path::new("unshare"));
     wrapped.args(["-rm", "sh", "-c", SCRIPT, "sh", options]);
     wrapped.arg(trial.command.get_program()).args(trial.command.get_args());
     wrapped.current_dir(trial.path(""));
-    for variable in ["MEMTRACE_FILE", "MEMTRACE_MAX_SIZE"] {
-        wrapped.env_remove(variable);
-    }
     wrapped.env("MEMTRACE_FILE", trial.path("small/run.trace"));
     wrapped.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     trial.command = wrapped;
