@@ -22,6 +22,11 @@ fn children_of_fork_do_not_hang_and_leave_the_log_alone() {
 }
 
 #[test]
+fn children_of_fork_do_not_hang_when_their_parent_is_sampled() {
+    assert_complete(&mut Trial::new("forks", THREADS, 40).sampled());
+}
+
+#[test]
 fn children_of_a_bare_clone_leave_the_log_alone() {
     assert_complete(&mut Trial::new("raw-clone", THREADS, 40));
 }

@@ -14,18 +14,20 @@ const EVENTS: u64 = 3000;
 /// Runs the program to an end of this kind: it is the same as without the recording, and everything is in the log.
 fn assert_ends(ending: &str, in_log: Option<Ending>) {
     let untraced = Trial::untraced(ending, THREADS, EVENTS).run();
-    let mut trial = Trial::new(ending, THREADS, EVENTS);
-    let outcome = trial.run();
-    assert_eq!(
-        (outcome.status, &outcome.stdout),
-        (untraced.status, &untraced.stdout),
-        "{ending}: {outcome:?}"
-    );
-    assert!(!outcome.stderr.contains("memtrace:"), "{ending}: {outcome:?}");
-    let log = trial.log();
-    assert_nothing_lost(&log, &trial.acknowledged());
-    assert_eq!(recorded_ending(&log), in_log, "{ending}");
-    assert!(!is_locked(&trial.path("run.trace")));
+    let trial = || Trial::new(ending, THREADS, EVENTS);
+    for mut trial in [trial(), trial().sampled()] {
+        let outcome = trial.run();
+        assert_eq!(
+            (outcome.status, &outcome.stdout),
+            (untraced.status, &untraced.stdout),
+            "{ending}: {outcome:?}"
+        );
+        assert!(!outcome.stderr.contains("memtrace:"), "{ending}: {outcome:?}");
+        let log = trial.log();
+        assert_nothing_lost(&log, &trial.acknowledged());
+        assert_eq!(recorded_ending(&log), in_log, "{ending}");
+        assert!(!is_locked(&trial.path("run.trace")));
+    }
 }
 
 /// How the log ended; none: as if the process were still there.
@@ -66,7 +68,7 @@ fn a_panic_of_a_thread_loses_nothing() {
 #[test]
 fn exit_while_all_threads_record_loses_nothing_from_before() {
     for _ in 0..10 {
-        let mut trial = Trial::new("exit-meanwhile", THREADS, 0);
+        let mut trial = Trial::new("exit-meanwhile", THREADS, 0).sampled();
         let outcome = trial.run();
         assert_eq!(outcome.status.code(), Some(5), "{outcome:?}");
         assert!(outcome.stderr.is_empty(), "{outcome:?}");

@@ -42,7 +42,8 @@ fn kill_repeatedly(kills: u64) {
     let mut state = std::process::id().into();
     for kill in 0..kills {
         let threads = [1, 8, 64][kill as usize % 3];
-        let mut trial = Trial::new("endless", threads, 0);
+        let trial = Trial::new("endless", threads, 0);
+        let mut trial = if kill % 4 < 2 { trial } else { trial.sampled() };
         let running = trial.start();
         if kill % 2 == 1 {
             wait_until("the program records", || trial.acknowledged_by(0) > 0);

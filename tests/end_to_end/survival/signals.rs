@@ -43,7 +43,7 @@ fn a_fork_in_a_handler_hurts_neither_parent_nor_child() {
     // Its acknowledgements die with it: the children, which finish what the parent was about to acknowledge, have their own.
     let trial = Trial::without_a_file("fork-in-handler", 1, 300);
     let log = trial.path("run.trace");
-    let mut trial = trial.env("MEMTRACE_FILE", log);
+    let mut trial = trial.env("MEMTRACE_FILE", log).sampled();
     let outcome = trial.run();
     assert!(outcome.status.success(), "{outcome:?}");
     tally(&trial.log());

@@ -52,6 +52,11 @@ impl Trial {
         Self { folder, command }
     }
 
+    /// Sampled as often as can be, while other trials are not sampled.
+    pub(crate) fn sampled(self) -> Self {
+        self.env("MEMTRACE_SAMPLE", "host=1000,pss=1000")
+    }
+
     pub(crate) fn env(mut self, variable: &str, value: impl AsRef<std::ffi::OsStr>) -> Self {
         self.command.env(variable, value);
         self
