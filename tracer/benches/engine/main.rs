@@ -1,9 +1,9 @@
-//! What recording costs an engine: runs of the example engine with recording on, with sampling and without, with it off, and
-//! without a tracer in it.
+//! What recording costs an engine: runs of the example engine with recording on, by itself, with sampling and with power
+//! protection, with it off, and without a tracer in it.
 //!
-//! `cargo bench -p memtrace-tracer --bench engine` builds the engine (twice; see `build.rs`), then runs all four by turns
+//! `cargo bench -p memtrace-tracer --bench engine` builds the engine (twice; see `build.rs`), then runs all five by turns
 //! and prints CPU and wall time of whole runs, start-up, exit and helper thread included, as ratios to the engine without
-//! a tracer. `-- --smoke` makes a few short runs.
+//! a tracer. `-- --smoke` makes a few short runs; `-- 400` makes that many rounds, for narrower intervals.
 
 mod build;
 
@@ -22,6 +22,10 @@ use memtrace_measure::{Samples, Table, Usage};
 const WORKLOADS: [(&str, &[&str]); 2] =
     [("lowvram", &["--tier", "lowvram", "--steps", "50"]), ("none", &["--tier", "none", "--steps", "1000"])];
 
+const LOG: (&str, &str) = ("MEMTRACE_FILE", "run.trace");
+
+const NO_SAMPLES: (&str, &str) = ("MEMTRACE_SAMPLE", "off");
+
 fn main() {
     let smoke = memtrace_measure::smoke_bench();
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("engine");
@@ -30,18 +34,27 @@ fn main() {
         if smoke {
             print(name, &engines, &[workload, &["--scale", "1/512"]].concat(), 2, &folder);
         } else {
-            print(name, &engines, workload, 40, &folder);
+            print(name, &engines, workload, rounds(), &folder);
         }
     }
 }
 
+/// What the command line asks for.
+fn rounds() -> usize {
+    std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(20)
+}
+
 fn print(name: &str, engines: &Engines, workload: &[&str], rounds: usize, folder: &Path) {
-    let log = folder.join("run.trace");
-    let variants = [
-        ("not linked", &engines.not_linked, None, "off"),
-        ("linked, off", &engines.linked, None, "off"),
-        ("linked, on", &engines.linked, Some(&*log), "off"),
-        ("linked, on, with samples", &engines.linked, Some(&*log), ""),
+    let variants: [(_, &Path, &[(&str, &str)]); _] = [
+        ("not linked", &engines.not_linked, &[]),
+        ("linked, off", &engines.linked, &[]),
+        ("linked, on", &engines.linked, &[LOG, NO_SAMPLES]),
+        ("linked, on, with samples", &engines.linked, &[LOG]),
+        (
+            "linked, on, MEMTRACE_FSYNC=100ms",
+            &engines.linked,
+            &[LOG, NO_SAMPLES, ("MEMTRACE_FSYNC", "100ms")],
+        ),
     ];
     let mut cpu = variants.map(|(name, ..)| Samples::new(name));
     let mut wall = cpu.clone();
@@ -50,10 +63,11 @@ fn print(name: &str, engines: &Engines, workload: &[&str], rounds: usize, folder
     for round in 0..=rounds {
         for index in 0..variants.len() {
             let index = (round + index) % variants.len();
-            let (_, program, log, sample) = variants[index];
-            let usage = run(program, workload, log, sample, folder);
-            if let Some(log) = log {
-                log_bytes = fs::metadata(log).expect("the engine recorded").len();
+            let (_, program, settings) = variants[index];
+            let usage = run(program, workload, settings, folder);
+            if settings.contains(&LOG) {
+                let log = folder.join(LOG.1);
+                log_bytes = fs::metadata(&log).expect("the engine recorded").len();
                 fs::remove_file(log).expect("the log is ours");
             }
             if round > 0 {
@@ -64,19 +78,19 @@ fn print(name: &str, engines: &Engines, workload: &[&str], rounds: usize, folder
     }
     println!("\n{name}: {rounds} rounds; a log of at most {} events", log_bytes / 32);
     for (title, samples) in [("CPU time", cpu), ("wall time", wall)] {
-        let [not_linked, off, on, _] = &samples;
+        let [not_linked, off, on, ..] = &samples;
         let table = Table::new(title, &[("x not", not_linked), ("x off", off), ("x on", on)]);
         table.rows(&samples);
     }
 }
 
-fn run(program: &Path, workload: &[&str], log: Option<&Path>, sample: &str, folder: &Path) -> Usage {
+fn run(program: &Path, workload: &[&str], settings: &[(&str, &str)], folder: &Path) -> Usage {
     let mut command = Command::new(program);
     command.args(workload).args(["--device", "host", "--weights"]).arg(folder.join("weights"));
-    command.env_remove("MEMTRACE_FILE").env("MEMTRACE_SAMPLE", sample).stdout(Stdio::null());
-    if let Some(log) = log {
-        command.env("MEMTRACE_FILE", log);
+    for (variable, _) in [LOG, NO_SAMPLES] {
+        command.env_remove(variable);
     }
+    command.envs(settings.iter().copied()).current_dir(folder).stdout(Stdio::null());
     let usage = memtrace_measure::run(&mut command).expect("the engine can be started");
     assert!(usage.success, "the engine does its work");
     usage
