@@ -88,12 +88,74 @@ impl Module {
     }
 
     #[inline(always)]
+    pub fn method(self, name: Name) -> Method {
+        Method
+    }
+
+    #[inline(always)]
+    pub fn discard(self, from: Tier, why: Reason) {}
+
+    #[inline(always)]
     pub fn transfer(self, from: Tier, to: Tier, size: Bytes) -> TransferPlan {
         TransferPlan
     }
 }
 
 pub struct Forward;
+
+pub struct Method;
+
+pub struct Name;
+
+impl Name {
+    #[inline(always)]
+    pub fn mark_with(self, value: u64) {}
+}
+
+/// The engine moves its weights when the swapper says so: that is left of it.
+#[derive(Clone, Copy)]
+pub struct Swapper {
+    home: Tier,
+    device: Tier,
+}
+
+pub trait Weights {
+    type Error;
+
+    fn module(&self) -> Module;
+    fn size(&self) -> Bytes;
+    fn move_to(&self, tier: Tier) -> Result<Bytes, Self::Error>;
+}
+
+impl Swapper {
+    #[inline(always)]
+    pub const fn new(home: Tier, device: Tier) -> Self {
+        Self { home, device }
+    }
+
+    #[inline(always)]
+    pub fn swap<'a, W: Weights + 'a>(
+        &self,
+        leaving: impl IntoIterator<Item = &'a W>,
+        arriving: &W,
+        why: Reason,
+    ) -> Result<(), W::Error> {
+        for weights in leaving {
+            weights.move_to(self.home)?;
+        }
+        self.load(arriving, why)
+    }
+
+    #[inline(always)]
+    pub fn load<W: Weights>(&self, arriving: &W, why: Reason) -> Result<(), W::Error> {
+        arriving.move_to(self.device).map(|_| ())
+    }
+
+    #[inline(always)]
+    pub fn evict<W: Weights>(&self, leaving: &W, why: Reason) -> Result<(), W::Error> {
+        leaving.move_to(self.home).map(|_| ())
+    }
+}
 
 #[derive(Clone, Copy)]
 pub struct TransferPlan;
@@ -128,6 +190,13 @@ impl Transfer {
 }
 
 pub struct Scope;
+
+#[macro_export]
+macro_rules! name {
+    ($text:literal) => {
+        $crate::Name
+    };
+}
 
 #[macro_export]
 macro_rules! scope {
