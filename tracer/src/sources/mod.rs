@@ -4,7 +4,6 @@
 //! never 0. What the kernel's files say is parsed here and not by sysinfo, for that says 0 where a line is missing and
 //! makes up the available memory.
 
-#[allow(dead_code, reason = "the sampler asks for less than those who ask by themselves")]
 mod driver;
 
 mod nvml;
