@@ -53,6 +53,8 @@ mod part;
 
 mod summary;
 
+mod findings;
+
 pub mod report;
 pub mod timeline;
 

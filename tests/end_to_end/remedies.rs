@@ -51,7 +51,7 @@ fn kept_checkpoints_trade_reads_for_host_memory() {
     assert!(host.peak_allocated_bytes.difference.unwrap() > 0);
     assert!(!judged(&one, &all).is_well(false));
 
-    let limited = run(&switches, &["--keep", "2"]);
+    let limited = Run::told(&switches, &["--keep", "2"]);
     let dropped = number(&limited.books["remedies"]["dropped"]["count"]);
     let units = modules(&limited).map(|module| number(&module["host_to_disk"]["count"])).sum::<u64>();
     let by_reason = &limited.report.transfers.by_reason;
@@ -131,7 +131,7 @@ fn what_gives_way_under_pressure_says_so() {
 
     let arguments =
         ["--tier", "medvram", "--checkpoints", "2", "--switches", "2", "--keep", "2", "--steps", "1"];
-    let dropping = run(&arguments, &["--host-pressure", "4000000000MiB"]);
+    let dropping = Run::told(&arguments, &["--host-pressure", "4000000000MiB"]);
     assert!(dropping.report.transfers.by_reason["pressure"].count > 0);
     assert!(number(&dropping.books["remedies"]["dropped"]["count"]) > 0);
 }
@@ -190,7 +190,7 @@ fn pinned_weights_are_told_from_pageable_ones() {
 /// The methods that stand for a VAE's forward have names.
 #[test]
 fn wrapped_methods_are_scopes_of_their_names() {
-    let run = run(&["--from-image", "--width", "1024", "--height", "1024", "--steps", "1"], &[]);
+    let run = Run::told(&["--from-image", "--width", "1024", "--height", "1024", "--steps", "1"], &[]);
     let scopes = &run.report.heaps.iter().find(|heap| heap.device.is_some()).unwrap().peak.by_scope;
     let decode = scopes.iter().any(|share| share.name.recorded().ends_with("/ decode / decode"));
     let encode = scopes.iter().any(|share| share.name.recorded().ends_with("/ encode image / encode"));
@@ -199,14 +199,7 @@ fn wrapped_methods_are_scopes_of_their_names() {
 
 /// The same arguments with a fault and without, or without a remedy and with.
 fn pair(arguments: &[&str], first: &[&str], second: &[&str]) -> [Run; 2] {
-    [run(arguments, first), run(arguments, second)]
-}
-
-/// A recorded run whose every figure agrees with its books.
-fn run(arguments: &[&str], more: &[&str]) -> Run {
-    let run = Run::of(&[arguments, more].concat());
-    run.assert_told();
-    run
+    [Run::told(arguments, first), Run::told(arguments, second)]
 }
 
 /// The images of two runs are the same, so only how they were made differs.

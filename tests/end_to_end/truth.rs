@@ -73,6 +73,13 @@ impl Run {
         Self { arguments: arguments.join(" "), books, report }
     }
 
+    /// On host memory, with every figure in agreement with the books.
+    pub(crate) fn told(arguments: &[&str], more: &[&str]) -> Self {
+        let run = Self::of(&[arguments, more].concat());
+        run.assert_told();
+        run
+    }
+
     pub(crate) fn assert_told(&self) {
         assert_same(Program::Diffusion, &self.books, &self.report, &self.arguments);
     }

@@ -4,6 +4,7 @@
 //! and the field of the same name with `_why` says what is missing.
 
 mod device;
+mod finding;
 mod heap;
 mod info;
 mod json;
@@ -15,6 +16,7 @@ pub(crate) mod table;
 mod text;
 
 pub use device::{DeviceMemory, Monitor, Profile};
+pub use finding::{Finding, FindingVerdict, Place, Topic};
 pub use heap::{
     Block, BlockSizes, Figures, Fragmentation, FragmentationAt, Heap, Known, Peak, PeakBefore, PeakBy,
     ReservedPeak, Share,
@@ -39,6 +41,8 @@ pub struct Report {
     pub schema_version: u32,
     /// What the trace is and how it ended.
     pub trace: Trace,
+    /// What every rule says of the run, the worst first.
+    pub findings: Vec<Finding>,
     /// Every heap that something happened in, in the order of their first events.
     pub heaps: Vec<Heap>,
     /// Every module that was defined or that something happened to.

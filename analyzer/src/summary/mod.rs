@@ -10,7 +10,7 @@ mod run;
 mod span;
 
 use crate::{
-    Analysis,
+    Analysis, findings,
     merge::Events,
     replay::Replay,
     report::{Known, Range, Report, Samples},
@@ -50,9 +50,10 @@ pub(crate) fn summarize(mut replay: Replay<'_>, events: &Events<'_>, range: Opti
     let modules = module::modules(&replay, &mut names);
     let timeline = course::timeline(&replay, tracks, &modules, &heap_reports, &mut names, end);
     let movement = replay.movement();
-    let report = Report {
+    let mut report = Report {
         schema_version: SCHEMA_VERSION,
         trace,
+        findings: Vec::new(),
         transfers: movement.sums.report(movement.unfinished()),
         swaps: module::swaps(&movement.swaps, &mut names),
         phases,
@@ -68,5 +69,6 @@ pub(crate) fn summarize(mut replay: Replay<'_>, events: &Events<'_>, range: Opti
         modules: modules.into_iter().map(|(report, _)| report).collect(),
         heaps: heap_reports,
     };
+    report.findings = findings::judge(&report);
     Analysis { report, timeline }
 }

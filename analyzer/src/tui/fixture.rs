@@ -28,6 +28,7 @@ const MS: u64 = 1_000_000;
 pub(crate) fn empty() -> Analysis {
     Analysis {
         report: Report {
+            findings: Vec::new(),
             schema_version: 1,
             trace: trace(0, 0),
             heaps: Vec::new(),

@@ -2,6 +2,7 @@
 //! characters.
 
 mod device;
+mod finding;
 mod heap;
 mod movement;
 mod run;
@@ -28,6 +29,7 @@ impl Display for ReportText<'_> {
         let report = self.0;
         run::header(f, &report.trace)?;
         run::losses(f, &report.trace)?;
+        finding::findings(f, report)?;
         // Accelerator memory is what people come for.
         let (devices, others): (Vec<&Heap>, Vec<&Heap>) =
             report.heaps.iter().partition(|heap| heap.device.is_some());

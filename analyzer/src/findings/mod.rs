@@ -1,0 +1,74 @@
+//! Rules that say what is wrong with a run, how that is known, and what to try.
+//!
+//! A rule reads the finished report and nothing else, so that whoever has a report can check it. One file a rule; its
+//! thresholds stand at the top of it, and each has a reason. A rule that cannot know says so: silence is not OK.
+
+mod losses;
+mod thrash;
+
+use crate::{
+    Text,
+    report::{Finding, FindingVerdict, Place, Report, Topic},
+};
+
+/// Every rule, in the order in which findings of one verdict are listed.
+const RULES: &[Rule] = &[losses::RULE, thrash::RULE];
+
+/// Asks every rule. The worst findings come first.
+pub(crate) fn judge(report: &Report) -> Vec<Finding> {
+    let mut findings: Vec<_> = RULES.iter().map(|rule| rule.finding(report)).collect();
+    findings.sort_by_key(|finding| finding.verdict);
+    findings
+}
+
+/// Something that can be wrong with a run.
+struct Rule {
+    /// Lower case, with hyphens; it stays.
+    id: &'static str,
+    title: &'static str,
+    topic: Topic,
+    judge: fn(&Report) -> Judgement,
+}
+
+/// What a rule says of a report.
+enum Judgement {
+    /// It was looked for and is not there; what was seen instead.
+    Ok(String),
+    /// It is there.
+    Warn(Case),
+    /// It is there, and bad.
+    Fail(Case),
+    /// The report does not tell, and why.
+    Na(String),
+}
+
+/// What is the case, and what to try. Names from a trace enter the words through [`Text`]'s `Display`.
+struct Case {
+    evidence: String,
+    advice: String,
+    places: Vec<Place>,
+}
+
+impl Rule {
+    fn finding(&self, report: &Report) -> Finding {
+        let none = || Case { evidence: String::new(), advice: String::new(), places: Vec::new() };
+        let (verdict, case, why) = match (self.judge)(report) {
+            Judgement::Ok(evidence) => (FindingVerdict::Ok, Case { evidence, ..none() }, None),
+            Judgement::Warn(case) => (FindingVerdict::Warn, case, None),
+            Judgement::Fail(case) => (FindingVerdict::Fail, case, None),
+            Judgement::Na(why) => (FindingVerdict::Na, none(), Some(Text::new(why))),
+        };
+        let mut places = case.places;
+        places.truncate(Finding::PLACES);
+        Finding {
+            id: self.id,
+            verdict,
+            title: self.title,
+            evidence: Text::new(case.evidence),
+            advice: Text::new(case.advice),
+            why,
+            topic: self.topic,
+            places,
+        }
+    }
+}

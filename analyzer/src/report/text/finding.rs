@@ -1,0 +1,29 @@
+//! What rules found: first of all what is wrong, then in a line each what is not, and what nobody can tell.
+
+use std::fmt::{self, Formatter};
+
+use crate::report::{Finding, FindingVerdict, Report};
+
+pub(super) fn findings(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
+    let (wrong, rest): (Vec<&Finding>, Vec<&Finding>) =
+        report.findings.iter().partition(|finding| finding.verdict <= FindingVerdict::Warn);
+    let (sound, unknown): (Vec<&Finding>, Vec<&Finding>) =
+        rest.into_iter().partition(|finding| finding.verdict == FindingVerdict::Ok);
+    writeln!(f, "\n  FINDINGS")?;
+    for finding in wrong {
+        writeln!(f, "  {:<4}  {}: {}", finding.verdict.name(), finding.id, finding.evidence)?;
+        if !finding.advice.is_empty() {
+            writeln!(f, "        try: {}", finding.advice)?;
+        }
+    }
+    if !sound.is_empty() {
+        let ids: Vec<_> = sound.iter().map(|finding| finding.id).collect();
+        writeln!(f, "  OK    {}", ids.join(", "))?;
+    }
+    for finding in unknown {
+        if let Some(why) = &finding.why {
+            writeln!(f, "  N/A   {}: {why}", finding.id)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,39 @@
+//! A rule a file: a run of the example engine with a fault in it, and the same run without. The rule finds the fault, and
+//! is silent where there is none; so is every other rule in the run without.
+
+mod thrash;
+
+use memtrace_analyzer::report::{Finding, FindingVerdict, Report};
+
+use crate::truth::Run;
+
+/// What rules say of the example engine as it should be, tier by tier: nothing.
+#[test]
+fn nothing_is_wrong_with_a_sound_run() {
+    for tier in ["none", "medvram"] {
+        let report = Run::told(&["--tier", tier, "--steps", "2"], &[]).report;
+        let alarms: Vec<_> =
+            report.findings.iter().filter(|finding| finding.verdict <= FindingVerdict::Warn).collect();
+        assert!(alarms.is_empty(), "{tier}: {alarms:#?}");
+    }
+}
+
+/// What the rule of this name says.
+fn finding<'a>(report: &'a Report, id: &str) -> &'a Finding {
+    report.findings.iter().find(|finding| finding.id == id).unwrap()
+}
+
+/// The rule has found something: it has evidence and advice.
+fn assert_found<'a>(report: &'a Report, id: &str) -> &'a Finding {
+    let finding = finding(report, id);
+    assert!(finding.verdict <= FindingVerdict::Warn, "{finding:#?}");
+    assert!(!finding.evidence.is_empty() && !finding.advice.is_empty(), "{finding:#?}");
+    finding
+}
+
+/// The rule has looked, and found nothing.
+fn assert_silent(report: &Report, id: &str) {
+    let finding = finding(report, id);
+    assert_eq!(finding.verdict, FindingVerdict::Ok, "{finding:#?}");
+    assert!(finding.advice.is_empty() && finding.places.is_empty(), "{finding:#?}");
+}
