@@ -14,6 +14,7 @@ use crate::Nanos;
 /// let budget: memtrace_analyzer::check::Budget = r#"
 ///     max-swap-time = "5%"          # of the run, or a time: "200ms"
 ///     max-failed-requests = 0
+///     no-fail-findings = true
 ///
 ///     [devices]                     # each device's heap
 ///     max-peak = "8GiB"
@@ -37,6 +38,8 @@ pub struct Budget {
     pub max_stall_time: Option<TimeLimit>,
     /// Requests that may fail.
     pub max_failed_requests: Option<u64>,
+    /// No finding may fail.
+    pub no_fail_findings: bool,
     /// Limits of each device's heap.
     pub devices: HeapBudget,
     /// Limits of single heaps, by their names.
@@ -160,5 +163,7 @@ mod tests {
         }
         assert!("[heaps.host]".parse::<Budget>().unwrap().is_empty());
         assert!(!"max-failed-requests = 0".parse::<Budget>().unwrap().is_empty());
+        assert!(!"no-fail-findings = true".parse::<Budget>().unwrap().is_empty());
+        assert!("no-fail-findings = false".parse::<Budget>().unwrap().is_empty());
     }
 }

@@ -11,7 +11,7 @@ pub use text::CheckText;
 
 use crate::{
     Nanos, Text,
-    report::{Ended, Heap, Known, PeakBy, Report},
+    report::{Ended, Finding, FindingVerdict, Heap, Known, PeakBy, Report},
 };
 
 /// The version of the keys.
@@ -25,6 +25,9 @@ pub struct Check {
     pub schema_version: u32,
     /// The limits.
     pub limits: Vec<Limit>,
+    /// The findings that fail, where none may; left out where they may.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed_findings: Option<Vec<Finding>>,
 }
 
 /// One limit.
@@ -92,16 +95,20 @@ impl Check {
         if let Some(limit) = budget.max_failed_requests {
             checker.limit("failed requests".to_owned(), "count", limit, report.ooms_total, checker.trust);
         }
-        Self { schema_version: SCHEMA_VERSION, limits: checker.limits }
+        let failed = report.findings.iter().filter(|finding| finding.verdict == FindingVerdict::Fail);
+        let failed_findings = budget.no_fail_findings.then(|| failed.cloned().collect());
+        Self { schema_version: SCHEMA_VERSION, limits: checker.limits, failed_findings }
     }
 
-    /// Whether all limits were kept. What is not known is not kept, unless that is `allowed`.
+    /// Whether all limits were kept, and no finding fails where none may. What is not known is not kept, unless that is
+    /// `allowed`; a rule that cannot tell fails nothing.
     pub fn passes(&self, unknown_allowed: bool) -> bool {
-        self.limits.iter().all(|limit| match limit.verdict {
+        let limits = self.limits.iter().all(|limit| match limit.verdict {
             Verdict::Pass => true,
             Verdict::Fail => false,
             Verdict::Unknown => unknown_allowed,
-        })
+        });
+        limits && self.failed_findings.as_ref().is_none_or(Vec::is_empty)
     }
 }
 

@@ -72,3 +72,29 @@ impl Rule {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::RULES;
+
+    const DOCUMENT: &str = include_str!("../../../docs/findings.md");
+
+    #[test]
+    fn every_rule_has_a_row_in_the_document_and_every_row_a_rule() {
+        let (_, table) = DOCUMENT.split_once("<!-- table: rules -->\n").expect("the document has the table");
+        let rows = table.lines().take_while(|line| line.starts_with('|')).skip(2);
+        let mut documented: Vec<_> = rows
+            .map(|row| {
+                let cells: Vec<_> = row.trim_matches('|').split('|').map(str::trim).collect();
+                assert!(cells.len() == 4 && cells.iter().all(|cell| !cell.is_empty()), "{row}");
+                cells[0].trim_matches('`')
+            })
+            .collect();
+        let mut rules: Vec<_> = RULES.iter().map(|rule| rule.id).collect();
+        documented.sort_unstable();
+        rules.sort_unstable();
+        assert_eq!(documented, rules);
+        rules.dedup();
+        assert_eq!(rules.len(), RULES.len(), "an id is a rule's own");
+    }
+}

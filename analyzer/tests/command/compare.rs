@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use memtrace_format::Bytes;
+use memtrace_format::{Bytes, ChunkHeader};
 
 use super::{memtrace, stderr, trace, trace_of};
 
@@ -76,6 +76,33 @@ fn a_budget_is_read_from_a_file_and_options_go_before_it() {
     let output = check("max-peek = \"1\"".to_owned(), &[]);
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr(&output).contains("max-peek") && stderr(&output).contains("try:"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_finding_that_fails_ends_with_one_and_is_named() {
+    let (directory, sound) = trace();
+    let damaged = directory.path().join("damaged.trace").to_string_lossy().into_owned();
+    let mut bytes = std::fs::read(&sound).unwrap();
+    bytes[memtrace_format::FIRST_CHUNK_OFFSET + ChunkHeader::BYTES] ^= 1;
+    std::fs::write(&damaged, bytes).unwrap();
+    let budget = directory.path().join("budget.toml").to_string_lossy().into_owned();
+    std::fs::write(&budget, "no-fail-findings = true").unwrap();
+    for arguments in [&["--no-fail-findings"][..], &["--budget", &budget]] {
+        let check = |path: &str, more: &[&str]| memtrace(&[&["check", path][..], arguments, more].concat());
+        let output = check(&sound, &[]);
+        assert_eq!((output.status.code(), &output.stdout[..]), (Some(0), &b"no finding fails\n"[..]));
+        // What is not known is another thing than what is wrong.
+        let output = check(&damaged, &["--allow-unknown"]);
+        assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(said.starts_with("FAIL  losses: ") && said.contains("try: "), "{said}");
+        let output = check(&damaged, &["--json"]);
+        let check: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(check["failed_findings"][0]["id"], "losses");
+    }
+    let unasked = memtrace(&["check", &damaged, "--max-failed-requests", "0", "--json", "--allow-unknown"]);
+    let unasked: Value = serde_json::from_slice(&unasked.stdout).unwrap();
+    assert_eq!(unasked.get("failed_findings"), None);
 }
 
 #[test]

@@ -16,18 +16,21 @@ use crate::{diff::report, failure::Failure, output};
 #[command(after_help = "\
 Examples:
     memtrace check run.trace --max-peak 8GiB --max-swap-time 5%
+    memtrace check run.trace --no-fail-findings
     memtrace check run.trace --budget budget.toml
 
 A budget is a TOML file of the same names, those of heaps under [devices] or under a single heap's name:
 
     max-failed-requests = 0
+    no-fail-findings = true
     [devices]
     max-peak = \"8GiB\"
     [heaps.host]
     max-left = \"64MiB\"
 
 What an option says goes before what the file says. A limit whose figure cannot be known (events were dropped, the
-process was killed, there is no such heap) is not kept, and the reason is given. Exit status 1: a limit was not kept.")]
+process was killed, there is no such heap) is not kept, and the reason is given. Exit status 1: a limit was not kept,
+or a finding fails.")]
 pub(crate) struct Arguments {
     /// The trace
     #[arg(value_name = "RUN.trace")]
@@ -50,6 +53,9 @@ pub(crate) struct Arguments {
     /// How many requests may fail
     #[arg(long, value_name = "N")]
     max_failed_requests: Option<u64>,
+    /// No finding may fail: what `memtrace analyze` lists as FAIL under its findings
+    #[arg(long)]
+    no_fail_findings: bool,
     /// A file of limits
     #[arg(long, value_name = "FILE.toml")]
     budget: Option<PathBuf>,
@@ -97,6 +103,7 @@ impl Arguments {
         budget.max_swap_time = self.max_swap_time.or(budget.max_swap_time);
         budget.max_stall_time = self.max_stall_time.or(budget.max_stall_time);
         budget.max_failed_requests = self.max_failed_requests.or(budget.max_failed_requests);
+        budget.no_fail_findings |= self.no_fail_findings;
         Ok(budget)
     }
 }

@@ -77,7 +77,7 @@ impl Failure {
             }
             Self::NoBudget => {
                 eprintln!("memtrace: there is nothing to check");
-                eprintln!("  try: --max-peak 8GiB, or --budget FILE.toml");
+                eprintln!("  try: --max-peak 8GiB, --no-fail-findings, or --budget FILE.toml");
                 ExitCode::from(USAGE)
             }
             Self::Verdict => ExitCode::FAILURE,
