@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
-use memtrace_format::{Bytes, CHUNK_BYTES, Event};
+use memtrace_format::Bytes;
 
 use crate::{
-    Part, PartError, ReadError, Trace,
+    Checkpoints, Part, PartError, ReadError, Trace,
     merge::Events,
     part::Borders,
-    replay::{Moment, Replay},
+    passage::Passage,
+    replay::Replay,
     report::{Info, Range, Report},
     summary::{describe, summarize},
     timeline::Timeline,
@@ -22,6 +23,8 @@ pub struct Analysis {
     pub report: Report,
     /// The course of the run, for charts.
     pub timeline: Timeline,
+    /// Where a replay can start that is to stand at some time.
+    pub checkpoints: Checkpoints,
 }
 
 /// How far an analysis has come.
@@ -91,51 +94,5 @@ impl Trace {
             passage.replay.apply(now, &event);
         }
         Ok(passage.end())
-    }
-}
-
-/// A passage through the events, with the replay that follows it.
-struct Passage<'a, W> {
-    trace: &'a Trace,
-    events: Events<'a>,
-    replay: Replay<'a>,
-    watch: W,
-    chunks: u64,
-}
-
-impl<'a, W: FnMut(Progress)> Passage<'a, W> {
-    /// Stands where the events begin that the file still has.
-    fn begin(trace: &'a Trace, watch: W) -> Result<Self, ReadError> {
-        let mut events = trace.events();
-        let mut replay = Replay::new(trace);
-        if trace.baseline.is_some() {
-            events.replay_baseline(|time, thread, event| replay.apply(Moment { time, thread }, event))?;
-        }
-        if let Some(from) = trace.kept_from() {
-            let facts = std::mem::take(&mut replay.analyses.marks);
-            replay.forget_the_past(from);
-            if trace.is_imported() {
-                replay.begin_with_baseline(facts);
-            }
-        }
-        Ok(Self { trace, events, replay, watch, chunks: 0 })
-    }
-
-    /// The next event; it is for the caller to replay it.
-    #[inline(always)]
-    fn next(&mut self) -> Result<Option<(Moment, Event)>, ReadError> {
-        let next = self.events.next_event()?;
-        if self.events.chunks_read() != self.chunks {
-            self.chunks = self.events.chunks_read();
-            let total = Bytes(self.trace.directory.event_bytes());
-            (self.watch)(Progress { done: Bytes((self.chunks - 1) * CHUNK_BYTES as u64), total });
-        }
-        Ok(next.map(|(time, thread, event)| (Moment { time, thread }, event)))
-    }
-
-    fn end(mut self) -> (Replay<'a>, Events<'a>) {
-        let total = Bytes(self.trace.directory.event_bytes());
-        (self.watch)(Progress { done: total, total });
-        (self.replay, self.events)
     }
 }

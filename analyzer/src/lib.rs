@@ -49,6 +49,10 @@ mod replay;
 
 mod analyses;
 
+mod passage;
+
+mod checkpoints;
+
 mod part;
 
 mod summary;
@@ -67,6 +71,7 @@ mod analysis;
 pub mod tui;
 
 pub use analysis::{Analysis, Progress, analyze};
+pub use checkpoints::Checkpoints;
 pub use merge::{Events, Recorded};
 pub use part::{Part, PartError};
 pub use source::{Damage, Definitions, Losses, ReadError, Trace};

@@ -69,9 +69,8 @@ impl PeakWatch {
     }
 
     /// The blocks that were live at the peak, in no order.
-    pub(crate) fn blocks<'a>(&'a self, heap: &'a HeapState) -> impl Iterator<Item = (u64, &'a Block)> {
-        let departed = self.departed.iter().map(|(address, block)| (*address, block));
-        let live = heap.blocks.iter().map(|(address, block)| (*address, block));
-        departed.chain(live.filter(|(_, block)| heap.counts(block) && block.event <= self.event))
+    pub(crate) fn blocks<'a>(&'a self, heap: &'a HeapState) -> impl Iterator<Item = (u64, Block)> {
+        let live = heap.blocks().filter(|(_, block)| heap.counts(block) && block.event <= self.event);
+        self.departed.iter().copied().chain(live)
     }
 }

@@ -9,7 +9,7 @@ use crate::{Nanos, report::PeakBy};
 /// What a heap looks like at an instant.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct HeapState {
-    pub(crate) blocks: HashMap<u64, Block>,
+    blocks: HashMap<u64, Block>,
     pub(crate) segments: Segments,
     pub(crate) totals: Totals,
     /// Whether the engine reports segments of it.
@@ -55,7 +55,51 @@ pub(crate) enum Change {
     Impossible,
 }
 
+/// What fills a part of a segment.
+#[allow(dead_code, reason = "the state at a time is built on it")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Piece {
+    Hole,
+    Block(Block),
+}
+
 impl HeapState {
+    /// An empty heap, whose peak is taken on that sum.
+    pub(crate) fn new(by: PeakBy) -> Self {
+        Self { by, ..Self::default() }
+    }
+
+    /// The blocks that are not wholly back, with their addresses, in no order.
+    pub(crate) fn blocks(&self) -> impl Iterator<Item = (u64, Block)> + '_ {
+        self.blocks.iter().map(|(&address, &block)| (address, block))
+    }
+
+    /// The block at this address.
+    #[allow(dead_code, reason = "the state at a time is built on it")]
+    pub(crate) fn block(&self, address: u64) -> Option<Block> {
+        self.blocks.get(&address).copied()
+    }
+
+    /// The two ends of each segment, in the order of the addresses.
+    #[allow(dead_code, reason = "the state at a time is built on it")]
+    pub(crate) fn segment_ranges(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
+        self.segments.ranges()
+    }
+
+    /// What fills the segment between these ends without a gap, in the order of the addresses: each piece with its ends.
+    /// (Blocks that do not fit what was known of the segment are not among them.)
+    #[allow(dead_code, reason = "the state at a time is built on it")]
+    pub(crate) fn pieces(&self, (start, end): (u64, u64)) -> impl Iterator<Item = (u64, u64, Piece)> + '_ {
+        let piece = move |at: u64| match self.segments.holes().starting_at(at) {
+            Some(hole_end) => Some((at, hole_end, Piece::Hole)),
+            None => {
+                let block = self.block(at).filter(|block| block.placed)?;
+                Some((at, at + block.size, Piece::Block(block)))
+            }
+        };
+        std::iter::successors(piece(start), move |&(_, at, _)| if at < end { piece(at) } else { None })
+    }
+
     /// The sum that its peak is taken on.
     #[inline(always)]
     pub(crate) fn measured(&self) -> u64 {
@@ -213,7 +257,7 @@ impl Totals {
 }
 
 impl Block {
-    /// Whether the program still has it.
+    /// Whether the program still has it: if not, a stream may still use it.
     pub(crate) fn is_allocated(&self) -> bool {
         !self.pending
     }

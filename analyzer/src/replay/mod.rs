@@ -11,6 +11,8 @@ mod scope;
 mod segments;
 mod thread;
 
+#[allow(unused_imports, reason = "the state at a time is built on it")]
+pub(crate) use heap::Piece;
 pub(crate) use heap::{Block, HeapState};
 pub(crate) use oddity::{Oddities, Oddity};
 pub(crate) use owner::{Owner, OwnerId, Owners};
@@ -423,8 +425,7 @@ impl<'a> Replay<'a> {
                 HeapKey::LostPool(_) => None,
             };
             let device = self.analyses.devices.of_heap(definition);
-            let state = HeapState { by: self.by, ..HeapState::default() };
-            self.heaps.push(Heap { key, state, watch, device });
+            self.heaps.push(Heap { key, state: HeapState::new(self.by), watch, device });
             self.heaps.len() as u32 - 1
         });
         self.heap_of_pool[usize::from(pool.0)] = index;

@@ -38,6 +38,12 @@ impl Segments {
         self.reserved
     }
 
+    /// The two ends of each, in the order of the addresses.
+    #[allow(dead_code, reason = "the state at a time is built on it")]
+    pub(super) fn ranges(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
+        self.by_start.iter().map(|(&start, segment)| (start, segment.end))
+    }
+
     /// What is free in them.
     #[inline(always)]
     pub(crate) fn holes(&self) -> &Holes {

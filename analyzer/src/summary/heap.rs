@@ -62,7 +62,7 @@ pub(super) fn report(
             .then_some(ReservedPeak { time_ns: watch.reserved_peak.0, bytes: Bytes(watch.reserved_peak.1) }),
         reserved_peak_why: why,
         end: figures(&at_end.level, segmented),
-        end_blocks: heap.state.blocks.values().filter(|block| block.is_allocated()).count() as u64,
+        end_blocks: heap.state.blocks().filter(|(_, block)| block.is_allocated()).count() as u64,
         fragmentation: segmented.then(|| Fragmentation {
             at_peak: fragmentation(&watch.peak.fragmentation),
             worst: fragmentation(&watch.worst),
@@ -121,7 +121,7 @@ fn peak(heap: &Heap, names: &mut Names<'_>) -> Peak {
     let mut modules = HashMap::new();
     let mut scopes = HashMap::new();
     let mut threads = HashMap::new();
-    let mut blocks: Vec<(u64, &Block)> = watch.blocks(&heap.state).collect();
+    let mut blocks: Vec<(u64, Block)> = watch.blocks(&heap.state).collect();
     for (_, block) in &blocks {
         if let Some(owner) = names.owner(block.owner) {
             let bytes = match heap.state.by {
@@ -134,7 +134,7 @@ fn peak(heap: &Heap, names: &mut Names<'_>) -> Peak {
         }
     }
     let blocks_total = blocks.len() as u64;
-    let largest_first = |(address, block): &(u64, &Block)| (std::cmp::Reverse(block.size), *address);
+    let largest_first = |(address, block): &(u64, Block)| (std::cmp::Reverse(block.size), *address);
     if blocks.len() > BLOCKS {
         blocks.select_nth_unstable_by_key(BLOCKS, largest_first);
         blocks.truncate(BLOCKS);
@@ -148,7 +148,7 @@ fn peak(heap: &Heap, names: &mut Names<'_>) -> Peak {
         by_module: shares(modules, |id| names.module(id)),
         by_scope: shares(scopes, |id| names.scope(id)),
         by_thread: shares(threads, |index| names.thread(index as usize)),
-        blocks: blocks.into_iter().map(|(at, block)| report_block(at, block, watch.time, names)).collect(),
+        blocks: blocks.into_iter().map(|(at, block)| report_block(at, &block, watch.time, names)).collect(),
         blocks_total,
     }
 }

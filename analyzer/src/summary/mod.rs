@@ -10,7 +10,7 @@ mod run;
 mod span;
 
 use crate::{
-    Analysis, findings,
+    Analysis, Checkpoints, findings,
     merge::Events,
     replay::Replay,
     report::{Known, Range, Report, Samples},
@@ -70,5 +70,5 @@ pub(crate) fn summarize(mut replay: Replay<'_>, events: &Events<'_>, range: Opti
         heaps: heap_reports,
     };
     report.findings = findings::judge(&report);
-    Analysis { report, timeline }
+    Analysis { report, timeline, checkpoints: Checkpoints::default() }
 }

@@ -11,7 +11,7 @@ use super::{
     theme::Theme,
 };
 use crate::{
-    Analysis, Nanos, Text,
+    Analysis, Checkpoints, Nanos, Text,
     report::{
         Bandwidth, Block, BlockSizes, ChunkCounts, Direction, Directions, Dropped, Ended, Figures,
         Fragmentation, FragmentationAt, Heap, HeapInPhase, Known, Mark, Module, ModuleSwaps, OutOfMemory,
@@ -44,6 +44,7 @@ pub(crate) fn empty() -> Analysis {
             ooms_total: 0,
         },
         timeline: Timeline::default(),
+        checkpoints: Checkpoints::default(),
     }
 }
 

@@ -36,7 +36,7 @@ pub(crate) struct Run {
 impl Run {
     /// Looks at the peak of the heap that matters most: the fullest device, or the fullest heap.
     pub(crate) fn new(analysis: Analysis) -> Self {
-        let Analysis { report, timeline } = analysis;
+        let Analysis { report, timeline, .. } = analysis;
         let heap = report.heaps.iter().enumerate().max_by_key(|(index, heap)| {
             (heap.kind == "device", heap.peak.figures.allocated_bytes, std::cmp::Reverse(*index))
         });
