@@ -25,14 +25,12 @@ impl Trace {
     /// What is so at that time is so in it: the blocks and segments of the heaps and the numbers of their events, what is open
     /// on the threads, where modules are, what counters and the driver said last. What adds up over time (counts, peaks,
     /// tracks, stays, swaps) is not: it may have begun anywhere before.
-    #[allow(dead_code, reason = "the state at a time is built on it")]
     pub(crate) fn replay_to(&self, checkpoints: &Checkpoints, time: Nanos) -> Result<Replay<'_>, ReadError> {
         self.replay_while(checkpoints, time, |_, now| now.time <= time)
     }
 
     /// A replay that stands behind the event `number` of the heap with this index (counted as blocks and peaks count them, with
     /// what was not kept), or at its end. `time` is when that event happens.
-    #[allow(dead_code, reason = "the state at a time is built on it")]
     pub(crate) fn replay_to_event(
         &self,
         checkpoints: &Checkpoints,

@@ -62,6 +62,8 @@ mod findings;
 pub mod report;
 pub mod timeline;
 
+pub mod instant;
+
 pub mod check;
 pub mod diff;
 pub mod import;

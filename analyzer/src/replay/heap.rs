@@ -56,7 +56,6 @@ pub(crate) enum Change {
 }
 
 /// What fills a part of a segment.
-#[allow(dead_code, reason = "the state at a time is built on it")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Piece {
     Hole,
@@ -75,20 +74,12 @@ impl HeapState {
     }
 
     /// The block at this address.
-    #[allow(dead_code, reason = "the state at a time is built on it")]
     pub(crate) fn block(&self, address: u64) -> Option<Block> {
         self.blocks.get(&address).copied()
     }
 
-    /// The two ends of each segment, in the order of the addresses.
-    #[allow(dead_code, reason = "the state at a time is built on it")]
-    pub(crate) fn segment_ranges(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
-        self.segments.ranges()
-    }
-
     /// What fills the segment between these ends without a gap, in the order of the addresses: each piece with its ends.
     /// (Blocks that do not fit what was known of the segment are not among them.)
-    #[allow(dead_code, reason = "the state at a time is built on it")]
     pub(crate) fn pieces(&self, (start, end): (u64, u64)) -> impl Iterator<Item = (u64, u64, Piece)> + '_ {
         let piece = move |at: u64| match self.segments.holes().starting_at(at) {
             Some(hole_end) => Some((at, hole_end, Piece::Hole)),
@@ -193,7 +184,7 @@ impl HeapState {
                 return Change::Impossible;
             }
         }
-        self.segments.add(start, end, expandable);
+        self.segments.add(start, end, expandable, segment.pool);
         Change::Done
     }
 
@@ -260,5 +251,10 @@ impl Block {
     /// Whether the program still has it: if not, a stream may still use it.
     pub(crate) fn is_allocated(&self) -> bool {
         !self.pending
+    }
+
+    /// Whether it lies in a segment, in what was a hole.
+    pub(crate) fn is_placed(&self) -> bool {
+        self.placed
     }
 }

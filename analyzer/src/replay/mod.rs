@@ -11,17 +11,16 @@ mod scope;
 mod segments;
 mod thread;
 
-#[allow(unused_imports, reason = "the state at a time is built on it")]
-pub(crate) use heap::Piece;
-pub(crate) use heap::{Block, HeapState};
+pub(crate) use heap::{Block, HeapState, Piece};
 pub(crate) use oddity::{Oddities, Oddity};
 pub(crate) use owner::{Owner, OwnerId, Owners};
 pub(crate) use scope::{ScopeId, ScopeTree};
+pub(crate) use segments::Segment;
 
 use hashbrown::HashMap;
 use memtrace_format::{
-    BlockAlloc, BlockFree, DropCounts, Event, HeapId, Kind, ModuleId, NameId, OutOfMemory, PoolId, Segment,
-    ThreadId, TransferBegin, TransferEnd,
+    BlockAlloc, BlockFree, DropCounts, Event, HeapId, Kind, ModuleId, NameId, OutOfMemory, PoolId, ThreadId,
+    TransferBegin, TransferEnd,
 };
 
 use crate::{
@@ -277,7 +276,7 @@ impl<'a> Replay<'a> {
     }
 
     #[cold]
-    fn segment(&mut self, now: Moment, segment: &Segment, kind: Kind) -> Kind {
+    fn segment(&mut self, now: Moment, segment: &memtrace_format::Segment, kind: Kind) -> Kind {
         let mut lost = std::mem::take(&mut self.lost);
         let (heap, device) = self.heap(segment.pool);
         heap.watch.count_event();

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use hashbrown::HashSet;
+use memtrace_format::PoolId;
 
 use super::holes::Holes;
 
@@ -20,11 +21,15 @@ pub(crate) struct Segments {
     split: bool,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Segment {
-    end: u64,
-    /// Mapped piece by piece: a neighbour mapped later continues it.
-    expandable: bool,
+/// A segment. Its start is where it is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Segment {
+    pub(crate) end: u64,
+    /// The pool it was reserved for; of an expandable segment, that of its first piece.
+    pub(crate) pool: PoolId,
+    /// Mapped piece by piece, and a neighbour mapped later continues it: the longest length of which all its pieces are
+    /// multiples.
+    pub(crate) granule: Option<u64>,
 }
 
 /// A range was to be taken away that lies in a place too tangled to find.
@@ -36,12 +41,6 @@ impl Segments {
     #[inline(always)]
     pub(crate) fn reserved(&self) -> u64 {
         self.reserved
-    }
-
-    /// The two ends of each, in the order of the addresses.
-    #[allow(dead_code, reason = "the state at a time is built on it")]
-    pub(super) fn ranges(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
-        self.by_start.iter().map(|(&start, segment)| (start, segment.end))
     }
 
     /// What is free in them.
@@ -56,17 +55,26 @@ impl Segments {
         self.holes.largest()
     }
 
+    /// Every segment with its start, in the order of their addresses.
+    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = (u64, Segment)> {
+        self.by_start.iter().map(|(&start, &segment)| (start, segment))
+    }
+
     /// Adds a segment that overlaps none, all of it free.
-    pub(crate) fn add(&mut self, start: u64, end: u64, expandable: bool) {
-        let mut whole = (start, Segment { end, expandable });
+    pub(crate) fn add(&mut self, start: u64, end: u64, expandable: bool, pool: PoolId) {
+        let mut whole = (start, Segment { end, pool, granule: expandable.then_some(end - start) });
         let left = self.by_start.range(..start).next_back().map(|(&start, &segment)| (start, segment));
-        if let Some((left, _)) = left.filter(|(_, left)| expandable && left.expandable && left.end == start) {
-            whole.0 = left;
+        if let Some((left_start, left)) = left.filter(|(_, left)| left.end == start)
+            && let Some(granule) = common(left.granule, whole.1.granule)
+        {
+            whole = (left_start, Segment { end, granule: Some(granule), ..left });
         }
-        if let Some(right) = self.by_start.get(&end).copied().filter(|right| expandable && right.expandable) {
+        if let Some(right) = self.by_start.get(&end).copied()
+            && let Some(granule) = common(right.granule, whole.1.granule)
+        {
             self.by_start.remove(&end);
             self.borders.remove(&end);
-            whole.1.end = right.end;
+            whole.1 = Segment { end: right.end, granule: Some(granule), ..whole.1 };
         }
         self.by_start.insert(whole.0, whole.1);
         self.borders.insert(whole.0);
@@ -170,7 +178,8 @@ impl Segments {
         self.borders.remove(&segment_start);
         for (from, to) in [(segment_start, start), (end, segment.end)] {
             if from < to {
-                self.by_start.insert(from, Segment { end: to, ..segment });
+                let granule = common(segment.granule, Some(to - from));
+                self.by_start.insert(from, Segment { end: to, granule, ..segment });
                 self.borders.insert(from);
             }
         }
@@ -213,4 +222,13 @@ impl Segments {
         let (&start, &segment) = self.by_start.range(..=address).next_back()?;
         (address < segment.end).then_some((start, segment))
     }
+}
+
+/// The greatest common divisor of two granules; none if there are not two.
+fn common(a: Option<u64>, b: Option<u64>) -> Option<u64> {
+    let (mut a, mut b) = (a?, b?);
+    while b != 0 {
+        (a, b) = (b, a % b);
+    }
+    Some(a)
 }

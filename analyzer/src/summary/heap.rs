@@ -51,10 +51,7 @@ pub(super) fn report(
         known,
         allocs: watch.allocs,
         frees: watch.frees,
-        block_sizes: match heap.state.by {
-            PeakBy::Allocated => BlockSizes::Recorded,
-            PeakBy::Requested => BlockSizes::Deduced,
-        },
+        block_sizes: block_sizes(heap.state.by),
         baseline_bytes: Bytes(watch.baseline),
         baseline_counted: names.is_imported(),
         peak_before,
@@ -70,6 +67,14 @@ pub(super) fn report(
         }),
         fragmentation_why: why,
         peak: peak(&heap, names),
+    }
+}
+
+/// How the sizes of blocks are known in a heap whose peak is taken so.
+pub(super) fn block_sizes(by: PeakBy) -> BlockSizes {
+    match by {
+        PeakBy::Allocated => BlockSizes::Recorded,
+        PeakBy::Requested => BlockSizes::Deduced,
     }
 }
 

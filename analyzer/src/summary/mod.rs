@@ -4,6 +4,7 @@ mod course;
 mod device;
 mod heap;
 mod info;
+mod instant;
 mod module;
 mod names;
 mod run;
@@ -16,6 +17,7 @@ use crate::{
     report::{Known, Range, Report, Samples},
 };
 pub(crate) use info::describe;
+pub(crate) use instant::picture;
 use names::Names;
 
 /// The version of the report's keys.

@@ -6,7 +6,10 @@ use memtrace_analyzer::report::{Known, Share};
 use memtrace_format::{BlockAlloc, BlockFree, Bytes, Event, StackId};
 use proptest::prelude::*;
 
-use crate::recording::{DEVICE, HOST, Recording, alloc, block, free, load, segment};
+use crate::{
+    naive::{BASE, Naive, SEGMENT, step},
+    recording::{DEVICE, HOST, Recording, alloc, block, free, load, segment},
+};
 
 #[test]
 fn a_peak_names_its_owners() {
@@ -158,85 +161,6 @@ fn a_lost_free_is_made_up_for() {
     assert_eq!(report.trace.oddities["block that was live when its segment was released"], 2);
 }
 
-/// What a small allocator over a few segments did.
-#[derive(Clone, Copy, Debug)]
-enum Step {
-    Reserve { segment: u64, expandable: bool },
-    Release { segment: u64 },
-    Alloc { place: u64, length: u64, slack: u64 },
-    Free { index: usize, by_stream: bool },
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    prop_oneof![
-        1 => (0u64..6, any::<bool>()).prop_map(|(segment, expandable)| Step::Reserve { segment, expandable }),
-        1 => (0u64..6).prop_map(|segment| Step::Release { segment }),
-        8 => (0u64..96, 1u64..7, 0u64..3)
-            .prop_map(|(place, length, slack)| Step::Alloc { place, length, slack }),
-        6 => (0usize..64, any::<bool>()).prop_map(|(index, by_stream)| Step::Free { index, by_stream }),
-    ]
-}
-
-const SEGMENT: u64 = 16;
-const BASE: u64 = 1 << 20;
-
-/// The heap as a list of places, looked at from scratch after every event.
-#[derive(Clone, Debug, Default)]
-struct Naive {
-    /// Segment number to whether it is expandable.
-    segments: BTreeMap<u64, bool>,
-    /// Place to length and requested.
-    live: BTreeMap<u64, (u64, u64)>,
-    pending: BTreeMap<u64, u64>,
-}
-
-impl Naive {
-    fn holes(&self) -> Vec<u64> {
-        let mut holes = Vec::new();
-        let mut run = 0;
-        let used = |place: u64| {
-            let inside = |(start, length): (&u64, u64)| (*start..start + length).contains(&place);
-            self.live.iter().map(|(start, (length, _))| (start, *length)).any(inside)
-                || self.pending.iter().map(|(start, length)| (start, *length)).any(inside)
-        };
-        for place in 0..6 * SEGMENT {
-            let number = place / SEGMENT;
-            let border = place % SEGMENT == 0
-                && !(self.segments.get(&number) == Some(&true)
-                    && number > 0
-                    && self.segments.get(&(number - 1)) == Some(&true));
-            if border && run > 0 {
-                holes.push(run);
-                run = 0;
-            }
-            if self.segments.contains_key(&number) && !used(place) {
-                run += 1;
-            } else if run > 0 {
-                holes.push(run);
-                run = 0;
-            }
-        }
-        if run > 0 {
-            holes.push(run);
-        }
-        holes
-    }
-
-    /// Whether the range lies in one hole.
-    fn fits(&self, place: u64, length: u64) -> bool {
-        let mut with = self.clone();
-        let before = self.holes();
-        with.live.insert(place, (length, length));
-        let after = with.holes();
-        let all_free = before.iter().sum::<u64>() == after.iter().sum::<u64>() + length;
-        let joined = (place..place + length - 1).all(|at| {
-            let (a, b) = (at / SEGMENT, (at + 1) / SEGMENT);
-            a == b || (self.segments.get(&a) == Some(&true) && self.segments.get(&b) == Some(&true))
-        });
-        all_free && joined
-    }
-}
-
 /// Bytes, time, event, the heap then and the ages of its blocks.
 type NaivePeak = (u64, u64, u64, Naive, BTreeMap<u64, u64>);
 
@@ -254,48 +178,10 @@ proptest! {
         let mut worst = (0, 0);
         let mut reserved_peak = 0;
         for step in steps {
-            let event = match step {
-                Step::Reserve { segment: number, expandable } if !naive.segments.contains_key(&number) => {
-                    naive.segments.insert(number, expandable);
-                    let part = segment(BASE + number * SEGMENT, SEGMENT);
-                    if expandable { Event::SegmentMap(part) } else { Event::SegmentAlloc(part) }
-                }
-                Step::Release { segment: number } => {
-                    let Some(&expandable) = naive.segments.get(&number) else { continue };
-                    let range = number * SEGMENT..(number + 1) * SEGMENT;
-                    let touches = |start: u64, length: u64| start < range.end && range.start < start + length;
-                    if naive.live.iter().any(|(&start, &(length, _))| touches(start, length))
-                        || naive.pending.iter().any(|(&start, &length)| touches(start, length))
-                    {
-                        continue;
-                    }
-                    naive.segments.remove(&number);
-                    let part = segment(BASE + range.start, SEGMENT);
-                    if expandable { Event::SegmentUnmap(part) } else { Event::SegmentFree(part) }
-                }
-                Step::Alloc { place, length, slack } if naive.fits(place, length) => {
-                    let requested = length.saturating_sub(slack);
-                    naive.live.insert(place, (length, requested));
-                    born.insert(place, time);
-                    alloc(DEVICE, BASE + place, length, requested)
-                }
-                Step::Free { index, by_stream } if !naive.live.is_empty() => {
-                    let place = *naive.live.keys().nth(index % naive.live.len()).unwrap();
-                    let (length, _) = naive.live.remove(&place).unwrap();
-                    if by_stream {
-                        naive.pending.insert(place, length);
-                        Event::BlockFreeRequested(block(DEVICE, BASE + place))
-                    } else {
-                        free(DEVICE, BASE + place)
-                    }
-                }
-                Step::Free { index, .. } if !naive.pending.is_empty() => {
-                    let place = *naive.pending.keys().nth(index % naive.pending.len()).unwrap();
-                    naive.pending.remove(&place);
-                    Event::BlockFreeCompleted(block(DEVICE, BASE + place))
-                }
-                _ => continue,
-            };
+            let Some(event) = naive.perform(step) else { continue };
+            if let Event::BlockAlloc(alloc) = event {
+                born.insert(alloc.address.0 - BASE, time);
+            }
             recording.at(1 + (time % 3) as u32, time, event);
             let allocated: u64 = naive.live.values().map(|(length, _)| length).sum();
             if allocated > peak.as_ref().map_or(0, |(most, ..)| *most) {

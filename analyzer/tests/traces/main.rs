@@ -3,8 +3,10 @@
 mod damage;
 mod devices;
 mod heaps;
+mod instants;
 mod merge;
 mod movement;
+mod naive;
 mod ranges;
 mod recording;
 mod spans;
