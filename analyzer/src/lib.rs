@@ -45,6 +45,8 @@ mod source;
 
 mod merge;
 
+pub mod events;
+
 mod replay;
 
 mod analyses;

@@ -57,7 +57,13 @@ const NEVER: (Ticks, usize) = (Ticks(u64::MAX), usize::MAX);
 
 impl<'a> Events<'a> {
     pub(crate) fn new(trace: &'a Trace) -> Self {
-        let cursors: Vec<_> = trace.directory.threads.iter().map(Cursor::new).collect();
+        Self::from_chunks(trace, std::iter::repeat(0))
+    }
+
+    /// Begins with this chunk of each thread.
+    pub(crate) fn from_chunks(trace: &'a Trace, first_chunks: impl IntoIterator<Item = usize>) -> Self {
+        let threads = trace.directory.threads.iter().zip(first_chunks);
+        let cursors: Vec<_> = threads.map(|(thread, chunk)| Cursor::new(thread, chunk)).collect();
         let waiting =
             cursors.iter().enumerate().map(|(index, cursor)| Reverse((cursor.due(), index))).collect();
         Self {
@@ -215,10 +221,10 @@ impl<'a> Events<'a> {
 }
 
 impl<'a> Cursor<'a> {
-    fn new(thread: &'a ThreadChunks) -> Self {
+    fn new(thread: &'a ThreadChunks, next_chunk: usize) -> Self {
         Self {
             thread,
-            next_chunk: 0,
+            next_chunk,
             records: Vec::new(),
             next_record: 0,
             latest: Ticks(0),

@@ -12,7 +12,7 @@ use serde::{Serialize, Serializer};
 /// Its `Display` is the one way to a screen, and escapes whatever a terminal could take for a command or that would
 /// make the text look like another: control characters (C0 and C1, so every escape sequence), bidirectional overrides
 /// and characters without width. Serialization gives the text as it was recorded.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Text(Arc<str>);
 
 impl Text {

@@ -186,6 +186,14 @@ impl Definitions {
         }
     }
 
+    /// The name of the heap that a pool is of.
+    pub fn heap_name(&self, pool: PoolId) -> Text {
+        let Some(heap) = self.pools.get(&pool).map(|pool| HeapId(pool.heap)) else {
+            return Text::new(format!("pool <lost {pool}>"));
+        };
+        self.heaps.get(&heap).map_or_else(|| Lost(heap).into(), |heap| Text::new(heap.name.as_str()))
+    }
+
     /// A module's name with its parents': `unet.input_blocks.0`.
     pub fn module_name(&self, id: ModuleId) -> Text {
         let Some(module) = self.modules.get(&id) else { return Lost(id).into() };
@@ -205,17 +213,23 @@ impl Definitions {
 
     /// The frames of a stack, innermost first.
     pub fn frames(&self, stack: StackId) -> Vec<Text> {
-        let mut frames = Vec::new();
+        self.walk_frames(stack).collect()
+    }
+
+    /// The frames of a stack, innermost first, each when it is asked for.
+    pub(crate) fn walk_frames(&self, stack: StackId) -> impl Iterator<Item = Text> + '_ {
         let mut next = stack;
-        while !next.is_none() && frames.len() < FRAMES {
-            let Some(frame) = self.stacks.get(&next) else {
-                frames.push(Lost(next).into());
-                break;
-            };
-            frames.push(self.frame(frame));
+        let mut left = FRAMES;
+        std::iter::from_fn(move || {
+            if next.is_none() || left == 0 {
+                return None;
+            }
+            left -= 1;
+            let id = std::mem::replace(&mut next, StackId::NONE);
+            let Some(frame) = self.stacks.get(&id) else { return Some(Lost(id).into()) };
             next = StackId(frame.parent);
-        }
-        frames
+            Some(self.frame(frame))
+        })
     }
 
     fn frame(&self, frame: &StackDefinition) -> Text {

@@ -60,6 +60,8 @@ pub(crate) struct EventChunk {
     pub(crate) offset: u64,
     /// When its first record was made, so that a chunk need not be read before its time comes.
     pub(crate) first: Option<Ticks>,
+    /// Whether whoever sealed it vouches that its times rise, up to the beginning of the next.
+    pub(crate) in_order: bool,
     thread_sequence: u64,
     sequence: u64,
 }
@@ -100,6 +102,7 @@ impl Directory {
                         threads.entry(header.thread).or_default().push(EventChunk {
                             offset,
                             first: first_time(record),
+                            in_order: header.seal.is_some() && !steps_back(head),
                             thread_sequence: header.thread_sequence,
                             sequence: header.sequence,
                         });

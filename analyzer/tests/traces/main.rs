@@ -2,6 +2,7 @@
 
 mod damage;
 mod devices;
+mod events;
 mod heaps;
 mod instants;
 mod merge;

@@ -1,0 +1,201 @@
+//! Pages of the log, and the way to the next event that is looked for.
+
+use std::{collections::VecDeque, ops::ControlFlow};
+
+use crate::{
+    Nanos, ReadError, Trace,
+    events::{Entry, EventPlace, EventsFrom, Query},
+};
+
+/// After so many events, whoever waits is asked whether he still does.
+const ASK_EVERY: u64 = 1 << 14;
+
+/// How many chunks a search reads at least before it goes further back.
+const STRIDE: usize = 64;
+
+/// Goes to any place in a trace.
+#[derive(Debug)]
+pub struct Browser<'a> {
+    trace: &'a Trace,
+    /// When chunks begin, in order.
+    borders: Vec<Nanos>,
+}
+
+/// Which way to go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// Towards the beginning.
+    Back,
+    /// Towards the end.
+    Forward,
+}
+
+/// Is told how far the reading has come, and says whether to go on.
+pub type Watch<'a> = dyn FnMut(Nanos) -> ControlFlow<()> + 'a;
+
+impl<'a> Browser<'a> {
+    /// Looks up where chunks begin; reads nothing.
+    pub fn new(trace: &'a Trace) -> Self {
+        let chunks = trace.directory.threads.iter().flat_map(|thread| &thread.chunks);
+        let mut borders: Vec<_> =
+            chunks.filter_map(|chunk| chunk.first).map(|ticks| trace.clock.nanos(ticks)).collect();
+        borders.sort_unstable();
+        borders.dedup();
+        Self { trace, borders }
+    }
+
+    /// The trace.
+    pub fn trace(&self) -> &'a Trace {
+        self.trace
+    }
+
+    /// The events from an instant on.
+    pub fn from(&self, time: Nanos) -> EventsFrom<'a> {
+        EventsFrom::new(self.trace, time)
+    }
+
+    /// Up to `count` events from a place on. `None`: `watch` stopped it.
+    ///
+    /// # Errors
+    ///
+    /// The operating system cannot read a part of the file.
+    pub fn page_from(
+        &self,
+        place: EventPlace,
+        count: usize,
+        watch: &mut Watch<'_>,
+    ) -> Result<Option<Vec<Entry>>, ReadError> {
+        let mut page = Vec::new();
+        let whole = self.walk(place, EventPlace::END, watch, |entry| {
+            page.push(entry);
+            if page.len() < count { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        Ok(whole.map(|()| page))
+    }
+
+    /// The last events before a place, at most `count`, in the order of time. `None`: `watch` stopped it.
+    ///
+    /// # Errors
+    ///
+    /// The operating system cannot read a part of the file.
+    pub fn page_before(
+        &self,
+        place: EventPlace,
+        count: usize,
+        watch: &mut Watch<'_>,
+    ) -> Result<Option<Vec<Entry>>, ReadError> {
+        let behind = self.borders.partition_point(|border| *border < place.time);
+        let mut reach = 1;
+        loop {
+            let border = behind.saturating_sub(reach);
+            let from = if border == 0 { Nanos(0) } else { self.borders[border] };
+            let mut page = VecDeque::new();
+            let whole = self.walk(EventPlace::at(from), place, watch, |entry| {
+                if page.len() >= count {
+                    page.pop_front();
+                }
+                page.push_back(entry);
+                ControlFlow::Continue(())
+            })?;
+            if whole.is_none() {
+                return Ok(None);
+            }
+            if page.len() >= count || border == 0 {
+                return Ok(Some(page.into()));
+            }
+            reach *= 4;
+        }
+    }
+
+    /// The nearest event that `query` matches: behind `place`, or before it. `Some(None)`: there is none; `None`: `watch`
+    /// stopped it.
+    ///
+    /// # Errors
+    ///
+    /// The operating system cannot read a part of the file.
+    pub fn find(
+        &self,
+        query: &mut Query,
+        place: EventPlace,
+        side: Side,
+        watch: &mut Watch<'_>,
+    ) -> Result<Option<Option<Entry>>, ReadError> {
+        match side {
+            Side::Forward => self.find_behind(query, place, watch),
+            Side::Back => self.find_before(query, place, watch),
+        }
+    }
+
+    fn find_behind(
+        &self,
+        query: &mut Query,
+        place: EventPlace,
+        watch: &mut Watch<'_>,
+    ) -> Result<Option<Option<Entry>>, ReadError> {
+        let definitions = self.trace.definitions();
+        let mut found = None;
+        let whole = self.walk(place.next(), EventPlace::END, watch, |entry| {
+            if query.matches(&entry.recorded, definitions) {
+                found = Some(entry);
+                return ControlFlow::Break(());
+            }
+            ControlFlow::Continue(())
+        })?;
+        Ok(whole.map(|()| found))
+    }
+
+    /// Range after range, each read forwards, from the latest to the earliest.
+    fn find_before(
+        &self,
+        query: &mut Query,
+        place: EventPlace,
+        watch: &mut Watch<'_>,
+    ) -> Result<Option<Option<Entry>>, ReadError> {
+        let definitions = self.trace.definitions();
+        // A range begins with a chunk of each thread that it needs only the end of.
+        let stride = STRIDE.max(self.trace.directory.threads.len().saturating_mul(4));
+        let mut border = self.borders.partition_point(|border| *border < place.time);
+        let mut to = place;
+        loop {
+            border = border.saturating_sub(stride);
+            let from = if border == 0 { Nanos(0) } else { self.borders[border] };
+            let mut found = None;
+            let whole = self.walk(EventPlace::at(from), to, watch, |entry| {
+                if query.matches(&entry.recorded, definitions) {
+                    found = Some(entry);
+                }
+                ControlFlow::Continue(())
+            })?;
+            if whole.is_none() {
+                return Ok(None);
+            }
+            if found.is_some() || border == 0 {
+                return Ok(Some(found));
+            }
+            to = EventPlace::at(from);
+        }
+    }
+
+    /// Hands the events of a range to `take` until it has enough. `None`: `watch` stopped it.
+    fn walk(
+        &self,
+        from: EventPlace,
+        to: EventPlace,
+        watch: &mut Watch<'_>,
+        mut take: impl FnMut(Entry) -> ControlFlow<()>,
+    ) -> Result<Option<()>, ReadError> {
+        for (number, entry) in (1_u64..).zip(self.from(from.time)) {
+            let entry = entry?;
+            if number.is_multiple_of(ASK_EVERY) && watch(entry.recorded.time).is_break() {
+                return Ok(None);
+            }
+            if entry.place >= to {
+                break;
+            }
+            if entry.place >= from && take(entry).is_break() {
+                break;
+            }
+        }
+        Ok(Some(()))
+    }
+}
