@@ -1,7 +1,7 @@
 //! An event in words.
 
 use memtrace_format::{
-    Address, BlockAlloc, BlockFree, Bytes, CounterValue, Event, Kind, ModuleId, Segment, StackId, Unit,
+    Address, BlockAlloc, BlockFree, Bytes, CounterValue, Event, Kind, ModuleId, Segment, Unit,
 };
 use serde::Serialize;
 
@@ -38,7 +38,7 @@ pub struct EventLine {
     /// A value, with its unit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
-    /// The innermost frame of its stack.
+    /// The innermost frame of its stack that has a line, or the innermost.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub frame: Option<Text>,
 }
@@ -83,7 +83,7 @@ impl EventLine {
                 heap: Some(names.heap_name(failed.pool)),
                 bytes: Some(failed.requested),
                 value: failed.free.map(|free| format!("device had {free} free")),
-                frame: frame(failed.stack, names),
+                frame: names.telling_frame(failed.stack),
                 ..self
             },
             Event::ModuleDefined(id)
@@ -147,7 +147,7 @@ impl EventLine {
             bytes: Some(block.size),
             requested_bytes: (block.requested != block.size).then_some(block.requested),
             module: module(block.module, names),
-            frame: frame(block.stack, names),
+            frame: names.telling_frame(block.stack),
             ..self
         }
     }
@@ -162,7 +162,7 @@ impl EventLine {
             heap: Some(names.heap_name(segment.pool)),
             address: Some(segment.address),
             bytes: Some(segment.size),
-            frame: frame(segment.stack, names),
+            frame: names.telling_frame(segment.stack),
             ..self
         }
     }
@@ -199,10 +199,6 @@ pub(super) fn kind(event: &Event) -> &'static str {
 
 fn module(id: ModuleId, names: &Definitions) -> Option<Text> {
     (!id.is_none()).then(|| names.module_name(id))
-}
-
-fn frame(stack: StackId, names: &Definitions) -> Option<Text> {
-    names.walk_frames(stack).next()
 }
 
 fn measured(value: CounterValue, unit: Option<Unit>) -> String {

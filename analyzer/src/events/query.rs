@@ -24,7 +24,7 @@ pub struct Query {
 #[derive(Clone, Debug)]
 enum Word {
     Address(Address),
-    Part(Part),
+    Part(Box<Part>),
 }
 
 /// A part of a name, and whose names have it.
@@ -64,7 +64,7 @@ impl Word {
         let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
         match digits.and_then(|digits| u64::from_str_radix(digits, 16).ok()) {
             Some(address) => Self::Address(Address(address)),
-            None => Self::Part(Part {
+            None => Self::Part(Box::new(Part {
                 lower: text.to_lowercase(),
                 threads: Memory::default(),
                 pools: Memory::default(),
@@ -72,7 +72,7 @@ impl Word {
                 names: Memory::default(),
                 counters: Memory::default(),
                 stacks: Memory::default(),
-            }),
+            })),
         }
     }
 }

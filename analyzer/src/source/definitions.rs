@@ -232,6 +232,20 @@ impl Definitions {
         })
     }
 
+    /// The innermost frame of a stack whose line is known, for the ones inside it are the allocator's and the runtime's own; or the
+    /// innermost of all.
+    pub(crate) fn telling_frame(&self, stack: StackId) -> Option<Text> {
+        let mut next = self.stacks.get(&stack);
+        for _ in 0..FRAMES {
+            match next {
+                Some(frame) if frame.line != 0 => return Some(self.frame(frame)),
+                Some(frame) => next = self.stacks.get(&StackId(frame.parent)),
+                None => break,
+            }
+        }
+        self.walk_frames(stack).next()
+    }
+
     fn frame(&self, frame: &StackDefinition) -> Text {
         let name = |id: u32| {
             (id != 0).then(|| {

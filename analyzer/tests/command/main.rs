@@ -217,6 +217,39 @@ fn nobody_reading_is_no_failure() {
 }
 
 #[test]
+fn events_are_listed_as_text_and_as_json_and_a_reader_may_leave() {
+    let (_directory, path) = trace();
+    let listed = |arguments: &[&str]| {
+        let output = memtrace(&[&["events", &path], arguments].concat());
+        assert_eq!((output.status.code(), stderr(&output).as_str()), (Some(0), ""), "{arguments:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let whole = listed(&[]);
+    let line = whole.lines().nth(1).unwrap();
+    let words: Vec<&str> = line.split_whitespace().collect();
+    assert_eq!(words[0], "0.000000005");
+    assert!(line.ends_with("block alloc                      0x40    4.00 KiB  asked 3.91 KiB"), "{line}");
+    assert_eq!(whole.lines().count(), 2);
+    assert_eq!(listed(&["--around", "5ns"]), whole);
+    assert_eq!(listed(&["--grep", "0x1000 ALLOC"]), whole);
+    for nothing in [&["--from", "6ns"][..], &["--to", "4ns"], &["--grep", "0x1040"], &["-n", "0"]] {
+        assert_eq!(listed(nothing).lines().count(), 1, "{nothing:?}");
+    }
+    let json: serde_json::Value = serde_json::from_str(&listed(&["--json"])).unwrap();
+    assert_eq!((&json["time_ns"], &json["bytes"], &json["address"]), (&5.into(), &4096.into(), &64.into()));
+
+    let mut child = Command::new(env!("CARGO_BIN_EXE_memtrace"))
+        .args(["events", &path])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), stderr(&output).as_str()), (Some(0), ""));
+}
+
+#[test]
 fn the_tracers_environment_changes_nothing() {
     let (_directory, path) = trace();
     let before = std::fs::read(&path).unwrap();

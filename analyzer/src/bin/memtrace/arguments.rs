@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{check, diff};
+use crate::{check, diff, events};
 use memtrace_analyzer::{Nanos, Part};
 
 /// Explains what an engine's memory did, from a trace that it recorded.
@@ -40,6 +40,8 @@ pub(crate) enum Command {
     Diff(diff::Arguments),
     /// Hold a run against a budget
     Check(check::Arguments),
+    /// List the events themselves: from a time on, around one, or those that mention something
+    Events(events::Arguments),
     /// Write another program's recording as a trace: a PyTorch memory snapshot, an RMM log, an Nsight Systems export
     Import(Import),
 }

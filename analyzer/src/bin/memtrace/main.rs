@@ -6,6 +6,7 @@ mod analyze;
 mod arguments;
 mod check;
 mod diff;
+mod events;
 mod failure;
 mod import;
 mod info;
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
         Command::Info(arguments) => info::run(&arguments),
         Command::Diff(arguments) => diff::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Events(arguments) => events::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
     };
     match done {
