@@ -2,6 +2,7 @@
 
 use crate::{
     Nanos, ReadError, Trace,
+    events::EventPlace,
     passage::Passage,
     replay::{Moment, Replay},
 };
@@ -42,6 +43,25 @@ impl Trace {
         self.replay_while(checkpoints, before, |replay, _| {
             replay.heaps.get(heap).is_none_or(|heap| heap.watch.events <= number)
         })
+    }
+
+    /// A replay that stands right behind the event at this place.
+    pub(crate) fn replay_to_place(
+        &self,
+        checkpoints: &Checkpoints,
+        place: EventPlace,
+    ) -> Result<Replay<'_>, ReadError> {
+        let mut rank = 0;
+        let goes_on = |_: &Replay<'_>, now: Moment| {
+            let same = now.time == place.time;
+            rank += u64::from(same);
+            now.time < place.time || (same && rank - 1 <= place.rank)
+        };
+        match place.time.0.checked_sub(1) {
+            Some(before) => self.replay_while(checkpoints, Nanos(before), goes_on),
+            // No checkpoint lies before the first instant.
+            None => self.replay_while(&Checkpoints::default(), Nanos(0), goes_on),
+        }
     }
 
     /// A replay of every event up to the first for which `goes_on` is false; that is true for those up to `time`.

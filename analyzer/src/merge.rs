@@ -81,6 +81,11 @@ impl<'a> Events<'a> {
         }
     }
 
+    /// What happened before is said to have happened then: a baseline tells of that instant.
+    pub(crate) fn clamp(&mut self, earliest: Ticks) {
+        self.now = self.now.max(earliest);
+    }
+
     /// The damage found in the chunks read so far.
     pub fn losses(&self) -> &Losses {
         &self.losses

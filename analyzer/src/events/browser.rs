@@ -3,8 +3,8 @@
 use std::{collections::VecDeque, ops::ControlFlow};
 
 use crate::{
-    Nanos, ReadError, Trace,
-    events::{Entry, EventPlace, EventsFrom, Query},
+    Nanos, ReadError, Recorded, Trace,
+    events::{Entry, EventPlace, EventsFrom},
 };
 
 /// After so many events, whoever waits is asked whether he still does.
@@ -107,35 +107,33 @@ impl<'a> Browser<'a> {
         }
     }
 
-    /// The nearest event that `query` matches: behind `place`, or before it. `Some(None)`: there is none; `None`: `watch`
-    /// stopped it.
+    /// The nearest event that is `wanted`: behind `place`, or before it. `Some(None)`: there is none; `None`: `watch` stopped it.
     ///
     /// # Errors
     ///
     /// The operating system cannot read a part of the file.
     pub fn find(
         &self,
-        query: &mut Query,
         place: EventPlace,
         side: Side,
+        wanted: &mut dyn FnMut(&Recorded) -> bool,
         watch: &mut Watch<'_>,
     ) -> Result<Option<Option<Entry>>, ReadError> {
         match side {
-            Side::Forward => self.find_behind(query, place, watch),
-            Side::Back => self.find_before(query, place, watch),
+            Side::Forward => self.find_behind(place, wanted, watch),
+            Side::Back => self.find_before(place, wanted, watch),
         }
     }
 
     fn find_behind(
         &self,
-        query: &mut Query,
         place: EventPlace,
+        wanted: &mut dyn FnMut(&Recorded) -> bool,
         watch: &mut Watch<'_>,
     ) -> Result<Option<Option<Entry>>, ReadError> {
-        let definitions = self.trace.definitions();
         let mut found = None;
         let whole = self.walk(place.next(), EventPlace::END, watch, |entry| {
-            if query.matches(&entry.recorded, definitions) {
+            if wanted(&entry.recorded) {
                 found = Some(entry);
                 return ControlFlow::Break(());
             }
@@ -144,24 +142,26 @@ impl<'a> Browser<'a> {
         Ok(whole.map(|()| found))
     }
 
-    /// Range after range, each read forwards, from the latest to the earliest.
+    /// Range after range, each read forwards, from the latest to the earliest, and ever longer ones: what is wanted is near,
+    /// or nowhere.
     fn find_before(
         &self,
-        query: &mut Query,
         place: EventPlace,
+        wanted: &mut dyn FnMut(&Recorded) -> bool,
         watch: &mut Watch<'_>,
     ) -> Result<Option<Option<Entry>>, ReadError> {
-        let definitions = self.trace.definitions();
         // A range begins with a chunk of each thread that it needs only the end of.
-        let stride = STRIDE.max(self.trace.directory.threads.len().saturating_mul(4));
+        let longest = STRIDE.max(self.trace.directory.threads.len().saturating_mul(4));
+        let mut stride = 1;
         let mut border = self.borders.partition_point(|border| *border < place.time);
         let mut to = place;
         loop {
             border = border.saturating_sub(stride);
+            stride = (stride * 4).min(longest);
             let from = if border == 0 { Nanos(0) } else { self.borders[border] };
             let mut found = None;
             let whole = self.walk(EventPlace::at(from), to, watch, |entry| {
-                if query.matches(&entry.recorded, definitions) {
+                if wanted(&entry.recorded) {
                     found = Some(entry);
                 }
                 ControlFlow::Continue(())

@@ -20,7 +20,11 @@ impl<'a> EventsFrom<'a> {
     pub(super) fn new(trace: &'a Trace, from: Nanos) -> Self {
         let first_chunks =
             trace.directory.threads.iter().map(|thread| first_chunk(thread, &trace.clock, from));
-        Self { events: Events::from_chunks(trace, first_chunks), from, next: EventPlace::default() }
+        let mut events = Events::from_chunks(trace, first_chunks);
+        if let Some(baseline) = &trace.baseline {
+            events.clamp(baseline.at);
+        }
+        Self { events, from, next: EventPlace::default() }
     }
 }
 

@@ -22,7 +22,7 @@ pub use heap::{Block, BlockState, Hole, LiveHeap, OwnerIndex, Segment};
 
 use memtrace_format::StackId;
 
-use crate::{Checkpoints, Nanos, ReadError, Text, Trace, passage::Passage, summary};
+use crate::{Checkpoints, Nanos, ReadError, Text, Trace, events::EventPlace, passage::Passage, summary};
 
 /// The state of every heap after some of a trace's events.
 #[derive(Clone, Debug)]
@@ -76,6 +76,15 @@ impl Trace {
         let not_kept = self.events_not_kept(heap)?;
         let replay = self.replay_to_event(checkpoints, time, heap, not_kept.saturating_add(event_index))?;
         Ok(summary::picture(&replay, time))
+    }
+
+    /// The state of every heap right after the event at this place, with no later event of the same instant.
+    ///
+    /// # Errors
+    ///
+    /// The operating system cannot read a part of the file.
+    pub fn at_place(&self, checkpoints: &Checkpoints, place: EventPlace) -> Result<Instant, ReadError> {
+        Ok(summary::picture(&self.replay_to_place(checkpoints, place)?, place.time))
     }
 
     /// How many events of the heap are folded into what a ring keeps of its past.

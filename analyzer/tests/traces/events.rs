@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use memtrace_analyzer::{
-    Nanos, Recorded, Trace,
+    Checkpoints, Nanos, Recorded, Trace,
     events::{Browser, Entry, EventLine, EventPlace, Query, Side},
 };
 use memtrace_format::{Event, NameId};
@@ -114,7 +114,8 @@ fn an_event_is_found_on_either_side_by_its_name_its_kind_and_its_address() {
     let browser = Browser::new(&trace);
     let find = |text: &str, from: u64, side| {
         let mut query = Query::new(text).unwrap();
-        let found = browser.find(&mut query, EventPlace::at(Nanos(from)), side, &mut never);
+        let mut wanted = |recorded: &Recorded| query.matches(recorded, trace.definitions());
+        let found = browser.find(EventPlace::at(Nanos(from)), side, &mut wanted, &mut never);
         found.unwrap().unwrap().map(|entry| entry.place.time.0)
     };
     assert_eq!(find("Switch", 5000, Side::Forward), Some(9000));
@@ -126,6 +127,26 @@ fn an_event_is_found_on_either_side_by_its_name_its_kind_and_its_address() {
     assert_eq!(find("cuda:0 free", 0, Side::Forward), Some(10));
     assert_eq!(find("worker mark", 0, Side::Forward), Some(1000));
     assert_eq!(find("nothing like it", 0, Side::Forward), None);
+}
+
+#[test]
+fn the_state_behind_each_of_several_events_of_one_instant() {
+    let mut recording = Recording::new();
+    recording.chunk_events = 3;
+    for number in 0..30 {
+        let (thread, time) = (number % 4 + 1, u64::from(number / 7));
+        recording.at(thread, time, alloc(DEVICE, 4096 * (u64::from(number) + 1), 512, 512));
+    }
+    let file = file(&recording.bytes());
+    let trace = Trace::open(file.path()).unwrap();
+    let all = whole(&trace);
+    assert!(all.iter().any(|entry| entry.place.rank > 3));
+    for (index, entry) in all.iter().enumerate() {
+        let instant = trace.at_place(&Checkpoints::default(), entry.place).unwrap();
+        assert_eq!(instant.heaps[0].blocks.len(), index + 1);
+        let Event::BlockAlloc(block) = entry.recorded.event else { panic!("all are allocs") };
+        assert!(instant.heaps[0].block_at(block.address).is_some());
+    }
 }
 
 #[test]
@@ -141,8 +162,8 @@ fn a_search_that_nobody_waits_for_any_more_ends() {
         asked.push(time);
         ControlFlow::Break(())
     };
-    let mut query = Query::new("no such thing").unwrap();
-    let found = Browser::new(&trace).find(&mut query, EventPlace::default(), Side::Forward, &mut stop);
+    let found =
+        Browser::new(&trace).find(EventPlace::default(), Side::Forward, &mut |_: &Recorded| false, &mut stop);
     assert_eq!(found.unwrap(), None);
     assert_eq!(asked.len(), 1);
 }
