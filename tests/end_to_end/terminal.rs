@@ -24,7 +24,7 @@ fn the_interactive_view_answers_keys_and_leaves_cleanly() {
     terminal.press("2");
     terminal.await_text("phases");
     terminal.press("?");
-    terminal.await_text("previous heap");
+    terminal.await_text("cursor back by ten");
     terminal.press("q");
     let (status, output) = terminal.finish();
     assert!(status.success(), "{status}");

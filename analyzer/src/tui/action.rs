@@ -2,6 +2,8 @@
 
 use ratatui::layout::{Position, Size};
 
+use super::page::Page;
+
 /// Something that the user, or the terminal, asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
@@ -14,16 +16,34 @@ pub(crate) enum Action {
     /// Open or close the list of keys.
     Help,
     /// Show a view.
-    Show(View),
+    Show(Page),
     /// Show the next or the previous view.
     Turn(Side),
-    /// Show what the view tells about, in the view that shows it best.
+    /// Show what is selected, in the view that shows it best.
     Open,
-    /// Move what does not fit on the screen.
+    /// Move the selection, or what does not fit on the screen.
     Scroll(Scroll),
+    /// Show or hide what is below the selected row of a tree.
+    Fold,
+    /// Hide what is below every row of a tree, or show all of it.
+    FoldAll,
+    /// Sort the rows by their next column.
+    Sort,
+    /// Sort the rows the other way.
+    Reverse,
+    /// Ask for a text to search for.
+    Search,
+    /// To the next or the previous row with the text that was searched for.
+    Find(Side),
+    /// Ask which rows to show.
+    Filter,
+    /// Copy the selected row.
+    Copy,
+    /// Copy all rows that are shown.
+    CopyAll,
     /// Move the cursor by this many columns.
     MoveCursor(i32),
-    /// Put the cursor on the first or the last instant.
+    /// To the first or the last instant; where there is no time axis, row.
     Edge(Side),
     /// Show an earlier or a later range.
     Pan(Side),
@@ -33,14 +53,26 @@ pub(crate) enum Action {
     ZoomOut,
     /// Show the whole run.
     Whole,
+    /// Begin a range at the cursor, or end it there: all views tell of this range only, until it is given up.
+    Range,
+    /// Give a name of one letter to the instant under the cursor.
+    Mark,
+    /// To the instant with a letter.
+    GoToMark,
     /// Put the cursor on the heap's peak.
     Peak,
     /// Put the cursor on the next or the previous event of interest.
     Event(Side),
     /// Look at another heap.
     Heap(Side),
-    /// The mouse points here and its button is down.
-    Click(Position),
+    /// What only the view on the screen can do, by the name in its own key table.
+    Own(&'static str),
+    /// The mouse's button went down here.
+    Press(Position),
+    /// The mouse moved here with its button down.
+    Drag(Position),
+    /// The mouse's button went up here.
+    Release(Position),
     /// The wheel turned (forward is away from the user) while the mouse pointed here.
     Wheel(Side, Position),
     /// The terminal has this size now.
@@ -56,6 +88,16 @@ pub(crate) enum Side {
     Forward,
 }
 
+impl Side {
+    /// A number moved to this side, no further than zero.
+    pub(crate) fn from(self, place: usize, by: usize) -> usize {
+        match self {
+            Self::Back => place.saturating_sub(by),
+            Self::Forward => place.saturating_add(by),
+        }
+    }
+}
+
 /// How far to scroll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scroll {
@@ -65,44 +107,14 @@ pub(crate) enum Scroll {
     Page(Side),
 }
 
-/// A page of the UI.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum View {
-    /// What happened.
-    Overview,
-    /// When it happened.
-    Timeline,
-}
-
-impl View {
-    /// Every view, in the order of their number keys.
-    pub(crate) const ALL: [Self; 2] = [Self::Overview, Self::Timeline];
-
-    /// The name on its tab.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Overview => "Overview",
-            Self::Timeline => "Timeline",
-        }
-    }
-
-    /// The view beside this one, around the end.
-    pub(crate) fn beside(self, side: Side) -> Self {
-        let here = Self::ALL.iter().position(|&view| view == self).unwrap_or(0);
-        let step = match side {
-            Side::Forward => 1,
-            Side::Back => Self::ALL.len() - 1,
-        };
-        Self::ALL[(here + step) % Self::ALL.len()]
-    }
-}
-
 /// What an action means for the program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub(crate) enum Flow {
     /// Draw and go on.
     Continue,
+    /// Put this on the user's clipboard, draw and go on.
+    Copy(String),
     /// Stop until the shell continues the process.
     Suspend,
     /// End.

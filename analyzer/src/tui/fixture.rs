@@ -6,9 +6,11 @@ use memtrace_format::{Address, Bytes, Tier};
 use ratatui::layout::Size;
 
 use super::{
-    action::{Action, Flow, View},
+    action::{Action, Flow},
+    page::Page,
     state::State,
     theme::Theme,
+    wake::Wake,
 };
 use crate::{
     Analysis, Checkpoints, Nanos, Text,
@@ -85,16 +87,35 @@ pub(crate) fn large() -> Analysis {
     run
 }
 
+/// A second of which not everything was recorded and not everything can be read.
+pub(crate) fn damaged() -> Analysis {
+    let mut run = small();
+    let trace = &mut run.report.trace;
+    trace.ended = Ended::Running;
+    trace.dropped = Dropped { total: 12, by_cause: BTreeMap::from([("no chunk ready", 12)]) };
+    trace.damaged_chunks = 1;
+    trace.damage = vec![Text::new("chunk at 0x40000: its checksum is wrong")];
+    trace.unreadable_bytes = Bytes(4096);
+    run.report.heaps[0].known = Known::Baseline;
+    run.report.heaps[0].peak.figures.reserved_bytes = None;
+    for module in &mut run.report.modules {
+        module.bytes = None;
+    }
+    run.report.modules[1].name = Text::new("<lost #2>");
+    run.timeline.modules[1].name = Text::new("<lost #2>");
+    run
+}
+
 /// The UI in a terminal of this size, without colours or with them, before anything is read.
 pub(crate) fn reading(width: u16, height: u16, colours: bool) -> State {
     State::new(Text::new("run.trace"), Theme { colours }, Size::new(width, height))
 }
 
 /// The UI with this analysis, and a view open.
-pub(crate) fn showing(analysis: Analysis, view: View, width: u16, height: u16) -> State {
+pub(crate) fn showing(analysis: Analysis, page: Page, width: u16, height: u16) -> State {
     let mut state = reading(width, height, true);
-    assert_eq!(state.ready(Box::new(analysis)), Flow::Continue);
-    assert_eq!(state.update(Action::Show(view)), Flow::Continue);
+    assert_eq!(state.ready(analysis, None, Wake::default()), Flow::Continue);
+    assert_eq!(state.update(Action::Show(page)), Flow::Continue);
     state
 }
 

@@ -1,4 +1,4 @@
-//! The two lines at the top, and what is shown while the trace is read.
+//! The line at the top, and what is shown while the trace is read.
 
 use memtrace_format::Bytes;
 use ratatui::{
@@ -9,30 +9,40 @@ use ratatui::{
 };
 
 use super::{
-    action::View,
+    instant::instant,
     run::Run,
     state::{Content, State},
     theme::Theme,
-    widget::{bar, count},
+    widget::{bar, count, fit, width as cells_of},
 };
-use crate::{Progress, report::Ended};
+use crate::{Nanos, Progress, Text, report::Ended};
 
 /// The width of the bar that shows how much is read.
 const PROGRESS_CELLS: usize = 30;
 /// Between two parts of the first line.
 const BETWEEN: &str = " · ";
+/// More of a filter than this is cut off.
+const FILTER_CELLS: usize = 30;
+/// On a narrower screen the word before the heap's name is left out.
+const ROOMY: u16 = 60;
 
-/// The file, how the run ended, what is missing, how long it took, the engine: as many of them as fit.
+/// The file, how the run ended, what is missing, how long it took, the engine: as many of them as fit beside what is looked
+/// at.
 pub(crate) fn draw_run(state: &State, area: Rect, buffer: &mut Buffer) {
     let theme = state.theme;
+    let looked_at = match &state.content {
+        Content::Ready(ready) => looked_at(&ready.run, state, area.width),
+        Content::Reading(_) => Line::raw(""),
+    };
     let mut spans = vec![
         Span::styled(" memtrace ", theme.selected()),
         Span::raw(" "),
         Span::styled(state.file.to_string(), theme.strong()),
     ];
-    if let Content::Ready(run) = &state.content {
-        let mut free = usize::from(area.width).saturating_sub(Line::from(spans.clone()).width());
-        for part in about(run, theme) {
+    if let Content::Ready(ready) = &state.content {
+        let used = Line::from(spans.clone()).width() + looked_at.width() + 1;
+        let mut free = usize::from(area.width).saturating_sub(used);
+        for part in about(&ready.run, theme) {
             // A part that does not fit is left out whole: half a number is a wrong one.
             let Some(left) = free.checked_sub(part.width() + BETWEEN.len()) else { break };
             free = left;
@@ -40,31 +50,8 @@ pub(crate) fn draw_run(state: &State, area: Rect, buffer: &mut Buffer) {
         }
     }
     Line::from(spans).render(area, buffer);
-}
-
-/// The views, and what is looked at.
-pub(crate) fn draw_tabs(state: &State, area: Rect, buffer: &mut Buffer) {
-    let mut spans = vec![Span::raw(" ")];
-    for (number, view) in View::ALL.into_iter().enumerate() {
-        let text = format!(" {} {} ", number + 1, view.name());
-        let here = view == state.view && state.help.is_none();
-        spans.push(Span::styled(text, if here { state.theme.selected() } else { state.theme.faint() }));
-        spans.push(Span::raw(" "));
-    }
-    let tabs = Line::from(spans);
-    if let Content::Ready(run) = &state.content
-        && let Some(heap) = run.heap()
-    {
-        let used = u16::try_from(tabs.width()).unwrap_or(u16::MAX).min(area.width);
-        let rest = Rect { x: area.x + used, width: area.width - used, ..area };
-        let mut line = heap_looked_at(run, &heap.name.to_string(), state.theme);
-        if line.width() > usize::from(rest.width) {
-            // The name tells more than the place in the list.
-            line.spans.remove(0);
-        }
-        line.render(rest, buffer);
-    }
-    tabs.render(area, buffer);
+    let width = u16::try_from(looked_at.width()).unwrap_or(u16::MAX).min(area.width);
+    looked_at.render(Rect { x: area.right() - width, width, ..area }, buffer);
 }
 
 /// How much of the trace is read.
@@ -108,13 +95,31 @@ fn about(run: &Run, theme: Theme) -> Vec<Span<'static>> {
     parts
 }
 
-fn heap_looked_at(run: &Run, name: &str, theme: Theme) -> Line<'static> {
-    let heaps = run.report.heaps.len();
-    let of = if heaps > 1 { format!(" {}/{heaps}", run.heap + 1) } else { String::new() };
-    Line::from(vec![
-        Span::styled(format!("heap{of} "), theme.faint()),
-        Span::styled(name.to_owned(), theme.strong()),
-        Span::raw(" "),
-    ])
-    .right_aligned()
+/// The filter, the range and the heap: what makes figures those of a part.
+fn looked_at(run: &Run, state: &State, width: u16) -> Line<'static> {
+    let theme = state.theme;
+    let mut spans = Vec::new();
+    if let Content::Ready(ready) = &state.content
+        && let Some(listing) = ready.view(state.page).listing().filter(|listing| !listing.filter().is_empty())
+    {
+        let filter = Text::new(listing.filter()).to_string();
+        let rows = format!("{}/{} {filter}", listing.len(), listing.total());
+        spans.push(Span::styled(" filter ", theme.key()));
+        spans.push(Span::styled(fit(&rows, cells_of(&rows).min(FILTER_CELLS)), theme.strong()));
+    }
+    if let Some(range) = run.range {
+        let step = Nanos(range.to.since(range.from).0 / 20);
+        let (from, to) = (instant(range.from, step), instant(range.to, step));
+        spans.push(Span::styled(" range ", theme.key()));
+        spans.push(Span::styled(format!("{from} – {to}"), theme.strong()));
+    }
+    if let Some(heap) = run.heap() {
+        let heaps = run.report.heaps.len();
+        let of = if heaps > 1 { format!(" {}/{heaps}", run.heap + 1) } else { String::new() };
+        if width >= ROOMY {
+            spans.push(Span::styled(format!(" heap{of}"), theme.faint()));
+        }
+        spans.push(Span::styled(format!(" {} ", heap.name), theme.strong()));
+    }
+    Line::from(spans)
 }

@@ -15,6 +15,7 @@ use ratatui::{
 
 use super::{
     keys::{BINDINGS, Binding, Group, Key},
+    page::{Entry, PAGES},
     state::State,
     theme::{self, Theme},
     widget::{Section, fit, height as height_of, render},
@@ -24,21 +25,21 @@ use super::{
 const KEYS_CELLS: usize = 12;
 
 /// Draws the list of keys, from line `scrolled` on.
-pub(crate) fn draw(theme: Theme, scrolled: u16, area: Rect, buffer: &mut Buffer) {
+pub(crate) fn draw(state: &State, scrolled: u16, area: Rect, buffer: &mut Buffer) {
     let area = Rect { x: area.x + 1, width: area.width - 1, ..area };
-    render(sections(theme), scrolled, area, buffer);
+    render(sections(state.own_keys(), state.theme), scrolled, area, buffer);
 }
 
-/// How high the list of keys is.
-pub(crate) fn height() -> u16 {
-    height_of(&sections(Theme { colours: false }))
+/// How high the list of keys is, with those of a view.
+pub(crate) fn height(own: &[Binding]) -> u16 {
+    height_of(&sections(own, Theme { colours: false }))
 }
 
 /// Draws the most important keys, as far as there is room for whole ones.
 pub(crate) fn draw_footer(state: &State, area: Rect, buffer: &mut Buffer) {
     let theme = state.theme;
     let mut line = Line::raw("");
-    for (word, keys) in footer() {
+    for (word, keys) in footer(state.own_keys()) {
         let mut entry =
             vec![Span::raw(" "), Span::styled(keys, theme.key()), Span::raw(" "), Span::raw(word)];
         entry.push(Span::raw(" "));
@@ -51,15 +52,28 @@ pub(crate) fn draw_footer(state: &State, area: Rect, buffer: &mut Buffer) {
     line.render(area, buffer);
 }
 
-fn sections(theme: Theme) -> Vec<Section<'static>> {
-    let keys = Group::ALL.into_iter().map(|group| {
-        let bindings = BINDINGS.iter().filter(|binding| binding.group == group);
-        Section::lines(
-            Line::styled(group.name(), theme.strong()),
-            bindings.map(|one| line(one, theme)).collect(),
-        )
-    });
-    keys.chain([signs(theme)]).collect()
+fn sections(own: &[Binding], theme: Theme) -> Vec<Section<'static>> {
+    let mut sections = Vec::new();
+    for group in Group::ALL {
+        let bindings = own.iter().chain(BINDINGS).filter(|binding| binding.group == group);
+        let mut lines: Vec<Line<'static>> = bindings.map(|one| line(one, theme)).collect();
+        if group == Group::Screen {
+            lines.splice(0..0, PAGES.iter().map(|entry| page_line(entry, theme)));
+        }
+        if !lines.is_empty() {
+            sections.push(Section::lines(Line::styled(group.name(), theme.strong()), lines));
+        }
+    }
+    sections.push(signs(theme));
+    sections
+}
+
+fn page_line(entry: &Entry, theme: Theme) -> Line<'static> {
+    Line::from(vec![
+        Span::raw("  "),
+        Span::styled(fit(&entry.page.digit().to_string(), KEYS_CELLS), theme.key()),
+        Span::raw(format!("{}: {}", entry.page.name().to_lowercase(), entry.says)),
+    ])
 }
 
 fn line(binding: &Binding, theme: Theme) -> Line<'static> {
@@ -86,15 +100,21 @@ fn signs(theme: Theme) -> Section<'static> {
             Span::raw(says),
         ])
     });
-    let mouse = "The wheel zooms where it points, a click sets the cursor.";
-    let lines = lines.into_iter().chain([Line::raw(""), Line::styled(format!("  {mouse}"), theme.faint())]);
+    let mouse = [
+        "The wheel zooms where it points. A click sets the cursor, or selects a row;",
+        "on the selected row it opens it. Dragging over time chooses a range.",
+    ];
+    let mouse = mouse.map(|line| Line::styled(format!("  {line}"), theme.faint()));
+    let lines = lines.into_iter().chain([Line::raw("")]).chain(mouse);
     Section::lines(Line::styled("Signs and mouse", theme.strong()), lines.collect())
 }
 
-/// The words of the footer with their keys, in the order of the table.
-fn footer() -> Vec<(&'static str, String)> {
+/// The words of the footer with their keys, in the order of the table, with those of a view.
+fn footer(own: &[Binding]) -> Vec<(&'static str, String)> {
     let mut words: Vec<(&str, String)> = Vec::new();
-    for binding in BINDINGS {
+    // The first two, help and quit, are what somebody who knows nothing looks for; then what is special here.
+    let (first, rest) = BINDINGS.split_at(2);
+    for binding in first.iter().chain(own).chain(rest) {
         let (Some(word), Some(key)) = (binding.footer, binding.keys.first()) else { continue };
         match words.iter_mut().find(|(known, _)| *known == word) {
             Some((_, keys)) => keys.push_str(&key.label()),
@@ -110,7 +130,7 @@ mod tests {
 
     #[test]
     fn the_footer_comes_from_the_table() {
-        let words = footer();
+        let words = footer(&[]);
         assert_eq!(words[0], ("help", "?".to_owned()));
         assert!(words.contains(&("zoom", "+-".to_owned())));
         assert!(words.contains(&("event", "[]".to_owned())));

@@ -12,7 +12,7 @@ use ratatui::{
 use super::{
     Message,
     action::{Action, Side},
-    keys::{Key, action_of},
+    keys::Key,
     spawn,
 };
 
@@ -20,8 +20,8 @@ use super::{
 pub(crate) fn watch(messages: Sender<Message>) {
     spawn("memtrace-input", move || {
         while let Ok(event) = event::read() {
-            let Some(action) = action(&event) else { continue };
-            if messages.send(Message::Action(action)).is_err() {
+            let Some(message) = message(&event) else { continue };
+            if messages.send(message).is_err() {
                 return;
             }
         }
@@ -30,23 +30,24 @@ pub(crate) fn watch(messages: Sender<Message>) {
     });
 }
 
-fn action(event: &Event) -> Option<Action> {
-    match event {
-        Event::Key(key) if key.kind != KeyEventKind::Release => action_of(key_of(key)?),
+fn message(event: &Event) -> Option<Message> {
+    let action = match event {
+        Event::Key(key) if key.kind != KeyEventKind::Release => return key_of(key).map(Message::Key),
         Event::Mouse(mouse) => {
             let position = Position::new(mouse.column, mouse.row);
             match mouse.kind {
-                MouseEventKind::Down(MouseButton::Left) | MouseEventKind::Drag(MouseButton::Left) => {
-                    Some(Action::Click(position))
-                }
-                MouseEventKind::ScrollUp => Some(Action::Wheel(Side::Forward, position)),
-                MouseEventKind::ScrollDown => Some(Action::Wheel(Side::Back, position)),
-                _ => None,
+                MouseEventKind::Down(MouseButton::Left) => Action::Press(position),
+                MouseEventKind::Drag(MouseButton::Left) => Action::Drag(position),
+                MouseEventKind::Up(MouseButton::Left) => Action::Release(position),
+                MouseEventKind::ScrollUp => Action::Wheel(Side::Forward, position),
+                MouseEventKind::ScrollDown => Action::Wheel(Side::Back, position),
+                _ => return None,
             }
         }
-        Event::Resize(width, height) => Some(Action::Resize(Size::new(*width, *height))),
-        _ => None,
-    }
+        Event::Resize(width, height) => Action::Resize(Size::new(*width, *height)),
+        _ => return None,
+    };
+    Some(Message::Action(action))
 }
 
 fn key_of(event: &KeyEvent) -> Option<Key> {
@@ -70,6 +71,7 @@ fn key_of(event: &KeyEvent) -> Option<Key> {
         KeyCode::Esc => Key::Escape,
         KeyCode::Tab => Key::Tab,
         KeyCode::BackTab => Key::BackTab,
+        KeyCode::Backspace => Key::Backspace,
         _ => return None,
     })
 }
@@ -77,10 +79,15 @@ fn key_of(event: &KeyEvent) -> Option<Key> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tui::keys::action_of;
 
     #[test]
     fn keys_reach_the_table_with_their_modifiers() {
-        let press = |code, modifiers| action(&Event::Key(KeyEvent::new(code, modifiers)));
+        let press = |code, modifiers| match message(&Event::Key(KeyEvent::new(code, modifiers))) {
+            Some(Message::Key(key)) => action_of(key, &[]),
+            Some(other) => panic!("{other:?}"),
+            None => None,
+        };
         assert_eq!(press(KeyCode::Char('c'), KeyModifiers::CONTROL), Some(Action::Quit));
         assert_eq!(press(KeyCode::Char('c'), KeyModifiers::NONE), None);
         assert_eq!(press(KeyCode::Char('q'), KeyModifiers::ALT), None);

@@ -1,6 +1,9 @@
-//! The key table. What a key does, the help on `?` and the footer all come from here.
+//! The key table. What a key does, the help on `?`, the footer, the palette and `docs/keys.md` all come from here.
 
-use super::action::{Action, Scroll, Side, View};
+use super::{
+    action::{Action, Scroll, Side},
+    page::PAGES,
+};
 
 /// A key, as pressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +36,8 @@ pub(crate) enum Key {
     Enter,
     /// Escape.
     Escape,
+    /// Backspace.
+    Backspace,
     /// Tab.
     Tab,
     /// Tab with Shift.
@@ -43,6 +48,7 @@ impl Key {
     /// What is printed on it.
     pub(crate) fn label(self) -> String {
         let name = match self {
+            Self::Char(' ') => "Space",
             Self::Char(c) => return c.to_string(),
             Self::Control(c) => return format!("Ctrl-{}", c.to_ascii_uppercase()),
             Self::Left => "←",
@@ -57,6 +63,7 @@ impl Key {
             Self::PageDown => "PgDn",
             Self::Enter => "Enter",
             Self::Escape => "Esc",
+            Self::Backspace => "Backspace",
             Self::Tab => "Tab",
             Self::BackTab => "Shift-Tab",
         };
@@ -67,22 +74,28 @@ impl Key {
 /// What the keys of a part of the table are about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Group {
+    /// What only the view on the screen can do.
+    View,
     /// Moving in time.
     Time,
+    /// Rows.
+    Rows,
     /// What is on the screen.
     Screen,
-    /// The program.
+    /// The program itself.
     Program,
 }
 
 impl Group {
     /// Every group, in the order of the help.
-    pub(crate) const ALL: [Self; 3] = [Self::Time, Self::Screen, Self::Program];
+    pub(crate) const ALL: [Self; 5] = [Self::View, Self::Time, Self::Rows, Self::Screen, Self::Program];
 
     /// The headline in the help.
     pub(crate) fn name(self) -> &'static str {
         match self {
+            Self::View => "This view",
             Self::Time => "Time",
+            Self::Rows => "Rows",
             Self::Screen => "Screen",
             Self::Program => "Program",
         }
@@ -109,25 +122,34 @@ impl Binding {
         Self { group, keys, action, says, footer: None }
     }
 
-    const fn footer(self, word: &'static str) -> Self {
+    /// A key of one view: it does what the view does for [`Action::Own`] of `name`.
+    #[allow(dead_code, reason = "views with keys of their own use it")]
+    pub(crate) const fn own(keys: &'static [Key], name: &'static str, says: &'static str) -> Self {
+        Self::new(Group::View, keys, Action::Own(name), says)
+    }
+
+    /// The same, with a word in the footer.
+    pub(crate) const fn footer(self, word: &'static str) -> Self {
         Self { footer: Some(word), ..self }
     }
 }
 
-/// The table. The footer keeps its order and is cut at the right.
+/// The table of the keys that mean the same in every view. The footer keeps its order and is cut at the right. (Digits show
+/// the views; those are in [`PAGES`].)
 pub(crate) const BINDINGS: &[Binding] = &[
     Binding::new(Group::Program, &[Key::Char('?')], Action::Help, "this help").footer("help"),
     Binding::new(Group::Program, &[Key::Char('q'), Key::Control('c')], Action::Quit, "quit").footer("quit"),
     Binding::new(Group::Screen, &[Key::Tab], Action::Turn(Side::Forward), "next view").footer("view"),
     Binding::new(Group::Screen, &[Key::BackTab], Action::Turn(Side::Back), "previous view"),
-    Binding::new(Group::Screen, &[Key::Char('1')], Action::Show(View::Overview), "overview: what happened"),
+    Binding::new(Group::Screen, &[Key::Enter], Action::Open, "show what is selected where it shows best")
+        .footer("open"),
     Binding::new(
         Group::Screen,
-        &[Key::Char('2')],
-        Action::Show(View::Timeline),
-        "timeline: when it happened",
-    ),
-    Binding::new(Group::Screen, &[Key::Enter], Action::Open, "show the peak in the timeline"),
+        &[Key::Escape],
+        Action::Back,
+        "back: close, drop the filter, the range, leave what was opened",
+    )
+    .footer("back"),
     Binding::new(Group::Screen, &[Key::Char('<')], Action::Heap(Side::Back), "previous heap").footer("heap"),
     Binding::new(Group::Screen, &[Key::Char('>')], Action::Heap(Side::Forward), "next heap").footer("heap"),
     Binding::new(Group::Time, &[Key::Left], Action::MoveCursor(-1), "cursor back").footer("cursor"),
@@ -164,50 +186,105 @@ pub(crate) const BINDINGS: &[Binding] = &[
         "next failed request, mark or swap",
     )
     .footer("event"),
-    Binding::new(Group::Time, &[Key::Char('g'), Key::Home], Action::Edge(Side::Back), "to the start"),
-    Binding::new(Group::Time, &[Key::Char('G'), Key::End], Action::Edge(Side::Forward), "to the end"),
     Binding::new(
-        Group::Screen,
+        Group::Time,
+        &[Key::Char('g'), Key::Home],
+        Action::Edge(Side::Back),
+        "to the start; in a list, its first row",
+    ),
+    Binding::new(
+        Group::Time,
+        &[Key::Char('G'), Key::End],
+        Action::Edge(Side::Forward),
+        "to the end; in a list, its last row",
+    ),
+    Binding::new(
+        Group::Time,
+        &[Key::Char('r')],
+        Action::Range,
+        "begin a range at the cursor, and end it there",
+    )
+    .footer("range"),
+    Binding::new(Group::Time, &[Key::Char('m')], Action::Mark, "mark the cursor with a letter"),
+    Binding::new(Group::Time, &[Key::Char('\'')], Action::GoToMark, "to the mark with a letter"),
+    Binding::new(
+        Group::Rows,
         &[Key::Up, Key::Char('k')],
         Action::Scroll(Scroll::Line(Side::Back)),
-        "scroll up",
+        "a row up",
     )
-    .footer("scroll"),
+    .footer("row"),
     Binding::new(
-        Group::Screen,
+        Group::Rows,
         &[Key::Down, Key::Char('j')],
         Action::Scroll(Scroll::Line(Side::Forward)),
-        "scroll down",
+        "a row down",
     )
-    .footer("scroll"),
-    Binding::new(Group::Screen, &[Key::PageUp], Action::Scroll(Scroll::Page(Side::Back)), "a page up"),
-    Binding::new(Group::Screen, &[Key::PageDown], Action::Scroll(Scroll::Page(Side::Forward)), "a page down"),
-    Binding::new(Group::Program, &[Key::Escape], Action::Back, "back; from here, quit"),
+    .footer("row"),
+    Binding::new(Group::Rows, &[Key::PageUp], Action::Scroll(Scroll::Page(Side::Back)), "a page up"),
+    Binding::new(Group::Rows, &[Key::PageDown], Action::Scroll(Scroll::Page(Side::Forward)), "a page down"),
+    Binding::new(Group::Rows, &[Key::Char(' ')], Action::Fold, "fold or unfold a row of a tree"),
+    Binding::new(Group::Rows, &[Key::Char('z')], Action::FoldAll, "fold or unfold the whole tree"),
+    Binding::new(Group::Rows, &[Key::Char('/')], Action::Search, "search").footer("search"),
+    Binding::new(Group::Rows, &[Key::Char('n')], Action::Find(Side::Forward), "next match"),
+    Binding::new(Group::Rows, &[Key::Char('N')], Action::Find(Side::Back), "previous match"),
+    Binding::new(
+        Group::Rows,
+        &[Key::Char('F')],
+        Action::Filter,
+        "filter: words, !word, column:word, column>5MiB, column<20ms",
+    )
+    .footer("filter"),
+    Binding::new(Group::Rows, &[Key::Char('s')], Action::Sort, "sort by the next column").footer("sort"),
+    Binding::new(Group::Rows, &[Key::Char('S')], Action::Reverse, "sort the other way"),
+    Binding::new(Group::Rows, &[Key::Char('y')], Action::Copy, "copy the selected row"),
+    Binding::new(Group::Rows, &[Key::Char('Y')], Action::CopyAll, "copy all rows that are shown"),
     Binding::new(Group::Program, &[Key::Control('z')], Action::Suspend, "stop until `fg`"),
 ];
 
-/// What a key does.
-pub(crate) fn action_of(key: Key) -> Option<Action> {
-    BINDINGS.iter().find(|binding| binding.keys.contains(&key)).map(|binding| binding.action)
+/// What a key does, in a view that has these keys of its own.
+pub(crate) fn action_of(key: Key, own: &[Binding]) -> Option<Action> {
+    let page = PAGES.iter().find(|entry| key == Key::Char(entry.page.digit()));
+    if let Some(entry) = page {
+        return Some(Action::Show(entry.page));
+    }
+    let mut bindings = BINDINGS.iter().chain(own);
+    bindings.find(|binding| binding.keys.contains(&key)).map(|binding| binding.action)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tui::page::Page;
 
     #[test]
     fn no_key_means_two_things() {
-        let keys: Vec<Key> = BINDINGS.iter().flat_map(|binding| binding.keys).copied().collect();
-        for (index, key) in keys.iter().enumerate() {
-            assert!(!keys[..index].contains(key), "{key:?}");
+        for entry in PAGES {
+            let view = (entry.build)();
+            let bindings = BINDINGS.iter().chain(view.keys());
+            let digits = ('1'..='9').map(Key::Char);
+            let keys: Vec<Key> = bindings.flat_map(|binding| binding.keys).copied().chain(digits).collect();
+            for (index, key) in keys.iter().enumerate() {
+                assert!(!keys[..index].contains(key), "{key:?} in {:?}", entry.page);
+            }
+        }
+    }
+
+    #[test]
+    fn the_keys_of_a_view_are_its_own() {
+        for entry in PAGES {
+            for binding in (entry.build)().keys() {
+                assert!(matches!(binding.action, Action::Own(_)), "{binding:?}");
+                assert_eq!(binding.group, Group::View);
+            }
         }
     }
 
     #[test]
     fn every_view_has_a_number_key() {
-        for (index, view) in View::ALL.into_iter().enumerate() {
-            let digit = char::from_digit(index as u32 + 1, 10).unwrap();
-            assert_eq!(action_of(Key::Char(digit)), Some(Action::Show(view)));
+        assert_eq!(action_of(Key::Char('1'), &[]), Some(Action::Show(Page::Overview)));
+        for entry in PAGES {
+            assert_eq!(action_of(Key::Char(entry.page.digit()), &[]), Some(Action::Show(entry.page)));
         }
     }
 }

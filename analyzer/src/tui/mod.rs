@@ -1,52 +1,88 @@
 //! The terminal UI of `memtrace analyze`: a header, one view at a time, a footer of keys.
 //!
 //! ```text
-//!  memtrace  run.trace · ended clean · 12.345 s · diffusion 0.1.0        header
-//!  1 Overview  2 Timeline                              heap 1/2 cuda:0   tabs
+//!  memtrace  run.trace · ended clean · 12.345 s · diffusion 0.1.0    heap 1/2 cuda:0
+//!  1 Overview  2 Timeline                                                tabs
 //!                                                                        body: the view
 //!  ? help  q quit  Tab view  ←→ cursor  +- zoom                          footer
 //! ```
 //!
 //! Everything that is shown lives in [`state::State`], which knows no terminal: keys become [`action::Action`]s,
 //! `State::update` takes one, and [`screen::draw`] draws the state into a buffer. The analysis runs on a thread of its
-//! own, so the first frame does not wait for it. A new view is a file with its drawing, a line in
-//! [`action::View`] and its keys in [`keys`].
+//! own, so the first frame does not wait for it.
+//!
+//! # Adding a view
+//!
+//! A view is a file or a folder with a type that is [`view::View`], and a line in [`page::PAGES`]; the tests of the frame
+//! and the snapshots of every view at every size then include it. What it has to do:
+//!
+//! - It makes what it shows from [`run::Run`] in `prepare`, where the report of the range, [`run::Run::figures`], and the
+//!   course of the run, `timeline`, are; `draw` only draws.
+//! - Rows go into a [`listing::Listing`], which does selecting, scrolling, search, filter, sort, folding and copying alike
+//!   in every view. The view returns it from `listing` and `listing_mut`, says in `rows` where its rows are, and draws
+//!   it with `Listing::draw` or by itself from `Listing::on_screen`.
+//! - With a time axis it returns the axis from `plot`; cursor, zoom, pan, marks and ranges are the frame's.
+//! - What it does in a way of its own it does in `update`. Enter is `Action::Open`: `Answer::Open` with a [`view::Goal`]
+//!   leads to another view, and back on Esc; `visit` is called in the view that is opened.
+//! - Keys of its own are [`keys::Binding::own`], returned from `keys`; they come back as `Action::Own`.
+//! - Work that takes long goes to a thread that has clones of `run.trace`, `run.checkpoints` and `run.wake`; `settle` starts it when what it
+//!   depends on has changed, `wake()` brings about `woken`, which takes the result.
 
 mod action;
+mod everywhere;
 mod header;
 mod help;
 mod input;
+mod instant;
 mod keys;
+#[allow(dead_code, reason = "views to come use all of it")]
+mod listing;
 mod memory_chart;
 mod module_tree;
-mod overview;
+#[allow(dead_code, reason = "views to come use all of it")]
+mod page;
 mod phase_lanes;
+mod prompt;
 mod reading;
 mod run;
 mod screen;
 mod signals;
 mod state;
+mod tabs;
 mod terminal;
 mod theme;
-mod timeline;
+mod trail;
+#[allow(dead_code, reason = "views to come use all of it")]
+mod view;
+mod wake;
 mod widget;
 mod window;
+
+mod overview;
+mod timeline;
 
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]
 mod snapshot_tests;
 
-use std::{io, path::Path, sync::mpsc, thread};
+use std::{
+    io,
+    path::Path,
+    sync::{Arc, mpsc},
+    thread,
+};
 
 use self::{
     action::{Action, Flow},
+    keys::Key,
     reading::Reading,
     state::State,
     terminal::Terminal,
     theme::Theme,
+    wake::Wake,
 };
-use crate::{Analysis, Progress, Text, import::OpenError};
+use crate::{Analysis, Progress, Text, Trace, import::OpenError};
 
 /// Shows the analysis of the trace at `path` until the user has seen enough.
 ///
@@ -61,6 +97,7 @@ pub fn run(path: impl AsRef<Path>) -> Result<(), Error> {
     signals::watch(sender.clone())?;
     let mut terminal = Terminal::enter()?;
     input::watch(sender.clone());
+    let wake = Wake::new(sender.clone());
     let mut reading = Some(reading::start(path, sender));
     let mut state = State::new(file_name(path), Theme::of_environment(), terminal.size()?);
     loop {
@@ -70,8 +107,13 @@ pub fn run(path: impl AsRef<Path>) -> Result<(), Error> {
         for message in std::iter::once(first).chain(messages.try_iter()) {
             let flow = match message {
                 Message::Action(action) => state.update(action),
+                Message::Key(key) => state.press(key),
+                Message::Woken => state.woken(),
                 Message::Progress(progress) => state.progress(progress),
-                Message::Read => state.ready(finish(reading.take(), &mut terminal)?),
+                Message::Read => {
+                    let (analysis, trace) = finish(reading.take(), &mut terminal)?;
+                    state.ready(analysis, Some(trace), wake.clone())
+                }
                 Message::Redraw => terminal.resume().map(|()| Flow::Continue)?,
                 Message::Die(signal) => {
                     terminal.leave();
@@ -82,6 +124,7 @@ pub fn run(path: impl AsRef<Path>) -> Result<(), Error> {
             };
             match flow {
                 Flow::Continue => {}
+                Flow::Copy(text) => terminal.copy(&text)?,
                 Flow::Suspend => suspend(&mut terminal)?,
                 Flow::Quit => return Ok(()),
             }
@@ -104,8 +147,12 @@ pub enum Error {
 /// What the threads around the UI tell it.
 #[derive(Debug)]
 enum Message {
-    /// The user wants something.
+    /// A key was pressed.
+    Key(Key),
+    /// The user wants something, with the mouse; or the terminal does.
     Action(Action),
+    /// A view's worker has something to show.
+    Woken,
     /// The analysis has come this far.
     Progress(Progress),
     /// The analysis is at its end.
@@ -119,10 +166,10 @@ enum Message {
 }
 
 /// Takes what the reading thread found; a panic there goes on here.
-fn finish(reading: Option<Reading>, terminal: &mut Terminal) -> Result<Box<Analysis>, Error> {
+fn finish(reading: Option<Reading>, terminal: &mut Terminal) -> Result<(Analysis, Arc<Trace>), Error> {
     let reading = reading.expect("a reading ends once");
     match reading.join() {
-        Ok(analysis) => Ok(Box::new(analysis?)),
+        Ok(read) => Ok(read?),
         Err(panic) => {
             terminal.leave();
             std::panic::resume_unwind(panic)

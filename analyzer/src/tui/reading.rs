@@ -2,14 +2,14 @@
 
 use std::{
     path::Path,
-    sync::mpsc::Sender,
+    sync::{Arc, mpsc::Sender},
     thread,
     time::{Duration, Instant},
 };
 
 use super::Message;
 use crate::{
-    Analysis,
+    Analysis, Trace,
     import::{self, OpenError, Stage},
 };
 
@@ -17,11 +17,11 @@ use crate::{
 const PROGRESS_EVERY: Duration = Duration::from_millis(30);
 
 /// An analysis under way.
-pub(crate) struct Reading(thread::JoinHandle<Result<Analysis, OpenError>>);
+pub(crate) struct Reading(thread::JoinHandle<Result<(Analysis, Arc<Trace>), OpenError>>);
 
 impl Reading {
     /// What was found; `Err` is what the thread panicked with.
-    pub(crate) fn join(self) -> thread::Result<Result<Analysis, OpenError>> {
+    pub(crate) fn join(self) -> thread::Result<Result<(Analysis, Arc<Trace>), OpenError>> {
         self.0.join()
     }
 }
@@ -45,7 +45,8 @@ pub(crate) fn start(path: &Path, messages: Sender<Message>) -> Reading {
                 tell(progress);
             }
         })?;
-        Ok(trace.analyze(tell)?)
+        let analysis = trace.analyze(tell)?;
+        Ok((analysis, Arc::new(trace)))
     };
     let spawned = thread::Builder::new().name("memtrace-analysis".to_owned()).spawn(work);
     Reading(spawned.expect("the system has a thread left"))

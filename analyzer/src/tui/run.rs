@@ -1,8 +1,12 @@
-//! A run, and what of it is looked at: the cursor, the range of time, the heap.
+//! A run, and what of it every view looks at: the cursor, the times on the screen, the range, the heap.
 
-use super::{action::Side, module_tree::ModuleTree, phase_lanes::PhaseLanes, window::Window};
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::{
+    action::Side, module_tree::ModuleTree, phase_lanes::PhaseLanes, view::Goal, wake::Wake, window::Window,
+};
 use crate::{
-    Analysis, Nanos,
+    Analysis, Checkpoints, Nanos, Text, Trace,
     report::{Heap, Report},
     timeline::{HeapTrack, Timeline},
 };
@@ -13,7 +17,7 @@ const FINEST_BINS: u64 = 16;
 /// An analysis with the place in it that every view shows.
 #[derive(Debug)]
 pub(crate) struct Run {
-    /// Figures and names.
+    /// Figures and names, of the whole run; [`Run::figures`] has those of the range.
     pub(crate) report: Report,
     /// The course of the run.
     pub(crate) timeline: Timeline,
@@ -21,22 +25,49 @@ pub(crate) struct Run {
     pub(crate) tree: ModuleTree,
     /// The phases in rows.
     pub(crate) lanes: PhaseLanes,
-    /// The range of time that is looked at.
+    /// The times on the screen.
     pub(crate) window: Window,
     /// The instant that is looked at.
     pub(crate) cursor: Nanos,
+    /// The range that all views tell of; none: the whole run.
+    pub(crate) range: Option<Range>,
+    /// The instants that the user has named.
+    pub(crate) marks: BTreeMap<char, Nanos>,
     /// The heap that is looked at, by its place in the report.
     pub(crate) heap: usize,
-    /// The first line of the overview on the screen.
-    pub(crate) overview_scroll: u16,
-    /// The first module's row on the screen.
-    pub(crate) modules_scroll: usize,
+    /// What was last searched for.
+    pub(crate) search: String,
+    /// The trace, for workers that replay; none in tests that made the analysis by hand.
+    #[allow(dead_code, reason = "views with workers use it")]
+    pub(crate) trace: Option<Arc<Trace>>,
+    /// Where its replays start.
+    #[allow(dead_code, reason = "views with workers use it")]
+    pub(crate) checkpoints: Arc<Checkpoints>,
+    /// How a worker says that it is done.
+    #[allow(dead_code, reason = "views with workers use it")]
+    pub(crate) wake: Wake,
+}
+
+/// A range of time, in order; the later instant is a part of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Range {
+    /// Its first instant.
+    pub(crate) from: Nanos,
+    /// Its last one.
+    pub(crate) to: Nanos,
+}
+
+impl Range {
+    /// The range between two instants.
+    pub(crate) fn between(one: Nanos, other: Nanos) -> Self {
+        Self { from: one.min(other), to: one.max(other) }
+    }
 }
 
 impl Run {
     /// Looks at the peak of the heap that matters most: the fullest device, or the fullest heap.
-    pub(crate) fn new(analysis: Analysis) -> Self {
-        let Analysis { report, timeline, .. } = analysis;
+    pub(crate) fn new(analysis: Analysis, trace: Option<Arc<Trace>>, wake: Wake) -> Self {
+        let Analysis { report, timeline, checkpoints, .. } = analysis;
         let heap = report.heaps.iter().enumerate().max_by_key(|(index, heap)| {
             (heap.kind == "device", heap.peak.figures.allocated_bytes, std::cmp::Reverse(*index))
         });
@@ -47,14 +78,24 @@ impl Run {
             lanes: PhaseLanes::new(&report.phases),
             window: Window::whole(timeline.end, Nanos(bin.0.saturating_mul(FINEST_BINS))),
             cursor: Nanos(0),
+            range: None,
+            marks: BTreeMap::new(),
             heap,
-            overview_scroll: 0,
-            modules_scroll: 0,
+            search: String::new(),
+            trace,
+            checkpoints: Arc::new(checkpoints),
+            wake,
             report,
             timeline,
         };
         run.visit_peak();
         run
+    }
+
+    /// The figures of the range, or of the whole run.
+    #[allow(dead_code, reason = "views to come use it")]
+    pub(crate) fn figures(&self) -> &Report {
+        &self.report
     }
 
     /// The heap that is looked at, if there is any.
@@ -124,15 +165,19 @@ impl Run {
         };
     }
 
-    /// Scrolls the modules; the caller says where the end is.
-    pub(crate) fn scroll_modules(&mut self, side: Side, by: usize) {
-        self.modules_scroll = match side {
-            Side::Back => self.modules_scroll.saturating_sub(by),
-            Side::Forward => self.modules_scroll.saturating_add(by),
-        };
+    /// To what something is to be shown at.
+    pub(crate) fn visit_goal(&mut self, goal: &Goal) {
+        let named = |name: &Text| self.report.heaps.iter().position(|heap| heap.name == *name);
+        if let Some(heap) = goal.heap.as_ref().and_then(named) {
+            self.heap = heap;
+        }
+        if let Some(time) = goal.time {
+            self.visit(time);
+        }
     }
 
-    fn visit(&mut self, time: Nanos) {
+    /// To an instant.
+    pub(crate) fn visit(&mut self, time: Nanos) {
         self.cursor = Nanos(time.0.min(self.timeline.end.0));
         self.window.centre(self.cursor);
     }

@@ -1,18 +1,20 @@
-//! The screen: a header, tabs, the view, and the keys at its foot.
+//! The screen: a header, tabs, the view, and at the foot the keys, a message or what the user writes.
 
 use ratatui::{
     buffer::Buffer,
-    layout::{Rect, Size},
-    text::Line,
+    layout::{Position, Rect, Size},
+    text::{Line, Span},
     widgets::Widget,
 };
 
 use super::{
-    action::View,
-    header, help, overview,
-    state::{Content, State},
-    timeline,
+    header, help,
+    page::Page,
+    state::{Content, Letter, Overlay, State},
+    tabs,
+    widget::fit_tail,
 };
+use crate::Text;
 
 /// On a smaller screen nothing can be told.
 pub(crate) const SMALLEST: Size = Size::new(40, 10);
@@ -28,22 +30,63 @@ pub(crate) fn draw(state: &State, area: Rect, buffer: &mut Buffer) {
         return draw_too_small(area, buffer);
     }
     header::draw_run(state, Rect { height: 1, ..area }, buffer);
-    header::draw_tabs(state, Rect { y: area.y + 1, height: 1, ..area }, buffer);
-    help::draw_footer(state, Rect { y: area.bottom() - 1, height: 1, ..area }, buffer);
+    tabs::draw(state, tabs_area(area.as_size()), buffer);
+    draw_foot(state, Rect { y: area.bottom() - 1, height: 1, ..area }, buffer);
     let body = body(area.as_size());
-    match (&state.content, state.help) {
-        (_, Some(scrolled)) => help::draw(state.theme, scrolled, body, buffer),
-        (Content::Reading(progress), None) => header::draw_progress(state.theme, *progress, body, buffer),
-        (Content::Ready(run), None) => match state.view {
-            View::Overview => overview::draw(run, state.theme, body, buffer),
-            View::Timeline => timeline::draw(run, state.theme, body, buffer),
-        },
+    match (&state.content, &state.overlay) {
+        (_, Overlay::Help(scrolled)) => help::draw(state, *scrolled, body, buffer),
+        (Content::Reading(progress), _) => header::draw_progress(state.theme, *progress, body, buffer),
+        (Content::Ready(ready), _) => ready.view(state.page).draw(&ready.run, state.theme, body, buffer),
     }
 }
 
 /// Where the view is, on a screen of this size.
 pub(crate) fn body(size: Size) -> Rect {
     Rect::new(0, ABOVE, size.width, size.height.saturating_sub(ABOVE + BELOW))
+}
+
+/// The view whose tab is under the mouse.
+pub(crate) fn page_at(state: &State, position: Position) -> Option<Page> {
+    tabs::page_at(tabs_area(state.size), position)
+}
+
+fn tabs_area(size: Size) -> Rect {
+    Rect::new(0, 1, size.width, 1)
+}
+
+fn draw_foot(state: &State, area: Rect, buffer: &mut Buffer) {
+    let theme = state.theme;
+    match &state.overlay {
+        Overlay::Prompt(prompt) => {
+            let label = prompt.purpose.label();
+            let room = usize::from(area.width).saturating_sub(label.len() + 3);
+            // The user's own text can be pasted from anywhere.
+            let text = Text::new(prompt.text.as_str()).to_string();
+            let shown = if super::widget::width(&text) > room { fit_tail(&text, room) } else { text };
+            Line::from(vec![
+                Span::raw(" "),
+                Span::styled(label, theme.key()),
+                Span::raw(shown),
+                Span::styled(" ", theme.selected()),
+            ])
+            .render(area, buffer);
+        }
+        Overlay::Letter(letter) => {
+            let marks = match (&state.content, letter) {
+                (Content::Ready(ready), Letter::GoTo) => {
+                    ready.run.marks.iter().map(|(name, time)| format!("  {name} {time}")).collect()
+                }
+                _ => String::new(),
+            };
+            let says = if *letter == Letter::Mark { "mark the cursor with which letter?" } else { "to mark" };
+            Line::from(vec![Span::styled(format!(" {says}"), theme.key()), Span::raw(marks)])
+                .render(area, buffer);
+        }
+        _ => match &state.message {
+            Some(message) => Line::styled(format!(" {message}"), theme.strong()).render(area, buffer),
+            None => help::draw_footer(state, area, buffer),
+        },
+    }
 }
 
 fn draw_too_small(area: Rect, buffer: &mut Buffer) {

@@ -10,19 +10,30 @@ use ratatui::{
 };
 
 use super::{
-    action::{Action, Flow, Side, View},
-    fixture, screen,
+    action::{Action, Flow, Side},
+    fixture,
+    page::{PAGES, Page},
+    screen,
     state::State,
 };
 use crate::Progress;
 
 const SIZES: [(u16, u16); 3] = [(40, 10), (80, 24), (200, 50)];
 
+fn pages() -> impl Iterator<Item = Page> {
+    PAGES.iter().map(|entry| entry.page)
+}
+
 #[test]
 fn every_view_at_every_size() {
-    let runs = [("empty", fixture::empty()), ("small", fixture::small()), ("large", fixture::large())];
+    let runs = [
+        ("empty", fixture::empty()),
+        ("small", fixture::small()),
+        ("large", fixture::large()),
+        ("damaged", fixture::damaged()),
+    ];
     for (name, analysis) in runs {
-        for view in View::ALL {
+        for view in pages() {
             for (width, height) in SIZES {
                 let state = fixture::showing(analysis.clone(), view, width, height);
                 insta::assert_snapshot!(
@@ -48,16 +59,16 @@ fn help_and_the_time_before() {
 
 #[test]
 fn a_screen_too_small_says_what_it_needs() {
-    let state = fixture::showing(fixture::small(), View::Timeline, 30, 5);
+    let state = fixture::showing(fixture::small(), Page::Timeline, 30, 5);
     assert_eq!(text(&state), "\n     memtrace needs 40×10\n         this is 30×5\n           q quits\n\n");
     for (width, height) in [(0, 0), (1, 1), (39, 10), (40, 9)] {
-        text(&fixture::showing(fixture::large(), View::Overview, width, height));
+        text(&fixture::showing(fixture::large(), Page::Overview, width, height));
     }
 }
 
 #[test]
 fn zoomed_in_the_axis_is_as_fine_as_its_columns() {
-    let mut state = fixture::showing(fixture::small(), View::Timeline, 100, 20);
+    let mut state = fixture::showing(fixture::small(), Page::Timeline, 100, 20);
     for action in
         [Action::Edge(Side::Back), Action::Event(Side::Forward)].into_iter().chain([Action::ZoomIn; 9])
     {
@@ -70,7 +81,7 @@ fn zoomed_in_the_axis_is_as_fine_as_its_columns() {
 fn no_size_is_too_odd() {
     for width in (40..=130).step_by(7) {
         for height in 10..40 {
-            for view in View::ALL {
+            for view in pages() {
                 text(&fixture::showing(fixture::large(), view, width, height));
             }
         }
@@ -79,15 +90,15 @@ fn no_size_is_too_odd() {
 
 #[test]
 fn styles_say_what_is_where() {
-    let state = fixture::showing(fixture::small(), View::Timeline, 80, 24);
+    let state = fixture::showing(fixture::small(), Page::Timeline, 80, 24);
     insta::assert_snapshot!("timeline_styles", styles(&state));
-    let state = fixture::showing(fixture::large(), View::Overview, 80, 24);
+    let state = fixture::showing(fixture::large(), Page::Overview, 80, 24);
     insta::assert_snapshot!("overview_styles", styles(&state));
 }
 
 #[test]
 fn without_colours_everything_is_still_there() {
-    for view in View::ALL {
+    for view in pages() {
         let coloured = fixture::showing(fixture::large(), view, 80, 24);
         let mut plain = fixture::showing(fixture::large(), view, 80, 24);
         plain.theme.colours = false;
@@ -99,7 +110,7 @@ fn without_colours_everything_is_still_there() {
 
 #[test]
 fn no_colour_is_black_or_white_or_a_background() {
-    for view in View::ALL {
+    for view in pages() {
         let buffer = drawn(&fixture::showing(fixture::large(), view, 200, 50));
         for cell in buffer.content() {
             assert_eq!(cell.bg, Color::Reset);
@@ -111,7 +122,7 @@ fn no_colour_is_black_or_white_or_a_background() {
 
 #[test]
 fn no_control_character_reaches_the_screen() {
-    for view in View::ALL {
+    for view in pages() {
         let mut state = fixture::showing(fixture::large(), view, 200, 50);
         for _ in 0..20 {
             assert!(!text(&state).replace('\n', "").chars().any(crate::text::is_unsafe));

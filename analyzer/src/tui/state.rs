@@ -1,16 +1,23 @@
-//! The state of the UI, without a terminal: actions change it, [`super::screen::draw`] shows it.
+//! The state of the UI, without a terminal: keys and actions change it, [`super::screen::draw`] shows it.
 
-use ratatui::layout::{Position, Size};
+use std::sync::Arc;
+
+use ratatui::layout::{Rect, Size};
 
 use super::{
-    action::{Action, Flow, Scroll, Side, View},
-    overview,
+    action::{Action, Flow, Scroll, Side},
+    everywhere,
+    keys::{Binding, Key, action_of},
+    page::{PAGES, Page},
+    prompt::{self, Prompt, Purpose, Written},
     run::Run,
     screen,
     theme::Theme,
-    timeline,
+    trail::Trail,
+    view::{Answer, Goal, View},
+    wake::Wake,
 };
-use crate::{Analysis, Progress, Text};
+use crate::{Analysis, Nanos, Progress, Text, Trace};
 
 /// Everything that the screen depends on.
 #[derive(Debug)]
@@ -22,13 +29,35 @@ pub(crate) struct State {
     /// How large the screen is.
     pub(crate) size: Size,
     /// The view on the screen.
-    pub(crate) view: View,
-    /// Where [`Action::Back`] leads, after [`Action::Open`].
-    pub(crate) opened_from: Option<View>,
-    /// Whether the list of keys is open, and how far it is scrolled.
-    pub(crate) help: Option<u16>,
+    pub(crate) page: Page,
+    /// What lies over it.
+    pub(crate) overlay: Overlay,
+    /// What is said at the foot of the screen, until the next action.
+    pub(crate) message: Option<String>,
     /// What there is to show.
     pub(crate) content: Content,
+}
+
+/// What lies over the view and takes the keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Overlay {
+    /// Nothing.
+    None,
+    /// The list of keys, scrolled so far.
+    Help(u16),
+    /// A line of text at the foot.
+    Prompt(Prompt),
+    /// The next key is a letter for a mark.
+    Letter(Letter),
+}
+
+/// What a letter is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Letter {
+    /// To name the instant under the cursor.
+    Mark,
+    /// To go to a named one.
+    GoTo,
 }
 
 /// What there is to show.
@@ -36,8 +65,33 @@ pub(crate) struct State {
 pub(crate) enum Content {
     /// The analysis has come this far, if it says so.
     Reading(Option<Progress>),
-    /// The analysis, and what of it is looked at.
-    Ready(Box<Run>),
+    /// There is a run.
+    Ready(Box<Ready>),
+}
+
+/// A run, with every view of it.
+#[derive(Debug)]
+pub(crate) struct Ready {
+    /// The run, and what of it is looked at.
+    pub(crate) run: Run,
+    /// The views, in the order of the table.
+    pub(crate) views: Vec<Box<dyn View>>,
+    /// Where [`Action::Back`] leads.
+    pub(crate) trail: Trail,
+    /// Where a range begins that is being chosen.
+    pub(crate) anchor: Option<Nanos>,
+}
+
+impl Ready {
+    /// The view of a page.
+    pub(crate) fn view(&self, page: Page) -> &dyn View {
+        self.views[page.index().unwrap_or(0)].as_ref()
+    }
+
+    /// The view of a page, to change, and the run.
+    pub(crate) fn parts(&mut self, page: Page) -> (&mut dyn View, &mut Run) {
+        (self.views[page.index().unwrap_or(0)].as_mut(), &mut self.run)
+    }
 }
 
 impl State {
@@ -47,9 +101,9 @@ impl State {
             file,
             theme,
             size,
-            view: View::Overview,
-            opened_from: None,
-            help: None,
+            page: Page::Overview,
+            overlay: Overlay::None,
+            message: None,
             content: Content::Reading(None),
         }
     }
@@ -63,283 +117,221 @@ impl State {
     }
 
     /// The analysis is done.
-    pub(crate) fn ready(&mut self, analysis: Box<Analysis>) -> Flow {
-        self.content = Content::Ready(Box::new(Run::new(*analysis)));
+    pub(crate) fn ready(&mut self, analysis: Analysis, trace: Option<Arc<Trace>>, wake: Wake) -> Flow {
+        let run = Run::new(analysis, trace, wake);
+        let mut views: Vec<_> = PAGES.iter().map(|entry| (entry.build)()).collect();
+        views.iter_mut().for_each(|view| view.prepare(&run));
+        let ready = Ready { run, views, trail: Trail::default(), anchor: None };
+        self.content = Content::Ready(Box::new(ready));
+        self.settle();
         Flow::Continue
+    }
+
+    /// Workers have something for their views.
+    pub(crate) fn woken(&mut self) -> Flow {
+        if let Content::Ready(ready) = &mut self.content {
+            let Ready { run, views, .. } = ready.as_mut();
+            views.iter_mut().for_each(|view| view.woken(run));
+        }
+        self.settle();
+        Flow::Continue
+    }
+
+    /// A key was pressed.
+    pub(crate) fn press(&mut self, key: Key) -> Flow {
+        match &mut self.overlay {
+            Overlay::Prompt(prompt) => {
+                let written = prompt::write(&mut prompt.text, key);
+                self.write(written);
+                self.settle();
+                Flow::Continue
+            }
+            Overlay::Letter(letter) => {
+                let letter = *letter;
+                self.overlay = Overlay::None;
+                self.message = everywhere::letter(&mut self.content, letter, key);
+                self.settle();
+                Flow::Continue
+            }
+            Overlay::None | Overlay::Help(_) => match action_of(key, self.own_keys()) {
+                Some(action) => self.update(action),
+                None => Flow::Continue,
+            },
+        }
     }
 
     /// Does what the user wants.
     pub(crate) fn update(&mut self, action: Action) -> Flow {
-        match action {
-            Action::Quit => return Flow::Quit,
-            Action::Suspend => return Flow::Suspend,
-            Action::Back => return self.back(),
-            Action::Help => self.help = if self.help.is_some() { None } else { Some(0) },
-            Action::Resize(size) => self.size = size,
-            Action::Show(view) => self.show(view),
-            Action::Turn(side) => self.show(self.view.beside(side)),
-            Action::Scroll(scroll) => self.scroll(scroll),
-            Action::Wheel(side, position) => self.wheel(side, position),
-            Action::Open => self.open(),
-            Action::MoveCursor(_)
-            | Action::Edge(_)
-            | Action::Pan(_)
-            | Action::ZoomIn
-            | Action::ZoomOut
-            | Action::Whole
-            | Action::Peak
-            | Action::Event(_)
-            | Action::Heap(_)
-            | Action::Click(_) => self.look(action),
+        self.message = None;
+        let flow = match action {
+            Action::Quit => Flow::Quit,
+            Action::Suspend => Flow::Suspend,
+            Action::Back => self.back(),
+            Action::Help => {
+                let open = matches!(self.overlay, Overlay::Help(_));
+                self.overlay = if open { Overlay::None } else { Overlay::Help(0) };
+                Flow::Continue
+            }
+            Action::Resize(size) => {
+                self.size = size;
+                Flow::Continue
+            }
+            Action::Show(page) => self.show(page),
+            Action::Turn(side) => self.show(self.page.beside(side)),
+            Action::Press(position) if screen::page_at(self, position).is_some() => {
+                self.show(screen::page_at(self, position).unwrap_or(self.page))
+            }
+            action => self.look(action),
+        };
+        self.settle();
+        flow
+    }
+
+    /// The keys that mean something only in the view on the screen.
+    pub(crate) fn own_keys(&self) -> &'static [Binding] {
+        match &self.content {
+            Content::Ready(ready) => ready.view(self.page).keys(),
+            Content::Reading(_) => &[],
         }
-        self.stay_on_the_page();
+    }
+
+    fn show(&mut self, page: Page) -> Flow {
+        if page.index().is_some() {
+            self.page = page;
+        }
+        self.overlay = Overlay::None;
         Flow::Continue
     }
 
     fn back(&mut self) -> Flow {
-        if self.help.take().is_some() {
+        if std::mem::replace(&mut self.overlay, Overlay::None) != Overlay::None {
             return Flow::Continue;
         }
-        let Some(view) = self.opened_from.take() else { return Flow::Quit };
-        self.view = view;
+        let left = match &mut self.content {
+            Content::Ready(ready) => everywhere::back(ready, self.page),
+            Content::Reading(_) => None,
+        };
+        match left {
+            Some(page) => self.page = page,
+            None => self.message = Some("q quits".to_owned()),
+        }
         Flow::Continue
     }
 
-    fn show(&mut self, view: View) {
-        self.view = view;
-        self.opened_from = None;
-        self.help = None;
-    }
-
-    fn open(&mut self) {
-        if let (Content::Ready(run), View::Overview, None) = (&mut self.content, self.view, self.help) {
-            run.visit_peak();
-            self.opened_from = Some(self.view);
-            self.view = View::Timeline;
+    /// What the view on the screen does, or the frame where the view has no way of its own.
+    fn look(&mut self, action: Action) -> Flow {
+        let body = self.body();
+        if let Overlay::Help(scrolled) = &mut self.overlay {
+            scroll_help(scrolled, action, body);
+            return Flow::Continue;
         }
+        let Content::Ready(ready) = &mut self.content else { return Flow::Continue };
+        if let Action::Search | Action::Filter | Action::Mark | Action::GoToMark = action {
+            let asked = everywhere::ask(ready, self.page, action);
+            match asked {
+                Ok(overlay) => self.overlay = overlay,
+                Err(why) => self.message = Some(why.to_owned()),
+            }
+            return Flow::Continue;
+        }
+        if let Action::Copy | Action::CopyAll = action {
+            return self.copy(action);
+        }
+        let (view, run) = ready.parts(self.page);
+        let answer = match view.update(run, action, body) {
+            Answer::Ignored => everywhere::update(ready, self.page, action, body),
+            answer => answer,
+        };
+        match answer {
+            Answer::Ignored | Answer::Done => {}
+            Answer::Say(text) => self.message = Some(text),
+            Answer::Open(goal) => self.open(&goal),
+        }
+        Flow::Continue
     }
 
-    /// What changes the part of the run that is looked at.
-    fn look(&mut self, action: Action) {
-        let body = screen::body(self.size);
-        let Content::Ready(run) = &mut self.content else { return };
-        if self.help.is_some() {
+    fn open(&mut self, goal: &Goal) {
+        let Content::Ready(ready) = &mut self.content else { return };
+        if goal.page.index().is_none() {
             return;
         }
-        let columns = timeline::plot(run, body).width;
-        match action {
-            Action::MoveCursor(by) => run.move_cursor(by, columns),
-            Action::Edge(side) => run.visit_edge(side),
-            Action::Pan(side) => run.pan(side),
-            Action::ZoomIn => run.window.zoom_in(run.cursor),
-            Action::ZoomOut => run.window.zoom_out(run.cursor),
-            Action::Whole => run.window.show_all(),
-            Action::Peak => run.visit_peak(),
-            Action::Event(side) => run.visit_event(side),
-            Action::Heap(side) => run.turn_heap(side),
-            Action::Click(position) if self.view == View::Timeline => {
-                if let Some(column) = column_under(position, timeline::plot(run, body)) {
-                    run.cursor = run.window.nearest(run.window.time_at(column, columns));
-                }
+        ready.trail.leave(self.page, &ready.run);
+        self.page = goal.page;
+        let (view, run) = ready.parts(goal.page);
+        run.visit_goal(goal);
+        view.visit(run, goal);
+    }
+
+    fn copy(&mut self, action: Action) -> Flow {
+        let Content::Ready(ready) = &self.content else { return Flow::Continue };
+        let Some((text, said)) = everywhere::copied(ready.view(self.page), action) else {
+            self.message = Some("there is no row to copy".to_owned());
+            return Flow::Continue;
+        };
+        self.message = Some(said);
+        Flow::Copy(text)
+    }
+
+    fn write(&mut self, written: Written) {
+        let Overlay::Prompt(prompt) = &self.overlay else { return };
+        let prompt = prompt.clone();
+        if let Written::Done | Written::Cancelled = written {
+            self.overlay = Overlay::None;
+        }
+        let Content::Ready(ready) = &mut self.content else { return };
+        let listing = ready.parts(self.page).0.listing_mut();
+        match (prompt.purpose, written) {
+            (Purpose::Filter, Written::Changed) => {
+                listing.into_iter().for_each(|listing| listing.set_filter(&prompt.text));
+            }
+            (Purpose::Filter, Written::Cancelled) => {
+                listing.into_iter().for_each(|listing| listing.set_filter(""));
+            }
+            (Purpose::Search, Written::Done) if !prompt.text.is_empty() => {
+                ready.run.search = prompt.text;
+                let _ = self.look(Action::Find(Side::Forward));
             }
             _ => {}
         }
     }
 
-    fn scroll(&mut self, scroll: Scroll) {
-        let body = screen::body(self.size);
-        let (side, by) = match scroll {
-            Scroll::Line(side) => (side, 1),
-            Scroll::Page(side) => (side, body.height.saturating_sub(2).max(1)),
-        };
-        let moved = |from: u16| match side {
-            Side::Back => from.saturating_sub(by),
-            Side::Forward => from.saturating_add(by),
-        };
-        match (&mut self.help, &mut self.content) {
-            (Some(scrolled), _) => *scrolled = moved(*scrolled),
-            (None, Content::Ready(run)) => match self.view {
-                View::Overview => run.overview_scroll = moved(run.overview_scroll),
-                View::Timeline => run.scroll_modules(side, usize::from(by)),
-            },
-            (None, Content::Reading(_)) => {}
+    /// Lets the view know what it will be drawn with.
+    fn settle(&mut self) {
+        let (theme, body) = (self.theme, self.body());
+        if let Overlay::Help(scrolled) = &mut self.overlay {
+            let own = match &self.content {
+                Content::Ready(ready) => ready.view(self.page).keys(),
+                Content::Reading(_) => &[],
+            };
+            *scrolled = (*scrolled).min(super::help::height(own).saturating_sub(body.height));
+        }
+        let Content::Ready(ready) = &mut self.content else { return };
+        let (view, run) = ready.parts(self.page);
+        view.settle(run, theme, body);
+        if view.listing().is_some() {
+            let room = view.rows(run, body).height;
+            view.listing_mut().into_iter().for_each(|listing| listing.settle(room));
         }
     }
 
-    fn wheel(&mut self, side: Side, position: Position) {
-        let body = screen::body(self.size);
-        if let (None, View::Timeline, Content::Ready(run)) = (self.help, self.view, &mut self.content) {
-            let plot = timeline::plot(run, body);
-            let column = column_under(position, plot);
-            let around = column.map_or(run.cursor, |column| run.window.time_at(column, plot.width));
-            match side {
-                Side::Forward => run.window.zoom_in(around),
-                Side::Back => run.window.zoom_out(around),
-            }
-            run.cursor = run.window.nearest(run.cursor);
-        } else {
-            let towards = if side == Side::Forward { Side::Back } else { Side::Forward };
-            for _ in 0..3 {
-                self.scroll(Scroll::Line(towards));
-            }
-        }
-    }
-
-    /// Scrolling ends where there is nothing more to show, at the size that the screen has now.
-    fn stay_on_the_page(&mut self) {
-        let body = screen::body(self.size);
-        if let Some(scrolled) = &mut self.help {
-            *scrolled = (*scrolled).min(super::help::height().saturating_sub(body.height));
-        }
-        if let Content::Ready(run) = &mut self.content {
-            run.overview_scroll = run.overview_scroll.min(overview::last_scroll(run, self.theme, body));
-            let rows = usize::from(timeline::module_rows(run, body));
-            run.modules_scroll = run.modules_scroll.min(run.tree.rows().len().saturating_sub(rows));
-        }
+    fn body(&self) -> Rect {
+        screen::body(self.size)
     }
 }
 
-/// The column of a plot that the mouse points at, above or below it too: everything there shares its time.
-fn column_under(position: Position, plot: ratatui::layout::Rect) -> Option<u16> {
-    (plot.left()..plot.right()).contains(&position.x).then(|| position.x - plot.left())
+fn scroll_help(scrolled: &mut u16, action: Action, body: Rect) {
+    let (side, by) = match action {
+        Action::Scroll(Scroll::Line(side)) => (side, 1),
+        Action::Scroll(Scroll::Page(side)) => (side, body.height.saturating_sub(2).max(1)),
+        Action::Wheel(Side::Forward, _) => (Side::Back, 3),
+        Action::Wheel(Side::Back, _) => (Side::Forward, 3),
+        _ => return,
+    };
+    *scrolled = match side {
+        Side::Back => scrolled.saturating_sub(by),
+        Side::Forward => scrolled.saturating_add(by),
+    };
 }
 
 #[cfg(test)]
-mod tests {
-    use memtrace_format::Bytes;
-
-    use super::*;
-    use crate::{Nanos, tui::fixture};
-
-    const MS: u64 = 1_000_000;
-
-    fn run(state: &State) -> &Run {
-        match &state.content {
-            Content::Ready(run) => run,
-            Content::Reading(_) => panic!("nothing is read"),
-        }
-    }
-
-    fn timeline() -> State {
-        fixture::showing(fixture::small(), View::Timeline, 80, 24)
-    }
-
-    fn after(mut state: State, actions: &[Action]) -> State {
-        for action in actions {
-            assert_eq!(state.update(*action), Flow::Continue, "{action:?}");
-        }
-        state
-    }
-
-    #[test]
-    fn it_opens_at_the_peak() {
-        assert_eq!(run(&timeline()).cursor, Nanos(687_499_997));
-    }
-
-    #[test]
-    fn the_cursor_moves_by_columns_and_stays_in_the_run() {
-        let columns = timeline::plot(run(&timeline()), screen::body(Size::new(80, 24))).width;
-        let state =
-            after(timeline(), &[Action::Edge(Side::Back), Action::MoveCursor(-5), Action::MoveCursor(1)]);
-        assert_eq!(run(&state).cursor, Nanos(1000 * MS / u64::from(columns)));
-        let state = after(state, &[Action::Edge(Side::Forward), Action::MoveCursor(10)]);
-        assert_eq!(run(&state).cursor, Nanos(1000 * MS));
-        let state = after(state, &[Action::ZoomIn, Action::ZoomIn, Action::Edge(Side::Back)]);
-        assert_eq!(run(&state).window.from(), Nanos(0));
-        assert_eq!(run(&state).window.length(), Nanos(250 * MS));
-    }
-
-    #[test]
-    fn events_are_visited_in_order_and_the_last_one_is_the_end() {
-        let mut state = after(timeline(), &[Action::Edge(Side::Back)]);
-        let mut visited = Vec::new();
-        for _ in 0..8 {
-            state = after(state, &[Action::Event(Side::Forward)]);
-            visited.push(run(&state).cursor);
-        }
-        let turns = [1, 2, 3, 4, 5].map(|turn| Nanos(turn * (1000 * MS / 6)));
-        assert_eq!(visited[1..6], turns);
-        assert_eq!(visited[0], Nanos(1000 * MS / 12));
-        assert_eq!(visited[7], turns[4]);
-        let state = after(state, &[Action::Event(Side::Back)]);
-        assert_eq!(run(&state).cursor, turns[3]);
-    }
-
-    #[test]
-    fn zooming_and_panning_keep_the_cursor_on_the_screen() {
-        let mut state = after(timeline(), &[Action::ZoomIn; 70]);
-        let shortest = run(&state).window.length();
-        assert!(shortest < Nanos(10 * MS), "{shortest}");
-        for _ in 0..9 {
-            state = after(state, &[Action::Pan(Side::Back)]);
-            let run = run(&state);
-            assert!(run.window.from() <= run.cursor && run.cursor <= run.window.to());
-        }
-        let state = after(state, &[Action::Peak]);
-        assert_eq!(run(&state).cursor, Nanos(687_499_997));
-        let state = after(state, &[Action::Whole]);
-        assert!(run(&state).window.is_whole());
-    }
-
-    #[test]
-    fn the_mouse_points_at_instants() {
-        let state = timeline();
-        let plot = timeline::plot(run(&state), screen::body(state.size));
-        let at = Position::new(plot.x + plot.width / 2, plot.y + 1);
-        let state = after(state, &[Action::Click(at)]);
-        assert_eq!(run(&state).window.column_of(run(&state).cursor, plot.width), Some(plot.width / 2));
-        let state = after(state, &[Action::Wheel(Side::Forward, at)]);
-        assert_eq!(run(&state).window.length(), Nanos(500 * MS));
-        let before = run(&state).cursor;
-        let state = after(state, &[Action::Click(Position::new(0, 4)), Action::Click(Position::new(999, 4))]);
-        assert_eq!(run(&state).cursor, before);
-    }
-
-    #[test]
-    fn enter_leads_to_the_peak_and_escape_back() {
-        let state = fixture::showing(fixture::small(), View::Overview, 80, 24);
-        let state = after(state, &[Action::Edge(Side::Back), Action::Open]);
-        assert_eq!((state.view, run(&state).cursor), (View::Timeline, Nanos(687_499_997)));
-        let mut state = after(state, &[Action::Help, Action::Back, Action::Back]);
-        assert_eq!(state.view, View::Overview);
-        assert_eq!(state.update(Action::Back), Flow::Quit);
-    }
-
-    #[test]
-    fn scrolling_ends_where_the_page_ends() {
-        let large = |view| fixture::showing(fixture::large(), view, 80, 24);
-        let down = [Action::Scroll(Scroll::Page(Side::Forward)); 90];
-        let state = after(large(View::Timeline), &down);
-        let rows = usize::from(timeline::module_rows(run(&state), screen::body(state.size)));
-        assert_eq!(run(&state).modules_scroll, 60 - rows);
-        let state = after(large(View::Overview), &down);
-        let scrolled = run(&state).overview_scroll;
-        assert!(scrolled > 0);
-        let state = after(state, &[Action::Resize(Size::new(200, 200))]);
-        assert_eq!(run(&state).overview_scroll, 0);
-    }
-
-    #[test]
-    fn heaps_turn_around() {
-        let state = fixture::showing(fixture::large(), View::Timeline, 80, 24);
-        assert_eq!(run(&state).heap, 0);
-        let state = after(state, &[Action::Heap(Side::Back)]);
-        assert_eq!(run(&state).heap().unwrap().name.recorded(), "host");
-        let state = after(state, &[Action::Heap(Side::Forward)]);
-        assert_eq!(run(&state).heap, 0);
-    }
-
-    #[test]
-    fn every_key_is_harmless_before_anything_is_read_and_when_nothing_was_recorded() {
-        for binding in crate::tui::keys::BINDINGS {
-            let mut reading = fixture::reading(80, 24, true);
-            assert_eq!(reading.progress(Progress { done: Bytes(1), total: Bytes(2) }), Flow::Continue);
-            let empty = fixture::showing(fixture::empty(), View::Timeline, 80, 24);
-            for mut state in [reading, empty] {
-                let flow = state.update(binding.action);
-                let ends = matches!(binding.action, Action::Quit | Action::Back | Action::Suspend);
-                assert_eq!(flow != Flow::Continue, ends, "{binding:?}");
-            }
-        }
-    }
-}
+mod tests;

@@ -9,6 +9,7 @@ use std::{
     },
 };
 
+use crossterm::clipboard::CopyToClipboard;
 use ratatui::{
     backend::CrosstermBackend,
     buffer::Buffer,
@@ -53,6 +54,11 @@ impl Terminal {
         }
         self.inner.draw(|frame| draw(frame.area(), frame.buffer_mut()))?;
         Ok(())
+    }
+
+    /// Asks the terminal to put this on the user's clipboard (OSC 52), across the network too. Many do; none answers.
+    pub(crate) fn copy(&mut self, text: &str) -> io::Result<()> {
+        execute!(stdout(), CopyToClipboard::to_clipboard_from(text))
     }
 
     /// Gives it back, for a while or for good.

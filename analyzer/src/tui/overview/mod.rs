@@ -32,8 +32,11 @@ use ratatui::{
 };
 
 use super::{
+    action::{Action, Scroll, Side},
+    page::Page,
     run::Run,
     theme::Theme,
+    view::{Answer, Goal, View},
     widget::{self, Section},
 };
 
@@ -42,25 +45,60 @@ const TWO_COLUMNS_FROM: u16 = 116;
 /// Between two columns.
 const GAP: u16 = 3;
 
-/// Draws the view.
-pub(crate) fn draw(run: &Run, theme: Theme, area: Rect, buffer: &mut Buffer) {
-    let more = height(run, theme, area.width).saturating_sub(area.height);
-    let page = Rect { height: page_rows(more, area), ..area };
-    let mut x = area.x + 1;
-    for (width, sections) in columns(run, theme, area.width) {
-        let column = Rect { x, width, ..page };
-        widget::render(sections, run.overview_scroll, column, buffer);
-        x += width + GAP;
+/// The view.
+#[derive(Debug, Default)]
+pub(crate) struct Overview {
+    /// The first line on the screen.
+    scroll: u16,
+}
+
+impl View for Overview {
+    fn draw(&self, run: &Run, theme: Theme, area: Rect, buffer: &mut Buffer) {
+        let more = height(run, theme, area.width).saturating_sub(area.height);
+        let page = Rect { height: page_rows(more, area), ..area };
+        let mut x = area.x + 1;
+        for (width, sections) in columns(run, theme, area.width) {
+            let column = Rect { x, width, ..page };
+            widget::render(sections, self.scroll, column, buffer);
+            x += width + GAP;
+        }
+        let below = last_scroll(run, theme, area).saturating_sub(self.scroll);
+        if below > 0 {
+            let foot = Rect { y: page.bottom(), height: 1, ..area };
+            Line::styled(format!("↓ {below} more lines "), theme.faint())
+                .right_aligned()
+                .render(foot, buffer);
+        }
     }
-    let below = last_scroll(run, theme, area).saturating_sub(run.overview_scroll);
-    if below > 0 {
-        let foot = Rect { y: page.bottom(), height: 1, ..area };
-        Line::styled(format!("↓ {below} more lines "), theme.faint()).right_aligned().render(foot, buffer);
+
+    fn update(&mut self, run: &mut Run, action: Action, area: Rect) -> Answer {
+        match action {
+            Action::Scroll(scroll) => {
+                let (side, by) = match scroll {
+                    Scroll::Line(side) => (side, 1),
+                    Scroll::Page(side) => (side, area.height.saturating_sub(2).max(1)),
+                };
+                self.scroll = match side {
+                    Side::Back => self.scroll.saturating_sub(by),
+                    Side::Forward => self.scroll.saturating_add(by),
+                };
+                Answer::Done
+            }
+            Action::Open => {
+                let peak = run.heap().map(|heap| heap.peak.time_ns);
+                Answer::Open(Goal { time: peak, ..Goal::page(Page::Timeline) })
+            }
+            _ => Answer::Ignored,
+        }
+    }
+
+    fn settle(&mut self, run: &Run, theme: Theme, area: Rect) {
+        self.scroll = self.scroll.min(last_scroll(run, theme, area));
     }
 }
 
 /// How far the view can be scrolled.
-pub(crate) fn last_scroll(run: &Run, theme: Theme, area: Rect) -> u16 {
+fn last_scroll(run: &Run, theme: Theme, area: Rect) -> u16 {
     let height = height(run, theme, area.width);
     height.saturating_sub(page_rows(height.saturating_sub(area.height), area))
 }

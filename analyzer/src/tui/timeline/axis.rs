@@ -8,11 +8,12 @@ use ratatui::{
     widgets::Widget,
 };
 
-use super::{instant::on_axis, layout::Layout};
+use super::layout::Layout;
 use crate::{
     Nanos,
     timeline::{Happening, Instant},
     tui::{
+        instant::on_axis,
         run::Run,
         theme::{self, Theme},
         widget::{count, fit, width},

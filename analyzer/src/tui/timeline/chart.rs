@@ -8,10 +8,11 @@ use ratatui::{
     widgets::Widget,
 };
 
-use super::{instant::instant, layout::Layout};
+use super::layout::Layout;
 use crate::{
     report::Heap,
     tui::{
+        instant::instant,
         memory_chart::{MemoryChart, top},
         run::Run,
         theme::{self, Theme},

@@ -39,8 +39,8 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
-    /// Divides an area.
-    pub(crate) fn new(run: &Run, area: Rect) -> Self {
+    /// Divides an area, with rows for so many modules at most.
+    pub(crate) fn new(run: &Run, modules: usize, area: Rect) -> Self {
         let panel_width = if area.width >= PANEL_FROM { PANEL } else { 0 };
         let gutter = Rect { width: (area.width / 5).clamp(10, 30), ..area };
         let x = area.x + gutter.width;
@@ -57,7 +57,7 @@ impl Layout {
             1
         };
         let title = u16::from(roomy);
-        let modules = u16::try_from(run.tree.rows().len()).unwrap_or(u16::MAX);
+        let modules = u16::try_from(modules).unwrap_or(u16::MAX);
         let modules_title = u16::from(roomy && modules > 0);
         // The events and the times have a row each.
         let fixed = title + 2 + lanes + readout + modules_title;

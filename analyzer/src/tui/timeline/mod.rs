@@ -17,7 +17,6 @@
 
 mod axis;
 mod chart;
-mod instant;
 mod layout;
 mod readout;
 mod residency;
@@ -25,26 +24,89 @@ mod residency;
 use ratatui::{buffer::Buffer, layout::Rect};
 
 use self::layout::Layout;
-use super::{run::Run, theme::Theme};
+use super::{
+    listing::{Cell, Column, Listing, Row},
+    run::Run,
+    theme::Theme,
+    view::{Goal, View},
+};
 
-/// Draws the view.
-pub(crate) fn draw(run: &Run, theme: Theme, area: Rect, buffer: &mut Buffer) {
-    let layout = Layout::new(run, area);
-    chart::draw(run, theme, &layout, buffer);
-    axis::draw(run, theme, &layout, buffer);
-    residency::draw(run, theme, &layout, buffer);
-    readout::draw(run, theme, &layout, buffer);
-    draw_cursor(run, theme, &layout, buffer);
+/// The view.
+#[derive(Debug)]
+pub(crate) struct TimelineView {
+    /// The modules; a row's id is its module's place in the timeline and the report.
+    modules: Listing,
 }
 
-/// Where time is drawn: its columns are those of the whole view.
-pub(crate) fn plot(run: &Run, area: Rect) -> Rect {
-    Layout::new(run, area).plot
+impl Default for TimelineView {
+    fn default() -> Self {
+        let columns = vec![
+            Column::text("module", Column::WIDE, 0),
+            Column::number("bytes", 11, 1),
+            Column::number("loads", 7, 2),
+            Column::number("evictions", 9, 2),
+            Column::number("moved", 11, 2),
+            Column::number("moving", 10, 2),
+        ];
+        Self { modules: Listing::new(columns) }
+    }
 }
 
-/// How many modules are on the screen at a time.
-pub(crate) fn module_rows(run: &Run, area: Rect) -> u16 {
-    Layout::new(run, area).modules.height
+impl View for TimelineView {
+    fn prepare(&mut self, run: &Run) {
+        let row = |row: &super::module_tree::ModuleRow| {
+            let module = run.report.modules.get(row.index)?;
+            let cells = vec![
+                Cell::Text(module.name.clone()),
+                module.bytes.map_or(Cell::Unknown, Cell::Bytes),
+                Cell::Count(module.loads),
+                Cell::Count(module.evictions),
+                Cell::Bytes(module.transfer_bytes),
+                Cell::Time(module.transfer_ns),
+            ];
+            Some(Row { id: row.index as u64, depth: row.depth, cells })
+        };
+        self.modules.fill(run.tree.rows().iter().filter_map(row).collect());
+    }
+
+    fn draw(&self, run: &Run, theme: Theme, area: Rect, buffer: &mut Buffer) {
+        let layout = self.layout(run, area);
+        chart::draw(run, theme, &layout, buffer);
+        axis::draw(run, theme, &layout, buffer);
+        residency::draw(run, &self.modules, theme, &layout, buffer);
+        readout::draw(run, theme, &layout, buffer);
+        draw_cursor(run, theme, &layout, buffer);
+    }
+
+    fn visit(&mut self, run: &mut Run, goal: &Goal) {
+        let named = |name: &crate::Text| run.timeline.modules.iter().position(|module| module.name == *name);
+        if let Some(place) = goal.module.as_ref().and_then(named) {
+            self.modules.select_id(place as u64);
+        }
+    }
+
+    fn listing(&self) -> Option<&Listing> {
+        Some(&self.modules)
+    }
+
+    fn listing_mut(&mut self) -> Option<&mut Listing> {
+        Some(&mut self.modules)
+    }
+
+    fn rows(&self, run: &Run, area: Rect) -> Rect {
+        let layout = self.layout(run, area);
+        Rect { x: layout.gutter.x, width: layout.modules.right() - layout.gutter.x, ..layout.modules }
+    }
+
+    fn plot(&self, run: &Run, area: Rect) -> Option<Rect> {
+        Some(self.layout(run, area).plot)
+    }
+}
+
+impl TimelineView {
+    fn layout(&self, run: &Run, area: Rect) -> Layout {
+        Layout::new(run, self.modules.total(), area)
+    }
 }
 
 /// A line through everything that shares the plot's time.

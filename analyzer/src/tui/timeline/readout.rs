@@ -7,11 +7,12 @@ use ratatui::{
     widgets::Widget,
 };
 
-use super::{axis, instant::instant, layout::Layout, residency::place_of};
+use super::{axis, layout::Layout, residency::place_of};
 use crate::{
     Text,
     timeline::{Extent, Happening, Instant, Series},
     tui::{
+        instant::instant,
         run::Run,
         theme::{Theme, series_sign, tier_sign},
         widget::{fit_tail, width},

@@ -17,7 +17,7 @@ use crate::{
     report::Stay,
     timeline::ModuleTrack,
     tui::{
-        module_tree::ModuleRow,
+        listing::{Folding, Listing, Row},
         run::Run,
         theme::{PARTLY_ON_DEVICE, Theme, tier_sign},
         widget::{fit, fit_tail, width},
@@ -25,15 +25,19 @@ use crate::{
 };
 
 /// Draws the headline and the modules that are scrolled to.
-pub(crate) fn draw(run: &Run, theme: Theme, layout: &Layout, buffer: &mut Buffer) {
-    draw_title(run, theme, layout, buffer);
-    let rows = run.tree.rows().iter().skip(run.modules_scroll);
-    for (row, bar) in rows.zip(layout.modules.rows()) {
-        let Some(module) = run.timeline.modules.get(row.index) else { continue };
-        draw_name(run, *row, module, theme, layout.beside(bar), buffer);
+pub(crate) fn draw(run: &Run, modules: &Listing, theme: Theme, layout: &Layout, buffer: &mut Buffer) {
+    draw_title(modules, theme, layout, buffer);
+    for ((row, selected), bar) in modules.on_screen().zip(layout.modules.rows()) {
+        let Ok(index) = usize::try_from(row.id) else { continue };
+        let Some(module) = run.timeline.modules.get(index) else { continue };
+        let name = layout.beside(bar);
+        draw_name(run, (row, modules.folding(row)), module, theme, name, buffer);
+        if selected {
+            buffer.set_style(Rect { width: name.width.saturating_sub(2), ..name }, theme.selected());
+        }
         draw_bar(run, module, theme, bar, buffer);
         if let Some(panel) = layout.panel {
-            draw_figures(run, row.index, module, Rect { y: bar.y, height: 1, ..panel }, buffer);
+            draw_figures(run, index, module, Rect { y: bar.y, height: 1, ..panel }, buffer);
         }
     }
 }
@@ -46,15 +50,12 @@ pub(crate) fn place_of(stays: &[Stay], time: Nanos) -> Option<Tier> {
     (time < stay.to_ns || (time == stay.to_ns && begun == stays.len())).then_some(stay.tier)
 }
 
-fn draw_title(run: &Run, theme: Theme, layout: &Layout, buffer: &mut Buffer) {
-    let all = run.tree.rows().len();
-    let first = run.modules_scroll + 1;
-    let last = (run.modules_scroll + usize::from(layout.modules.height)).min(all);
-    let which = if last - first.min(last) + 1 == all {
-        all.to_string()
-    } else {
-        format!("{first}–{last} of {all}")
-    };
+fn draw_title(modules: &Listing, theme: Theme, layout: &Layout, buffer: &mut Buffer) {
+    let all = modules.len();
+    let first = modules.top() + 1;
+    let last = (modules.top() + usize::from(layout.modules.height)).min(all);
+    let which =
+        if first == 1 && last == all { all.to_string() } else { format!("{first}–{last} of {all}") };
     let mut spans = vec![Span::styled(format!(" modules {which}"), theme.strong()), Span::raw("   ")];
     let device = Tier::Device(0);
     let legend = [
@@ -71,7 +72,14 @@ fn draw_title(run: &Run, theme: Theme, layout: &Layout, buffer: &mut Buffer) {
 }
 
 /// The name below its parents', and the sign of the place at the cursor.
-fn draw_name(run: &Run, row: ModuleRow, module: &ModuleTrack, theme: Theme, area: Rect, buffer: &mut Buffer) {
+fn draw_name(
+    run: &Run,
+    (row, folding): (&Row, Folding),
+    module: &ModuleTrack,
+    theme: Theme,
+    area: Rect,
+    buffer: &mut Buffer,
+) {
     let (sign, style) = match place_of(&module.stays, run.cursor) {
         Some(tier) => (tier_sign(tier), theme.tier(tier)),
         None => (' ', Style::new()),
@@ -80,7 +88,7 @@ fn draw_name(run: &Run, row: ModuleRow, module: &ModuleTrack, theme: Theme, area
     let indent = " ".repeat(row.depth.min(cells / 2));
     let name = own_name(run, module).to_string();
     let line = Line::from(vec![
-        Span::raw(" "),
+        Span::raw(if folding == Folding::Folded { folding.sign() } else { ' ' }.to_string()),
         Span::styled(
             indent.clone() + &fit_tail(&name, cells - width(&indent)),
             if module.inherited { theme.faint() } else { Style::new() },
