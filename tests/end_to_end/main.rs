@@ -32,6 +32,9 @@ mod cuda;
 /// Devices and the machine, sampled while the program uses them.
 mod samples;
 
+/// What device memory is made of.
+mod ledger;
+
 /// Faults that are planted in the example engine, and what the rules of the analyzer say of it with and without.
 mod findings;
 

@@ -5,8 +5,12 @@ use memtrace_format::{
     CounterId, CounterValue, DeviceId, HeapDefinition, MemoryKind, SampledCounter as Counter,
 };
 
-use super::Level;
-use crate::{Nanos, source::Definitions};
+use super::{Balance, FreeSource, Ledger, Level};
+use crate::{
+    Nanos,
+    replay::{Heap, Moment},
+    source::Definitions,
+};
 
 /// The most devices that are told apart: how many there are is the file's choice, how much memory they take is ours.
 const KEPT: usize = 256;
@@ -43,6 +47,7 @@ pub(crate) struct DeviceWatch {
     since_border: u64,
     driver: DriverFigures,
     pub(crate) min_free: Option<u64>,
+    pub(crate) ledger: Ledger,
 }
 
 /// What the driver said last.
@@ -66,7 +71,7 @@ impl<'a> Devices<'a> {
     pub(crate) fn new(definitions: &'a Definitions, threads: usize) -> Self {
         Self {
             definitions,
-            list: vec![DeviceWatch::new(0)],
+            list: vec![DeviceWatch::new(0, 0)],
             by_ordinal: HashMap::new(),
             counters: HashMap::new(),
             host_available: None,
@@ -74,11 +79,15 @@ impl<'a> Devices<'a> {
         }
     }
 
-    /// The device whose memory a heap is of.
-    pub(crate) fn of_heap(&mut self, heap: Option<&HeapDefinition>) -> DeviceIndex {
+    /// The device whose memory the heap of this number in the replay is of.
+    pub(crate) fn of_heap(&mut self, number: usize, heap: Option<&HeapDefinition>) -> DeviceIndex {
         let on_device = heap.filter(|heap| heap.memory_kind() == Some(MemoryKind::Device));
         let index = on_device.map_or(NONE, |heap| self.defined(DeviceId(heap.device)));
-        self.list[index.0 as usize].has_heap = true;
+        let device = &mut self.list[index.0 as usize];
+        device.has_heap = true;
+        if index != NONE {
+            device.ledger.add_heap(number);
+        }
         index
     }
 
@@ -99,24 +108,51 @@ impl<'a> Devices<'a> {
         self.by_ordinal.get(&ordinal) == Some(&index)
     }
 
-    /// A sample that a thread made.
-    pub(crate) fn sample(&mut self, thread: usize, counter: CounterId, value: CounterValue) {
+    /// A sample that a thread made, of what was while the heaps were so.
+    pub(crate) fn sample(&mut self, now: Moment, counter: CounterId, value: CounterValue, heaps: &[Heap]) {
         let CounterValue::Integer(value) = value else { return };
         let Some((counter, index)) = self.meaning(counter) else { return };
         if index != NONE {
-            self.sampled_by[thread] = Some(index);
+            self.sampled_by[now.thread] = Some(index);
         }
-        let driver = &mut self.watch(index).driver;
+        let available = self.host_available;
+        let device = self.watch(index);
+        let (driver, ledger, time) = (&mut device.driver, &mut device.ledger, now.time);
         match counter {
-            Counter::DriverFree => driver.free = Some(value),
-            Counter::DriverTotal => return driver.total = Some(value),
+            Counter::DriverFree => {
+                driver.free = Some(value);
+                let source = if driver.integrated { FreeSource::Host } else { FreeSource::Driver };
+                let free = device.free(available).unwrap_or(value);
+                device.ledger.sample_free(free, source, time, heaps);
+            }
+            Counter::DriverTotal => {
+                driver.total = Some(value);
+                return ledger.sample_total(value, time, heaps);
+            }
             Counter::DriverIntegrated => driver.integrated = value != 0,
+            Counter::NvmlUsed => return ledger.sample_used(value),
+            Counter::NvmlFree => return ledger.sample_free(value, FreeSource::Nvml, time, heaps),
+            Counter::PoolUsed => return ledger.sample_pool_used(value),
+            Counter::PoolReserved => return ledger.sample_pool_reserved(value, time),
+            Counter::OwnDeviceMemory => return ledger.sample_own(value, time, heaps),
+            Counter::OtherDeviceMemory => return ledger.sample_others(value, time),
             _ => self.host_available = Some(value),
         }
         let available = self.host_available;
         for device in &mut self.list[1..] {
             device.note_free(available);
         }
+    }
+
+    /// A device's memory at this instant; `told` is what the engine says is free.
+    pub(crate) fn balance(
+        &self,
+        index: DeviceIndex,
+        now: Nanos,
+        heaps: &[Heap],
+        told: Option<u64>,
+    ) -> Option<Balance> {
+        (index != NONE).then(|| self.list[index.0 as usize].ledger.balance(now, heaps, told))
     }
 
     /// The device that the thread sampled last, or the only one there is.
@@ -142,9 +178,10 @@ impl<'a> Devices<'a> {
     }
 
     /// Begins to count anew: devices are as full as they are, and the driver's latest words hold.
-    pub(crate) fn forget_the_past(&mut self) {
+    pub(crate) fn forget_the_past(&mut self, now: Nanos, heaps: &[Heap]) {
         let available = self.host_available;
         for device in &mut self.list {
+            device.ledger.forget_the_past(now, heaps);
             device.active_peak = device.level.active;
             device.reserved_peak = device.level.reserved;
             device.since_border = device.level.allocated;
@@ -160,7 +197,15 @@ impl<'a> Devices<'a> {
         let meaning = definition.and_then(|definition| {
             let counter = Counter::named(&definition.name)?;
             match counter {
-                Counter::DriverFree | Counter::DriverTotal | Counter::DriverIntegrated => {
+                Counter::DriverFree
+                | Counter::DriverTotal
+                | Counter::DriverIntegrated
+                | Counter::NvmlUsed
+                | Counter::NvmlFree
+                | Counter::PoolUsed
+                | Counter::PoolReserved
+                | Counter::OwnDeviceMemory
+                | Counter::OtherDeviceMemory => {
                     let index = self.defined(DeviceId(definition.device));
                     (index != NONE).then_some((counter, index))
                 }
@@ -181,7 +226,9 @@ impl<'a> Devices<'a> {
             return NONE;
         }
         let index = DeviceIndex(self.list.len() as u32);
-        self.list.push(DeviceWatch::new(device.ordinal));
+        let mut watch = DeviceWatch::new(device.ordinal, self.list.len());
+        watch.ledger.defined_total = device.total.filter(|&total| total > 0);
+        self.list.push(watch);
         self.by_ordinal.insert(device.ordinal, index);
         index
     }
@@ -190,9 +237,10 @@ impl<'a> Devices<'a> {
 const NONE: DeviceIndex = DeviceIndex(0);
 
 impl DeviceWatch {
-    fn new(ordinal: u32) -> Self {
+    fn new(ordinal: u32, number: usize) -> Self {
         Self {
             ordinal,
+            ledger: Ledger::new(number),
             has_heap: false,
             level: Level::default(),
             active_peak: 0,
@@ -218,6 +266,11 @@ impl DeviceWatch {
     /// The most allocated bytes since this was last asked.
     pub(crate) fn cross_border(&mut self) -> u64 {
         std::mem::replace(&mut self.since_border, self.level.allocated)
+    }
+
+    /// Whether its memory is the host's.
+    pub(crate) fn is_integrated(&self) -> bool {
+        self.driver.integrated
     }
 
     /// The driver's total.

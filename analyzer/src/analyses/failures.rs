@@ -2,6 +2,7 @@
 
 use memtrace_format::{Bytes, ModuleId};
 
+use super::Balance;
 use crate::replay::{Moment, ScopeId};
 
 /// The most failed requests that are kept: the first.
@@ -20,6 +21,8 @@ pub(crate) struct FailedRequest {
     pub(crate) largest_free: Option<u64>,
     pub(crate) module: ModuleId,
     pub(crate) scope: ScopeId,
+    /// The memory of the device that the heap is of.
+    pub(crate) balance: Option<Balance>,
 }
 
 /// Watches for failed requests.

@@ -3,6 +3,7 @@
 mod devices;
 mod failures;
 mod heap_watch;
+mod ledger;
 mod movement;
 mod peak;
 mod phases;
@@ -15,6 +16,7 @@ mod transfers;
 pub(crate) use devices::{DeviceIndex, DeviceSnapshot, DeviceWatch, Devices};
 pub(crate) use failures::{FailedRequest, Failures};
 pub(crate) use heap_watch::{FragmentationSnapshot, HeapWatch, Level, TRACKED};
+pub(crate) use ledger::{Balance, Free, FreeSource, Ledger};
 pub(crate) use movement::{ModuleRecord, Movement};
 pub(crate) use peak::PeakWatch;
 pub(crate) use phases::{PhaseRecord, Phases};
@@ -58,7 +60,7 @@ impl<'a> Analyses<'a> {
         self.marks = Marks::default();
         self.counters.forget_the_past();
         self.failures = Failures::default();
-        self.devices.forget_the_past();
+        self.devices.forget_the_past(now, heaps);
         self.profiles.forget_the_past();
     }
 }

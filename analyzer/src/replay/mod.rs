@@ -181,7 +181,7 @@ impl<'a> Replay<'a> {
             }
             Event::CounterSample { counter, value } => {
                 self.analyses.counters.sample(*counter, *value, now.time);
-                self.analyses.devices.sample(now.thread, *counter, *value);
+                self.analyses.devices.sample(now, *counter, *value, &self.heaps);
                 Kind::CounterSample
             }
             Event::Dropped { cause, count, .. } => {
@@ -297,6 +297,9 @@ impl<'a> Replay<'a> {
         }
         self.oddities.count_many(Oddity::LiveInReleased, count as u64);
         self.lost = lost;
+        let index = self.heap_index(segment.pool);
+        let device = self.heaps[index].device;
+        self.analyses.devices.watch(device).ledger.resegmented(now.time, &self.heaps);
         kind
     }
 
@@ -309,6 +312,8 @@ impl<'a> Replay<'a> {
         let segmented = heap.state.segmented;
         let inactive = segmented.then(|| heap.state.segments.holes().total());
         let largest_free = segmented.then(|| heap.state.segments.largest_hole());
+        let (device, told) = (heap.device, failed.free.map(|free| free.0));
+        let balance = self.analyses.devices.balance(device, now.time, &self.heaps, told);
         self.analyses.failures.add(FailedRequest {
             now,
             heap: index,
@@ -318,6 +323,7 @@ impl<'a> Replay<'a> {
             largest_free,
             module,
             scope,
+            balance,
         });
         Kind::OutOfMemory
     }
@@ -423,7 +429,7 @@ impl<'a> Replay<'a> {
                 HeapKey::Heap(id) => self.trace.definitions().heap(id),
                 HeapKey::LostPool(_) => None,
             };
-            let device = self.analyses.devices.of_heap(definition);
+            let device = self.analyses.devices.of_heap(self.heaps.len(), definition);
             self.heaps.push(Heap { key, state: HeapState::new(self.by), watch, device });
             self.heaps.len() as u32 - 1
         });

@@ -8,6 +8,7 @@ mod finding;
 mod heap;
 mod info;
 mod json;
+mod ledger;
 mod module;
 mod movement;
 mod run;
@@ -23,6 +24,7 @@ pub use heap::{
 };
 pub use info::{Info, Thread};
 pub use json::write_json;
+pub use ledger::{LedgerEntry, LedgerMoment, LedgerSources, LedgerTrend, Quarter, SampledFrom};
 pub use module::{Module, Moved, Stay};
 pub use movement::{Bandwidth, Direction, Directions, ModuleSwaps, Swaps, Thrash, Transfers};
 pub use run::{ChunkCounts, Dropped, Ended, Range, Trace};
@@ -61,6 +63,10 @@ pub struct Report {
     pub samples: Samples,
     /// The profile runs, in the order in which they ended.
     pub profile: Vec<Profile>,
+    /// What the memory of each device is made of, at the instants that matter: by device, in the order of time.
+    pub ledger: Vec<LedgerEntry>,
+    /// How that went over the run: one a device that was sampled often enough.
+    pub ledger_trends: Vec<LedgerTrend>,
     /// The requests that failed, in the order of time; when there were too many, the first.
     pub ooms: Vec<OutOfMemory>,
     /// How many requests failed in all.

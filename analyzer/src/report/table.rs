@@ -2,6 +2,26 @@
 
 use std::fmt;
 
+/// A table whose columns are known only when it is made.
+#[derive(Debug)]
+pub(crate) struct Columns(Table);
+
+impl Columns {
+    pub(crate) fn new(title: String, heads: impl Iterator<Item = String>) -> Self {
+        Self(Table { rows: vec![std::iter::once(title).chain(heads).collect()] })
+    }
+
+    pub(crate) fn row(&mut self, name: &str, cells: impl Iterator<Item = String>) {
+        self.0.rows.push(std::iter::once(name.to_owned()).chain(cells).collect());
+    }
+}
+
+impl fmt::Display for Columns {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// Rows of cells. The first column is aligned to the left, all others to the right.
 #[derive(Debug, Default)]
 pub(crate) struct Table {

@@ -54,6 +54,7 @@ pub(super) fn timeline(
         heaps,
         modules: modules.iter().map(|(module, inherited)| track(module, *inherited)).collect(),
         instants,
+        ledgers: Vec::new(),
         instants_left_out: analyses.marks.left_out + analyses.movement.swaps.left_out + failures_left_out,
     }
 }

@@ -10,7 +10,7 @@ use crate::{
 };
 
 const NOT_SAMPLED: &str = "the driver was not sampled";
-const NO_HEAP: &str = "no heap of this device's memory is recorded";
+pub(super) const NO_HEAP: &str = "no heap of this device's memory is recorded";
 const NO_WEIGHTS: &str = "no phase in which weights were loaded comes before it";
 
 /// A monitor of each device that something is known of.

@@ -5,6 +5,7 @@ mod device;
 mod heap;
 mod info;
 mod instant;
+mod ledger;
 mod module;
 mod names;
 mod run;
@@ -13,7 +14,7 @@ mod span;
 use crate::{
     Analysis, Checkpoints, findings,
     merge::Events,
-    replay::Replay,
+    replay::{Heap, Replay},
     report::{Known, Range, Report, Samples},
 };
 pub(crate) use info::describe;
@@ -39,18 +40,22 @@ pub(crate) fn summarize(mut replay: Replay<'_>, events: &Events<'_>, range: Opti
     let known_if = |exact: bool| if exact { Known::Exact } else { Known::Baseline };
     let (monitor, profile) = (device::monitors(&replay), device::profiles(&replay));
     let heaps = std::mem::take(&mut replay.heaps);
+    let known = |heap: &Heap| known_if(complete && heap.watch.unknown_frees == 0 && heap.watch.baseline == 0);
+    let samples = span::samples(&replay.analyses.counters, &replay.analyses.marks, &names);
+    let ledgers = ledger::ledgers(&replay, &heaps, &samples, end, known);
     let tracks = course::tracks(&heaps, &mut names, end);
     let heap_reports: Vec<_> = heaps
         .into_iter()
         .map(|heap| {
-            let known = known_if(complete && heap.watch.unknown_frees == 0 && heap.watch.baseline == 0);
+            let known = known(&heap);
             let before = heap::peak_before(replay.trace, heap.key).filter(|_| trace.range.is_none());
             heap::report(heap, known, before, end, &mut names)
         })
         .collect();
     let phases = phases.into_iter().map(|phase| span::phase(phase, &heap_reports, &mut names)).collect();
     let modules = module::modules(&replay, &mut names);
-    let timeline = course::timeline(&replay, tracks, &modules, &heap_reports, &mut names, end);
+    let mut timeline = course::timeline(&replay, tracks, &modules, &heap_reports, &mut names, end);
+    timeline.ledgers = ledgers.tracks;
     let movement = replay.movement();
     let mut report = Report {
         schema_version: SCHEMA_VERSION,
@@ -61,11 +66,10 @@ pub(crate) fn summarize(mut replay: Replay<'_>, events: &Events<'_>, range: Opti
         phases,
         phases_total,
         marks: span::marks(&replay.analyses.marks, &names),
-        samples: Samples {
-            monitor,
-            ..span::samples(&replay.analyses.counters, &replay.analyses.marks, &names)
-        },
+        samples: Samples { monitor, ..samples },
         profile,
+        ledger: ledgers.entries,
+        ledger_trends: ledgers.trends,
         ooms: span::failures(&replay.analyses.failures, &heap_reports, &mut names),
         ooms_total: replay.analyses.failures.total,
         modules: modules.into_iter().map(|(report, _)| report).collect(),

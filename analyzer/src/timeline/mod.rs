@@ -10,7 +10,10 @@ use std::sync::Arc;
 
 use memtrace_format::Bytes;
 
-use crate::{Nanos, Text, report::Stay};
+use crate::{
+    Nanos, Text,
+    report::{LedgerEntry, Stay},
+};
 
 /// Everything that happened over time.
 #[derive(Clone, Debug, Default)]
@@ -24,10 +27,21 @@ pub struct Timeline {
     pub heaps_left_out: u64,
     /// One track a module, in the order of the report's modules.
     pub modules: Vec<ModuleTrack>,
+    /// What device memory was made of, one track a device.
+    pub ledgers: Vec<LedgerTrack>,
     /// Instants worth a sign on the axis, in the order of time. (Phases are in the report.)
     pub instants: Vec<Instant>,
     /// How many instants are left out, because there are too many.
     pub instants_left_out: u64,
+}
+
+/// What the memory of a device was made of.
+#[derive(Clone, Debug)]
+pub struct LedgerTrack {
+    /// The ordinal of the device.
+    pub device: u32,
+    /// The samples, in the order of time; where there are too many, of each stretch of time the one with the most in use.
+    pub entries: Vec<LedgerEntry>,
 }
 
 /// Where a module was.

@@ -42,6 +42,8 @@ pub(crate) fn empty() -> Analysis {
             marks: Vec::new(),
             samples: Samples::default(),
             profile: Vec::new(),
+            ledger: Vec::new(),
+            ledger_trends: Vec::new(),
             ooms: Vec::new(),
             ooms_total: 0,
         },

@@ -5,6 +5,7 @@ mod devices;
 mod events;
 mod heaps;
 mod instants;
+mod ledger;
 mod merge;
 mod movement;
 mod naive;

@@ -85,6 +85,11 @@ fn signed(bytes: Option<i64>) -> String {
     bytes.map_or_else(|| "?".to_owned(), |bytes| size(i128::from(bytes)))
 }
 
+/// Bytes that may be owed.
+pub(super) fn signed_bytes(bytes: i64) -> String {
+    size(i128::from(bytes))
+}
+
 fn size(bytes: i128) -> String {
     let size = Bytes(u64::try_from(bytes.unsigned_abs()).unwrap_or(u64::MAX));
     format!("{}{size}", if bytes < 0 { "−" } else { "" })

@@ -4,6 +4,7 @@
 mod device;
 mod finding;
 mod heap;
+mod ledger;
 mod movement;
 mod run;
 mod span;
@@ -36,6 +37,7 @@ impl Display for ReportText<'_> {
         for heap in devices.into_iter().chain(others) {
             heap::heap(f, heap)?;
         }
+        ledger::ledger(f, report)?;
         device::monitors(f, report)?;
         device::profiles(f, report)?;
         movement::modules(f, report)?;
