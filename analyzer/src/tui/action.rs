@@ -15,6 +15,8 @@ pub(crate) enum Action {
     Back,
     /// Open or close the list of keys.
     Help,
+    /// Open the list of everything that can be done.
+    Palette,
     /// Show a view.
     Show(Page),
     /// Show the next or the previous view.
@@ -65,6 +67,8 @@ pub(crate) enum Action {
     Event(Side),
     /// Look at another heap.
     Heap(Side),
+    /// Look at a heap, by its place in the report.
+    HeapAt(usize),
     /// What only the view on the screen can do, by the name in its own key table.
     Own(&'static str),
     /// The mouse's button went down here.

@@ -36,6 +36,7 @@ pub(crate) fn update(ready: &mut Ready, page: Page, action: Action, body: Rect) 
         Action::Peak => run.visit_peak(),
         Action::Event(side) => run.visit_event(side),
         Action::Heap(side) => run.turn_heap(side),
+        Action::HeapAt(place) => run.heap = place.min(run.report.heaps.len().saturating_sub(1)),
         Action::Range => return choose_range(ready),
         Action::Open => return Answer::Say("nothing to open here".to_owned()),
         Action::Press(position) => return press(ready, page, position, body),
@@ -165,25 +166,15 @@ fn release(ready: &mut Ready) {
 
 fn press(ready: &mut Ready, page: Page, position: Position, body: Rect) -> Answer {
     let (view, run) = ready.parts(page);
-    let rows = view.listing().map(|_| view.rows(run, body)).filter(|rows| {
-        rows.contains(position)
-            || (view.plot(run, body).is_some() && (rows.top()..rows.bottom()).contains(&position.y))
-    });
-    if let (Some(rows), Some(listing)) = (rows, view.listing_mut()) {
-        let place = listing.top() + usize::from(position.y - rows.y);
-        let here = listing.shown().nth(place).map(|row| row.id);
-        let again = here.is_some() && here == listing.selected().map(|row| row.id);
-        if here.is_some() {
-            listing.select(place);
-        }
-        if again && time_under(view, run, position, body).is_none() {
-            return match view.update(run, Action::Open, body) {
-                Answer::Ignored => Answer::Done,
-                answer => answer,
-            };
-        }
-    }
     let time = time_under(view, run, position, body);
+    let place = view.row_at(run, body, position);
+    let pressed = place.zip(view.listing_mut()).is_some_and(|(place, listing)| listing.press(place));
+    if pressed && time.is_none() {
+        return match view.update(run, Action::Open, body) {
+            Answer::Ignored => Answer::Done,
+            answer => answer,
+        };
+    }
     if let Some(time) = time {
         run.cursor = time;
         ready.anchor = Some(time);

@@ -15,10 +15,10 @@ use super::{
 use crate::{
     Analysis, Checkpoints, Nanos, Text,
     report::{
-        Bandwidth, Block, BlockSizes, ChunkCounts, Direction, Directions, Dropped, Ended, Figures,
-        Fragmentation, FragmentationAt, Heap, HeapInPhase, Known, Mark, Module, ModuleSwaps, OutOfMemory,
-        Peak, PeakBy, Phase, Report, ReservedPeak, Samples, Share, Stay, Swaps, Thrash, Trace, Transfers,
-        Verdict,
+        Bandwidth, Block, BlockSizes, ChunkCounts, Direction, Directions, Dropped, Ended, Figures, Finding,
+        FindingVerdict, Fragmentation, FragmentationAt, Heap, HeapInPhase, Known, Mark, Module, ModuleSwaps,
+        OutOfMemory, Peak, PeakBy, Phase, Place, Report, ReservedPeak, Samples, Share, Stay, Swaps, Thrash,
+        Topic, Trace, Transfers, Verdict,
     },
     timeline::{Happening, Instant, ModuleTrack, Timeline, TrackRecorder},
 };
@@ -56,6 +56,7 @@ pub(crate) fn empty() -> Analysis {
 pub(crate) fn small() -> Analysis {
     let modules = ["text_encoder", "unet", "vae"];
     let mut run = build(1000 * MS, &modules, 6);
+    run.report.findings = findings("unet", "cuda:0", 500 * MS);
     run.report.trace.engine = Some(Text::new("diffusion"));
     run.report.trace.engine_version = Some(Text::new("0.1.0"));
     run
@@ -68,6 +69,7 @@ pub(crate) fn large() -> Analysis {
     let names: Vec<String> = std::iter::once("unet".to_owned()).chain(blocks).chain(odd).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let mut run = build(90_000 * MS, &names, 600);
+    run.report.findings = findings("evil\u{1b}[2Jname", "cuda:0", 61_000 * MS);
     let trace = &mut run.report.trace;
     trace.engine = Some(Text::new("host\u{7}engine"));
     trace.ended = Ended::Killed;
@@ -119,6 +121,56 @@ pub(crate) fn showing(analysis: Analysis, page: Page, width: u16, height: u16) -
     assert_eq!(state.ready(analysis, None, Wake::default()), Flow::Continue);
     assert_eq!(state.update(Action::Show(page)), Flow::Continue);
     state
+}
+
+/// What rules say: one fails, one warns, others are fine or not asked.
+fn findings(module: &str, heap: &str, time: u64) -> Vec<Finding> {
+    let place = Place {
+        time_ns: Some(Nanos(time)),
+        heap: Some(Text::new(heap)),
+        module: Some(Text::new(module)),
+        bytes: Some(Bytes(12 * MIB)),
+    };
+    let finding = |id, verdict, title, evidence: &str, topic| Finding {
+        id,
+        verdict,
+        title,
+        evidence: Text::new(evidence),
+        advice: Text::new(""),
+        why: None,
+        topic,
+        places: Vec::new(),
+    };
+    let grows =
+        format!("{module} keeps 12.00 MiB more after every job on {heap}, and never gives any of it back");
+    let thrash =
+        "3 of 5 evictions brought back within the same phase what had just gone: 600.00 MiB in 55.5 ms";
+    vec![
+        Finding {
+            advice: Text::new(
+                "drop what a job keeps before the next one begins, and call torch.cuda.empty_cache() at a switch of models",
+            ),
+            places: vec![place.clone()],
+            ..finding("leak", FindingVerdict::Fail, "memory grows", &grows, Topic::Growth)
+        },
+        Finding {
+            advice: Text::new("keep both on the device: there is room for them"),
+            places: vec![Place { time_ns: Some(Nanos(time / 2)), ..place }],
+            ..finding("thrash", FindingVerdict::Warn, "modules thrash", thrash, Topic::Swaps)
+        },
+        finding("losses", FindingVerdict::Ok, "nothing is lost", "every event was recorded", Topic::Trace),
+        finding(
+            "fragmentation",
+            FindingVerdict::Ok,
+            "heaps are whole",
+            "no request needed more",
+            Topic::Fragmentation,
+        ),
+        Finding {
+            why: Some(Text::new("no device was sampled")),
+            ..finding("other-processes", FindingVerdict::Na, "other processes", "", Topic::Ledger)
+        },
+    ]
 }
 
 /// A phase.

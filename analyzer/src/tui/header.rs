@@ -10,7 +10,7 @@ use ratatui::{
 
 use super::{
     instant::instant,
-    run::Run,
+    run::{Counting, Run},
     state::{Content, State},
     theme::Theme,
     widget::{bar, count, fit, width as cells_of},
@@ -112,6 +112,15 @@ fn looked_at(run: &Run, state: &State, width: u16) -> Line<'static> {
         let (from, to) = (instant(range.from, step), instant(range.to, step));
         spans.push(Span::styled(" range ", theme.key()));
         spans.push(Span::styled(format!("{from} – {to}"), theme.strong()));
+        match run.counting() {
+            Some(Counting::Percent(percent)) => {
+                spans.push(Span::styled(format!(" (counting {percent}%)"), theme.faint()));
+            }
+            Some(Counting::Failed(why)) => {
+                spans.push(Span::styled(format!(" (not counted: {why})"), theme.bad()));
+            }
+            Some(Counting::Counted) | None => {}
+        }
     }
     if let Some(heap) = run.heap() {
         let heaps = run.report.heaps.len();

@@ -139,6 +139,8 @@ impl Binding {
 pub(crate) const BINDINGS: &[Binding] = &[
     Binding::new(Group::Program, &[Key::Char('?')], Action::Help, "this help").footer("help"),
     Binding::new(Group::Program, &[Key::Char('q'), Key::Control('c')], Action::Quit, "quit").footer("quit"),
+    Binding::new(Group::Program, &[Key::Char(':')], Action::Palette, "everything that can be done, by name")
+        .footer("do"),
     Binding::new(Group::Screen, &[Key::Tab], Action::Turn(Side::Forward), "next view").footer("view"),
     Binding::new(Group::Screen, &[Key::BackTab], Action::Turn(Side::Back), "previous view"),
     Binding::new(Group::Screen, &[Key::Enter], Action::Open, "show what is selected where it shows best")

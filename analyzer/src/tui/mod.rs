@@ -41,8 +41,10 @@ mod memory_chart;
 mod module_tree;
 #[allow(dead_code, reason = "views to come use all of it")]
 mod page;
+mod palette;
 mod phase_lanes;
 mod prompt;
+mod ranging;
 mod reading;
 mod run;
 mod screen;
@@ -63,6 +65,8 @@ mod timeline;
 
 #[cfg(test)]
 mod fixture;
+#[cfg(test)]
+mod keys_document;
 #[cfg(test)]
 mod snapshot_tests;
 

@@ -3,7 +3,13 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    action::Side, module_tree::ModuleTree, phase_lanes::PhaseLanes, view::Goal, wake::Wake, window::Window,
+    action::Side,
+    module_tree::ModuleTree,
+    phase_lanes::PhaseLanes,
+    ranging::{Counted, Figures, Ranging},
+    view::Goal,
+    wake::Wake,
+    window::Window,
 };
 use crate::{
     Analysis, Checkpoints, Nanos, Text, Trace,
@@ -31,6 +37,11 @@ pub(crate) struct Run {
     pub(crate) cursor: Nanos,
     /// The range that all views tell of; none: the whole run.
     pub(crate) range: Option<Range>,
+    /// Its figures.
+    counted: Option<Counted>,
+    /// The range whose figures were asked for last.
+    asked: Option<Range>,
+    ranging: Ranging,
     /// The instants that the user has named.
     pub(crate) marks: BTreeMap<char, Nanos>,
     /// The heap that is looked at, by its place in the report.
@@ -38,13 +49,11 @@ pub(crate) struct Run {
     /// What was last searched for.
     pub(crate) search: String,
     /// The trace, for workers that replay; none in tests that made the analysis by hand.
-    #[allow(dead_code, reason = "views with workers use it")]
     pub(crate) trace: Option<Arc<Trace>>,
     /// Where its replays start.
     #[allow(dead_code, reason = "views with workers use it")]
     pub(crate) checkpoints: Arc<Checkpoints>,
     /// How a worker says that it is done.
-    #[allow(dead_code, reason = "views with workers use it")]
     pub(crate) wake: Wake,
 }
 
@@ -64,6 +73,17 @@ impl Range {
     }
 }
 
+/// How far the figures of the range are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Counting {
+    /// So much is counted.
+    Percent(u64),
+    /// They are there.
+    Counted,
+    /// They cannot be had.
+    Failed(Text),
+}
+
 impl Run {
     /// Looks at the peak of the heap that matters most: the fullest device, or the fullest heap.
     pub(crate) fn new(analysis: Analysis, trace: Option<Arc<Trace>>, wake: Wake) -> Self {
@@ -79,6 +99,9 @@ impl Run {
             window: Window::whole(timeline.end, Nanos(bin.0.saturating_mul(FINEST_BINS))),
             cursor: Nanos(0),
             range: None,
+            counted: None,
+            asked: None,
+            ranging: Ranging::default(),
             marks: BTreeMap::new(),
             heap,
             search: String::new(),
@@ -92,10 +115,60 @@ impl Run {
         run
     }
 
-    /// The figures of the range, or of the whole run.
-    #[allow(dead_code, reason = "views to come use it")]
+    /// The figures of the range, or of the whole run. Those of the range take time to count: until then they are of the
+    /// whole run, and the header says so; then every view is prepared anew.
     pub(crate) fn figures(&self) -> &Report {
-        &self.report
+        self.range_figures().map_or(&self.report, |figures| &figures.report)
+    }
+
+    /// Their phases in rows.
+    pub(crate) fn figure_lanes(&self) -> &PhaseLanes {
+        self.range_figures().map_or(&self.lanes, |figures| &figures.lanes)
+    }
+
+    fn range_figures(&self) -> Option<&Figures> {
+        match &self.counted {
+            Some(Counted { range, figures: Ok(figures) }) if Some(*range) == self.range => Some(figures),
+            _ => None,
+        }
+    }
+
+    /// The figures of the heap that is looked at, if anything is known of it in the range.
+    pub(crate) fn heap_figures(&self) -> Option<&Heap> {
+        let name = &self.heap()?.name;
+        self.figures().heaps.iter().find(|heap| heap.name == *name)
+    }
+
+    /// How far the figures of the range are counted; none: there is no range.
+    pub(crate) fn counting(&self) -> Option<Counting> {
+        let range = self.range?;
+        Some(match &self.counted {
+            Some(counted) if counted.range == range => match &counted.figures {
+                Ok(_) => Counting::Counted,
+                Err(why) => Counting::Failed(why.clone()),
+            },
+            _ => Counting::Percent(self.ranging.percent()),
+        })
+    }
+
+    /// Has the range counted that is chosen now. True: the figures are those of something else than before.
+    pub(crate) fn choose_range(&mut self) -> bool {
+        let counted = self.counted.as_ref().map(|counted| counted.range);
+        if counted == self.range && self.asked == self.range {
+            return false;
+        }
+        if let Some(taken) = self.ranging.take().filter(|taken| Some(taken.range) == self.range) {
+            self.counted = Some(taken);
+            return true;
+        }
+        let changed = self.asked != self.range;
+        self.asked = self.range;
+        match (self.range, &self.trace) {
+            (Some(range), Some(trace)) if changed => self.ranging.count(range, trace, &self.wake),
+            (None, _) => self.ranging.drop_wish(),
+            _ => {}
+        }
+        changed && self.counted.take().is_some()
     }
 
     /// The heap that is looked at, if there is any.

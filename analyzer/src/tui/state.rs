@@ -9,6 +9,7 @@ use super::{
     everywhere,
     keys::{Binding, Key, action_of},
     page::{PAGES, Page},
+    palette::{Chosen, Palette},
     prompt::{self, Prompt, Purpose, Written},
     run::Run,
     screen,
@@ -47,6 +48,8 @@ pub(crate) enum Overlay {
     Help(u16),
     /// A line of text at the foot.
     Prompt(Prompt),
+    /// Everything that can be done.
+    Palette(Palette),
     /// The next key is a letter for a mark.
     Letter(Letter),
 }
@@ -146,6 +149,17 @@ impl State {
                 self.settle();
                 Flow::Continue
             }
+            Overlay::Palette(palette) => match palette.press(key) {
+                Chosen::Open => Flow::Continue,
+                Chosen::Closed => {
+                    self.overlay = Overlay::None;
+                    Flow::Continue
+                }
+                Chosen::Action(action) => {
+                    self.overlay = Overlay::None;
+                    self.update(action)
+                }
+            },
             Overlay::Letter(letter) => {
                 let letter = *letter;
                 self.overlay = Overlay::None;
@@ -170,6 +184,14 @@ impl State {
             Action::Help => {
                 let open = matches!(self.overlay, Overlay::Help(_));
                 self.overlay = if open { Overlay::None } else { Overlay::Help(0) };
+                Flow::Continue
+            }
+            Action::Palette => {
+                let run = match &self.content {
+                    Content::Ready(ready) => Some(&ready.run),
+                    Content::Reading(_) => None,
+                };
+                self.overlay = Overlay::Palette(Palette::new(self.own_keys(), run));
                 Flow::Continue
             }
             Action::Resize(size) => {
@@ -306,6 +328,10 @@ impl State {
             *scrolled = (*scrolled).min(super::help::height(own).saturating_sub(body.height));
         }
         let Content::Ready(ready) = &mut self.content else { return };
+        // While it is dragged, a range is another one at every column.
+        if ready.anchor.is_none() && ready.run.choose_range() {
+            ready.views.iter_mut().for_each(|view| view.prepare(&ready.run));
+        }
         let (view, run) = ready.parts(self.page);
         view.settle(run, theme, body);
         if view.listing().is_some() {

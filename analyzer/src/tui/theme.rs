@@ -45,6 +45,11 @@ impl Theme {
         self.colour(Color::Red).add_modifier(Modifier::BOLD)
     }
 
+    /// What should not be.
+    pub(crate) fn warning(self) -> Style {
+        self.colour(Color::Yellow).add_modifier(Modifier::BOLD)
+    }
+
     /// The peak and what makes it.
     pub(crate) fn peak(self) -> Style {
         self.colour(Color::Green).add_modifier(Modifier::BOLD)

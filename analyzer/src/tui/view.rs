@@ -3,7 +3,10 @@
 use std::fmt::Debug;
 
 use memtrace_format::Address;
-use ratatui::{buffer::Buffer, layout::Rect};
+use ratatui::{
+    buffer::Buffer,
+    layout::{Position, Rect},
+};
 
 use super::{action::Action, keys::Binding, listing::Listing, page::Page, run::Run, theme::Theme};
 use crate::{Nanos, Text, report::Place};
@@ -57,6 +60,13 @@ pub(crate) trait View: Debug {
     fn rows(&self, run: &Run, area: Rect) -> Rect {
         let _ = run;
         area
+    }
+
+    /// The row under the mouse, by its place among those that are shown. For a view whose rows are not one a line.
+    fn row_at(&self, run: &Run, area: Rect, position: Position) -> Option<usize> {
+        let rows = self.rows(run, area);
+        let place = self.listing()?.top() + usize::from(position.y.checked_sub(rows.y)?);
+        rows.contains(position).then_some(place)
     }
 
     /// Where time is drawn: each column is an instant of [`Run::window`]. The mouse zooms, sets the cursor and drags

@@ -15,7 +15,6 @@ impl Wake {
     }
 
     /// Has every view asked for what its worker made, and a frame drawn.
-    #[allow(dead_code, reason = "views with workers call it")]
     pub(crate) fn wake(&self) {
         if let Some(messages) = &self.0 {
             // Nobody listens any more when the UI has ended.

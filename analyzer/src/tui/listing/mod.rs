@@ -114,6 +114,16 @@ impl Listing {
         self.stay();
     }
 
+    /// Selects the row at this place, if there is one. True: it was selected already.
+    pub(crate) fn press(&mut self, place: usize) -> bool {
+        let here = place < self.shown.len();
+        let again = here && place == self.selected;
+        if here {
+            self.select(place);
+        }
+        again
+    }
+
     /// Whether rows lie below this one, and whether they are hidden.
     pub(crate) fn folding(&self, row: &Row) -> Folding {
         match (self.forest.has_parts(row), self.folded.contains(&row.id)) {

@@ -22,19 +22,19 @@ const FIGURES_CELLS: usize = 24;
 
 /// The phases in the order of time, with how full the heap got in each.
 pub(crate) fn phases<'a>(run: &'a Run, theme: Theme, width: u16) -> Option<Section<'a>> {
-    let phases = &run.report.phases;
+    let phases = &run.figures().phases;
     if phases.is_empty() {
         return None;
     }
     let mut shown: Vec<(usize, usize)> = Vec::new();
-    for (depth, lane) in run.lanes.lanes().iter().enumerate() {
+    for (depth, lane) in run.figure_lanes().lanes().iter().enumerate() {
         if depth > 0 && shown.len() + lane.len() > MAX_PHASES {
             break;
         }
         shown.extend(lane.iter().take(MAX_PHASES).map(|&index| (index, depth)));
     }
     shown.sort_unstable();
-    let heap = run.heap().map(|heap| &heap.name);
+    let heap = run.heap_figures().map(|heap| &heap.name);
     let peak = |phase: &Phase| {
         let heap = phase.heaps.iter().find(|at| Some(&at.heap) == heap);
         heap.map_or("–".to_owned(), |at| at.peak_allocated_bytes.to_string())
@@ -57,7 +57,7 @@ pub(crate) fn phases<'a>(run: &'a Run, theme: Theme, width: u16) -> Option<Secti
             Span::raw(format!("{:>11}{:>13}", lasted(phase).to_string(), peak(phase))),
         ])
     }));
-    let total = run.report.phases_total.max(phases.len() as u64);
+    let total = run.figures().phases_total.max(phases.len() as u64);
     let rest = if shown.len() as u64 == total {
         count(total)
     } else {
@@ -68,7 +68,7 @@ pub(crate) fn phases<'a>(run: &'a Run, theme: Theme, width: u16) -> Option<Secti
 
 /// The marks, by name.
 pub(crate) fn marks<'a>(run: &'a Run, theme: Theme) -> Option<Section<'a>> {
-    let marks = &run.report.marks;
+    let marks = &run.figures().marks;
     if marks.is_empty() {
         return None;
     }
@@ -85,7 +85,7 @@ pub(crate) fn marks<'a>(run: &'a Run, theme: Theme) -> Option<Section<'a>> {
 
 /// The counters.
 pub(crate) fn counters<'a>(run: &'a Run, theme: Theme) -> Option<Section<'a>> {
-    let counters = &run.report.samples.counters;
+    let counters = &run.figures().samples.counters;
     if counters.is_empty() {
         return None;
     }

@@ -13,7 +13,7 @@ use crate::{
 
 /// The fragmentation of the heap that is looked at, at three instants.
 pub(crate) fn fragmentation<'a>(run: &'a Run, theme: Theme) -> Option<Section<'a>> {
-    let heap = run.heap()?;
+    let heap = run.heap_figures()?;
     let fragmentation = heap.fragmentation.as_ref()?;
     let head = format!(
         "  {:<8}{:>9}{:>9}{:>12}{:>13}{:>8}{:>11}",
@@ -31,15 +31,16 @@ pub(crate) fn fragmentation<'a>(run: &'a Run, theme: Theme) -> Option<Section<'a
 
 /// Every heap, if there is more than the one above.
 pub(crate) fn heaps<'a>(run: &'a Run, theme: Theme) -> Option<Section<'a>> {
-    let heaps = &run.report.heaps;
+    let heaps = &run.figures().heaps;
     if heaps.len() < 2 {
         return None;
     }
     let head =
         format!("  {}{:>12}{:>12}{:>12}{:>12}", fit("", 14), "peak", "reserved", "at end", "blocks left");
     let mut lines = vec![Line::styled(head, theme.faint())];
-    for (index, heap) in heaps.iter().enumerate() {
-        let here = index == run.heap;
+    let looked_at = run.heap().map(|heap| &heap.name);
+    for heap in heaps {
+        let here = Some(&heap.name) == looked_at;
         let reserved = heap.reserved_peak.map_or("–".to_owned(), |peak| peak.bytes.to_string());
         let text = format!(
             "{}{:>12}{reserved:>12}{:>12}{:>12}",

@@ -1,7 +1,10 @@
 //! The overview: what happened.
 //!
 //! ```text
-//!  Lost                                          first, if anything is
+//!  Findings  1 fail · 6 ok                       what rules found, the worst first
+//!   FAIL  memory grows   +12.00 MiB a job on cuda:0 …
+//!
+//!  Lost                                          if anything is
 //!    12 events could not be recorded: …
 //!
 //!  Ended clean after 12.345 s
@@ -18,53 +21,69 @@
 //! then fragmentation, swaps, transfers, failed requests, phases, heaps, marks, counters: in one column that scrolls, or
 //! in two where there is room. A section about nothing is left out.
 
+mod findings;
 mod happenings;
 mod heap;
 mod movement;
 mod outcome;
 mod peak;
+mod sheet;
 
 use ratatui::{
     buffer::Buffer,
-    layout::Rect,
+    layout::{Position, Rect},
     text::{Line, Span},
     widgets::Widget,
 };
 
+use self::{
+    findings::Findings,
+    sheet::{GAP, Sheet},
+};
 use super::{
     action::{Action, Scroll, Side},
+    listing::Listing,
     page::Page,
     run::Run,
     theme::Theme,
     view::{Answer, Goal, View},
-    widget::{self, Section},
+    widget::Section,
 };
 
 /// From this width on there are two columns.
 const TWO_COLUMNS_FROM: u16 = 116;
-/// Between two columns.
-const GAP: u16 = 3;
 
 /// The view.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Overview {
+    /// The findings; the id of a row is its place in the report.
+    findings: Listing,
     /// The first line on the screen.
     scroll: u16,
+    /// The finding that was selected when the screen was scrolled to it.
+    seen: Option<u64>,
+    /// The line of the selected finding.
+    line: u16,
+}
+
+impl Default for Overview {
+    fn default() -> Self {
+        Self { findings: Listing::new(findings::columns()), scroll: 0, seen: None, line: 0 }
+    }
 }
 
 impl View for Overview {
+    fn prepare(&mut self, run: &Run) {
+        findings::fill(&mut self.findings, run);
+    }
+
     fn draw(&self, run: &Run, theme: Theme, area: Rect, buffer: &mut Buffer) {
-        let more = height(run, theme, area.width).saturating_sub(area.height);
-        let page = Rect { height: page_rows(more, area), ..area };
-        let mut x = area.x + 1;
-        for (width, sections) in columns(run, theme, area.width) {
-            let column = Rect { x, width, ..page };
-            widget::render(sections, self.scroll, column, buffer);
-            x += width + GAP;
-        }
-        let below = last_scroll(run, theme, area).saturating_sub(self.scroll);
+        let sheet = self.sheet(run, theme, area.width);
+        let rows = sheet.rows(area);
+        let below = sheet.last_scroll(area).saturating_sub(self.scroll);
+        sheet.render(self.scroll, Rect { height: rows, ..area }, buffer);
         if below > 0 {
-            let foot = Rect { y: page.bottom(), height: 1, ..area };
+            let foot = Rect { y: area.y + rows, height: 1, ..area };
             Line::styled(format!("↓ {below} more lines "), theme.faint())
                 .right_aligned()
                 .render(foot, buffer);
@@ -73,6 +92,7 @@ impl View for Overview {
 
     fn update(&mut self, run: &mut Run, action: Action, area: Rect) -> Answer {
         match action {
+            Action::Scroll(Scroll::Line(side)) if !self.is_at_end(side) => Answer::Ignored,
             Action::Scroll(scroll) => {
                 let (side, by) = match scroll {
                     Scroll::Line(side) => (side, 1),
@@ -84,72 +104,93 @@ impl View for Overview {
                 };
                 Answer::Done
             }
-            Action::Open => {
-                let peak = run.heap().map(|heap| heap.peak.time_ns);
-                Answer::Open(Goal { time: peak, ..Goal::page(Page::Timeline) })
+            Action::Edge(_) => {
+                self.scroll = if action == Action::Edge(Side::Back) { 0 } else { u16::MAX };
+                Answer::Ignored
             }
+            Action::Open => match findings::goal(&self.findings, run) {
+                Some(goal) => Answer::Open(goal),
+                None if self.findings.fold() => Answer::Done,
+                None => {
+                    let peak = run.heap_figures().map(|heap| heap.peak.time_ns);
+                    Answer::Open(Goal { time: peak, ..Goal::page(Page::Timeline) })
+                }
+            },
             _ => Answer::Ignored,
         }
     }
 
     fn settle(&mut self, run: &Run, theme: Theme, area: Rect) {
-        self.scroll = self.scroll.min(last_scroll(run, theme, area));
+        let sheet = self.sheet(run, theme, area.width);
+        self.line = sheet.findings.as_ref().map_or(0, |findings| findings.selected);
+        let selected = self.findings.selected().map(|row| row.id);
+        if std::mem::replace(&mut self.seen, selected) != selected {
+            // With the selected finding its neighbours are seen: the one above it, or the headline, and what it says below.
+            let last = self.line.saturating_sub(1);
+            let first = (self.line + 4).saturating_sub(sheet.rows(area)).min(last);
+            self.scroll = self.scroll.clamp(first, last);
+        }
+        self.scroll = self.scroll.min(sheet.last_scroll(area));
+    }
+
+    fn listing(&self) -> Option<&Listing> {
+        Some(&self.findings)
+    }
+
+    fn listing_mut(&mut self) -> Option<&mut Listing> {
+        Some(&mut self.findings)
+    }
+
+    fn row_at(&self, run: &Run, area: Rect, position: Position) -> Option<usize> {
+        let sheet = self.sheet(run, Theme { colours: false }, area.width);
+        let line = area.contains(position).then(|| position.y - area.y + self.scroll)?;
+        sheet.findings?.lines.iter().position(|&at| at == line)
     }
 }
 
-/// How far the view can be scrolled.
-fn last_scroll(run: &Run, theme: Theme, area: Rect) -> u16 {
-    let height = height(run, theme, area.width);
-    height.saturating_sub(page_rows(height.saturating_sub(area.height), area))
-}
+impl Overview {
+    fn sheet<'a>(&self, run: &'a Run, theme: Theme, width: u16) -> Sheet<'a> {
+        Sheet {
+            findings: Findings::new(&self.findings, run, theme, width),
+            columns: columns(run, theme, width),
+        }
+    }
 
-/// The rows for what is told: when there is more, the last row says so.
-fn page_rows(more: u16, area: Rect) -> u16 {
-    area.height.saturating_sub(u16::from(more > 0))
-}
-
-/// How high the view is when nothing is scrolled away.
-fn height(run: &Run, theme: Theme, width: u16) -> u16 {
-    let columns = columns(run, theme, width);
-    columns.iter().map(|(_, sections)| widget::height(sections)).max().unwrap_or(0)
+    /// Whether no finding is left on this side to be selected before the screen is scrolled.
+    fn is_at_end(&self, side: Side) -> bool {
+        let selected = self.findings.selected().map(|row| row.id);
+        match side {
+            Side::Back => {
+                self.line < self.scroll + 1 || self.findings.shown().next().map(|row| row.id) == selected
+            }
+            Side::Forward => self.findings.shown().next_back().map(|row| row.id) == selected,
+        }
+    }
 }
 
 /// The columns from the left, with their widths.
 fn columns<'a>(run: &'a Run, theme: Theme, width: u16) -> Vec<(u16, Vec<Section<'a>>)> {
     let inner = width.saturating_sub(2);
-    if width < TWO_COLUMNS_FROM {
-        let mut all = answers(run, theme, inner);
-        all.extend(details(run, theme, inner));
-        return vec![(inner, all)];
-    }
-    let column = (inner - GAP) / 2;
-    vec![(column, answers(run, theme, column)), (column, details(run, theme, column))]
-}
-
-/// How it ended and whose the peak was.
-fn answers<'a>(run: &'a Run, theme: Theme, width: u16) -> Vec<Section<'a>> {
-    let sections = [
-        outcome::losses(run, theme),
-        outcome::failures(run, theme),
-        Some(outcome::ending(run, theme)),
-        Some(peak::owners(run, theme, width)),
-        peak::over_time(run, theme),
-        heap::fragmentation(run, theme),
-    ];
-    sections.into_iter().flatten().collect()
-}
-
-/// What moved and when.
-fn details<'a>(run: &'a Run, theme: Theme, width: u16) -> Vec<Section<'a>> {
-    let sections = [
-        movement::swaps(run, theme, width),
+    let column = |width, parts: Vec<Option<Section<'a>>>| (width, parts.into_iter().flatten().collect());
+    let lost = |run, theme| vec![outcome::losses(run, theme), outcome::failures(run, theme)];
+    let half = if width < TWO_COLUMNS_FROM { inner } else { (inner - GAP) / 2 };
+    let mut answers = lost(run, theme);
+    answers.extend([Some(outcome::ending(run, theme)), Some(peak::owners(run, theme, half))]);
+    let swaps = movement::swaps(run, theme, half);
+    let charts = [peak::over_time(run, theme), heap::fragmentation(run, theme)];
+    let details = [
         movement::transfers(run, theme),
-        happenings::phases(run, theme, width),
+        happenings::phases(run, theme, half),
         heap::heaps(run, theme),
         happenings::marks(run, theme),
         happenings::counters(run, theme),
     ];
-    sections.into_iter().flatten().collect()
+    if width < TWO_COLUMNS_FROM {
+        answers.push(swaps);
+        return vec![column(inner, answers.into_iter().chain(charts).chain(details).collect())];
+    }
+    answers.extend(charts);
+    vec![column(half, answers), column(half, [swaps].into_iter().chain(details).collect())]
 }
 
 /// A headline: what it is about in bold, and the rest.

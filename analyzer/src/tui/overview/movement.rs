@@ -18,11 +18,11 @@ const FIGURES_CELLS: usize = 30;
 
 /// The swaps: what they cost, and whose they were.
 pub(crate) fn swaps<'a>(run: &'a Run, theme: Theme, width: u16) -> Option<Section<'a>> {
-    let swaps = &run.report.swaps;
+    let swaps = &run.figures().swaps;
     if swaps.count == 0 {
         return None;
     }
-    let run_ns = run.report.trace.duration_ns.0;
+    let run_ns = run.figures().trace.duration_ns.0;
     let mut lines = vec![Line::raw(format!(
         "  forwards waited {} for them, {} of the run",
         swaps.stall_ns,
@@ -52,7 +52,7 @@ pub(crate) fn swaps<'a>(run: &'a Run, theme: Theme, width: u16) -> Option<Sectio
 
 /// The transfers, by direction.
 pub(crate) fn transfers<'a>(run: &'a Run, theme: Theme) -> Option<Section<'a>> {
-    let transfers = &run.report.transfers;
+    let transfers = &run.figures().transfers;
     if transfers.count == 0 && transfers.unfinished == 0 {
         return None;
     }

@@ -16,7 +16,7 @@ const MAX_FAILURES: usize = 4;
 
 /// What the recording lacks: whoever reads the figures below must know.
 pub(crate) fn losses<'a>(run: &'a Run, theme: Theme) -> Option<Section<'a>> {
-    let trace = &run.report.trace;
+    let trace = &run.figures().trace;
     let mut lines = Vec::new();
     if trace.dropped.total > 0 {
         let causes = trace.dropped.by_cause.iter().filter(|(_, number)| **number > 0);
@@ -48,11 +48,11 @@ pub(crate) fn losses<'a>(run: &'a Run, theme: Theme) -> Option<Section<'a>> {
 
 /// The requests that failed.
 pub(crate) fn failures<'a>(run: &'a Run, theme: Theme) -> Option<Section<'a>> {
-    let total = run.report.ooms_total;
+    let total = run.figures().ooms_total;
     if total == 0 {
         return None;
     }
-    let told = &run.report.ooms[..run.report.ooms.len().min(MAX_FAILURES)];
+    let told = &run.figures().ooms[..run.figures().ooms.len().min(MAX_FAILURES)];
     let mut lines: Vec<Line<'_>> = told.iter().flat_map(|failure| failure_lines(failure, theme)).collect();
     let left = total.saturating_sub(told.len() as u64);
     if left > 0 {
@@ -67,7 +67,7 @@ pub(crate) fn failures<'a>(run: &'a Run, theme: Theme) -> Option<Section<'a>> {
 
 /// How the run ended, and what it was.
 pub(crate) fn ending<'a>(run: &'a Run, theme: Theme) -> Section<'a> {
-    let trace = &run.report.trace;
+    let trace = &run.figures().trace;
     let duration = trace.duration_ns;
     let (how, style) = match trace.ended {
         Ended::Clean => (format!("Ended clean after {duration}"), theme.strong()),

@@ -27,7 +27,7 @@ const FIGURES_CELLS: usize = 18;
 
 /// The peak of the heap that is looked at, and its owners by module.
 pub(crate) fn owners<'a>(run: &'a Run, theme: Theme, width: u16) -> Section<'a> {
-    let Some(heap) = run.heap() else {
+    let Some(heap) = run.heap_figures() else {
         let lines = vec![Line::raw("  no heap was recorded")];
         return Section::lines(Line::styled("Peak", theme.strong()), lines);
     };

@@ -4,6 +4,7 @@ use ratatui::layout::Position;
 use super::*;
 use crate::{
     Nanos,
+    report::Topic,
     tui::{fixture, keys, run::Range},
 };
 
@@ -142,15 +143,48 @@ fn a_range_is_chosen_with_the_keyboard_alone() {
 }
 
 #[test]
-fn enter_leads_to_the_peak_and_escape_back() {
+fn enter_leads_to_what_a_finding_is_about_and_escape_back() {
     let state = fixture::showing(fixture::small(), Page::Overview, 80, 24);
-    let state = after(state, &[Action::Edge(Side::Back), Action::Open]);
-    assert_eq!((state.page, run(&state).cursor), (Page::Timeline, Nanos(687_499_997)));
+    let state = after(state, &[Action::Edge(Side::Back), Action::Scroll(Scroll::Line(Side::Forward))]);
+    assert_eq!(selected(&state), "WARN");
+    let state = after(state, &[Action::MoveCursor(-1000), Action::Open]);
+    assert_eq!((state.page, run(&state).cursor), (Page::about(Topic::Swaps), Nanos(250 * MS)));
     let state = after(state, &[Action::Help, Action::Back, Action::Back]);
     assert_eq!((state.page, run(&state).cursor), (Page::Overview, Nanos(0)));
     let mut state = after(state, &[Action::Back]);
     assert_eq!(state.message.as_deref(), Some("q quits"));
     assert_eq!(state.press(Key::Char('q')), Flow::Quit);
+}
+
+#[test]
+fn what_is_not_wrong_is_folded_until_it_is_opened() {
+    let down = Action::Scroll(Scroll::Line(Side::Forward));
+    let state = fixture::showing(fixture::small(), Page::Overview, 80, 24);
+    let state = after(state, &[down, down, Action::Open, down]);
+    let listing = ready(&state).view(state.page).listing().unwrap();
+    assert_eq!((state.page, listing.len()), (Page::Overview, 6));
+    assert_eq!(listing.selected().unwrap().cells[1].to_string(), "nothing is lost");
+    let state = fixture::showing(fixture::empty(), Page::Overview, 80, 24);
+    let state = after(state, &[Action::Open]);
+    assert_eq!(state.page, Page::Timeline);
+}
+
+#[test]
+fn the_overview_scrolls_on_behind_the_last_finding_and_back() {
+    let (down, up) = (Action::Scroll(Scroll::Line(Side::Forward)), Action::Scroll(Scroll::Line(Side::Back)));
+    let state = fixture::showing(fixture::large(), Page::Overview, 80, 24);
+    let state = after(state, &[down; 200]);
+    let last = screen_text(&state);
+    assert!(last.contains("Counters") || !last.contains("more lines"), "{last}");
+    let state = after(state, &[up; 200]);
+    assert_eq!(screen_text(&state), screen_text(&fixture::showing(fixture::large(), Page::Overview, 80, 24)));
+}
+
+fn screen_text(state: &State) -> String {
+    let area = Rect::new(0, 0, state.size.width, state.size.height);
+    let mut buffer = ratatui::buffer::Buffer::empty(area);
+    screen::draw(state, area, &mut buffer);
+    buffer.content().iter().map(|cell| cell.symbol()).collect()
 }
 
 #[test]

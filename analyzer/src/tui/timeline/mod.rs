@@ -21,6 +21,9 @@ mod layout;
 mod readout;
 mod residency;
 
+use std::collections::HashMap;
+
+use memtrace_format::Bytes;
 use ratatui::{buffer::Buffer, layout::Rect};
 
 use self::layout::Layout;
@@ -30,6 +33,7 @@ use super::{
     theme::Theme,
     view::{Goal, View},
 };
+use crate::{Nanos, report::Module};
 
 /// The view.
 #[derive(Debug)]
@@ -54,15 +58,19 @@ impl Default for TimelineView {
 
 impl View for TimelineView {
     fn prepare(&mut self, run: &Run) {
+        // In a range other modules may be missing, but none has another id.
+        let figures: HashMap<u32, &Module> =
+            run.figures().modules.iter().map(|module| (module.id, module)).collect();
         let row = |row: &super::module_tree::ModuleRow| {
             let module = run.report.modules.get(row.index)?;
+            let counted = figures.get(&module.id);
             let cells = vec![
                 Cell::Text(module.name.clone()),
                 module.bytes.map_or(Cell::Unknown, Cell::Bytes),
-                Cell::Count(module.loads),
-                Cell::Count(module.evictions),
-                Cell::Bytes(module.transfer_bytes),
-                Cell::Time(module.transfer_ns),
+                Cell::Count(counted.map_or(0, |module| module.loads)),
+                Cell::Count(counted.map_or(0, |module| module.evictions)),
+                Cell::Bytes(counted.map_or(Bytes(0), |module| module.transfer_bytes)),
+                Cell::Time(counted.map_or(Nanos(0), |module| module.transfer_ns)),
             ];
             Some(Row { id: row.index as u64, depth: row.depth, cells })
         };

@@ -46,6 +46,28 @@ pub(crate) fn fit_tail(text: &str, cells: usize) -> String {
     pad(kept, cells)
 }
 
+/// The text in lines of so many cells at most, broken between words; a word that is longer is cut.
+pub(crate) fn wrap(text: &str, cells: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    let mut used = 0;
+    for word in text.split_whitespace() {
+        let cells_of = width(word);
+        let word = if cells_of > cells { fit(word, cells) } else { word.to_owned() };
+        match lines.last_mut() {
+            Some(line) if used + 1 + cells_of <= cells => {
+                *line += " ";
+                *line += &word;
+                used += 1 + cells_of;
+            }
+            _ => {
+                lines.push(word);
+                used = cells_of.min(cells);
+            }
+        }
+    }
+    lines
+}
+
 fn pad(mut text: String, cells: usize) -> String {
     let missing = cells.saturating_sub(width(&text));
     text.extend(std::iter::repeat_n(' ', missing));
@@ -63,6 +85,13 @@ mod tests {
         assert_eq!(fit_tail("unet.input_blocks.0", 9), "…blocks.0");
         assert_eq!(fit("x", 0), "");
         assert_eq!(fit_tail("xy", 1), "…");
+    }
+
+    #[test]
+    fn lines_are_broken_between_words() {
+        assert_eq!(wrap("a bc  def ghij", 4), ["a bc", "def", "ghij"]);
+        assert_eq!(wrap("模型 a longest", 5), ["模型", "a", "long…"]);
+        assert_eq!(wrap(" ", 5), Vec::<String>::new());
     }
 
     #[test]

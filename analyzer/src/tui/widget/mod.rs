@@ -8,6 +8,6 @@ mod section;
 
 pub(crate) use bar::bar;
 pub(crate) use dots::Dots;
-pub(crate) use fit::{fit, fit_tail, width};
+pub(crate) use fit::{fit, fit_tail, width, wrap};
 pub(crate) use number::{count, percent};
 pub(crate) use section::{Section, height, render};

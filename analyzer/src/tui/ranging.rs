@@ -1,0 +1,211 @@
+//! The figures of the range, counted on a thread of its own: the part of the trace is analyzed as if it were all.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::{phase_lanes::PhaseLanes, run::Range, spawn, wake::Wake};
+use crate::{Analysis, Part, Progress, Text, Trace, report::Report};
+
+/// Counts the range that was asked for last. One count runs at a time; one for a range that nobody wants any more ends
+/// unseen.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ranging(Arc<Mutex<Desk>>);
+
+/// What lies between the UI and the thread.
+#[derive(Debug, Default)]
+struct Desk {
+    wanted: Option<Range>,
+    working: bool,
+    percent: u64,
+    counted: Option<Counted>,
+}
+
+/// What came of a count.
+#[derive(Clone, Debug)]
+pub(crate) struct Counted {
+    /// The range.
+    pub(crate) range: Range,
+    /// Its figures; or why there are none.
+    pub(crate) figures: Result<Figures, Text>,
+}
+
+/// The figures of a range.
+#[derive(Clone, Debug)]
+pub(crate) struct Figures {
+    /// All that reports have.
+    pub(crate) report: Arc<Report>,
+    /// Its phases in rows.
+    pub(crate) lanes: Arc<PhaseLanes>,
+}
+
+impl Ranging {
+    /// Has this range counted, and wakes when it is.
+    pub(crate) fn count(&self, range: Range, trace: &Arc<Trace>, wake: &Wake) {
+        let mut desk = self.desk();
+        desk.wanted = Some(range);
+        if std::mem::replace(&mut desk.working, true) {
+            return;
+        }
+        desk.percent = 0;
+        let (ranging, trace, wake) = (self.clone(), Arc::clone(trace), wake.clone());
+        spawn("memtrace-range", move || ranging.work(&trace, &wake));
+    }
+
+    /// Nobody wants any range.
+    pub(crate) fn drop_wish(&self) {
+        self.desk().wanted = None;
+    }
+
+    /// What was counted since it was last asked.
+    pub(crate) fn take(&self) -> Option<Counted> {
+        self.desk().counted.take()
+    }
+
+    /// How much is counted, in percent.
+    pub(crate) fn percent(&self) -> u64 {
+        self.desk().percent
+    }
+
+    fn work(&self, trace: &Trace, wake: &Wake) {
+        while let Some(range) = self.next() {
+            let part = Part::Between { from: range.from, to: Some(range.to) };
+            let analysis = trace.analyze_part(&part, |progress| self.tell(progress, wake));
+            let figures = match analysis {
+                Ok(Analysis { report, .. }) => {
+                    let lanes = Arc::new(PhaseLanes::new(&report.phases));
+                    Ok(Figures { report: Arc::new(report), lanes })
+                }
+                Err(error) => Err(Text::new(error.to_string())),
+            };
+            let mut desk = self.desk();
+            if desk.wanted == Some(range) {
+                desk.wanted = None;
+                desk.counted = Some(Counted { range, figures });
+            }
+            drop(desk);
+            wake.wake();
+        }
+    }
+
+    /// The range to count next; none: the thread ends.
+    fn next(&self) -> Option<Range> {
+        let mut desk = self.desk();
+        desk.percent = 0;
+        desk.working = desk.wanted.is_some();
+        desk.wanted
+    }
+
+    fn tell(&self, Progress { done, total }: Progress, wake: &Wake) {
+        let percent = done.0.saturating_mul(100) / total.0.max(1);
+        let before = std::mem::replace(&mut self.desk().percent, percent);
+        if before != percent {
+            wake.wake();
+        }
+    }
+
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        // What lies there is whole between any two statements.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use memtrace_format::{
+        Address, BlockAlloc, BlockFree, Bytes, CHUNK_BYTES, Calibration, ChunkBuilder, ChunkHeader,
+        ChunkKind, ClockKind, Closing, DropCounts, Event, FileHeader, ModuleId, PoolId, StackId, ThreadId,
+        Ticks,
+    };
+
+    use super::*;
+    use crate::{
+        Nanos,
+        tui::{
+            Message,
+            action::{Action, Flow, Side},
+            fixture,
+            page::Page,
+            state::{Content, State},
+        },
+    };
+
+    /// Ten blocks of 1 KiB that are live a microsecond each, one after the other, and each one larger than the one before.
+    fn trace() -> Trace {
+        let start = Calibration::default();
+        let clock = ClockKind::Monotonic;
+        let header = FileHeader {
+            compatible: 0,
+            incompatible: 0,
+            session: 1,
+            boot: 0,
+            pid: 7,
+            clock,
+            start,
+            minor: 0,
+        };
+        let chunk = ChunkHeader {
+            kind: ChunkKind::Events,
+            session: 1,
+            sequence: 0,
+            thread: ThreadId(1),
+            thread_sequence: 0,
+            base_time: Ticks(0),
+            calibration: start,
+            drops: DropCounts::default(),
+            seal: None,
+        };
+        let mut builder = ChunkBuilder::new(chunk);
+        for number in 1..=10_u64 {
+            let (pool, address, size) = (PoolId(1), Address(4096), Bytes(1024 * number));
+            let (module, stack) = (ModuleId::NONE, StackId::NONE);
+            let alloc = BlockAlloc { pool, address, size, requested: size, module, stack };
+            builder.event(Ticks(number * 2000), &Event::BlockAlloc(alloc)).unwrap();
+            let free = BlockFree { pool, address, size };
+            builder.event(Ticks(number * 2000 + 1000), &Event::BlockFree(free)).unwrap();
+        }
+        let mut file = tempfile::tempfile().unwrap();
+        let bytes = [&header.to_bytes()[..], &[0; Closing::BYTES], &builder.finish()[..]].concat();
+        assert_eq!(bytes.len(), CHUNK_BYTES + header.to_bytes().len() + Closing::BYTES);
+        std::io::Write::write_all(&mut file, &bytes).unwrap();
+        Trace::of_file(file).unwrap()
+    }
+
+    fn peak(state: &State) -> Bytes {
+        let Content::Ready(ready) = &state.content else { panic!("nothing is read") };
+        ready.run.heap_figures().map_or(Bytes(0), |heap| heap.peak.figures.allocated_bytes)
+    }
+
+    #[test]
+    fn figures_are_those_of_the_range_until_it_is_given_up() {
+        let trace = Arc::new(trace());
+        let (sender, messages) = channel();
+        let mut state = fixture::reading(80, 24, false);
+        let analysis = trace.analyze(|_| ()).unwrap();
+        assert_eq!(state.ready(analysis, Some(trace), Wake::new(sender)), Flow::Continue);
+        assert_eq!(peak(&state), Bytes(10 * 1024));
+        for action in [
+            Action::Show(Page::Timeline),
+            Action::Edge(Side::Back),
+            Action::Range,
+            Action::MoveCursor(40),
+            Action::Range,
+        ] {
+            assert_eq!(state.update(action), Flow::Continue);
+        }
+        let Content::Ready(ready) = &state.content else { panic!("nothing is read") };
+        let range = ready.run.range.unwrap();
+        assert_eq!(range.from, Nanos(0));
+        let live = (1..=10_u64).filter(|number| number * 2000 <= range.to.0).max().unwrap();
+        while let Ok(Message::Woken) = messages.recv_timeout(std::time::Duration::from_secs(60)) {
+            assert_eq!(state.woken(), Flow::Continue);
+            if peak(&state) == Bytes(live * 1024) {
+                break;
+            }
+        }
+        assert_eq!(peak(&state), Bytes(live * 1024));
+        assert!(live < 10);
+        assert_eq!(state.update(Action::Back), Flow::Continue);
+        assert_eq!(peak(&state), Bytes(10 * 1024));
+    }
+}
