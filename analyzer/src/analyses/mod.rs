@@ -1,29 +1,34 @@
 //! What is looked for while a trace is replayed. Each analysis watches one replay and keeps what its part of the report needs.
 
+mod bound;
+mod costliest;
 mod devices;
 mod failures;
 mod heap_watch;
 mod ledger;
 mod movement;
+mod overlap;
 mod peak;
 mod phases;
 mod profiles;
 mod residency;
 mod samples;
+mod speeds;
 mod swaps;
 mod transfers;
+mod uses;
 
 pub(crate) use devices::{DeviceIndex, DeviceSnapshot, DeviceWatch, Devices};
 pub(crate) use failures::{FailedRequest, Failures};
 pub(crate) use heap_watch::{FragmentationSnapshot, HeapWatch, Level, TRACKED};
 pub(crate) use ledger::{Balance, Free, FreeSource, Ledger};
-pub(crate) use movement::{ModuleRecord, Movement};
+pub(crate) use movement::{ModuleRecord, Movement, WaySums};
 pub(crate) use peak::PeakWatch;
 pub(crate) use phases::{PhaseRecord, Phases};
 pub(crate) use profiles::{ProfileRecord, Profiles};
 pub(crate) use samples::{Counters, MarkRecord, Marks};
-pub(crate) use swaps::Swaps as SwapWatch;
-pub(crate) use transfers::Way;
+pub(crate) use swaps::{SwapRecord, Swaps as SwapWatch};
+pub(crate) use uses::Uses;
 
 use crate::{Nanos, replay::Heap, source::Definitions};
 

@@ -3,17 +3,20 @@
 use std::time::Duration;
 
 use hashbrown::HashMap;
-use memtrace_format::{Bytes, ModuleId, TransferBegin, TransferEnd};
+use memtrace_format::{Bytes, ModuleId, Tier, TransferBegin, TransferEnd};
 
 use super::{
+    overlap::{OpenForward, Overlap},
     residency::Whereabouts,
+    speeds::{Room, Speeds},
     swaps::{Eviction, Load, Swaps, ThreadSwaps},
     transfers::{TransferSums, Way, sum},
+    uses::Uses,
 };
 use crate::{
     Nanos,
     replay::{Moment, TransferKey},
-    source::Definitions,
+    source::{Definitions, parents},
 };
 
 /// What happened to one module.
@@ -26,11 +29,36 @@ pub(crate) struct ModuleRecord {
     pub(crate) evictions: u64,
     pub(crate) bytes: Bytes,
     pub(crate) ns: Nanos,
-    /// Its transfers and their bytes, by [`Way`].
-    pub(crate) by_way: [(u64, Bytes); Way::ALL.len()],
+    /// Its transfers by [`Way`]; those ways that there are.
+    pub(crate) by_way: Vec<(Way, WaySums)>,
+    /// For how long its transfers were hidden behind computation.
+    pub(crate) hidden: Nanos,
+    /// What forwards waited for it.
+    pub(crate) waits: Waits,
     pub(crate) whereabouts: Whereabouts,
+    /// What it fills on a device that it is on.
+    fills: Option<(Tier, Bytes)>,
+    /// The device that it left last, what it had filled there, and when it left.
+    left: Option<(Tier, Bytes, Nanos)>,
     /// Its latest eviction, until it is loaded again: in which phase, how much, how long.
     evicted: Option<(Option<u64>, Bytes, Nanos)>,
+}
+
+/// The transfers of one module in one direction.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct WaySums {
+    pub(crate) count: u64,
+    pub(crate) bytes: Bytes,
+    pub(crate) ns: Nanos,
+    pub(crate) speeds: Speeds,
+}
+
+/// What forwards waited for a module that was loaded for them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Waits {
+    pub(crate) count: u64,
+    pub(crate) ns: Nanos,
+    pub(crate) longest: Nanos,
 }
 
 /// A transfer that has begun.
@@ -54,7 +82,12 @@ pub(crate) struct Movement<'a> {
     pub(crate) modules: HashMap<ModuleId, ModuleRecord>,
     pub(crate) sums: TransferSums,
     pub(crate) swaps: Swaps<'a>,
+    /// What was used on each device, and what of it had to be loaded.
+    pub(crate) uses: Uses,
+    definitions: &'a Definitions,
+    overlap: Overlap<'a>,
     threads: Vec<ThreadSwaps>,
+    room: Room,
     open: HashMap<TransferKey, OpenTransfer>,
     replaced: u64,
     /// When counting began.
@@ -67,6 +100,10 @@ impl<'a> Movement<'a> {
             modules: HashMap::new(),
             sums: TransferSums::default(),
             swaps: Swaps::new(definitions),
+            uses: Uses::default(),
+            definitions,
+            overlap: Overlap::new(definitions, threads),
+            room: Room::default(),
             threads: vec![ThreadSwaps::default(); threads],
             open: HashMap::new(),
             replaced: 0,
@@ -78,21 +115,33 @@ impl<'a> Movement<'a> {
         self.modules.entry(module).or_default().appeared.get_or_insert(time);
     }
 
-    pub(crate) fn module_released(&mut self, module: ModuleId, time: Nanos) {
-        let module = self.modules.entry(module).or_default();
+    pub(crate) fn module_released(&mut self, id: ModuleId, time: Nanos) {
+        let module = self.modules.entry(id).or_default();
         module.whereabouts.ended(time);
+        if let Some((device, size)) = module.fills.take() {
+            self.uses.left(device, size);
+        }
         // Should it come back, it was nowhere in between.
         module.appeared = Some(time);
     }
 
     pub(crate) fn forward_begin(&mut self, now: Moment, module: ModuleId) {
         self.modules.entry(module).or_default().forwards += 1;
-        let waited = self.swaps.forward_begins(&mut self.threads[now.thread], module);
-        self.sums.add_stall(waited);
+        let waits = self.swaps.forward_begins(&mut self.threads[now.thread], module, now.time);
+        self.forward_waited(now.thread, &waits);
+        let (modules, definitions) = (&self.modules, self.definitions);
+        let equipped = |module| is_equipped(modules, definitions, module);
+        self.overlap.forward_begins(now.time, now.thread, module, equipped);
     }
 
-    pub(crate) fn forward_end(&mut self, now: Moment) {
-        self.threads[now.thread].forward_ends();
+    pub(crate) fn forward_end(&mut self, now: Moment, module: ModuleId) {
+        self.swaps.forward_ends(&mut self.threads[now.thread]);
+        let (modules, definitions) = (&self.modules, self.definitions);
+        let equipped = |module| is_equipped(modules, definitions, module);
+        let ended = self.overlap.forward_ends(now.time, now.thread, module, equipped);
+        if let Some(forward) = ended {
+            self.unit_was_used(forward);
+        }
     }
 
     /// A transfer begins in `phase`. `false`: it had begun already, and begins anew.
@@ -121,6 +170,7 @@ impl<'a> Movement<'a> {
             phase,
             undoes,
         };
+        self.overlap.transfer_begins(now.time, now.thread, key, begin.module);
         let replaced = self.open.insert(key, open).is_some();
         self.replaced += u64::from(replaced);
         !replaced
@@ -136,10 +186,12 @@ impl<'a> Movement<'a> {
         let open = self.open.remove(&key)?;
         let OpenTransfer { begin, began, .. } = open;
         let (moved, took) = (end.size, time_taken(now.time.since(began), end.on_device));
-        self.sums.add(&begin, moved, took);
+        let hidden = self.overlap.transfer_ends(now.time, now.thread, key).min(took);
+        self.sums.add(&begin, moved, took, hidden);
 
         let thread = &mut self.threads[open.thread];
-        let border = (open.thread == now.thread && open.borders == thread.borders).then_some(open.borders);
+        let same_thread = open.thread == now.thread;
+        let border = (same_thread && open.borders == thread.borders).then_some(open.borders);
         if border.is_some() && begin.to.is_device() {
             thread.add_waiting(begin.module, took);
         } else if border.is_some() && begin.from.is_device() {
@@ -148,14 +200,27 @@ impl<'a> Movement<'a> {
         if begin.module.is_none() {
             return Some((open.thread, ModuleId::NONE));
         }
+        let leaves = begin.from.is_device() && begin.from != begin.to;
+        let comes = begin.to.is_device() && begin.from != begin.to;
         let module = self.modules.entry(begin.module).or_default();
-        module.bytes = sum(module.bytes, moved);
-        module.ns = module.ns.plus(took);
-        let (count, bytes) = &mut module.by_way[Way::of(&begin) as usize];
-        (*count, *bytes) = (*count + 1, sum(*bytes, moved));
-        let appeared = module.appeared.unwrap_or(self.since).min(began).max(self.since);
-        module.whereabouts.moved(begin.from, begin.to, appeared, now.time);
-        if begin.from.is_device() && begin.from != begin.to {
+        module.count_transfer(Way::of(&begin), (moved, took, hidden), &mut self.room);
+        if module.again(leaves, comes) {
+            self.sums.add_again(&begin, moved, took);
+        }
+        // A load that moved nothing of what it was to move has failed: the module stays where it was.
+        let failed = comes && moved.0 == 0 && begin.size.0 > 0;
+        if !failed {
+            let appeared = module.appeared.unwrap_or(self.since).min(began).max(self.since);
+            module.whereabouts.moved(begin.from, begin.to, appeared, now.time);
+            if leaves {
+                let size = self.definitions.module(begin.module).map_or(moved, |module| module.size());
+                module.leave(begin.from, size, now.time, begin.module, &mut self.uses);
+            }
+            if comes {
+                module.arrive(begin.to, moved, &mut self.uses);
+            }
+        }
+        if leaves {
             module.evictions += 1;
             module.evicted = Some((open.phase, moved, took));
             let eviction = Eviction {
@@ -170,10 +235,10 @@ impl<'a> Movement<'a> {
             };
             self.swaps.evicted(thread, eviction, open.phase.is_some());
         }
-        if begin.to.is_device() && begin.from != begin.to {
+        if comes {
             module.loads += 1;
             if let Some((bytes, ns)) = open.undoes {
-                self.swaps.thrashed(sum(bytes, moved), ns.plus(took));
+                self.swaps.thrashed(begin.module, sum(bytes, moved), ns.plus(took));
             }
             let load = Load {
                 module: begin.module,
@@ -182,11 +247,49 @@ impl<'a> Movement<'a> {
                 moved,
                 took,
                 forwards: open.forwards,
+                reason: begin.reason,
+                passed: same_thread && border.is_none(),
+                thrash: open.undoes.is_some(),
             };
             let waited = self.swaps.loaded(thread, load);
-            self.sums.add_stall(waited);
+            self.forward_waited(open.thread, &[(begin.module, waited)]);
         }
+        let (modules, definitions) = (&self.modules, self.definitions);
+        self.overlap.moved(now.time, |module| is_equipped(modules, definitions, module));
         Some((open.thread, begin.module))
+    }
+
+    /// A forward on the thread waited for these modules.
+    fn forward_waited(&mut self, thread: usize, waits: &[(ModuleId, Nanos)]) {
+        for &(id, waited) in waits.iter().filter(|(_, waited)| waited.0 > 0) {
+            self.sums.add_stall(waited);
+            let Some(module) = self.modules.get_mut(&id) else { continue };
+            module.waits.count += 1;
+            module.waits.ns = module.waits.ns.plus(waited);
+            module.waits.longest = module.waits.longest.max(waited);
+            // What comes first is not known the first time; from then on it is.
+            let could_hide = self.overlap.waited(thread, waited);
+            if module.loads > 1 {
+                self.sums.add_hideable(waited, could_hide);
+            }
+        }
+    }
+
+    /// A forward has ended: the nearest of its module and those that contain it which ever moved was used, on the device
+    /// that it is on, or was on when the forward began.
+    fn unit_was_used(&mut self, forward: OpenForward) {
+        let parents = parents(self.definitions, forward.module);
+        for id in std::iter::once(forward.module).chain(parents) {
+            let Some(module) = self.modules.get(&id) else { continue };
+            let left = module.left.filter(|(.., when)| *when >= forward.began);
+            let place = module.fills.or(left.map(|(device, size, _)| (device, size)));
+            if let Some((device, size)) = place {
+                return self.uses.used(device, id, size);
+            }
+            if module.whereabouts.is_known() {
+                return;
+            }
+        }
     }
 
     /// Begins to count anew: modules are where they are, and the transfers that are open are under way.
@@ -194,8 +297,13 @@ impl<'a> Movement<'a> {
         for module in self.modules.values_mut() {
             let mut whereabouts = std::mem::take(&mut module.whereabouts);
             whereabouts.forget_the_past(now);
-            *module = ModuleRecord { appeared: Some(now), whereabouts, ..ModuleRecord::default() };
+            let fills = module.fills;
+            *module = ModuleRecord { appeared: Some(now), whereabouts, fills, ..ModuleRecord::default() };
         }
+        let there = self.modules.iter().filter_map(|(&id, module)| Some((module.fills?, id)));
+        self.uses.forget_the_past(there.map(|((device, size), id)| (device, id, size)));
+        self.overlap.forget_the_past(now);
+        self.room = Room::default();
         self.sums = TransferSums::default();
         self.swaps.forget_the_past();
         self.replaced = 0;
@@ -212,7 +320,69 @@ impl<'a> Movement<'a> {
         for module in self.modules.values_mut() {
             module.whereabouts.ended(end);
         }
+        for thread in &mut self.threads {
+            self.swaps.settle(thread);
+        }
+        self.uses.finish();
     }
+}
+
+impl ModuleRecord {
+    fn count_transfer(&mut self, way: Way, (moved, took, hidden): (Bytes, Nanos, Nanos), room: &mut Room) {
+        self.bytes = sum(self.bytes, moved);
+        self.ns = self.ns.plus(took);
+        self.hidden = self.hidden.plus(hidden);
+        let at = self.by_way.iter().position(|(known, _)| *known == way);
+        let at = at.unwrap_or_else(|| {
+            self.by_way.push((way, WaySums::default()));
+            self.by_way.len() - 1
+        });
+        let sums = &mut self.by_way[at].1;
+        sums.count += 1;
+        sums.bytes = sum(sums.bytes, moved);
+        sums.ns = sums.ns.plus(took);
+        sums.speeds.add(moved, took, room);
+    }
+
+    /// Whether it has been the same way, to a device or from one, before.
+    fn again(&self, leaves: bool, comes: bool) -> bool {
+        (leaves && self.evictions > 0) || (comes && self.loads > 0)
+    }
+
+    fn arrive(&mut self, device: Tier, size: Bytes, uses: &mut Uses) {
+        if let Some((device, size)) = self.fills.take() {
+            uses.left(device, size);
+        }
+        uses.arrived(device, size);
+        self.fills = Some((device, size));
+    }
+
+    fn leave(&mut self, device: Tier, size: Bytes, now: Nanos, id: ModuleId, uses: &mut Uses) {
+        let size = match self.fills.take() {
+            Some((device, size)) => {
+                uses.left(device, size);
+                size
+            }
+            // It was loaded before anything was recorded of it.
+            None if self.left.is_none() => {
+                uses.had_been(device, id, size);
+                size
+            }
+            None => size,
+        };
+        self.left = Some((device, size, now));
+    }
+}
+
+/// Whether the weights of a module are on a device, as far as anything is known of them.
+fn is_equipped(
+    modules: &HashMap<ModuleId, ModuleRecord>,
+    definitions: &Definitions,
+    module: ModuleId,
+) -> bool {
+    let whereabouts = |id| modules.get(&id).filter(|module| module.whereabouts.is_known());
+    let mover = whereabouts(module).or_else(|| parents(definitions, module).find_map(whereabouts));
+    mover.is_none_or(|mover| mover.whereabouts.is_on_device())
 }
 
 /// How long a transfer took: what the device measured, for the host may have waited for its turn, done other things

@@ -38,6 +38,16 @@ impl Whereabouts {
         }
     }
 
+    /// Whether anything is known of where it is now.
+    pub(crate) fn is_known(&self) -> bool {
+        self.here.is_some()
+    }
+
+    /// Whether it is on a device now.
+    pub(crate) fn is_on_device(&self) -> bool {
+        self.here.is_some_and(|(tier, _)| tier.is_device())
+    }
+
     /// Its stays so far, in the order of time.
     pub(crate) fn stays(&self) -> &[Stay] {
         &self.stays

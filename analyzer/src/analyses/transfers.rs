@@ -5,7 +5,7 @@ use memtrace_format::{Bytes, HostMemory, Reason, Tier, TransferBegin};
 
 use crate::{
     Nanos,
-    report::{Bandwidth, Direction, Directions, Moved, Transfers},
+    report::{Bandwidth, ByMemory, Direction, Directions, Moved, MovedFor, Transfers},
 };
 
 /// The significant digits of speeds.
@@ -66,7 +66,20 @@ pub(crate) struct TransferSums {
     by_reason: [Moved; Reason::ALL.len()],
     pageable: Bytes,
     pinned: Bytes,
+    /// Between host and device, by the kind of the host's memory.
+    by_memory: [DirectionSums; 3],
+    pageable_again: MovedFor,
     stall: Nanos,
+    hidden: Nanos,
+    hideable: Hideable,
+}
+
+/// What forwards waited for, and how much of that computation before it could have hidden.
+#[derive(Clone, Copy, Debug, Default)]
+struct Hideable {
+    waits: u64,
+    waited: Nanos,
+    hideable: Nanos,
 }
 
 #[derive(Debug, Default)]
@@ -80,7 +93,11 @@ struct DirectionSums {
 
 impl TransferSums {
     /// A transfer ended.
-    pub(crate) fn add(&mut self, begin: &TransferBegin, moved: Bytes, took: Nanos) {
+    pub(crate) fn add(&mut self, begin: &TransferBegin, moved: Bytes, took: Nanos, hidden: Nanos) {
+        self.hidden = self.hidden.plus(hidden);
+        if matches!(Way::of(begin), Way::HostToDevice | Way::DeviceToHost) {
+            self.by_memory[memory_index(begin.memory)].add(moved, took);
+        }
         match begin.memory {
             HostMemory::Pageable => self.pageable = sum(self.pageable, moved),
             HostMemory::Pinned => self.pinned = sum(self.pinned, moved),
@@ -89,6 +106,24 @@ impl TransferSums {
         self.by_way[Way::of(begin) as usize].add(moved, took);
         let reason = &mut self.by_reason[begin.reason as usize];
         *reason = Moved { count: reason.count + 1, bytes: sum(reason.bytes, moved) };
+    }
+
+    /// A module moved to a device, or from one, that had moved the same way before.
+    pub(crate) fn add_again(&mut self, begin: &TransferBegin, moved: Bytes, took: Nanos) {
+        let of_host = matches!(Way::of(begin), Way::HostToDevice | Way::DeviceToHost);
+        if of_host && begin.memory == HostMemory::Pageable {
+            let again = &mut self.pageable_again;
+            again.count += 1;
+            again.bytes = sum(again.bytes, moved);
+            again.ns = again.ns.plus(took);
+        }
+    }
+
+    /// A forward waited for a module that had been on the device before; so much of it could have been hidden.
+    pub(crate) fn add_hideable(&mut self, waited: Nanos, hideable: Nanos) {
+        self.hideable.waits += 1;
+        self.hideable.waited = self.hideable.waited.plus(waited);
+        self.hideable.hideable = self.hideable.hideable.plus(hideable);
     }
 
     /// A forward waited for a transfer.
@@ -120,7 +155,17 @@ impl TransferSums {
                 .collect(),
             pageable_bytes: self.pageable,
             pinned_bytes: self.pinned,
+            by_memory: ByMemory {
+                pageable: self.by_memory[memory_index(HostMemory::Pageable)].report(),
+                pinned: self.by_memory[memory_index(HostMemory::Pinned)].report(),
+                unknown: self.by_memory[memory_index(HostMemory::Unknown)].report(),
+            },
+            pageable_again: self.pageable_again,
             stall_ns: self.stall,
+            hidden_ns: self.hidden,
+            reload_waits: self.hideable.waits,
+            reload_stall_ns: self.hideable.waited,
+            hideable_ns: self.hideable.hideable,
             unfinished,
         }
     }
@@ -156,6 +201,14 @@ impl DirectionSums {
             (None, _) => Some("no transfer moved anything in any time of the trace's clock"),
         };
         Direction { count: self.count, bytes: self.bytes, ns: self.ns, gbps, gbps_why }
+    }
+}
+
+fn memory_index(memory: HostMemory) -> usize {
+    match memory {
+        HostMemory::Pageable => 0,
+        HostMemory::Pinned => 1,
+        HostMemory::Unknown => 2,
     }
 }
 

@@ -337,7 +337,7 @@ impl<'a> Replay<'a> {
     }
 
     fn forward_end(&mut self, now: Moment, module: ModuleId) -> Kind {
-        self.analyses.movement.forward_end(now);
+        self.analyses.movement.forward_end(now, module);
         if !self.threads[now.thread].close(module, OpenBy::Forward) {
             self.oddities.count(Oddity::EndWithoutBegin);
         }

@@ -13,6 +13,7 @@ mod module;
 mod movement;
 mod run;
 mod span;
+mod swaps;
 pub(crate) mod table;
 mod text;
 
@@ -26,11 +27,12 @@ pub use info::{Info, Thread};
 pub use json::write_json;
 pub use ledger::{LedgerEntry, LedgerMoment, LedgerSources, LedgerTrend, Quarter, SampledFrom};
 pub use module::{Module, Moved, Stay};
-pub use movement::{Bandwidth, Direction, Directions, ModuleSwaps, Swaps, Thrash, Transfers};
+pub use movement::{Bandwidth, ByMemory, Direction, Directions, MovedFor, Transfers};
 pub use run::{ChunkCounts, Dropped, Ended, Range, Trace};
 pub use span::{
     Counter, CounterNumber, HeapInPhase, Mark, OutOfMemory, Phase, Samples, Unavailable, Verdict,
 };
+pub use swaps::{DeviceBound, LowerBound, ModuleSwaps, OtherSwaps, Swap, Swaps, Thrash};
 pub use text::{InfoText, ReportText};
 
 use serde::Serialize;

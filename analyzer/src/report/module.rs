@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use memtrace_format::{Bytes, Tier};
 use serde::Serialize;
 
+use super::Direction;
 use crate::{Nanos, Text};
 
 /// One module.
@@ -50,11 +51,19 @@ pub struct Module {
     /// Transfers of it from a device.
     pub evictions: u64,
     /// Its transfers by direction (`h2d`, `d2h`, `d2d`, `h2h`, `disk`, `other`); those that there are.
-    pub by_direction: BTreeMap<&'static str, Moved>,
+    pub by_direction: BTreeMap<&'static str, Direction>,
     /// The bytes of all its transfers.
     pub transfer_bytes: Bytes,
     /// The time of all its transfers.
     pub transfer_ns: Nanos,
+    /// The part of it that was hidden behind computation; see [`Transfers::hidden_ns`](super::Transfers::hidden_ns).
+    pub hidden_ns: Nanos,
+    /// The time that forwards waited for it; see [`Transfers::stall_ns`](super::Transfers::stall_ns).
+    pub stall_ns: Nanos,
+    /// How often one did.
+    pub stalls: u64,
+    /// The longest that one did.
+    pub longest_stall_ns: Nanos,
 }
 
 /// Some transfers, taken together.
@@ -78,7 +87,7 @@ pub struct Stay {
     pub to_ns: Nanos,
 }
 
-fn tier_name<S: serde::Serializer>(tier: &Tier, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn tier_name<S: serde::Serializer>(tier: &Tier, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(tier)
 }
 

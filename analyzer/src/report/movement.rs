@@ -1,4 +1,4 @@
-//! Transfers and swaps: what moved, how fast, and what it cost.
+//! Transfers: what moved, how fast, and who waited.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use memtrace_format::Bytes;
 use serde::Serialize;
 
 use super::Moved;
-use crate::{Nanos, Text};
+use crate::Nanos;
 
 /// The transfers that ended, taken together.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -26,12 +26,52 @@ pub struct Transfers {
     pub pageable_bytes: Bytes,
     /// Bytes whose host end was page-locked memory.
     pub pinned_bytes: Bytes,
+    /// Between host and device, by the kind of the host's memory.
+    pub by_memory: ByMemory,
+    /// Of those with pageable memory: a module's moves to devices after its first, and from devices after its first. Page-locked
+    /// memory makes these faster; for the first ones, locking the pages costs as much as it saves.
+    pub pageable_again: MovedFor,
     /// The time that forwards waited for their weights: loads of a forward's own unit (the module, what contains it or what
     /// it contains) to a device, on the forward's thread, between the latest begin or end of a forward and its begin or
-    /// after its begin, each with the evictions that made room for it.
+    /// after its begin, each with the evictions that made room for it. Of a load that began before that border, the part after
+    /// the begin of a forward that needs it.
     pub stall_ns: Nanos,
+    /// The part of `ns` in which a thread computed something else: a forward was open on it whose weights were on a device,
+    /// of no unit that the transfer moved, and no transfer that it began held it up. With several threads, what one waits for
+    /// may be hidden behind what another computes. It is never too much: what could not be followed is not in it.
+    pub hidden_ns: Nanos,
+    /// How often a forward waited for a module that had been on a device before.
+    pub reload_waits: u64,
+    /// The part of `stall_ns` that those are.
+    pub reload_stall_ns: Nanos,
+    /// The part of `reload_stall_ns` that the thread had computed before, since it last waited: what loading ahead would have
+    /// hidden, had there been room for the module beside those in use.
+    pub hideable_ns: Nanos,
     /// Transfers that began and did not end.
     pub unfinished: u64,
+}
+
+/// Transfers by the kind of memory at the host's end.
+#[derive(Clone, Debug, Default, Serialize)]
+#[non_exhaustive]
+pub struct ByMemory {
+    /// Ordinary memory: the driver copies through a buffer of its own, and the program waits.
+    pub pageable: Direction,
+    /// Page-locked memory.
+    pub pinned: Direction,
+    /// It was not said.
+    pub unknown: Direction,
+}
+
+/// Some transfers and their time, taken together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct MovedFor {
+    /// How many.
+    pub count: u64,
+    /// What they moved.
+    pub bytes: Bytes,
+    /// The sum of their durations.
+    pub ns: Nanos,
 }
 
 /// Transfers by the ends they went between.
@@ -76,51 +116,4 @@ pub struct Bandwidth {
     pub p99: f64,
     /// The fastest.
     pub max: f64,
-}
-
-/// Evictions that made room for another module, each taken together with the load of that module.
-#[derive(Clone, Debug, Default, Serialize)]
-#[non_exhaustive]
-pub struct Swaps {
-    /// How many.
-    pub count: u64,
-    /// What they moved, both ways.
-    pub bytes: Bytes,
-    /// The durations of both transfers.
-    pub ns: Nanos,
-    /// The part of `ns` that a forward waited for; see [`Transfers::stall_ns`].
-    pub stall_ns: Nanos,
-    /// Modules evicted and loaded again within one use cycle: the innermost phase open at the eviction.
-    pub thrash: Option<Thrash>,
-    /// Why that is not known.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub thrash_why: Option<&'static str>,
-    /// By the module that was brought in, the most time first.
-    pub by_module: Vec<ModuleSwaps>,
-}
-
-/// Reloads of what had been evicted in the same use cycle, and those evictions.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Thrash {
-    /// How many pairs.
-    pub count: u64,
-    /// What they moved, both ways.
-    pub bytes: Bytes,
-    /// The durations of both transfers.
-    pub ns: Nanos,
-}
-
-/// The swaps that brought one module in.
-#[derive(Clone, Debug, Serialize)]
-pub struct ModuleSwaps {
-    /// The module.
-    pub name: Text,
-    /// How many.
-    pub count: u64,
-    /// What they moved, both ways.
-    pub bytes: Bytes,
-    /// The durations of both transfers.
-    pub ns: Nanos,
-    /// The part of `ns` that a forward waited for; see [`Transfers::stall_ns`].
-    pub stall_ns: Nanos,
 }

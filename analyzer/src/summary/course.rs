@@ -36,7 +36,7 @@ pub(super) fn timeline(
             instants.push(Instant { time: failed.now.time, what });
         }
     }
-    for swap in &analyses.movement.swaps.kept {
+    for swap in analyses.movement.swaps.costliest.kept() {
         let what = Happening::Swap {
             module: names.module(swap.module),
             evicted: swap.evicted.iter().map(|&module| names.module(module)).collect(),
@@ -55,7 +55,9 @@ pub(super) fn timeline(
         modules: modules.iter().map(|(module, inherited)| track(module, *inherited)).collect(),
         instants,
         ledgers: Vec::new(),
-        instants_left_out: analyses.marks.left_out + analyses.movement.swaps.left_out + failures_left_out,
+        instants_left_out: analyses.marks.left_out
+            + analyses.movement.swaps.costliest.left_out
+            + failures_left_out,
     }
 }
 

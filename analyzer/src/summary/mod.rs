@@ -10,6 +10,7 @@ mod module;
 mod names;
 mod run;
 mod span;
+mod swaps;
 
 use crate::{
     Analysis, Checkpoints, findings,
@@ -62,7 +63,7 @@ pub(crate) fn summarize(mut replay: Replay<'_>, events: &Events<'_>, range: Opti
         trace,
         findings: Vec::new(),
         transfers: movement.sums.report(movement.unfinished()),
-        swaps: module::swaps(&movement.swaps, &mut names),
+        swaps: swaps::swaps(movement, complete, &mut names),
         phases,
         phases_total,
         marks: span::marks(&replay.analyses.marks, &names),

@@ -1,4 +1,4 @@
-//! Modules and the swaps that brought them in.
+//! Modules: where they were and what moved of them.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -7,9 +7,9 @@ use memtrace_format::{ModuleId, Tier};
 use super::names::Names;
 use crate::{
     Nanos,
-    analyses::{ModuleRecord, SwapWatch, Way},
+    analyses::{ModuleRecord, WaySums},
     replay::Replay,
-    report::{Module, ModuleSwaps, Moved, Stay, Swaps},
+    report::{Direction, Module, Stay},
     source::parents,
 };
 
@@ -88,39 +88,17 @@ fn module(
             .unwrap_or_default(),
         loads: record.loads,
         evictions: record.evictions,
-        by_direction: Way::ALL
-            .into_iter()
-            .zip(record.by_way)
-            .filter(|(_, (count, _))| *count > 0)
-            .map(|(way, (count, bytes))| (way.key(), Moved { count, bytes }))
-            .collect(),
+        by_direction: record.by_way.iter().map(|(way, sums)| (way.key(), direction(sums))).collect(),
         transfer_bytes: record.bytes,
         transfer_ns: record.ns,
+        hidden_ns: record.hidden,
+        stall_ns: record.waits.ns,
+        stalls: record.waits.count,
+        longest_stall_ns: record.waits.longest,
     }
 }
 
-/// The swaps.
-pub(super) fn swaps(watch: &SwapWatch<'_>, names: &mut Names<'_>) -> Swaps {
-    let mut by_module: Vec<_> = watch.by_module.iter().map(|(id, sums)| (*id, *sums)).collect();
-    by_module.sort_unstable_by_key(|(id, sums)| (std::cmp::Reverse(sums.ns), *id));
-    let mut swaps = Swaps::default();
-    for (id, sums) in by_module {
-        swaps.count += sums.count;
-        swaps.bytes.0 = swaps.bytes.0.saturating_add(sums.bytes.0);
-        swaps.ns = swaps.ns.plus(sums.ns);
-        swaps.stall_ns = swaps.stall_ns.plus(sums.stall);
-        swaps.by_module.push(ModuleSwaps {
-            name: names.module(id),
-            count: sums.count,
-            bytes: sums.bytes,
-            ns: sums.ns,
-            stall_ns: sums.stall,
-        });
-    }
-    swaps.thrash = watch.thrash();
-    swaps.thrash_why = swaps
-        .thrash
-        .is_none()
-        .then_some("no phase was open at any eviction, so there is no use cycle to go by");
-    swaps
+fn direction(sums: &WaySums) -> Direction {
+    let gbps = sums.speeds.bandwidth();
+    Direction { count: sums.count, bytes: sums.bytes, ns: sums.ns, gbps: gbps.ok(), gbps_why: gbps.err() }
 }

@@ -382,6 +382,10 @@ fn module(id: u32, name: &str, parent: Option<u32>) -> Module {
         by_direction: BTreeMap::new(),
         transfer_bytes: Bytes(400 * MIB),
         transfer_ns: Nanos(40 * MS),
+        hidden_ns: Nanos(4 * MS),
+        stall_ns: Nanos(20 * MS),
+        stalls: 2,
+        longest_stall_ns: Nanos(12 * MS),
     }
 }
 
@@ -396,6 +400,7 @@ fn swaps(names: &[&str], turns: u64, turn: u64) -> Swaps {
         bytes: Bytes(400 * MIB),
         ns: Nanos(turn / (5 + index as u64)),
         stall_ns: Nanos(turn / 10),
+        thrash: Thrash::default(),
     });
     Swaps {
         count: turns - 1,
@@ -403,8 +408,8 @@ fn swaps(names: &[&str], turns: u64, turn: u64) -> Swaps {
         ns: Nanos((turns - 1) * turn / 10),
         stall_ns: Nanos((turns - 1) * turn / 20),
         thrash: Some(Thrash { count: 3, bytes: Bytes(600 * MIB), ns: Nanos(turn / 3) }),
-        thrash_why: None,
         by_module: each.collect(),
+        ..Swaps::default()
     }
 }
 

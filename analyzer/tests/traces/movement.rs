@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use memtrace_analyzer::report::{Stay, Thrash};
-use memtrace_format::{Bytes, Event, ModuleId, Tier};
+use memtrace_format::{Bytes, DropCause, Event, ModuleId, Tier};
 
 use crate::recording::{GPU, Moved, Recording, evict, load};
 
@@ -244,4 +244,182 @@ fn what_the_device_measured_is_how_long_a_transfer_took() {
     let report = recording.report();
     assert_eq!((report.transfers.count, report.transfers.by_direction.h2d.ns.0), (3, 30 + 50 + 5));
     assert_eq!(report.modules[0].transfer_ns.0, 85);
+}
+
+/// While a copy that its thread went past is under way, another module's forward hides it; the forward that needs it and comes
+/// too early waits for the rest.
+#[test]
+fn what_is_loaded_ahead_is_hidden_and_only_the_rest_is_waited_for() {
+    let mut recording = Recording::new();
+    let [a, b] = [1, 2].map(|id| recording.module(id, "m", 0, 100));
+    recording.transfer(1, (0, 10), load(a, 100));
+    recording.at(1, 10, Event::ForwardBegin(a));
+    let ahead = recording.begin(1, 20, load(b, 100));
+    recording.at(1, 50, Event::ForwardEnd(a));
+    recording.at(1, 60, Event::ForwardBegin(b));
+    recording.end(1, 1, 75, ahead, load(b, 100));
+    recording.at(1, 90, Event::ForwardEnd(b));
+    let report = recording.report();
+    assert_eq!((report.transfers.hidden_ns.0, report.transfers.stall_ns.0), (30, 10 + 15));
+    let [_, b] = &report.modules[..] else { panic!("{:?}", report.modules) };
+    assert_eq!((b.hidden_ns.0, b.stall_ns.0, b.stalls, b.longest_stall_ns.0), (30, 15, 1, 15));
+}
+
+/// A thread that waits for its own move computes nothing meanwhile, though a forward is open on it.
+#[test]
+fn a_thread_does_not_hide_what_it_waits_for_and_others_do() {
+    let trace = |others: bool| {
+        let mut recording = Recording::new();
+        let [a, b, c] = [1, 2, 3].map(|id| recording.module(id, "m", 0, 100));
+        recording.transfer(1, (0, 5), load(a, 100));
+        recording.transfer(1, (5, 10), load(c, 100));
+        if others {
+            recording.at(2, 10, Event::ForwardBegin(c));
+            recording.at(2, 25, Event::ForwardEnd(c));
+        }
+        recording.at(1, 10, Event::ForwardBegin(b));
+        recording.transfer(1, (10, 20), evict(a, 100, b));
+        recording.transfer(1, (20, 40), load(b, 100));
+        recording.at(1, 50, Event::ForwardEnd(b));
+        recording.report().transfers
+    };
+    let (alone, beside) = (trace(false), trace(true));
+    assert_eq!((alone.hidden_ns.0, alone.stall_ns.0), (0, 30));
+    assert_eq!((beside.hidden_ns.0, beside.stall_ns.0), (15, 30));
+}
+
+/// A forward whose weights are not there yet, for another thread is bringing them or has not begun to, computes nothing.
+#[test]
+fn a_forward_without_its_weights_hides_nothing() {
+    let mut recording = Recording::new();
+    let [a, b] = [1, 2].map(|id| recording.module(id, "m", 0, 100));
+    recording.transfer(1, (0, 2), load(b, 100));
+    recording.transfer(1, (2, 4), evict(b, 100, NOBODY));
+    recording.at(2, 5, Event::ForwardBegin(b));
+    recording.at(1, 5, Event::ForwardBegin(a));
+    recording.transfer(1, (10, 30), load(a, 100));
+    recording.at(1, 40, Event::ForwardEnd(a));
+    recording.at(2, 50, Event::ForwardEnd(b));
+    assert_eq!(recording.report().transfers.hidden_ns.0, 0);
+}
+
+/// Turns of two modules: from the second load of a module on, the computation since the latest wait could have hidden its load.
+#[test]
+fn reloads_could_have_been_hidden_behind_what_was_computed_before() {
+    let mut recording = Recording::new();
+    let [a, b] = [1, 2].map(|id| recording.module(id, "m", 0, 100));
+    for turn in 0..3 {
+        for (now, module, other) in [(0, a, b), (100, b, a)] {
+            let now = turn * 200 + now;
+            recording.at(1, now, Event::ForwardBegin(module));
+            if now > 0 {
+                recording.transfer(1, (now, now + 10), evict(other, 100, module));
+            }
+            recording.transfer(1, (now + 10, now + 30), load(module, 100));
+            recording.at(1, now + 45 + turn, Event::ForwardEnd(module));
+        }
+    }
+    let transfers = recording.report().transfers;
+    assert_eq!((transfers.reload_waits, transfers.reload_stall_ns.0), (4, 4 * 30));
+    assert_eq!(transfers.hideable_ns.0, 15 + 16 + 16 + 17);
+    assert_eq!(transfers.pageable_again.count, 4 + 3);
+    assert_eq!(
+        (transfers.pageable_again.bytes, transfers.pageable_again.ns.0),
+        (Bytes(700), 4 * 20 + 3 * 10)
+    );
+    assert_eq!(transfers.by_memory.pageable.count, 6 + 5);
+    assert_eq!((transfers.by_memory.pinned.count, transfers.by_memory.unknown.count), (0, 0));
+}
+
+/// Three units of 10 in turn, room for two, and what gives way is always what is needed next.
+#[test]
+fn the_least_that_had_to_be_loaded_stands_beside_what_was() {
+    let mut recording = Recording::new();
+    let units = [1, 2, 3].map(|id| recording.module(id, "unit", 0, 10));
+    let part = recording.module(4, "part", 2, 3);
+    let mut now = 0;
+    for turn in 0..9 {
+        let unit = units[turn % 3];
+        if turn > 1 {
+            recording.transfer(1, (now, now + 1), evict(units[(turn + 1) % 3], 10, unit));
+        }
+        recording.transfer(1, (now + 1, now + 3), load(unit, 10));
+        // A part's forward uses the unit that moves.
+        let used = if unit == units[1] { part } else { unit };
+        recording.at(1, now + 4, Event::ForwardBegin(used));
+        recording.at(1, now + 5, Event::ForwardEnd(used));
+        now += 10;
+    }
+    let report = recording.report();
+    let bound = report.swaps.lower_bound.as_ref().unwrap();
+    assert_eq!((bound.loaded_bytes, bound.known), (Bytes(90), "whole"));
+    // Three loads to begin with. Of the other six uses, with room for one beside the one in use, every second has to be loaded.
+    assert_eq!((bound.bytes, bound.achievable_bytes), (Bytes(60), Bytes(60)));
+    let [device] = &bound.by_device[..] else { panic!("{bound:?}") };
+    assert_eq!((device.device, device.capacity_bytes, device.uses, device.loads), (GPU, Bytes(20), 9, 9));
+    // Nothing used twice: what was loaded is the least.
+    let mut recording = Recording::new();
+    let unit = recording.module(1, "unit", 0, 10);
+    recording.transfer(1, (0, 5), load(unit, 10));
+    recording.at(1, 6, Event::ForwardBegin(unit));
+    recording.at(1, 7, Event::ForwardEnd(unit));
+    let bound = recording.report().swaps.lower_bound.unwrap();
+    assert_eq!((bound.loaded_bytes, bound.bytes), (Bytes(10), Bytes(10)));
+}
+
+#[test]
+fn without_forwards_or_with_events_missing_there_is_no_lower_bound() {
+    let mut recording = Recording::new();
+    let unit = recording.module(1, "unit", 0, 10);
+    recording.transfer(1, (0, 5), load(unit, 10));
+    let swaps = recording.report().swaps;
+    assert!(swaps.lower_bound.is_none() && swaps.lower_bound_why.unwrap().contains("no forward"));
+    recording.at(1, 6, Event::ForwardBegin(unit));
+    recording.at(1, 7, Event::ForwardEnd(unit));
+    assert!(recording.report().swaps.lower_bound.is_some());
+    recording.drops.add(DropCause::DiskFull, 1);
+    assert!(recording.report().swaps.lower_bound_why.unwrap().contains("missing"));
+}
+
+/// A load that failed moved nothing: the module is where it was, and nobody used it on the device.
+#[test]
+fn a_load_that_failed_leaves_the_module_where_it_was() {
+    let mut recording = Recording::new();
+    let unit = recording.module(1, "unit", 0, 10);
+    recording.at(1, 0, Event::ForwardBegin(unit));
+    let begun = recording.begin(1, 1, load(unit, 10));
+    recording.end(1, 1, 5, begun, load(unit, 0));
+    recording.at(1, 9, Event::ForwardEnd(unit));
+    let report = recording.report();
+    assert!(report.modules[0].resident_ns.keys().all(|tier| !tier.starts_with("device")));
+    assert_eq!(report.modules[0].loads, 1);
+    assert!(report.swaps.lower_bound.is_none());
+}
+
+#[test]
+fn single_swaps_are_listed_with_what_they_cost() {
+    let mut recording = Recording::new();
+    let step = recording.name(1, "step");
+    let [a, b] = [1, 2].map(|id| recording.module(id, if id == 1 { "a" } else { "b" }, 0, 1000));
+    recording.at(1, 0, Event::ScopeBegin { name: step, phase: true });
+    for turn in 0..1200_u64 {
+        let now = turn * 100;
+        let (out, into) = if turn % 2 == 0 { (a, b) } else { (b, a) };
+        recording.transfer(1, (now, now + 10), evict(out, 500, into));
+        let last = if turn == 700 { 70 } else { 30 };
+        recording.transfer(1, (now + 10, now + last), load(into, 500));
+        recording.at(1, now + 80, Event::ForwardBegin(into));
+        recording.at(1, now + 90, Event::ForwardEnd(into));
+    }
+    let swaps = recording.report().swaps;
+    assert_eq!((swaps.count, swaps.costliest.len()), (1200, 1000));
+    let worst = &swaps.costliest[0];
+    assert_eq!((worst.time_ns.0, worst.began_ns.0, worst.stall_ns.0), (70_070, 70_000, 70));
+    assert_eq!((worst.module.recorded(), worst.evicted[0].recorded(), worst.thrash), ("b", "a", true));
+    assert!((worst.gbps.unwrap() - 1000.0 / 70.0).abs() < 1e-9);
+    let listed: u64 = swaps.costliest.iter().map(|swap| swap.ns.0).sum();
+    assert_eq!(swaps.others.ns.0 + listed, swaps.ns.0);
+    assert_eq!((swaps.others.count, swaps.others.bytes), (200, Bytes(200_000)));
+    let thrash = swaps.by_module.iter().map(|module| module.thrash.count).sum::<u64>();
+    assert_eq!(thrash, swaps.thrash.unwrap().count);
 }
