@@ -1,15 +1,13 @@
 //! The whole way, from a file to answers.
 
-use std::path::Path;
+use std::{ops::ControlFlow::Continue, path::Path};
 
 use memtrace_format::Bytes;
 
 use crate::{
     Checkpoints, Part, PartError, ReadError, Trace,
-    merge::Events,
     part::Borders,
     passage::Passage,
-    replay::Replay,
     report::{Info, Range, Report},
     summary::{describe, summarize},
     timeline::Timeline,
@@ -52,7 +50,7 @@ impl Trace {
     ///
     /// The operating system cannot read a part of the file.
     pub fn analyze(&self, watch: impl FnMut(Progress)) -> Result<Analysis, ReadError> {
-        let (replay, events) = self.replay(watch)?;
+        let (replay, events) = Passage::begin(self)?.finish(watch)?;
         Ok(summarize(replay, &events, None))
     }
 
@@ -64,16 +62,18 @@ impl Trace {
     /// The trace has no such part, or the operating system cannot read a part of the file.
     pub fn analyze_part(&self, part: &Part, watch: impl FnMut(Progress)) -> Result<Analysis, PartError> {
         let Some(mut borders) = Borders::of(part, self)? else { return Ok(self.analyze(watch)?) };
-        let mut passage = Passage::begin(self, watch)?;
+        let mut passage = Passage::begin(self)?;
         if let Some(from) = self.kept_from() {
             borders.kept(&mut passage.replay, from);
         }
-        while let Some((now, event)) = passage.next()? {
-            if borders.admit(&mut passage.replay, now.time, &event) {
-                passage.replay.apply(now, &event);
+        let (mut replay, events) = passage.run(watch, |replay, steps| {
+            for step in steps {
+                if borders.admit(replay, step.now.time, &step.event) {
+                    replay.apply(step.now, &step.event);
+                }
             }
-        }
-        let (mut replay, events) = passage.end();
+            Continue(())
+        })?;
         let (from_ns, to_ns) = borders.finish(&mut replay, self.end(&events))?;
         Ok(summarize(replay, &events, Some(Range::new(part, from_ns, to_ns))))
     }
@@ -84,15 +84,7 @@ impl Trace {
     ///
     /// The operating system cannot read a part of the file.
     pub fn info(&self, watch: impl FnMut(Progress)) -> Result<Info, ReadError> {
-        let (replay, events) = self.replay(watch)?;
+        let (replay, events) = Passage::begin(self)?.finish(watch)?;
         Ok(describe(&replay, &events))
-    }
-
-    fn replay(&self, watch: impl FnMut(Progress)) -> Result<(Replay<'_>, Events<'_>), ReadError> {
-        let mut passage = Passage::begin(self, watch)?;
-        while let Some((now, event)) = passage.next()? {
-            passage.replay.apply(now, &event);
-        }
-        Ok(passage.end())
     }
 }

@@ -1,5 +1,7 @@
 //! Places in a trace from which a replay can start, so that the state at any time is near.
 
+use std::ops::ControlFlow::{Break, Continue};
+
 use crate::{
     Nanos, ReadError, Trace,
     events::EventPlace,
@@ -71,13 +73,19 @@ impl Trace {
         _time: Nanos,
         mut goes_on: impl FnMut(&Replay<'_>, Moment) -> bool,
     ) -> Result<Replay<'_>, ReadError> {
-        let mut passage = Passage::begin(self, |_| ())?;
-        while let Some((now, event)) = passage.next()? {
-            if !goes_on(&passage.replay, now) {
-                break;
-            }
-            passage.replay.apply(now, &event);
-        }
-        Ok(passage.end().0)
+        let passage = Passage::begin(self)?;
+        let (replay, _) = passage.run(
+            |_| (),
+            |replay, steps| {
+                for step in steps {
+                    if !goes_on(replay, step.now) {
+                        return Break(());
+                    }
+                    replay.apply(step.now, &step.event);
+                }
+                Continue(())
+            },
+        )?;
+        Ok(replay)
     }
 }

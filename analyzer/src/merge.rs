@@ -6,6 +6,7 @@ use memtrace_format::{DropCounts, Event, Kind, Record, ThreadId, Ticks, Word};
 
 use crate::{
     Nanos,
+    replay::{Moment, Step},
     source::{ChunkReader, Losses, ReadError, ThreadChunks, Trace},
 };
 
@@ -40,6 +41,17 @@ pub struct Events<'a> {
     unknown: u64,
     chunks_read: u64,
 }
+
+/// Events in their order, some at a time.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    pub(crate) steps: Vec<Step>,
+    /// The chunks read so far.
+    pub(crate) chunks: u64,
+}
+
+/// The most events in a batch: few enough to stay in a processor's own cache.
+const BATCH: usize = 1024;
 
 /// A thread's place in its chunks.
 #[derive(Debug)]
@@ -137,10 +149,6 @@ impl<'a> Events<'a> {
         self.trace.clock.nanos(self.now)
     }
 
-    pub(crate) fn chunks_read(&self) -> u64 {
-        self.chunks_read
-    }
-
     /// How many events each thread had so far.
     pub(crate) fn counts(&self) -> impl Iterator<Item = u64> {
         self.cursors.iter().map(|cursor| cursor.events)
@@ -153,6 +161,19 @@ impl<'a> Events<'a> {
             sum.add(cause, count);
         }
         sum
+    }
+
+    /// Fills the batch with the next events. `false`: there are none.
+    pub(crate) fn fill(&mut self, batch: &mut Batch) -> Result<bool, ReadError> {
+        batch.steps.clear();
+        batch.steps.reserve(BATCH);
+        while batch.steps.len() < BATCH
+            && let Some((time, thread, event)) = self.next_event()?
+        {
+            batch.steps.push(Step { now: Moment { time, thread }, event });
+        }
+        batch.chunks = self.chunks_read;
+        Ok(!batch.steps.is_empty())
     }
 
     /// The next event, with the index of its thread among the trace's threads.

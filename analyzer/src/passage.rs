@@ -1,25 +1,41 @@
 //! A replay on its way through the events.
+//!
+//! Reading, checking, decoding and merging the chunks is one half of the work, replaying what comes out of it the other: in a
+//! trace of some size each half has a thread of its own, and batches of events go from one to the other and back.
 
-use memtrace_format::{Bytes, CHUNK_BYTES, Event};
+use std::{
+    ops::ControlFlow::{self, Break, Continue},
+    sync::mpsc::{Receiver, Sender, channel},
+    thread,
+};
+
+use memtrace_format::{Bytes, CHUNK_BYTES};
 
 use crate::{
     Progress, ReadError, Trace,
-    merge::Events,
-    replay::{Moment, Replay},
+    merge::{Batch, Events},
+    replay::{Moment, Replay, Step},
 };
 
+/// How many batches there are: some in each half's hands, and some on the way.
+const BATCHES: usize = 6;
+
+/// With fewer chunks of events than this, a thread costs more than it brings.
+const CHUNKS: u64 = 32;
+
 /// A passage through the events, with the replay that follows it.
-pub(crate) struct Passage<'a, W> {
+pub(crate) struct Passage<'a> {
     trace: &'a Trace,
-    events: Events<'a>,
     pub(crate) replay: Replay<'a>,
-    watch: W,
-    chunks: u64,
+    events: Events<'a>,
 }
 
-impl<'a, W: FnMut(Progress)> Passage<'a, W> {
+/// A replay that has gone as far as it was to, and the events up to there.
+pub(crate) type Passed<'a> = (Replay<'a>, Events<'a>);
+
+impl<'a> Passage<'a> {
     /// Stands where the events begin that the file still has.
-    pub(crate) fn begin(trace: &'a Trace, watch: W) -> Result<Self, ReadError> {
+    pub(crate) fn begin(trace: &'a Trace) -> Result<Self, ReadError> {
         let mut events = trace.events();
         let mut replay = Replay::new(trace);
         if trace.baseline.is_some() {
@@ -32,24 +48,86 @@ impl<'a, W: FnMut(Progress)> Passage<'a, W> {
                 replay.begin_with_baseline(facts);
             }
         }
-        Ok(Self { trace, events, replay, watch, chunks: 0 })
+        Ok(Self { trace, events, replay })
     }
 
-    /// The next event; it is for the caller to replay it.
-    #[inline(always)]
-    pub(crate) fn next(&mut self) -> Result<Option<(Moment, Event)>, ReadError> {
-        let next = self.events.next_event()?;
-        if self.events.chunks_read() != self.chunks {
-            self.chunks = self.events.chunks_read();
-            let total = Bytes(self.trace.directory.event_bytes());
-            (self.watch)(Progress { done: Bytes((self.chunks - 1) * CHUNK_BYTES as u64), total });
+    /// Goes on to the end, or until `each` breaks off: that is for the caller to replay the events by. `watch` is told of
+    /// progress.
+    pub(crate) fn run(
+        self,
+        mut watch: impl FnMut(Progress),
+        mut each: impl FnMut(&mut Replay<'a>, &[Step]) -> ControlFlow<()>,
+    ) -> Result<Passed<'a>, ReadError> {
+        let Self { trace, events, mut replay } = self;
+        let total = Bytes(trace.directory.event_bytes());
+        let mut chunks = 0;
+        let mut follow = |batch: &Batch| {
+            if batch.chunks != chunks {
+                chunks = batch.chunks;
+                watch(Progress { done: Bytes((chunks - 1) * CHUNK_BYTES as u64), total });
+            }
+            each(&mut replay, &batch.steps)
+        };
+        let events = match trace.directory.counts.events {
+            ..CHUNKS => by_turns(events, &mut follow)?,
+            _ => side_by_side(events, &mut follow)?,
+        };
+        watch(Progress { done: total, total });
+        Ok((replay, events))
+    }
+
+    /// Replays all there is.
+    pub(crate) fn finish(self, watch: impl FnMut(Progress)) -> Result<Passed<'a>, ReadError> {
+        self.run(watch, |replay, steps| {
+            replay.apply_all(steps);
+            Continue(())
+        })
+    }
+}
+
+fn by_turns<'a>(
+    mut events: Events<'a>,
+    follow: &mut impl FnMut(&Batch) -> ControlFlow<()>,
+) -> Result<Events<'a>, ReadError> {
+    let mut batch = Batch::default();
+    while events.fill(&mut batch)? && follow(&batch).is_continue() {}
+    Ok(events)
+}
+
+fn side_by_side<'a>(
+    events: Events<'a>,
+    follow: &mut impl FnMut(&Batch) -> ControlFlow<()>,
+) -> Result<Events<'a>, ReadError> {
+    let (send_full, full) = channel();
+    let (send_empty, empty) = channel();
+    thread::scope(|scope| {
+        for _ in 0..BATCHES {
+            // The receiver is there, in this function.
+            _ = send_empty.send(Batch::default());
         }
-        Ok(next.map(|(time, thread, event)| (Moment { time, thread }, event)))
-    }
+        let reading = scope.spawn(move || read_ahead(events, &empty, &send_full));
+        for batch in &full {
+            if follow(&batch) == Break(()) {
+                break;
+            }
+            // There being no reader any more, it has said all.
+            _ = send_empty.send(batch);
+        }
+        drop((full, send_empty));
+        reading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
 
-    pub(crate) fn end(mut self) -> (Replay<'a>, Events<'a>) {
-        let total = Bytes(self.trace.directory.event_bytes());
-        (self.watch)(Progress { done: total, total });
-        (self.replay, self.events)
+/// Fills batches until the events end, or nobody takes them any more.
+fn read_ahead<'a>(
+    mut events: Events<'a>,
+    empty: &Receiver<Batch>,
+    full: &Sender<Batch>,
+) -> Result<Events<'a>, ReadError> {
+    for mut batch in empty {
+        if !events.fill(&mut batch)? || full.send(batch).is_err() {
+            break;
+        }
     }
+    Ok(events)
 }

@@ -52,13 +52,12 @@ pub(crate) struct FragmentationSnapshot {
 impl FragmentationSnapshot {
     #[inline]
     pub(crate) fn of(time: Nanos, heap: &mut HeapState) -> Self {
-        let largest_free = heap.segments.largest_hole();
-        let holes = heap.segments.holes();
+        let largest_free = heap.largest_hole();
         Self {
             time,
             level: Level::of(heap),
-            inactive: holes.total(),
-            free_blocks: holes.count(),
+            inactive: heap.hole_bytes(),
+            free_blocks: heap.holes(),
             largest_free,
         }
     }
@@ -165,7 +164,7 @@ impl HeapWatch {
     pub(crate) fn grown(&mut self, time: Nanos, event: u64, heap: &mut HeapState, device: &mut DeviceWatch) {
         self.since_border.0 = self.since_border.0.max(heap.totals.allocated);
         self.peak.grown(time, event, heap);
-        if heap.segments.was_split() {
+        if heap.was_split() {
             self.fragmented(time, heap);
         }
         self.tell(time, heap, device);
@@ -197,9 +196,9 @@ impl HeapWatch {
     /// A block taken from the front of a hole never brings more waste, so only what gives memory back or splits a hole asks.
     #[inline]
     fn fragmented(&mut self, time: Nanos, heap: &mut HeapState) {
-        let inactive = heap.segments.holes().total();
+        let inactive = heap.hole_bytes();
         let worst = self.worst.inactive - self.worst.largest_free;
-        if inactive > worst && inactive - heap.segments.largest_hole() > worst {
+        if inactive > worst && inactive - heap.largest_hole() > worst {
             self.worst = FragmentationSnapshot::of(time, heap);
         }
     }

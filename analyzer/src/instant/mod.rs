@@ -92,7 +92,7 @@ impl Trace {
         if self.kept_from().is_none() {
             return Ok(0);
         }
-        let start = Passage::begin(self, |_| ())?;
+        let start = Passage::begin(self)?;
         Ok(start.replay.heaps.get(heap).map_or(0, |heap| heap.watch.first_event))
     }
 }

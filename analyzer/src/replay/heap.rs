@@ -1,21 +1,25 @@
 //! One heap: its live blocks, its segments, its totals.
 
-use hashbrown::{HashMap, hash_map::Entry};
 use memtrace_format::{BlockAlloc, BlockFree, Segment};
 
-use super::{OwnerId, segments::Segments};
+use super::{
+    OwnerId,
+    pieces::{PieceId, Pieces},
+    segments::Segments,
+};
 use crate::{Nanos, report::PeakBy};
 
 /// What a heap looks like at an instant.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct HeapState {
-    blocks: HashMap<u64, Block>,
+    contents: Pieces,
     pub(crate) segments: Segments,
     pub(crate) totals: Totals,
     /// Whether the engine reports segments of it.
     pub(crate) segmented: bool,
     /// What its peak is taken on.
     pub(crate) by: PeakBy,
+    split: bool,
 }
 
 /// Sums over blocks.
@@ -37,9 +41,9 @@ pub(crate) struct Block {
     pub(crate) event: u64,
     pub(crate) owner: OwnerId,
     /// Given back, but a stream may still use it.
-    pending: bool,
+    pub(super) pending: bool,
     /// It lies in a segment, in what was a hole.
-    placed: bool,
+    pub(super) placed: bool,
 }
 
 /// How a block event fitted what was known.
@@ -62,6 +66,28 @@ pub(crate) enum Piece {
     Block(Block),
 }
 
+/// What an event will look at, by and by: each step has to wait for memory if it comes too soon after the one before.
+#[derive(Clone, Copy)]
+pub(crate) struct Look<'a> {
+    contents: &'a Pieces,
+    piece: PieceId,
+}
+
+impl Look<'_> {
+    /// Looks at the piece. What it returns has no meaning, but is to be used.
+    #[inline(always)]
+    pub(crate) fn near(&self) -> u64 {
+        self.contents.node(self.piece).start
+    }
+
+    /// Looks at what lies beside it.
+    #[inline(always)]
+    pub(crate) fn beside(&self) -> u64 {
+        let (prev, next) = self.contents.neighbours(self.piece);
+        self.contents.node(prev).start ^ self.contents.node(next).start
+    }
+}
+
 impl HeapState {
     /// An empty heap, whose peak is taken on that sum.
     pub(crate) fn new(by: PeakBy) -> Self {
@@ -70,25 +96,53 @@ impl HeapState {
 
     /// The blocks that are not wholly back, with their addresses, in no order.
     pub(crate) fn blocks(&self) -> impl Iterator<Item = (u64, Block)> + '_ {
-        self.blocks.iter().map(|(&address, &block)| (address, block))
-    }
-
-    /// The block at this address.
-    pub(crate) fn block(&self, address: u64) -> Option<Block> {
-        self.blocks.get(&address).copied()
+        self.contents.blocks()
     }
 
     /// What fills the segment between these ends without a gap, in the order of the addresses: each piece with its ends.
     /// (Blocks that do not fit what was known of the segment are not among them.)
-    pub(crate) fn pieces(&self, (start, end): (u64, u64)) -> impl Iterator<Item = (u64, u64, Piece)> + '_ {
-        let piece = move |at: u64| match self.segments.holes().starting_at(at) {
-            Some(hole_end) => Some((at, hole_end, Piece::Hole)),
-            None => {
-                let block = self.block(at).filter(|block| block.placed)?;
-                Some((at, at + block.size, Piece::Block(block)))
-            }
-        };
-        std::iter::successors(piece(start), move |&(_, at, _)| if at < end { piece(at) } else { None })
+    pub(crate) fn pieces(&self, (start, _): (u64, u64)) -> impl Iterator<Item = (u64, u64, Piece)> + '_ {
+        let first = self.contents.find(start);
+        let pieces = std::iter::successors(first, |&piece| self.contents.behind(piece));
+        pieces.map(|piece| {
+            let node = self.contents.node(piece);
+            let what = if node.is_block() { Piece::Block(node.block()) } else { Piece::Hole };
+            (node.start, node.end(), what)
+        })
+    }
+
+    /// Whether so much is in it that what is looked at is likely to be far.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.contents.are_many()
+    }
+
+    /// What an event at this address will look at.
+    #[inline(always)]
+    pub(crate) fn look_for(&self, address: u64) -> Look<'_> {
+        Look { contents: &self.contents, piece: self.contents.guess(address) }
+    }
+
+    /// The bytes of all holes.
+    #[inline(always)]
+    pub(crate) fn hole_bytes(&self) -> u64 {
+        self.contents.hole_bytes()
+    }
+
+    /// How many holes there are.
+    pub(crate) fn holes(&self) -> u64 {
+        self.contents.holes()
+    }
+
+    /// The size of the largest hole; zero if there is none.
+    #[inline]
+    pub(crate) fn largest_hole(&mut self) -> u64 {
+        self.contents.largest_hole()
+    }
+
+    /// Whether a block was placed inside a hole since this was last asked, rather than at its front.
+    #[inline(always)]
+    pub(crate) fn was_split(&mut self) -> bool {
+        std::mem::take(&mut self.split)
     }
 
     /// The sum that its peak is taken on.
@@ -114,55 +168,52 @@ impl HeapState {
         else {
             return Change::Impossible;
         };
-        let mut block =
+        let block =
             Block { size, requested: alloc.requested.0, born, event, owner, pending: false, placed: false };
-        match self.blocks.entry(start) {
-            Entry::Vacant(entry) => {
-                block.placed = self.segmented && size > 0 && self.segments.place(start, end);
-                entry.insert(block);
-                self.totals = totals;
-                Change::Done
-            }
-            Entry::Occupied(mut entry) => {
-                let old = *entry.get();
-                self.totals = totals.without(&old, self.by);
-                if old.placed {
-                    self.segments.give_back(start, start + old.size);
-                }
-                block.placed = self.segmented && size > 0 && self.segments.place(start, end);
-                entry.insert(block);
-                Change::Left { address: start, block: old }
+        let mut found = self.contents.find(start);
+        let mut change = Change::Done;
+        self.totals = totals;
+        if (found.is_some() || self.contents.has_strays())
+            && let Some(old) = self.contents.take_found(found, start)
+        {
+            self.totals = totals.without(&old, self.by);
+            found = self.contents.find(start);
+            change = Change::Left { address: start, block: old };
+        }
+        if found.is_none() && self.segmented && size > 0 && self.segments.hold(start, end) {
+            // Looked for among the few segments first: a block outside all of them must not cost an index of the holes.
+            self.split = self.contents.put_inside(start, block);
+            if self.split {
+                return change;
             }
         }
+        self.contents.put(found, start, block);
+        change
     }
 
     /// Takes a block back, so that its memory can be used again.
     #[inline]
     pub(crate) fn free(&mut self, free: &BlockFree) -> Change {
         let address = free.address.0;
-        let Some(block) = self.blocks.remove(&address) else { return Change::Unknown };
+        let found = self.contents.find(address);
+        let Some(block) = self.contents.take_found(found, address) else { return Change::Unknown };
         self.totals = self.totals.without(&block, self.by);
-        if block.placed {
-            self.segments.give_back(address, address + block.size);
-        }
         if self.counts(&block) { Change::Left { address, block } } else { Change::Done }
     }
 
     /// Takes a block back that a stream may still use.
     pub(crate) fn request_free(&mut self, free: &BlockFree) -> Change {
         let address = free.address.0;
-        match self.blocks.get_mut(&address) {
+        match self.contents.mark_pending(address) {
             None => Change::Unknown,
             Some(block) if block.pending => Change::Impossible,
             Some(block) => {
-                let left = *block;
-                block.pending = true;
-                self.totals.allocated -= left.size;
+                self.totals.allocated -= block.size;
                 if self.by == PeakBy::Requested {
                     return Change::Done;
                 }
-                self.totals.requested -= left.requested;
-                Change::Left { address, block: left }
+                self.totals.requested -= block.requested;
+                Change::Left { address, block }
             }
         }
     }
@@ -184,7 +235,7 @@ impl HeapState {
                 return Change::Impossible;
             }
         }
-        self.segments.add(start, end, expandable, segment.pool);
+        self.segments.add(&mut self.contents, (start, end), expandable, segment.pool);
         Change::Done
     }
 
@@ -208,18 +259,13 @@ impl HeapState {
     }
 
     fn withdraw(&mut self, start: u64, end: u64, lost: &mut Vec<(u64, Block)>) -> bool {
-        let blocks = &self.blocks;
-        let placed = |at: u64| blocks.get(&at).filter(|block| block.placed).map(|block| at + block.size);
         let mut gone = Vec::new();
-        let done = self.segments.withdraw(start, end, placed, |at| gone.push(at)).is_ok();
-        for at in gone {
-            if let Some(block) = self.blocks.remove(&at) {
-                self.totals = self.totals.without(&block, self.by);
-                if self.counts(&block) {
-                    lost.push((at, block));
-                }
-            }
+        let done = self.segments.withdraw(&mut self.contents, (start, end), &mut gone).is_ok();
+        for &(_, block) in &gone {
+            self.totals = self.totals.without(&block, self.by);
         }
+        gone.retain(|(_, block)| self.counts(block));
+        lost.append(&mut gone);
         done
     }
 }
@@ -258,3 +304,6 @@ impl Block {
         self.placed
     }
 }
+
+#[cfg(test)]
+mod tests;

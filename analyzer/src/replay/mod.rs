@@ -4,9 +4,11 @@
 //! state: the state gives way, and what did not fit is counted as an [`Oddity`].
 
 mod heap;
-mod holes;
+mod largest;
 mod oddity;
 mod owner;
+mod pieces;
+mod places;
 mod scope;
 mod segments;
 mod thread;
@@ -16,6 +18,8 @@ pub(crate) use oddity::{Oddities, Oddity};
 pub(crate) use owner::{Owner, OwnerId, Owners};
 pub(crate) use scope::{ScopeId, ScopeTree};
 pub(crate) use segments::Segment;
+
+use std::hint::black_box;
 
 use hashbrown::HashMap;
 use memtrace_format::{
@@ -64,6 +68,13 @@ pub(crate) struct Moment {
     pub(crate) thread: usize,
 }
 
+/// An event, and where and when it happened.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Step {
+    pub(crate) now: Moment,
+    pub(crate) event: Event,
+}
+
 /// The state of everything after the events so far, and what the analyses saw.
 #[derive(Debug)]
 pub(crate) struct Replay<'a> {
@@ -88,6 +99,12 @@ pub(crate) struct Replay<'a> {
 
 const NO_HEAP: u32 = u32::MAX;
 
+/// The most events that are looked ahead: what they look at fits the nearest cache.
+const GROUP: usize = 32;
+
+/// The most heaps that are asked whether looking ahead pays.
+const CROWDED: usize = 16;
+
 impl<'a> Replay<'a> {
     pub(crate) fn new(trace: &'a Trace) -> Self {
         let threads = trace.directory.threads.len();
@@ -108,6 +125,38 @@ impl<'a> Replay<'a> {
             heap_of_key: HashMap::new(),
             lost: Vec::new(),
         }
+    }
+
+    /// Goes on to the state after these events.
+    pub(crate) fn apply_all(&mut self, steps: &[Step]) {
+        // How many heaps there are is the file's choice; the first few are those that matter.
+        let crowded = self.heaps.iter().take(CROWDED).any(|heap| heap.state.is_crowded());
+        for group in steps.chunks(GROUP) {
+            if crowded {
+                self.look_ahead(group);
+            }
+            for step in group {
+                self.apply(step.now, &step.event);
+            }
+        }
+    }
+
+    /// Looks at what the events of a group will look at, without waiting for one look before the next: where memory is far, most of the
+    /// time of a replay is spent waiting for it.
+    fn look_ahead(&self, group: &[Step]) {
+        let mut looks = [None; GROUP];
+        for (look, step) in looks.iter_mut().zip(group) {
+            let (Event::BlockAlloc(BlockAlloc { pool, address, .. })
+            | Event::BlockFree(BlockFree { pool, address, .. })) = step.event
+            else {
+                continue;
+            };
+            let heap = self.heaps.get(self.heap_of_pool[usize::from(pool.0)] as usize);
+            *look = heap.map(|heap| heap.state.look_for(address.0));
+        }
+        let looks = looks.iter().flatten();
+        let seen = looks.clone().fold(0, |seen, look| seen ^ look.near());
+        black_box(looks.fold(seen, |seen, look| seen ^ look.beside()));
     }
 
     /// Goes on to the state after `event`.
@@ -310,8 +359,8 @@ impl<'a> Replay<'a> {
         let heap = &mut self.heaps[index];
         heap.watch.count_event();
         let segmented = heap.state.segmented;
-        let inactive = segmented.then(|| heap.state.segments.holes().total());
-        let largest_free = segmented.then(|| heap.state.segments.largest_hole());
+        let inactive = segmented.then(|| heap.state.hole_bytes());
+        let largest_free = segmented.then(|| heap.state.largest_hole());
         let (device, told) = (heap.device, failed.free.map(|free| free.0));
         let balance = self.analyses.devices.balance(device, now.time, &self.heaps, told);
         self.analyses.failures.add(FailedRequest {
