@@ -2,7 +2,7 @@
 
 use ratatui::layout::{Position, Size};
 
-use super::page::Page;
+use super::{export::Export, page::Page};
 
 /// Something that the user, or the terminal, asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +43,8 @@ pub(crate) enum Action {
     Copy,
     /// Copy all rows that are shown.
     CopyAll,
+    /// Ask for a file to write what is shown to.
+    Export,
     /// Move the cursor by this many columns.
     MoveCursor(i32),
     /// To the first or the last instant; where there is no time axis, row.
@@ -119,6 +121,8 @@ pub(crate) enum Flow {
     Continue,
     /// Put this on the user's clipboard, draw and go on.
     Copy(String),
+    /// Write this file, say what came of it, draw and go on.
+    Save(Export),
     /// Stop until the shell continues the process.
     Suspend,
     /// End.

@@ -241,6 +241,12 @@ pub(crate) const BINDINGS: &[Binding] = &[
     Binding::new(Group::Rows, &[Key::Char('S')], Action::Reverse, "sort the other way"),
     Binding::new(Group::Rows, &[Key::Char('y')], Action::Copy, "copy the selected row"),
     Binding::new(Group::Rows, &[Key::Char('Y')], Action::CopyAll, "copy all rows that are shown"),
+    Binding::new(
+        Group::Screen,
+        &[Key::Char('x')],
+        Action::Export,
+        "export: the screen as SVG or text, the rows as CSV",
+    ),
     Binding::new(Group::Program, &[Key::Control('z')], Action::Suspend, "stop until `fg`"),
 ];
 

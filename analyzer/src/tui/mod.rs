@@ -30,6 +30,7 @@
 
 mod action;
 mod everywhere;
+mod export;
 mod header;
 mod help;
 mod input;
@@ -129,6 +130,7 @@ pub fn run(path: impl AsRef<Path>) -> Result<(), Error> {
             match flow {
                 Flow::Continue => {}
                 Flow::Copy(text) => terminal.copy(&text)?,
+                Flow::Save(export) => state.message = Some(export.save()),
                 Flow::Suspend => suspend(&mut terminal)?,
                 Flow::Quit => return Ok(()),
             }

@@ -18,6 +18,8 @@ pub(crate) enum Purpose {
     Search,
     /// To say which rows are shown.
     Filter,
+    /// To name a file for what is shown.
+    Export,
 }
 
 impl Purpose {
@@ -26,6 +28,7 @@ impl Purpose {
         match self {
             Self::Search => "/",
             Self::Filter => "filter ",
+            Self::Export => "write (.svg .txt .csv) ",
         }
     }
 }

@@ -7,6 +7,7 @@ use ratatui::layout::{Rect, Size};
 use super::{
     action::{Action, Flow, Scroll, Side},
     everywhere,
+    export::Export,
     keys::{Binding, Key, action_of},
     page::{PAGES, Page},
     palette::{Chosen, Palette},
@@ -145,9 +146,9 @@ impl State {
         match &mut self.overlay {
             Overlay::Prompt(prompt) => {
                 let written = prompt::write(&mut prompt.text, key);
-                self.write(written);
+                let flow = self.write(written);
                 self.settle();
-                Flow::Continue
+                flow
             }
             Overlay::Palette(palette) => match palette.press(key) {
                 Chosen::Open => Flow::Continue,
@@ -256,6 +257,11 @@ impl State {
             }
             return Flow::Continue;
         }
+        if action == Action::Export {
+            let text = Export::suggestion(self);
+            self.overlay = Overlay::Prompt(Prompt { purpose: Purpose::Export, text });
+            return Flow::Continue;
+        }
         if let Action::Copy | Action::CopyAll = action {
             return self.copy(action);
         }
@@ -294,13 +300,16 @@ impl State {
         Flow::Copy(text)
     }
 
-    fn write(&mut self, written: Written) {
-        let Overlay::Prompt(prompt) = &self.overlay else { return };
+    fn write(&mut self, written: Written) -> Flow {
+        let Overlay::Prompt(prompt) = &self.overlay else { return Flow::Continue };
         let prompt = prompt.clone();
         if let Written::Done | Written::Cancelled = written {
             self.overlay = Overlay::None;
         }
-        let Content::Ready(ready) = &mut self.content else { return };
+        if let (Purpose::Export, Written::Done) = (prompt.purpose, written) {
+            return self.export(&prompt.text);
+        }
+        let Content::Ready(ready) = &mut self.content else { return Flow::Continue };
         let listing = ready.parts(self.page).0.listing_mut();
         match (prompt.purpose, written) {
             (Purpose::Filter, Written::Changed) => {
@@ -314,6 +323,17 @@ impl State {
                 let _ = self.look(Action::Find(Side::Forward));
             }
             _ => {}
+        }
+        Flow::Continue
+    }
+
+    fn export(&mut self, name: &str) -> Flow {
+        match Export::of(self, name) {
+            Ok(export) => Flow::Save(export),
+            Err(why) => {
+                self.message = Some(why);
+                Flow::Continue
+            }
         }
     }
 
