@@ -4,6 +4,7 @@ mod bound;
 mod costliest;
 mod devices;
 mod failures;
+mod growth;
 mod heap_watch;
 mod ledger;
 mod movement;
@@ -20,6 +21,7 @@ mod uses;
 
 pub(crate) use devices::{DeviceIndex, DeviceSnapshot, DeviceWatch, Devices};
 pub(crate) use failures::{FailedRequest, Failures};
+pub(crate) use growth::{Census, CyclePoint, CycleWatch, Growth, HEAPS as GROWTH_HEAPS};
 pub(crate) use heap_watch::{FragmentationSnapshot, HeapWatch, Level, TRACKED};
 pub(crate) use ledger::{Balance, Free, FreeSource, Ledger};
 pub(crate) use movement::{ModuleRecord, Movement, WaySums};
@@ -30,7 +32,7 @@ pub(crate) use samples::{Counters, MarkRecord, Marks};
 pub(crate) use swaps::{SwapRecord, Swaps as SwapWatch};
 pub(crate) use uses::Uses;
 
-use crate::{Nanos, replay::Heap, source::Definitions};
+use crate::{Nanos, Text, replay::Heap, source::Definitions};
 
 /// The analyses that watch the whole trace. Those that watch one heap are in its [`HeapWatch`].
 #[derive(Debug)]
@@ -42,10 +44,12 @@ pub(crate) struct Analyses<'a> {
     pub(crate) failures: Failures,
     pub(crate) devices: Devices<'a>,
     pub(crate) profiles: Profiles<'a>,
+    pub(crate) growth: Growth<'a>,
 }
 
 impl<'a> Analyses<'a> {
-    pub(crate) fn new(definitions: &'a Definitions, threads: usize) -> Self {
+    /// `cycle` is the only one whose growth is looked for, if one was asked for.
+    pub(crate) fn new(definitions: &'a Definitions, threads: usize, cycle: Option<Text>) -> Self {
         Self {
             movement: Movement::new(definitions, threads),
             phases: Phases::default(),
@@ -54,6 +58,7 @@ impl<'a> Analyses<'a> {
             failures: Failures::default(),
             devices: Devices::new(definitions, threads),
             profiles: Profiles::new(definitions),
+            growth: Growth::new(definitions, threads, cycle),
         }
     }
 
@@ -67,5 +72,6 @@ impl<'a> Analyses<'a> {
         self.failures = Failures::default();
         self.devices.forget_the_past(now, heaps);
         self.profiles.forget_the_past();
+        self.growth.forget_the_past();
     }
 }

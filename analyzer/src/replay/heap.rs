@@ -99,6 +99,11 @@ impl HeapState {
         self.contents.blocks()
     }
 
+    /// How many pieces are walked over to see them all.
+    pub(crate) fn pieces_to_walk(&self) -> usize {
+        self.contents.len()
+    }
+
     /// What fills the segment between these ends without a gap, in the order of the addresses: each piece with its ends.
     /// (Blocks that do not fit what was known of the segment are not among them.)
     pub(crate) fn pieces(&self, (start, _): (u64, u64)) -> impl Iterator<Item = (u64, u64, Piece)> + '_ {
@@ -158,6 +163,14 @@ impl HeapState {
     #[inline(always)]
     pub(crate) fn counts(&self, block: &Block) -> bool {
         !block.pending || self.by == PeakBy::Requested
+    }
+
+    /// What a block counts for in the sum that the peak is taken on.
+    pub(crate) fn bytes_of(&self, block: &Block) -> u64 {
+        match self.by {
+            PeakBy::Allocated => block.size,
+            PeakBy::Requested => block.requested,
+        }
     }
 
     /// Hands a block out. A block that is live at its address must have been given back unseen: it leaves.

@@ -30,7 +30,7 @@ use memtrace_format::{
 use crate::{
     Nanos,
     analyses::{Analyses, DeviceIndex, DeviceWatch, FailedRequest, HeapWatch, Marks, Movement},
-    report::PeakBy,
+    report::{CycleSource, PeakBy},
     source::Trace,
 };
 use heap::Change::{Done, Impossible, Left, Unknown};
@@ -113,7 +113,7 @@ impl<'a> Replay<'a> {
             heaps: Vec::new(),
             owners: Owners::default(),
             scopes: ScopeTree::default(),
-            analyses: Analyses::new(trace.definitions(), threads),
+            analyses: Analyses::new(trace.definitions(), threads, trace.cycle().cloned()),
             oddities: Oddities::default(),
             kinds: [0; 256],
             dropped: DropCounts::default(),
@@ -207,6 +207,9 @@ impl<'a> Replay<'a> {
             Event::OutOfMemory(failed) => self.out_of_memory(now, failed),
             Event::ModuleDefined(module) => {
                 self.analyses.movement.module_defined(*module, now.time);
+                let scope = self.threads[now.thread].scope();
+                let source = CycleSource::Definition;
+                self.analyses.growth.came(now, source, *module, scope, &self.heaps);
                 Kind::ModuleDefined
             }
             Event::ModuleReleased(module) => {
@@ -221,6 +224,8 @@ impl<'a> Replay<'a> {
             Event::ScopeEnd { name } => self.scope_end(now, *name),
             Event::Mark { name, value } => {
                 self.analyses.marks.set(*name, *value, now.time);
+                let scope = self.threads[now.thread].scope();
+                self.analyses.growth.marked(now, *name, scope, &self.heaps);
                 Kind::Mark
             }
             Event::HeapMark { pool, name, value } => {
@@ -399,6 +404,10 @@ impl<'a> Replay<'a> {
         if !begin.module.is_none() && !thread.open(begin.module, OpenBy::Transfer(key)) {
             self.oddities.count(Oddity::TooDeep);
         }
+        if begin.to.is_device() && !begin.from.is_device() {
+            let scope = self.threads[now.thread].scope();
+            self.analyses.growth.came(now, CycleSource::Load, begin.module, scope, &self.heaps);
+        }
         let phases = &self.analyses.phases;
         let cycle = self.threads[now.thread].phase();
         if !self.analyses.movement.begin(now, key, begin, cycle, |phase| phases.is_open(phase)) {
@@ -427,7 +436,9 @@ impl<'a> Replay<'a> {
         }
         let thread = &mut self.threads[now.thread];
         let scope = self.scopes.enter(thread.scope(), name);
-        if !thread.enter(OpenScope { name, scope, phase }) {
+        if thread.enter(OpenScope { name, scope, phase }) {
+            self.analyses.growth.entered(now.thread);
+        } else {
             self.oddities.count(Oddity::TooDeep);
         }
         Kind::ScopeBegin
@@ -435,15 +446,23 @@ impl<'a> Replay<'a> {
 
     fn scope_end(&mut self, now: Moment, name: NameId) -> Kind {
         let closed = self.threads[now.thread].leave(name);
-        match closed.len() {
+        let count = closed.len();
+        let mut is_phase = false;
+        match count {
             0 => self.oddities.count(Oddity::EndWithoutBegin),
             1 => {}
             more => self.oddities.count_many(Oddity::BeginWithoutEnd, more as u64 - 1),
         }
-        for phase in closed.filter_map(|open| open.phase) {
+        for open in closed {
+            is_phase = open.phase.is_some();
+            let Some(phase) = open.phase else { continue };
             self.analyses.phases.end(now, phase, &mut self.heaps);
             let Analyses { profiles, devices, .. } = &mut self.analyses;
             profiles.end(now, phase, devices);
+        }
+        if count > 0 {
+            let outer = self.threads[now.thread].scope();
+            self.analyses.growth.left(now, count, (name, is_phase), outer, &self.heaps);
         }
         Kind::ScopeEnd
     }

@@ -108,6 +108,11 @@ impl Pieces {
         self.nodes.iter().filter(|node| node.is_block()).map(|node| (node.start, node.block())).chain(strays)
     }
 
+    /// How many pieces [`blocks`](Self::blocks) walks over.
+    pub(super) fn len(&self) -> usize {
+        self.nodes.len() + self.strays.len()
+    }
+
     /// The hole or the placed or loose block that starts here.
     #[inline(always)]
     pub(super) fn find(&self, address: u64) -> Option<PieceId> {

@@ -5,6 +5,7 @@
 
 mod device;
 mod finding;
+mod growth;
 mod heap;
 mod info;
 mod json;
@@ -19,6 +20,9 @@ mod text;
 
 pub use device::{DeviceMemory, Monitor, Profile};
 pub use finding::{Finding, FindingVerdict, Place, Topic};
+pub use growth::{
+    Cycle, CycleHeap, CycleSource, Duplicate, Growth, Idle, LevelAt, Retained, Shape, Survivors, Trend,
+};
 pub use heap::{
     Block, BlockSizes, Figures, Fragmentation, FragmentationAt, Heap, Known, Peak, PeakBefore, PeakBy,
     ReservedPeak, Share,
@@ -55,6 +59,8 @@ pub struct Report {
     pub transfers: Transfers,
     /// What moving modules out for others cost.
     pub swaps: Swaps,
+    /// What did not come back, by whatever comes around again.
+    pub growth: Growth,
     /// The phases, in the order in which they began. When there were too many, the longest.
     pub phases: Vec<Phase>,
     /// How many phases there were in all.

@@ -23,7 +23,7 @@ use std::{fs::File, path::Path};
 
 use memtrace_format::{ClockKind, Closing, Ending, FileHeader, SIZES_DEDUCED};
 
-use crate::{Nanos, clock::Clock, merge::Events, report::Ended};
+use crate::{Nanos, Text, clock::Clock, merge::Events, report::Ended};
 pub(crate) use file::LogFile;
 
 /// An opened trace.
@@ -38,6 +38,7 @@ pub struct Trace {
     definitions: Definitions,
     losses: Losses,
     being_written: bool,
+    cycle: Option<Text>,
 }
 
 impl Trace {
@@ -78,7 +79,18 @@ impl Trace {
         let clock =
             Clock::fit(header.clock, header.start, directory.calibrations.iter().copied().chain(last));
         let being_written = file.is_being_written();
-        Ok(Self { file, directory, clock, header, closing, baseline, definitions, losses, being_written })
+        Ok(Self {
+            file,
+            directory,
+            clock,
+            header,
+            closing,
+            baseline,
+            definitions,
+            losses,
+            being_written,
+            cycle: None,
+        })
     }
 
     /// What the trace says of itself.
@@ -129,6 +141,18 @@ impl Trace {
     pub(crate) fn end(&self, events: &Events<'_>) -> Nanos {
         let finally = self.closing.as_ref().filter(|closing| closing.ending != Ending::Running);
         finally.map_or(Nanos(0), |closing| self.clock.nanos(closing.end.ticks)).max(events.latest())
+    }
+
+    /// Looks for growth over this cycle alone: the name of a phase, a scope, a mark or a module that comes around again.
+    /// Without, every one is looked at.
+    #[must_use]
+    pub fn with_cycle(self, name: &str) -> Self {
+        Self { cycle: Some(Text::new(name)), ..self }
+    }
+
+    /// The only cycle whose growth is looked for.
+    pub(crate) fn cycle(&self) -> Option<&Text> {
+        self.cycle.as_ref()
     }
 
     /// The events of all threads in the order of time.

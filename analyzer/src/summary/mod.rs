@@ -2,6 +2,7 @@
 
 mod course;
 mod device;
+mod growth;
 mod heap;
 mod info;
 mod instant;
@@ -45,6 +46,9 @@ pub(crate) fn summarize(mut replay: Replay<'_>, events: &Events<'_>, range: Opti
     let samples = span::samples(&replay.analyses.counters, &replay.analyses.marks, &names);
     let ledgers = ledger::ledgers(&replay, &heaps, &samples, end, known);
     let tracks = course::tracks(&heaps, &mut names, end);
+    let mut growth =
+        growth::report(&replay.analyses.growth, &heaps, growth::Run::of(&trace, end), &mut names);
+    growth.idle = growth::idle(&tracks, end);
     let heap_reports: Vec<_> = heaps
         .into_iter()
         .map(|heap| {
@@ -55,6 +59,7 @@ pub(crate) fn summarize(mut replay: Replay<'_>, events: &Events<'_>, range: Opti
         .collect();
     let phases = phases.into_iter().map(|phase| span::phase(phase, &heap_reports, &mut names)).collect();
     let modules = module::modules(&replay, &mut names);
+    growth::find_duplicates(&modules, &mut growth);
     let mut timeline = course::timeline(&replay, tracks, &modules, &heap_reports, &mut names, end);
     timeline.ledgers = ledgers.tracks;
     let movement = replay.movement();
@@ -64,6 +69,7 @@ pub(crate) fn summarize(mut replay: Replay<'_>, events: &Events<'_>, range: Opti
         findings: Vec::new(),
         transfers: movement.sums.report(movement.unfinished()),
         swaps: swaps::swaps(movement, complete, &mut names),
+        growth,
         phases,
         phases_total,
         marks: span::marks(&replay.analyses.marks, &names),

@@ -1,13 +1,16 @@
 //! Names for ids, each made once.
 
 use hashbrown::HashMap;
-use memtrace_format::{HeapId, ModuleId, PoolId};
+use memtrace_format::{HeapId, ModuleId, PoolId, StackId};
 
 use crate::{
     Text,
     replay::{HeapKey, Owner, OwnerId, Owners, Replay, ScopeId, ScopeTree},
     source::{Definitions, Lost, Trace},
 };
+
+/// The most frames that stand for a stack.
+const SITE: usize = 3;
 
 /// Names for ids.
 pub(super) struct Names<'a> {
@@ -18,6 +21,7 @@ pub(super) struct Names<'a> {
     modules: HashMap<ModuleId, Text>,
     paths: HashMap<ScopeId, Text>,
     threads: HashMap<usize, Text>,
+    sites: HashMap<StackId, Text>,
     none: Text,
 }
 
@@ -31,6 +35,7 @@ impl<'a> Names<'a> {
             modules: HashMap::new(),
             paths: HashMap::new(),
             threads: HashMap::new(),
+            sites: HashMap::new(),
             none: Text::new("(none)"),
         }
     }
@@ -53,6 +58,24 @@ impl<'a> Names<'a> {
 
     pub(super) fn scope(&mut self, id: ScopeId) -> Text {
         self.paths.entry(id).or_insert_with(|| self.scopes.render(id, self.definitions)).clone()
+    }
+
+    /// Where a stack stood: its innermost frames. Frames without a line are left out where others have one.
+    pub(super) fn site(&mut self, id: StackId) -> Text {
+        if id.is_none() {
+            return self.none.clone();
+        }
+        let site = || {
+            let frames = self.definitions.frames(id);
+            // As definitions write them: `function (file:line)`.
+            let line =
+                |frame: &Text| frame.recorded().rsplit_once(':')?.1.strip_suffix(')')?.parse::<u32>().ok();
+            let lined: Vec<&Text> = frames.iter().filter(|frame| line(frame).is_some()).collect();
+            let shown = if lined.is_empty() { frames.iter().collect() } else { lined };
+            let shown: Vec<&str> = shown.into_iter().take(SITE).map(Text::recorded).collect();
+            Text::new(shown.join(" < "))
+        };
+        self.sites.entry(id).or_insert_with(site).clone()
     }
 
     /// The thread with this index.

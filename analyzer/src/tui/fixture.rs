@@ -16,9 +16,9 @@ use crate::{
     Analysis, Checkpoints, Nanos, Text,
     report::{
         Bandwidth, Block, BlockSizes, ChunkCounts, Direction, Directions, Dropped, Ended, Figures, Finding,
-        FindingVerdict, Fragmentation, FragmentationAt, Heap, HeapInPhase, Known, Mark, Module, ModuleSwaps,
-        OutOfMemory, Peak, PeakBy, Phase, Place, Report, ReservedPeak, Samples, Share, Stay, Swaps, Thrash,
-        Topic, Trace, Transfers, Verdict,
+        FindingVerdict, Fragmentation, FragmentationAt, Growth, Heap, HeapInPhase, Known, Mark, Module,
+        ModuleSwaps, OutOfMemory, Peak, PeakBy, Phase, Place, Report, ReservedPeak, Samples, Share, Stay,
+        Swaps, Thrash, Topic, Trace, Transfers, Verdict,
     },
     timeline::{Happening, Instant, ModuleTrack, Timeline, TrackRecorder},
 };
@@ -37,6 +37,7 @@ pub(crate) fn empty() -> Analysis {
             modules: Vec::new(),
             transfers: Transfers::default(),
             swaps: Swaps::default(),
+            growth: Growth::default(),
             phases: Vec::new(),
             phases_total: 0,
             marks: Vec::new(),

@@ -3,6 +3,7 @@
 mod damage;
 mod devices;
 mod events;
+mod growth;
 mod heaps;
 mod instants;
 mod ledger;

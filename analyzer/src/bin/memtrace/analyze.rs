@@ -8,7 +8,8 @@ use crate::{arguments::Analyze, failure::Failure, output, progress};
 
 pub(crate) fn run(arguments: &Analyze) -> Result<(), Failure> {
     let part = arguments.part();
-    if part == Part::Whole && !arguments.text && !arguments.json && has_screen() {
+    if part == Part::Whole && arguments.cycle.is_none() && !arguments.text && !arguments.json && has_screen()
+    {
         return tui::run(&arguments.trace).map_err(|error| match error {
             tui::Error::Read(error) => Failure::not_imported(&arguments.trace)(error),
             tui::Error::Terminal(error) => Failure::Output(error),
@@ -17,6 +18,10 @@ pub(crate) fn run(arguments: &Analyze) -> Result<(), Failure> {
     }
     let opened = import::open(&arguments.trace, &mut progress::imported());
     let trace = opened.map_err(Failure::not_imported(&arguments.trace))?;
+    let trace = match &arguments.cycle {
+        Some(cycle) => trace.with_cycle(cycle),
+        None => trace,
+    };
     let analysis = trace.analyze_part(&part, progress::shown()).map_err(|error| match error {
         PartError::Read(error) => Failure::unreadable(&arguments.trace)(error),
         error => Failure::NoSuchPart(error),

@@ -55,9 +55,10 @@ Examples:
     memtrace analyze run.trace --json | jq '.heaps[] | {name, peak: .peak.allocated_bytes}'
     memtrace analyze run.trace --from 1.5s --to 2s         what happened in half a second of it
     memtrace analyze run.trace --phase denoise#2           in the second run of a phase
+    memtrace analyze run.trace --cycle switch              what every switch of models leaves behind
 
 With --from, --to or --phase there is a report on a terminal too: its figures are those of that range, as though
-the trace had begun there with everything that was live. Both ends belong to it.
+the trace had begun there with everything that was live. Both ends belong to it. So there is with --cycle.
 
 Times in JSON are nanoseconds since the trace's start, sizes are bytes. A figure that cannot be known is
 null, and <name>_why beside it says why.")]
@@ -80,6 +81,9 @@ pub(crate) struct Analyze {
     /// Report what happened in a run of this phase; NAME#2 is its second
     #[arg(long, value_name = "NAME", conflicts_with_all = ["from", "to"])]
     pub(crate) phase: Option<String>,
+    /// Look for growth over this cycle alone: a phase, scope, mark or module that comes around again
+    #[arg(long, value_name = "NAME")]
+    pub(crate) cycle: Option<String>,
 }
 
 impl Analyze {

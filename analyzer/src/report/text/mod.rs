@@ -3,6 +3,7 @@
 
 mod device;
 mod finding;
+mod growth;
 mod heap;
 mod ledger;
 mod movement;
@@ -43,6 +44,7 @@ impl Display for ReportText<'_> {
         movement::modules(f, report)?;
         movement::transfers(f, report)?;
         movement::swaps(f, report)?;
+        growth::growth(f, report)?;
         span::phases(f, report)?;
         span::counters(f, report)?;
         span::marks(f, report)?;
