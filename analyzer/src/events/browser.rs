@@ -54,7 +54,7 @@ impl<'a> Browser<'a> {
         EventsFrom::new(self.trace, time)
     }
 
-    /// Up to `count` events from a place on. `None`: `watch` stopped it.
+    /// Up to `count` `wanted` events from a place on. `None`: `watch` stopped it.
     ///
     /// # Errors
     ///
@@ -63,17 +63,21 @@ impl<'a> Browser<'a> {
         &self,
         place: EventPlace,
         count: usize,
+        wanted: &mut dyn FnMut(&Recorded) -> bool,
         watch: &mut Watch<'_>,
     ) -> Result<Option<Vec<Entry>>, ReadError> {
         let mut page = Vec::new();
         let whole = self.walk(place, EventPlace::END, watch, |entry| {
+            if !wanted(&entry.recorded) {
+                return ControlFlow::Continue(());
+            }
             page.push(entry);
             if page.len() < count { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
         Ok(whole.map(|()| page))
     }
 
-    /// The last events before a place, at most `count`, in the order of time. `None`: `watch` stopped it.
+    /// The last `wanted` events before a place, at most `count`, in the order of time. `None`: `watch` stopped it.
     ///
     /// # Errors
     ///
@@ -82,28 +86,38 @@ impl<'a> Browser<'a> {
         &self,
         place: EventPlace,
         count: usize,
+        wanted: &mut dyn FnMut(&Recorded) -> bool,
         watch: &mut Watch<'_>,
     ) -> Result<Option<Vec<Entry>>, ReadError> {
-        let behind = self.borders.partition_point(|border| *border < place.time);
-        let mut reach = 1;
+        // Range after range, each longer than the one behind it, read forwards.
+        let mut border = self.borders.partition_point(|border| *border < place.time);
+        let mut stride = 1;
+        let mut to = place;
+        let mut page = VecDeque::new();
         loop {
-            let border = behind.saturating_sub(reach);
+            border = border.saturating_sub(stride);
+            stride = (stride * 4).min(self.longest_stride());
             let from = if border == 0 { Nanos(0) } else { self.borders[border] };
-            let mut page = VecDeque::new();
-            let whole = self.walk(EventPlace::at(from), place, watch, |entry| {
-                if page.len() >= count {
-                    page.pop_front();
+            let room = count.saturating_sub(page.len());
+            let mut before = VecDeque::new();
+            let whole = self.walk(EventPlace::at(from), to, watch, |entry| {
+                if wanted(&entry.recorded) {
+                    if before.len() >= room {
+                        before.pop_front();
+                    }
+                    before.push_back(entry);
                 }
-                page.push_back(entry);
                 ControlFlow::Continue(())
             })?;
             if whole.is_none() {
                 return Ok(None);
             }
+            before.append(&mut page);
+            page = before;
             if page.len() >= count || border == 0 {
                 return Ok(Some(page.into()));
             }
-            reach *= 4;
+            to = EventPlace::at(from);
         }
     }
 
@@ -150,14 +164,12 @@ impl<'a> Browser<'a> {
         wanted: &mut dyn FnMut(&Recorded) -> bool,
         watch: &mut Watch<'_>,
     ) -> Result<Option<Option<Entry>>, ReadError> {
-        // A range begins with a chunk of each thread that it needs only the end of.
-        let longest = STRIDE.max(self.trace.directory.threads.len().saturating_mul(4));
         let mut stride = 1;
         let mut border = self.borders.partition_point(|border| *border < place.time);
         let mut to = place;
         loop {
             border = border.saturating_sub(stride);
-            stride = (stride * 4).min(longest);
+            stride = (stride * 4).min(self.longest_stride());
             let from = if border == 0 { Nanos(0) } else { self.borders[border] };
             let mut found = None;
             let whole = self.walk(EventPlace::at(from), to, watch, |entry| {
@@ -174,6 +186,11 @@ impl<'a> Browser<'a> {
             }
             to = EventPlace::at(from);
         }
+    }
+
+    /// How many chunks are worth a range: it begins with a chunk of each thread that it needs only the end of.
+    fn longest_stride(&self) -> usize {
+        STRIDE.max(self.trace.directory.threads.len().saturating_mul(4))
     }
 
     /// Hands the events of a range to `take` until it has enough. `None`: `watch` stopped it.

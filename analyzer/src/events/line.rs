@@ -7,6 +7,9 @@ use serde::Serialize;
 
 use crate::{Nanos, Recorded, Text, source::Definitions};
 
+/// Between two parts of a line.
+const BETWEEN: &str = " · ";
+
 /// An event as a list shows it. What an event does not say is left out.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
@@ -55,17 +58,26 @@ impl EventLine {
         line.with(&recorded.event, definitions)
     }
 
-    /// What is behind the size, in one line for a screen.
+    /// The names and figures that the other fields do not tell, in one line.
     pub fn about(&self) -> String {
+        [self.names(), self.more()]
+            .into_iter()
+            .filter(|part| !part.is_empty())
+            .collect::<Vec<_>>()
+            .join(BETWEEN)
+    }
+
+    /// The module, and the name of the scope, mark or counter.
+    pub fn names(&self) -> String {
+        let names = [&self.module, &self.name];
+        names.into_iter().flatten().map(ToString::to_string).collect::<Vec<_>>().join(BETWEEN)
+    }
+
+    /// Values, what was asked for, and the frame.
+    pub fn more(&self) -> String {
         let requested = self.requested_bytes.map(|bytes| format!("asked {bytes}"));
-        let parts = [
-            self.module.as_ref().map(ToString::to_string),
-            self.name.as_ref().map(ToString::to_string),
-            self.value.clone(),
-            requested,
-            self.frame.as_ref().map(ToString::to_string),
-        ];
-        parts.into_iter().flatten().collect::<Vec<_>>().join(" · ")
+        let parts = [self.value.clone(), requested, self.frame.as_ref().map(ToString::to_string)];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(BETWEEN)
     }
 
     fn with(self, event: &Event, names: &Definitions) -> Self {

@@ -22,11 +22,12 @@
 //!   in every view. The view returns it from `listing` and `listing_mut`, says in `rows` where its rows are, and draws
 //!   it with `Listing::draw` or by itself from `Listing::on_screen`.
 //! - With a time axis it returns the axis from `plot`; cursor, zoom, pan, marks and ranges are the frame's.
-//! - What it does in a way of its own it does in `update`. Enter is `Action::Open`: `Answer::Open` with a [`view::Goal`]
-//!   leads to another view, and back on Esc; `visit` is called in the view that is opened.
+//! - What it does in a way of its own it does in `update`, which is asked first, for `Action::Back` too. Enter is
+//!   `Action::Open`: `Answer::Open` with a [`view::Goal`] leads to another view, and back on Esc; `visit` is called in the
+//!   view that is opened.
 //! - Keys of its own are [`keys::Binding::own`], returned from `keys`; they come back as `Action::Own`.
-//! - Work that takes long goes to a thread that has clones of `run.trace`, `run.checkpoints` and `run.wake`; `settle` starts it when what it
-//!   depends on has changed, `wake()` brings about `woken`, which takes the result.
+//! - Work that takes long goes to a [`worker::Worker`], with clones of `run.trace` or `run.moments`, and of `run.wake`;
+//!   `settle` asks it when what it depends on has changed, its `wake()` brings about `woken`, which takes the answer.
 
 mod action;
 mod everywhere;
@@ -40,6 +41,7 @@ mod keys;
 mod listing;
 mod memory_chart;
 mod module_tree;
+mod moments;
 #[allow(dead_code, reason = "views to come use all of it")]
 mod page;
 mod palette;
@@ -60,7 +62,11 @@ mod view;
 mod wake;
 mod widget;
 mod window;
+mod worker;
 
+mod events;
+mod live;
+mod map;
 mod overview;
 mod timeline;
 
@@ -68,6 +74,8 @@ mod timeline;
 mod fixture;
 #[cfg(test)]
 mod keys_document;
+#[cfg(test)]
+mod recorded;
 #[cfg(test)]
 mod snapshot_tests;
 

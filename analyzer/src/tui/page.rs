@@ -1,12 +1,22 @@
 //! The views by name and number, and the table of those that there are.
 
-use super::{action::Side, overview::Overview, timeline::TimelineView, view::View};
+use super::{
+    action::Side, events::EventsView, live::LiveView, map::MapView, overview::Overview,
+    timeline::TimelineView, view::View,
+};
 use crate::report::Topic;
 
 /// The views that there are, in the order of their number keys. A line here is all that a view needs to be reached.
 pub(crate) const PAGES: &[Entry] = &[
     Entry { page: Page::Overview, says: "what happened", build: || Box::<Overview>::default() },
     Entry { page: Page::Timeline, says: "when it happened", build: || Box::<TimelineView>::default() },
+    Entry { page: Page::Map, says: "the address space at the cursor", build: || Box::<MapView>::default() },
+    Entry {
+        page: Page::Live,
+        says: "what is live at the cursor, and whose",
+        build: || Box::<LiveView>::default(),
+    },
+    Entry { page: Page::Events, says: "the log itself", build: || Box::<EventsView>::default() },
 ];
 
 /// A view's line in the table.

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::{
     action::Side,
     module_tree::ModuleTree,
+    moments::{Moments, Spot},
     phase_lanes::PhaseLanes,
     ranging::{Counted, Figures, Ranging},
     view::Goal,
@@ -12,7 +13,8 @@ use super::{
     window::Window,
 };
 use crate::{
-    Analysis, Checkpoints, Nanos, Text, Trace,
+    Analysis, Nanos, Text, Trace,
+    events::EventPlace,
     report::{Heap, Report},
     timeline::{HeapTrack, Timeline},
 };
@@ -35,6 +37,8 @@ pub(crate) struct Run {
     pub(crate) window: Window,
     /// The instant that is looked at.
     pub(crate) cursor: Nanos,
+    /// The event that is looked at, where one is meant and not all of an instant.
+    place: Option<EventPlace>,
     /// The range that all views tell of; none: the whole run.
     pub(crate) range: Option<Range>,
     /// Its figures.
@@ -48,11 +52,10 @@ pub(crate) struct Run {
     pub(crate) heap: usize,
     /// What was last searched for.
     pub(crate) search: String,
+    /// The states at instants, for workers that look at them; none without a trace.
+    pub(crate) moments: Option<Arc<Moments>>,
     /// The trace, for workers that replay; none in tests that made the analysis by hand.
     pub(crate) trace: Option<Arc<Trace>>,
-    /// Where its replays start.
-    #[allow(dead_code, reason = "views with workers use it")]
-    pub(crate) checkpoints: Arc<Checkpoints>,
     /// How a worker says that it is done.
     pub(crate) wake: Wake,
 }
@@ -92,12 +95,15 @@ impl Run {
             (heap.kind == "device", heap.peak.figures.allocated_bytes, std::cmp::Reverse(*index))
         });
         let heap = heap.map_or(0, |(index, _)| index);
+        let checkpoints = Arc::new(checkpoints);
+        let moments = trace.as_ref().map(|trace| Arc::new(Moments::new(Arc::clone(trace), checkpoints)));
         let bin = timeline.heaps.iter().map(HeapTrack::resolution).min().unwrap_or(Nanos(1));
         let mut run = Self {
             tree: ModuleTree::new(&timeline.modules),
             lanes: PhaseLanes::new(&report.phases),
             window: Window::whole(timeline.end, Nanos(bin.0.saturating_mul(FINEST_BINS))),
             cursor: Nanos(0),
+            place: None,
             range: None,
             counted: None,
             asked: None,
@@ -105,8 +111,8 @@ impl Run {
             marks: BTreeMap::new(),
             heap,
             search: String::new(),
+            moments,
             trace,
-            checkpoints: Arc::new(checkpoints),
             wake,
             report,
             timeline,
@@ -247,6 +253,32 @@ impl Run {
         if let Some(time) = goal.time {
             self.visit(time);
         }
+    }
+
+    /// To an event.
+    pub(crate) fn visit_place(&mut self, place: EventPlace) {
+        self.visit(place.time);
+        self.place = Some(place);
+    }
+
+    /// The event under the cursor, if one is meant; else the last of the cursor's instant.
+    pub(crate) fn place(&self) -> EventPlace {
+        let all = EventPlace { time: self.cursor, rank: u64::MAX };
+        self.place.filter(|place| place.time == self.cursor).unwrap_or(all)
+    }
+
+    /// The state that is looked at: on the instant of the heap's peak it is the peak, unless another event is meant.
+    pub(crate) fn spot(&self) -> Spot {
+        match self.peak() {
+            Some(peak) if peak.time() == self.cursor && self.place().rank == u64::MAX => peak,
+            _ => Spot::Behind(self.place()),
+        }
+    }
+
+    /// The peak of the heap.
+    pub(crate) fn peak(&self) -> Option<Spot> {
+        let peak = &self.heap()?.peak;
+        Some(Spot::Peak { time: peak.time_ns, heap: self.heap, event_index: peak.event_index })
     }
 
     /// To an instant.

@@ -18,10 +18,12 @@ use super::{
 };
 use crate::Progress;
 
-const SIZES: [(u16, u16); 3] = [(40, 10), (80, 24), (200, 50)];
+pub(super) const SIZES: [(u16, u16); 3] = [(40, 10), (80, 24), (200, 50)];
 
 fn pages() -> impl Iterator<Item = Page> {
-    PAGES.iter().map(|entry| entry.page)
+    // The others read the trace itself, and are tested with one.
+    let by_report = |page: &Page| !matches!(page, Page::Map | Page::Live | Page::Events);
+    PAGES.iter().map(|entry| entry.page).filter(by_report)
 }
 
 #[test]
@@ -141,12 +143,12 @@ fn drawn(state: &State) -> Buffer {
     buffer
 }
 
-fn text(state: &State) -> String {
+pub(super) fn text(state: &State) -> String {
     of_cells(&drawn(state), |cell| cell.symbol().to_owned())
 }
 
 /// A letter for the colour of each cell, large if it is bold; `#` for reversed, `.` for faint.
-fn styles(state: &State) -> String {
+pub(super) fn styles(state: &State) -> String {
     of_cells(&drawn(state), |cell| {
         let letter = match cell.fg {
             Color::Reset => " ",

@@ -230,8 +230,15 @@ impl State {
         if std::mem::replace(&mut self.overlay, Overlay::None) != Overlay::None {
             return Flow::Continue;
         }
+        let body = self.body();
         let left = match &mut self.content {
-            Content::Ready(ready) => everywhere::back(ready, self.page),
+            Content::Ready(ready) => {
+                let (view, run) = ready.parts(self.page);
+                match view.update(run, Action::Back, body) {
+                    Answer::Ignored => everywhere::back(ready, self.page),
+                    _ => return Flow::Continue,
+                }
+            }
             Content::Reading(_) => None,
         };
         match left {

@@ -81,6 +81,21 @@ impl Theme {
         }
     }
 
+    /// Whose a block is, on a map; the letter with it says the same.
+    pub(crate) fn tint(self, tint: u8) -> Style {
+        const TINTS: [Color; 6] =
+            [Color::Blue, Color::Green, Color::Yellow, Color::Magenta, Color::Cyan, Color::Red];
+        match tint.checked_sub(1) {
+            Some(tint) => self.colour(TINTS[usize::from(tint) % TINTS.len()]),
+            None => Style::new(),
+        }
+    }
+
+    /// What is pointed at.
+    pub(crate) fn focus(self) -> Style {
+        Style::reset().add_modifier(Modifier::BOLD | Modifier::UNDERLINED)
+    }
+
     fn colour(self, colour: Color) -> Style {
         if self.colours { Style::new().fg(colour) } else { Style::new() }
     }

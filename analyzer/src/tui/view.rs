@@ -55,6 +55,12 @@ pub(crate) trait View: Debug {
         None
     }
 
+    /// Whether a worker has not answered yet.
+    #[cfg(test)]
+    fn is_waiting(&self) -> bool {
+        false
+    }
+
     /// Where the rows of the listing are drawn, one a line from the top: the mouse selects them there, and the selected
     /// row is kept on the screen. Not asked for without a listing.
     fn rows(&self, run: &Run, area: Rect) -> Rect {

@@ -31,6 +31,10 @@ fn never(_: Nanos) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
 
+fn any(_: &Recorded) -> bool {
+    true
+}
+
 fn recording(threads: &std::collections::BTreeMap<u32, Vec<u64>>, chunk_events: usize) -> Recording {
     let mut recording = Recording::new();
     recording.chunk_events = chunk_events;
@@ -67,12 +71,21 @@ proptest! {
             prop_assert_eq!(&from, &all[first..]);
         }
         for (index, entry) in all.iter().enumerate() {
-            let before = browser.page_before(entry.place, count, &mut never).unwrap().unwrap();
+            let before = browser.page_before(entry.place, count, &mut any, &mut never).unwrap().unwrap();
             prop_assert_eq!(&before, &all[index.saturating_sub(count)..index]);
-            let from = browser.page_from(entry.place, count, &mut never).unwrap().unwrap();
+            let from = browser.page_from(entry.place, count, &mut any, &mut never).unwrap().unwrap();
             prop_assert_eq!(&from, &all[index..(index + count).min(all.len())]);
         }
-        let last = browser.page_before(EventPlace::END, count, &mut never).unwrap().unwrap();
+        let third = |recorded: &Recorded| matches!(recorded.event, Event::Mark { value, .. } if value % 3 == 0);
+        let thirds: Vec<_> = all.iter().copied().filter(|entry| third(&entry.recorded)).collect();
+        for entry in &all {
+            let index = thirds.partition_point(|third| third.place < entry.place);
+            let before = browser.page_before(entry.place, count, &mut { third }, &mut never).unwrap().unwrap();
+            prop_assert_eq!(&before, &thirds[index.saturating_sub(count)..index]);
+            let from = browser.page_from(entry.place, count, &mut { third }, &mut never).unwrap().unwrap();
+            prop_assert_eq!(&from, &thirds[index..(index + count).min(thirds.len())]);
+        }
+        let last = browser.page_before(EventPlace::END, count, &mut any, &mut never).unwrap().unwrap();
         prop_assert_eq!(&last, &all[all.len().saturating_sub(count)..]);
     }
 }

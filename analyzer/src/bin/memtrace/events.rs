@@ -89,8 +89,8 @@ impl<W: Write> List<'_, W> {
         let place = EventPlace::at(around);
         let count = arguments.count.unwrap_or(20);
         let mut on = |_| ControlFlow::Continue(());
-        let before = browser.page_before(place, count, &mut on).map_err(Broken::Read)?;
-        let behind = browser.page_from(place, count, &mut on).map_err(Broken::Read)?;
+        let before = browser.page_before(place, count, &mut |_| true, &mut on).map_err(Broken::Read)?;
+        let behind = browser.page_from(place, count, &mut |_| true, &mut on).map_err(Broken::Read)?;
         for entry in [before, behind].into_iter().flatten().flatten() {
             self.line(&entry)?;
         }

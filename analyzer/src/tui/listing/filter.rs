@@ -40,12 +40,12 @@ impl Filter {
     }
 
     /// Whether it lets everything through.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.terms.is_empty()
     }
 
     /// Whether it lets this row through.
-    pub(super) fn admits(&self, row: &Row) -> bool {
+    pub(crate) fn admits(&self, row: &Row) -> bool {
         let number = |column: usize| row.cells.get(column).and_then(super::Cell::number);
         self.terms.iter().all(|term| match term {
             Term::Has(text) => row.has(text),

@@ -9,10 +9,11 @@ mod filter;
 mod order;
 
 pub(crate) use cell::{Cell, Column, Row};
+pub(crate) use filter::Filter;
 
 use std::collections::HashSet;
 
-use self::{filter::Filter, order::Forest};
+use self::order::Forest;
 use super::action::{Scroll, Side};
 
 /// The rows of a view.
@@ -211,6 +212,11 @@ impl Listing {
     pub(crate) fn set_filter(&mut self, text: &str) {
         self.filter = Filter::new(text, &self.columns);
         self.rearrange();
+    }
+
+    /// What the rows are filtered by, for rows that are made elsewhere.
+    pub(crate) fn filter_terms(&self) -> Filter {
+        self.filter.clone()
     }
 
     /// What the rows are filtered by, as it was written.

@@ -1,0 +1,111 @@
+//! The view on real traces, with its worker.
+
+use memtrace_format::Bytes;
+
+use crate::{
+    Nanos,
+    tui::{
+        action::{Action, Scroll, Side},
+        page::Page,
+        recorded::{self, Session},
+        snapshot_tests::{SIZES, styles, text},
+    },
+};
+
+use super::{AGAINST, FLAME, GROUP, UP};
+
+const DOWN: Action = Action::Scroll(Scroll::Line(Side::Forward));
+const MS: u64 = 1_000_000;
+
+fn at(session: &mut Session, time: u64) {
+    session.run().visit(Nanos(time));
+    session.update(&[Action::Help, Action::Help]);
+}
+
+#[test]
+fn at_every_size() {
+    let traces = [
+        ("empty", recorded::empty()),
+        ("small", recorded::small()),
+        ("large", recorded::large()),
+        ("damaged", recorded::damaged()),
+    ];
+    for (name, trace) in traces {
+        for (width, height) in SIZES {
+            let mut session = recorded::showing(&trace, Page::Live, width, height);
+            insta::assert_snapshot!(format!("live_{name}_{width}x{height}"), text(&session.state));
+            session.update(&[Action::Own(FLAME)]);
+            insta::assert_snapshot!(format!("live_{name}_icicle_{width}x{height}"), text(&session.state));
+        }
+    }
+    let mut session = recorded::showing(&recorded::small(), Page::Live, 80, 24);
+    for grouping in ["scope", "top_down", "bottom_up", "thread"] {
+        session.update(&[Action::Own(GROUP)]);
+        insta::assert_snapshot!(format!("live_by_{grouping}"), text(&session.state));
+    }
+    session.update(&[Action::Own(GROUP), Action::Own(FLAME)]);
+    insta::assert_snapshot!("live_icicle_styles", styles(&session.state));
+}
+
+/// The figures of the peak are the report's, in every grouping.
+#[test]
+fn the_peak_is_what_the_report_says() {
+    for trace in [recorded::small(), recorded::large()] {
+        let mut session = recorded::showing(&trace, Page::Live, 160, 50);
+        session.update(&[Action::Peak]);
+        let peak = session.run().heap().unwrap().peak.clone();
+        let live = format!("{} live, its peak", Bytes(peak.figures.allocated_bytes.0));
+        for _ in 0..5 {
+            session.update(&[Action::Own(GROUP)]);
+            let shown = text(&session.state);
+            assert!(shown.contains(&live), "{live}: {shown}");
+        }
+        let largest = peak.by_module.iter().max_by_key(|share| share.bytes).unwrap();
+        let shown = text(&session.state);
+        assert!(shown.contains(&largest.bytes.to_string()), "{largest:?}: {shown}");
+    }
+}
+
+#[test]
+fn modules_lie_below_what_contains_them_and_enter_looks_at_a_part() {
+    let mut session = recorded::showing(&recorded::small(), Page::Live, 100, 30);
+    at(&mut session, 40 * MS);
+    let rows: Vec<String> = session.rows();
+    assert!(rows[0].starts_with("unet\t16.00 MiB\t84%\t5"), "{rows:?}");
+    assert!(
+        rows[1].starts_with("unet.down\t12.00 MiB") && rows[2].starts_with("unet.up\t3.00 MiB"),
+        "{rows:?}"
+    );
+    session.update(&[Action::Open]);
+    let rows = session.rows();
+    assert!(rows[0].starts_with("unet.down\t12.00 MiB\t75%") && rows.len() == 2, "{rows:?}");
+    session.update(&[DOWN, Action::Open]);
+    assert!(text(&session.state).contains("it has no parts"));
+    session.update(&[Action::Own(UP)]);
+    assert!(session.selected().unwrap().starts_with("unet\t16.00 MiB"), "{:?}", session.selected());
+    session.update(&[Action::Own(UP)]);
+    assert!(text(&session.state).contains("this is the whole"));
+}
+
+#[test]
+fn differences_are_told_from_the_peak_and_from_marks() {
+    let mut session = recorded::showing(&recorded::small(), Page::Live, 120, 30);
+    session.run().marks.insert('a', Nanos(12 * MS));
+    at(&mut session, 100 * MS);
+    session.update(&[Action::Own(AGAINST)]);
+    let shown = text(&session.state);
+    assert!(shown.contains("against the peak at 40.0 ms"), "{shown}");
+    let row =
+        |session: &Session, name: &str| session.rows().into_iter().find(|row| row.starts_with(name)).unwrap();
+    assert_eq!(row(&session, "unet.up"), "unet.up\t0 B\t0%\t0\t-3.00 MiB\t3.00 MiB");
+    assert!(
+        row(&session, "unet.down").contains("8.00 MiB\t67%\t2\t-4.00 MiB"),
+        "{}",
+        row(&session, "unet.down")
+    );
+    session.update(&[Action::Own(AGAINST)]);
+    let shown = text(&session.state);
+    assert!(shown.contains("+1.00 MiB against mark a at 12.0 ms"), "{shown}");
+    session.update(&[Action::Own(AGAINST)]);
+    assert!(text(&session.state).contains("compared with nothing"));
+}

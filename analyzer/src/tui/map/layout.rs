@@ -1,0 +1,75 @@
+//! Where the parts of the map are.
+
+use ratatui::layout::Rect;
+
+/// The cells of an address before a line that is looked at closely.
+const ADDRESS: u16 = 16;
+
+/// Where the parts of the map are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Layout {
+    /// What heap, when, how full.
+    pub(crate) head: Rect,
+    /// The lines of what is looked at closely; empty where nothing is.
+    pub(crate) lines: Rect,
+    /// The table: its head, and its rows below.
+    pub(crate) table: Rect,
+    /// The rows of the table.
+    pub(crate) rows: Rect,
+    /// The cells of the rows, right of their figures; empty where something is looked at closely.
+    pub(crate) strip: Rect,
+    pub(crate) legend: Rect,
+    /// What is known of a block.
+    pub(crate) words: Rect,
+}
+
+impl Layout {
+    pub(crate) fn new(area: Rect, close: bool) -> Self {
+        let mut left = area;
+        let mut cut = |height: u16| {
+            let height = height.min(left.height);
+            let part = Rect { height, ..left };
+            left = Rect { y: left.y + height, height: left.height - height, ..left };
+            part
+        };
+        let (words, legend) = match area.height {
+            0..=8 => (1, 0),
+            9..=15 => (3, 1),
+            16..=24 => (5, 1),
+            _ => (9, 1),
+        };
+        let head = cut(1);
+        let middle = area.height.saturating_sub(1 + words + legend);
+        let lines = cut(if close { (middle / 2).max(1) } else { 0 });
+        let table = cut(middle - lines.height.min(middle));
+        let legend = cut(legend);
+        let words = cut(words);
+        let rows = Rect { y: table.y + 1, height: table.height.saturating_sub(1), ..table };
+        let figures = figures_width(area.width);
+        let strip = Rect {
+            x: area.x + figures.min(area.width),
+            width: if close { 0 } else { area.width.saturating_sub(figures + 1) },
+            ..rows
+        };
+        Self { head, lines, table, rows, strip, legend, words }
+    }
+
+    /// How many cells a line has that is looked at closely.
+    pub(crate) fn line_cells(&self) -> u16 {
+        self.lines.width.saturating_sub(ADDRESS + 1)
+    }
+
+    /// Where such a line begins.
+    pub(crate) fn line_x(&self) -> u16 {
+        self.lines.x + ADDRESS
+    }
+}
+
+/// The cells for the figures of a region, the space around them included.
+pub(crate) fn figures_width(width: u16) -> u16 {
+    match width {
+        0..60 => 13,
+        60..120 => 36,
+        _ => 74,
+    }
+}

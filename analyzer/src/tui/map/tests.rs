@@ -1,0 +1,128 @@
+//! The map on real traces, with its worker.
+
+use crate::{
+    Nanos,
+    tui::{
+        action::{Action, Scroll, Side},
+        page::Page,
+        recorded::{self, BASE, Session},
+        snapshot_tests::{SIZES, styles, text},
+    },
+};
+
+use super::{BLOCK, BLOCK_BACK, COLOUR, NEXT, PREVIOUS};
+
+const DOWN: Action = Action::Scroll(Scroll::Line(Side::Forward));
+const MS: u64 = 1_000_000;
+
+fn at(session: &mut Session, time: u64) {
+    session.run().visit(Nanos(time));
+    session.update(&[Action::Help, Action::Help]);
+}
+
+#[test]
+fn at_every_size() {
+    let traces = [
+        ("empty", recorded::empty()),
+        ("small", recorded::small()),
+        ("large", recorded::large()),
+        ("damaged", recorded::damaged()),
+    ];
+    for (name, trace) in traces {
+        for (width, height) in SIZES {
+            let mut session = recorded::showing(&trace, Page::Map, width, height);
+            insta::assert_snapshot!(format!("map_{name}_{width}x{height}"), text(&session.state));
+            session.update(&[Action::Own(BLOCK), Action::Open]);
+            insta::assert_snapshot!(format!("map_{name}_close_{width}x{height}"), text(&session.state));
+        }
+    }
+    let mut session = recorded::showing(&recorded::small(), Page::Map, 80, 24);
+    session.update(&[Action::Own(BLOCK)]);
+    insta::assert_snapshot!("map_styles", styles(&session.state));
+    for colouring in ["scope", "site", "age"] {
+        session.update(&[Action::Own(COLOUR)]);
+        insta::assert_snapshot!(format!("map_by_{colouring}"), text(&session.state));
+    }
+}
+
+#[test]
+fn stepping_shows_blocks_come_and_go() {
+    let mut session = recorded::showing(&recorded::small(), Page::Map, 100, 30);
+    at(&mut session, 12 * MS);
+    let before = text(&session.state);
+    assert!(before.contains("at 12.0 ms · 11.00 MiB in 3 blocks"), "{before}");
+    session.update(&[Action::Own(NEXT)]);
+    assert_eq!(session.run().cursor, Nanos(13 * MS));
+    let after = text(&session.state);
+    assert!(after.contains("at 13.0 ms · 12.00 MiB in 4 blocks"), "{after}");
+    assert!(after.contains("block alloc of 1.00 MiB at 13.0 ms by main · unet"), "{after}");
+    session.update(&[Action::Own(PREVIOUS), Action::Own(PREVIOUS)]);
+    assert_eq!(session.run().cursor, Nanos(11 * MS));
+    at(&mut session, MS);
+    session.update(&[Action::Own(PREVIOUS)]);
+    assert!(
+        text(&session.state).contains("the heap has no event before this one"),
+        "{}",
+        text(&session.state)
+    );
+    assert_eq!(session.run().cursor, Nanos(MS));
+}
+
+#[test]
+fn each_of_several_events_of_an_instant_is_a_step() {
+    let mut session = recorded::showing(&recorded::large(), Page::Map, 100, 30);
+    at(&mut session, 300 * MS);
+    let start = session.run().place();
+    for _ in 0..6 {
+        session.update(&[Action::Own(NEXT)]);
+    }
+    assert_eq!((session.run().cursor, session.run().place().rank), (Nanos(302 * MS), 1));
+    assert!(session.run().place() > start);
+}
+
+#[test]
+fn blocks_and_holes_are_explained() {
+    let mut session = recorded::showing(&recorded::small(), Page::Map, 100, 30);
+    at(&mut session, 100 * MS);
+    session.update(&[Action::Own(BLOCK), Action::Own(BLOCK), Action::Own(BLOCK_BACK)]);
+    let shown = text(&session.state);
+    assert!(
+        shown.contains("block at 0x7f0000000000: 6.00 MiB, asked for 5.62 MiB, 384.00 KiB is padding"),
+        "{shown}"
+    );
+    assert!(shown.contains("of unet.down, in (none), by main"), "{shown}");
+    assert!(shown.contains("born at 10.0 ms, 90.0 ms ago"), "{shown}");
+    assert!(shown.contains("load_weights (engine/model.py:120)"), "{shown}");
+    let hole = memtrace_format::Address(BASE + (7 << 20));
+    session.open_map(hole);
+    let shown = text(&session.state);
+    assert!(shown.contains("free: 3.00 MiB at 0x7f0000600000, between unet.down and vae"), "{shown}");
+}
+
+#[test]
+fn a_segment_is_looked_at_closely_and_left_again() {
+    let mut session = recorded::showing(&recorded::small(), Page::Map, 100, 30);
+    at(&mut session, 60 * MS);
+    session.update(&[Action::Open]);
+    let close = text(&session.state);
+    assert!(close.contains("20.00 MiB from 0x7f0000000000 · 7 blocks"), "{close}");
+    session.update(&[DOWN]);
+    assert!(text(&session.state).contains("block at 0x7f0000600000: 3.00 MiB"), "{}", text(&session.state));
+    session.update(&[Action::ZoomIn, Action::ZoomIn]);
+    assert!(text(&session.state).contains("5.00 MiB from"), "{}", text(&session.state));
+    session.update(&[Action::Whole]);
+    assert!(text(&session.state).contains("20.00 MiB from"));
+    session.update(&[Action::Back]);
+    assert!(text(&session.state).contains("free in"), "{}", text(&session.state));
+}
+
+#[test]
+fn the_mouse_points_at_a_block() {
+    let mut session = recorded::showing(&recorded::small(), Page::Map, 100, 30);
+    at(&mut session, 100 * MS);
+    let screen = text(&session.state);
+    let (y, line) = screen.lines().enumerate().find(|(_, line)| line.starts_with(" 0x7f0000000000")).unwrap();
+    let x = line.chars().count() - 7;
+    session.update(&[Action::Press(ratatui::layout::Position::new(x as u16, y as u16))]);
+    assert!(text(&session.state).contains("block at 0x7f0001100000: 2.00 MiB"), "{}", text(&session.state));
+}
