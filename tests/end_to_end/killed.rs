@@ -7,7 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use memtrace_analyzer::{Trace, report::Ended};
+use memtrace_analyzer::{
+    Trace,
+    report::{Ended, FindingVerdict},
+};
 use memtrace_format::ThreadId;
 
 use crate::programs::{self, DIFFUSION};
@@ -32,6 +35,8 @@ fn a_killed_engine_loses_no_event_that_it_acknowledged() {
         let report = memtrace_analyzer::analyze(&trace).unwrap().report;
         assert_eq!(report.trace.ended, Ended::Killed);
         assert_eq!((report.trace.damaged_chunks, report.trace.dropped.total), (0, 0));
+        let finding = report.findings.iter().find(|finding| finding.id == "killed").unwrap();
+        assert_eq!(finding.verdict, FindingVerdict::Warn);
     }
 }
 

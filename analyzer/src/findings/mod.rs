@@ -3,7 +3,13 @@
 //! A rule reads the finished report and nothing else, so that whoever has a report can check it. One file a rule; its
 //! thresholds stand at the top of it, and each has a reason. A rule that cannot know says so: silence is not OK.
 
+mod host_pressure;
+mod killed;
 mod losses;
+mod non_allocator_growth;
+mod oddities;
+mod other_processes;
+mod sampled;
 mod thrash;
 
 use crate::{
@@ -12,7 +18,15 @@ use crate::{
 };
 
 /// Every rule, in the order in which findings of one verdict are listed.
-const RULES: &[Rule] = &[losses::RULE, thrash::RULE];
+const RULES: &[Rule] = &[
+    losses::RULE,
+    killed::RULE,
+    oddities::RULE,
+    thrash::RULE,
+    non_allocator_growth::RULE,
+    other_processes::RULE,
+    host_pressure::RULE,
+];
 
 /// Asks every rule. The worst findings come first.
 pub(crate) fn judge(report: &Report) -> Vec<Finding> {

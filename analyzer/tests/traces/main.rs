@@ -3,6 +3,7 @@
 mod damage;
 mod devices;
 mod events;
+mod findings;
 mod growth;
 mod heaps;
 mod instants;

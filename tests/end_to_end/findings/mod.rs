@@ -1,11 +1,14 @@
 //! A rule a file: a run of the example engine with a fault in it, and the same run without. The rule finds the fault, and
 //! is silent where there is none; so is every other rule in the run without.
 
+mod losses;
+mod non_allocator_growth;
+mod other_processes;
 mod thrash;
 
 use memtrace_analyzer::report::{Finding, FindingVerdict, Report};
 
-use crate::truth::Run;
+use crate::{programs, truth::Run};
 
 /// What rules say of the example engine as it should be, tier by tier: nothing.
 #[test]
@@ -16,6 +19,15 @@ fn nothing_is_wrong_with_a_sound_run() {
             report.findings.iter().filter(|finding| finding.verdict <= FindingVerdict::Warn).collect();
         assert!(alarms.is_empty(), "{tier}: {alarms:#?}");
     }
+}
+
+/// A run of the example engine on the software driver and NVML, which are set so and sampled often.
+fn sampled(capacity: &str, driver: &[(&str, &str)], nvml: &[(&str, &str)], arguments: &[&str]) -> Report {
+    let mut environment = programs::cuda(capacity, driver);
+    environment.extend(programs::nvml(nvml));
+    let rates = "driver=500,nvml=100,processes=500,utilization=0,pss=0";
+    environment.push(("MEMTRACE_SAMPLE".to_owned(), rates.into()));
+    Run::with(&[&["--device", "cuda"], arguments].concat(), &environment).report
 }
 
 /// What the rule of this name says.

@@ -61,6 +61,10 @@ pub(crate) struct DeviceMemory {
     granularity: usize,
     /// Bytes taken that are not the pool's: blocks, contexts, other processes.
     held: usize,
+    /// Those of other processes.
+    foreign: usize,
+    /// What the process and others take with each copy, beside its blocks.
+    growth: [usize; 2],
     pub(crate) pool: Pool,
 }
 
@@ -79,6 +83,8 @@ impl DeviceMemory {
             capacity: settings.capacity,
             granularity: settings.granularity,
             held: settings.foreign_bytes,
+            foreign: settings.foreign_bytes,
+            growth: [settings.context_growth, settings.foreign_growth],
             pool: Pool::new(),
         })
     }
@@ -90,6 +96,20 @@ impl DeviceMemory {
 
     pub(crate) fn free_bytes(&self) -> usize {
         self.capacity - self.held - self.pool.reserved()
+    }
+
+    /// What other processes hold.
+    pub(crate) fn foreign_bytes(&self) -> usize {
+        self.foreign
+    }
+
+    /// A copy was made: the context and other processes grow as they are set to, as far as there is room.
+    pub(crate) fn grow(&mut self) {
+        let [context, foreign] = self.growth;
+        self.held += context.min(self.free_bytes());
+        let foreign = foreign.min(self.free_bytes());
+        self.held += foreign;
+        self.foreign += foreign;
     }
 
     /// Takes bytes that are no block, such as a context's own.

@@ -16,6 +16,8 @@ pub(crate) struct Settings {
     pub(crate) granularity: usize,
     pub(crate) context_bytes: usize,
     pub(crate) foreign_bytes: usize,
+    pub(crate) context_growth: usize,
+    pub(crate) foreign_growth: usize,
     pub(crate) memory_pools: bool,
     pub(crate) integrated: bool,
     faults: Faults,
@@ -55,6 +57,8 @@ impl Settings {
             })?,
             context_bytes: parse.bytes("CONTEXT_BYTES", 0)?,
             foreign_bytes: parse.bytes("FOREIGN_BYTES", 0)?,
+            context_growth: parse.bytes("CONTEXT_GROWTH", 0)?,
+            foreign_growth: parse.bytes("FOREIGN_GROWTH", 0)?,
             memory_pools: parse.one("MEMORY_POOLS", "0 or 1", true, flag)?,
             integrated: parse.one("INTEGRATED", "0 or 1", false, flag)?,
             faults: parse.one(

@@ -149,10 +149,11 @@ driver_calls! {
         let settings = settings()?;
         let unit = unit(device)?;
         let instances = [u32::MAX; 2];
-        let own = unit.used()?.saturating_sub(settings.foreign);
+        let foreign = unit.foreign()?;
+        let own = unit.used()?.saturating_sub(foreign);
         let processes = [
             Process { pid: process::id() + settings.pid_offset, memory: own, instances },
-            Process { pid: 1, memory: settings.foreign, instances },
+            Process { pid: 1, memory: foreign, instances },
         ];
         let room = length.get()? as usize;
         length.set(processes.len() as u32);

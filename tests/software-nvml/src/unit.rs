@@ -102,10 +102,20 @@ impl Unit {
             Self::Device(ordinal) | Self::Part(ordinal) if settings.without_memory == Some(ordinal) => {
                 Err(Code::NOT_SUPPORTED)
             }
-            Self::Device(ordinal) | Self::Part(ordinal) => {
-                Ok(settings.capacity - free(ordinal).unwrap_or(settings.capacity - settings.foreign))
-            }
+            Self::Device(ordinal) | Self::Part(ordinal) => Ok(settings.capacity
+                - ask(c"softwareDriverGetFree", ordinal).unwrap_or(settings.capacity - settings.foreign)),
             Self::Divided => (0..settings.devices).map(|ordinal| Self::Part(ordinal).used()).sum(),
+        }
+    }
+
+    /// What other processes have of it.
+    pub(crate) fn foreign(self) -> Result<u64, Code> {
+        let settings = settings()?;
+        match self {
+            Self::Device(ordinal) | Self::Part(ordinal) => {
+                Ok(ask(c"softwareDriverGetForeign", ordinal).unwrap_or(settings.foreign))
+            }
+            Self::Divided => (0..settings.devices).map(|ordinal| Self::Part(ordinal).foreign()).sum(),
         }
     }
 
@@ -124,17 +134,18 @@ pub(crate) fn count(settings: &Settings) -> i32 {
     if settings.divided { 1 } else { settings.devices }
 }
 
-/// What the software driver of this process has free of a device, once it is initialised.
-fn free(ordinal: i32) -> Option<u64> {
-    type GetFree = unsafe extern "C" fn(*mut usize, i32) -> u32;
+/// The bytes that a function of the software driver of this process answers, once it is initialised. The name must be that of
+/// one of its functions that answer bytes.
+fn ask(name: &CStr, ordinal: i32) -> Option<u64> {
+    type GetBytes = unsafe extern "C" fn(*mut usize, i32) -> u32;
     let library = loaded_driver()?;
     // SAFETY: the library is loaded and the name ends with a zero.
-    let entry = unsafe { libc::dlsym(library, c"softwareDriverGetFree".as_ptr()) };
-    let mut free = 0;
-    // SAFETY: the function of this name in the software driver has this type, and the place can be written to.
+    let entry = unsafe { libc::dlsym(library, name.as_ptr()) };
+    let mut bytes = 0;
+    // SAFETY: the functions of these names in the software driver have this type, and the place can be written to.
     let code = (!entry.is_null())
-        .then(|| unsafe { std::mem::transmute::<*mut c_void, GetFree>(entry)(&raw mut free, ordinal) })?;
-    (code == 0).then_some(free as u64)
+        .then(|| unsafe { std::mem::transmute::<*mut c_void, GetBytes>(entry)(&raw mut bytes, ordinal) })?;
+    (code == 0).then_some(bytes as u64)
 }
 
 /// The software driver, if the process has loaded it.

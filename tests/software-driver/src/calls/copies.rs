@@ -6,6 +6,7 @@ use crate::boundary::driver_calls;
 use crate::calls::streams;
 use crate::code::Code;
 use crate::context;
+use crate::device::Device;
 use crate::device_memory::{DeviceAddress, Span};
 use crate::driver::Driver;
 use crate::handle::Handle;
@@ -78,6 +79,14 @@ impl Side {
         }
     }
 
+    /// The device, if it is one's.
+    fn device<'a>(&self, driver: &'a Driver) -> Option<&'a Device> {
+        match self {
+            Self::Device(address) => driver.device_at(*address),
+            Self::Host(_) => None,
+        }
+    }
+
     fn bytes(self, driver: &Driver, bytes: usize) -> Result<Bytes, Code> {
         match self {
             Self::Device(address) => driver.span(address, bytes).map(Bytes::Device),
@@ -110,11 +119,15 @@ fn copy(driver: &Driver, to: Side, from: Side, bytes: usize) -> Result<(), Code>
     if bytes == 0 {
         return Ok(());
     }
+    let grown = [&to, &from].into_iter().find_map(|side| side.device(driver));
     let to = to.bytes(driver, bytes)?;
     let from = from.bytes(driver, bytes)?;
     // SAFETY: a span is `bytes` long inside a mapping that it keeps alive, and the caller of a copy owes host memory of
     // that size. `copy` allows the two to overlap.
     unsafe { ptr::copy(from.start(), to.start(), bytes) };
+    if let Some(device) = grown {
+        device.memory().grow();
+    }
     Ok(())
 }
 

@@ -55,6 +55,11 @@ driver_calls! {
         free.set(driver::driver()?.device(device)?.memory().free_bytes())
     }
 
+    /// Not of cuda.h: what other processes hold of a device, as the software NVML asks it.
+    fn softwareDriverGetForeign(foreign: Out<usize>, device: Ordinal) {
+        foreign.set(driver::driver()?.device(device)?.memory().foreign_bytes())
+    }
+
     fn cuMemGetAddressRange_v2(start: Out<DeviceAddress>, bytes: Out<usize>, address: DeviceAddress) {
         let driver = context::current()?.driver;
         let device = driver.device_at(address).ok_or(Code::INVALID_VALUE)?;

@@ -45,6 +45,18 @@ on_the_driver! {
         stream.alloc_zeros::<u8>(4 << 20).unwrap();
     }
 
+    fn context_and_others_grow_with_each_copy_while_there_is_room(
+        CAPACITY = "8MiB", CONTEXT_GROWTH = "2MiB", FOREIGN_GROWTH = "1MiB"
+    ) {
+        let context = CudaContext::new(0).unwrap();
+        let stream = context.default_stream();
+        let mut block = stream.alloc_zeros::<u8>(1 << 20).unwrap();
+        for free in [7, 4, 1, 0] {
+            assert_eq!(context.mem_get_info().unwrap(), (free << 20, 8 << 20));
+            stream.memcpy_htod(&[1_u8], &mut block).unwrap();
+        }
+    }
+
     fn sizes_are_charged_in_granules(CAPACITY = "8MiB", GRANULARITY = "2MiB") {
         let context = CudaContext::new(0).unwrap();
         let stream = context.default_stream();
