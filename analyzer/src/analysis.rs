@@ -6,6 +6,7 @@ use memtrace_format::Bytes;
 
 use crate::{
     Checkpoints, Part, PartError, ReadError, Trace,
+    checkpoints::{PLACES, Taking},
     part::Borders,
     passage::Passage,
     report::{Info, Range, Report},
@@ -50,8 +51,16 @@ impl Trace {
     ///
     /// The operating system cannot read a part of the file.
     pub fn analyze(&self, watch: impl FnMut(Progress)) -> Result<Analysis, ReadError> {
-        let (replay, events) = Passage::begin(self)?.finish(watch)?;
-        Ok(summarize(replay, &events, None))
+        let mut passage = Passage::begin(self)?;
+        passage.tell_places(PLACES);
+        let mut taking = Taking::new(self);
+        let (replay, events) = passage.run(watch, |replay, batch| {
+            replay.apply_all(&batch.steps);
+            taking.pass(replay, batch);
+            Continue(())
+        })?;
+        let checkpoints = taking.finish(&replay);
+        Ok(Analysis { checkpoints, ..summarize(replay, &events, None) })
     }
 
     /// Replays all events and says what it found in a part of the trace: the figures are those of a ring that kept this
@@ -66,8 +75,8 @@ impl Trace {
         if let Some(from) = self.kept_from() {
             borders.kept(&mut passage.replay, from);
         }
-        let (mut replay, events) = passage.run(watch, |replay, steps| {
-            for step in steps {
+        let (mut replay, events) = passage.run(watch, |replay, batch| {
+            for step in &batch.steps {
                 if borders.admit(replay, step.now.time, &step.event) {
                     replay.apply(step.now, &step.event);
                 }

@@ -40,6 +40,8 @@ pub struct Events<'a> {
     steps_back: u64,
     unknown: u64,
     chunks_read: u64,
+    /// If batches are to say now and then where they stand: how many events are to lie between, and the events since.
+    places: Option<(u64, u64)>,
 }
 
 /// Events in their order, some at a time.
@@ -48,6 +50,21 @@ pub(crate) struct Batch {
     pub(crate) steps: Vec<Step>,
     /// The chunks read so far.
     pub(crate) chunks: u64,
+    /// Now and then, if that is asked for: where the events stand behind these.
+    pub(crate) place: Option<MergePlace>,
+}
+
+/// Where events stand that are merged: each thread's chunk and record that come next, and its latest time.
+#[derive(Clone, Debug)]
+pub(crate) struct MergePlace {
+    now: Ticks,
+    threads: Vec<(usize, usize, Ticks)>,
+}
+
+impl MergePlace {
+    pub(crate) fn threads(&self) -> usize {
+        self.threads.len()
+    }
 }
 
 /// The most events in a batch: few enough to stay in a processor's own cache.
@@ -60,6 +77,8 @@ struct Cursor<'a> {
     next_chunk: usize,
     records: Vec<Record>,
     next_record: usize,
+    /// The record to begin the next chunk with.
+    first_record: usize,
     latest: Ticks,
     drops: DropCounts,
     events: u64,
@@ -90,7 +109,40 @@ impl<'a> Events<'a> {
             steps_back: 0,
             unknown: 0,
             chunks_read: 0,
+            places: None,
         }
+    }
+
+    /// Goes on from this place.
+    pub(crate) fn from_place(trace: &'a Trace, place: &MergePlace) -> Self {
+        let mut events = Self::from_chunks(trace, place.threads.iter().map(|(chunk, ..)| *chunk));
+        events.now = place.now;
+        events.waiting.clear();
+        for ((index, cursor), (_, record, latest)) in
+            events.cursors.iter_mut().enumerate().zip(&place.threads)
+        {
+            (cursor.first_record, cursor.latest) = (*record, *latest);
+            events.waiting.push(Reverse((cursor.due(), index)));
+        }
+        events
+    }
+
+    /// From now on, batches say where they stand, with at least so many events between.
+    pub(crate) fn tell_places(&mut self, between: u64) {
+        self.places = Some((between, 0));
+    }
+
+    fn place(&self) -> MergePlace {
+        let threads = self.cursors.iter().map(|cursor| {
+            // A chunk that is read to its end is behind us; one of which nothing is read yet is still to be begun.
+            let within = cursor.next_record < cursor.records.len();
+            let (chunk, record) = match cursor.next_chunk.checked_sub(1).filter(|_| within) {
+                Some(chunk) => (chunk, cursor.next_record),
+                None => (cursor.next_chunk, cursor.first_record),
+            };
+            (chunk, record, cursor.latest)
+        });
+        MergePlace { now: self.now, threads: threads.collect() }
     }
 
     /// What happened before is said to have happened then: a baseline tells of that instant.
@@ -167,12 +219,21 @@ impl<'a> Events<'a> {
     pub(crate) fn fill(&mut self, batch: &mut Batch) -> Result<bool, ReadError> {
         batch.steps.clear();
         batch.steps.reserve(BATCH);
-        while batch.steps.len() < BATCH
+        let most = self.places.map_or(BATCH, |(between, _)| BATCH.min(between as usize));
+        while batch.steps.len() < most
             && let Some((time, thread, event)) = self.next_event()?
         {
             batch.steps.push(Step { now: Moment { time, thread }, event });
         }
         batch.chunks = self.chunks_read;
+        batch.place = None;
+        if let Some((between, since)) = &mut self.places {
+            *since += batch.steps.len() as u64;
+            if since >= between {
+                *since = 0;
+                batch.place = Some(self.place());
+            }
+        }
         Ok(!batch.steps.is_empty())
     }
 
@@ -232,7 +293,8 @@ impl<'a> Events<'a> {
             self.current = None;
             return Ok(());
         }
-        cursor.next_record = if cursor.next_chunk == 0 { cursor.thread.folded_records } else { 0 };
+        let folded = if cursor.next_chunk == 0 { cursor.thread.folded_records } else { 0 };
+        cursor.next_record = std::mem::take(&mut cursor.first_record).max(folded);
         cursor.next_chunk += 1;
         self.chunks_read += 1;
         let (file, records) = (&self.trace.file, &mut cursor.records);
@@ -253,6 +315,7 @@ impl<'a> Cursor<'a> {
             next_chunk,
             records: Vec::new(),
             next_record: 0,
+            first_record: 0,
             latest: Ticks(0),
             drops: DropCounts::default(),
             events: 0,

@@ -13,8 +13,8 @@ use memtrace_format::{Bytes, CHUNK_BYTES};
 
 use crate::{
     Progress, ReadError, Trace,
-    merge::{Batch, Events},
-    replay::{Moment, Replay, Step},
+    merge::{Batch, Events, MergePlace},
+    replay::{Moment, Replay},
 };
 
 /// How many batches there are: some in each half's hands, and some on the way.
@@ -51,12 +51,22 @@ impl<'a> Passage<'a> {
         Ok(Self { trace, events, replay })
     }
 
+    /// Stands where a replay stood.
+    pub(crate) fn resume(trace: &'a Trace, replay: Replay<'a>, place: &MergePlace) -> Self {
+        Self { trace, replay, events: Events::from_place(trace, place) }
+    }
+
+    /// From now on, batches say where they stand, with at least so many events between.
+    pub(crate) fn tell_places(&mut self, between: u64) {
+        self.events.tell_places(between);
+    }
+
     /// Goes on to the end, or until `each` breaks off: that is for the caller to replay the events by. `watch` is told of
     /// progress.
     pub(crate) fn run(
         self,
         mut watch: impl FnMut(Progress),
-        mut each: impl FnMut(&mut Replay<'a>, &[Step]) -> ControlFlow<()>,
+        mut each: impl FnMut(&mut Replay<'a>, &Batch) -> ControlFlow<()>,
     ) -> Result<Passed<'a>, ReadError> {
         let Self { trace, events, mut replay } = self;
         let total = Bytes(trace.directory.event_bytes());
@@ -66,7 +76,7 @@ impl<'a> Passage<'a> {
                 chunks = batch.chunks;
                 watch(Progress { done: Bytes((chunks - 1) * CHUNK_BYTES as u64), total });
             }
-            each(&mut replay, &batch.steps)
+            each(&mut replay, batch)
         };
         let events = match trace.directory.counts.events {
             ..CHUNKS => by_turns(events, &mut follow)?,
@@ -78,8 +88,8 @@ impl<'a> Passage<'a> {
 
     /// Replays all there is.
     pub(crate) fn finish(self, watch: impl FnMut(Progress)) -> Result<Passed<'a>, ReadError> {
-        self.run(watch, |replay, steps| {
-            replay.apply_all(steps);
+        self.run(watch, |replay, batch| {
+            replay.apply_all(&batch.steps);
             Continue(())
         })
     }

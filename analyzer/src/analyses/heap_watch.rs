@@ -106,6 +106,19 @@ impl HeapWatch {
         }
     }
 
+    /// For a heap that is as full as it is, in a replay that begins here: what came before is not known, but its number of events.
+    pub(crate) fn resumed(now: Nanos, (events, first_event): (u64, u64), heap: &mut HeapState) -> Self {
+        Self {
+            events,
+            first_event,
+            peak: PeakWatch::at(now, events.saturating_sub(1), heap),
+            reserved_peak: (now, heap.segments.reserved()),
+            track: None,
+            told: Level::of(heap),
+            ..Self::new(TRACKED, now)
+        }
+    }
+
     /// Begins to count anew: the heap is as full as it is.
     pub(crate) fn forget_the_past(&mut self, now: Nanos, heap: &mut HeapState) {
         let (first_event, bins) = (self.events, self.track.as_ref().map(TrackRecorder::capacity));

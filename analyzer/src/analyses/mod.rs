@@ -24,7 +24,7 @@ pub(crate) use failures::{FailedRequest, Failures};
 pub(crate) use growth::{Census, CyclePoint, CycleWatch, Growth, HEAPS as GROWTH_HEAPS};
 pub(crate) use heap_watch::{FragmentationSnapshot, HeapWatch, Level, TRACKED};
 pub(crate) use ledger::{Balance, Free, FreeSource, Ledger};
-pub(crate) use movement::{ModuleRecord, Movement, WaySums};
+pub(crate) use movement::{ModuleRecord, Movement, UnderWay, WaySums};
 pub(crate) use peak::PeakWatch;
 pub(crate) use phases::{PhaseRecord, Phases};
 pub(crate) use profiles::{ProfileRecord, Profiles};

@@ -61,6 +61,17 @@ pub(crate) struct Waits {
     pub(crate) longest: Nanos,
 }
 
+/// The transfers that have begun and not ended.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct UnderWay(HashMap<TransferKey, OpenTransfer>);
+
+impl UnderWay {
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
 /// A transfer that has begun.
 #[derive(Clone, Copy, Debug)]
 struct OpenTransfer {
@@ -88,7 +99,7 @@ pub(crate) struct Movement<'a> {
     overlap: Overlap<'a>,
     threads: Vec<ThreadSwaps>,
     room: Room,
-    open: HashMap<TransferKey, OpenTransfer>,
+    pub(crate) open: UnderWay,
     replaced: u64,
     /// When counting began.
     since: Nanos,
@@ -105,7 +116,7 @@ impl<'a> Movement<'a> {
             overlap: Overlap::new(definitions, threads),
             room: Room::default(),
             threads: vec![ThreadSwaps::default(); threads],
-            open: HashMap::new(),
+            open: UnderWay::default(),
             replaced: 0,
             since: Nanos(0),
         }
@@ -171,7 +182,7 @@ impl<'a> Movement<'a> {
             undoes,
         };
         self.overlap.transfer_begins(now.time, now.thread, key, begin.module);
-        let replaced = self.open.insert(key, open).is_some();
+        let replaced = self.open.0.insert(key, open).is_some();
         self.replaced += u64::from(replaced);
         !replaced
     }
@@ -183,7 +194,7 @@ impl<'a> Movement<'a> {
         key: TransferKey,
         end: &TransferEnd,
     ) -> Option<(usize, ModuleId)> {
-        let open = self.open.remove(&key)?;
+        let open = self.open.0.remove(&key)?;
         let OpenTransfer { begin, began, .. } = open;
         let (moved, took) = (end.size, time_taken(now.time.since(began), end.on_device));
         let hidden = self.overlap.transfer_ends(now.time, now.thread, key).min(took);

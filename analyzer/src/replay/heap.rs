@@ -94,6 +94,34 @@ impl HeapState {
         Self { by, ..Self::default() }
     }
 
+    /// An empty heap with room for so many pieces.
+    pub(super) fn with_room(by: PeakBy, pieces: usize) -> Self {
+        Self { contents: Pieces::with_room(pieces), ..Self::new(by) }
+    }
+
+    /// Adds a segment as it was, with nothing in it yet.
+    pub(super) fn restore_segment(&mut self, start: u64, segment: super::segments::Segment) {
+        self.segments.restore(&mut self.contents, start, segment);
+    }
+
+    /// Adds a piece to the end of the segment that starts at `segment`, as it was.
+    pub(super) fn restore_piece(&mut self, segment: u64, start: u64, size: u64, piece: Piece) {
+        if let Some(border) = self.segments.border(segment) {
+            self.contents.restore(border, start, size, piece);
+        }
+    }
+
+    /// Adds a block that is not placed.
+    pub(super) fn restore_loose(&mut self, address: u64, block: Block) {
+        let found = self.contents.find(address);
+        self.contents.put_apart(found, address, block);
+    }
+
+    /// How many blocks there are, or somewhat more.
+    pub(super) fn pieces_at_most(&self) -> u64 {
+        self.contents.len() as u64
+    }
+
     /// The blocks that are not wholly back, with their addresses, in no order.
     pub(crate) fn blocks(&self) -> impl Iterator<Item = (u64, Block)> + '_ {
         self.contents.blocks()

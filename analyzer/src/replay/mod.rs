@@ -11,6 +11,7 @@ mod pieces;
 mod places;
 mod scope;
 mod segments;
+mod snapshot;
 mod thread;
 
 pub(crate) use heap::{Block, HeapState, Piece};
@@ -29,11 +30,12 @@ use memtrace_format::{
 
 use crate::{
     Nanos,
-    analyses::{Analyses, DeviceIndex, DeviceWatch, FailedRequest, HeapWatch, Marks, Movement},
+    analyses::{Analyses, DeviceIndex, DeviceWatch, FailedRequest, HeapWatch, Marks, Movement, UnderWay},
     report::{CycleSource, PeakBy},
     source::Trace,
 };
 use heap::Change::{Done, Impossible, Left, Unknown};
+use snapshot::{HeapOutline, Rows};
 use thread::{OpenBy, OpenScope, ThreadState};
 
 /// Pairs the two ends of a transfer.
@@ -73,6 +75,23 @@ pub(crate) struct Moment {
 pub(crate) struct Step {
     pub(crate) now: Moment,
     pub(crate) event: Event,
+}
+
+/// How everything is at an instant, but for what the heaps hold.
+#[derive(Clone, Debug)]
+pub(crate) struct Standing {
+    end: Nanos,
+    heaps: Vec<HeapOutline>,
+    threads: Vec<ThreadState>,
+    under_way: UnderWay,
+}
+
+impl Standing {
+    /// How much is open, and how many can have something open.
+    pub(crate) fn entries(&self) -> usize {
+        let open: usize = self.threads.iter().map(ThreadState::depth).sum();
+        open + self.threads.len() + self.heaps.len() + self.under_way.len()
+    }
 }
 
 /// The state of everything after the events so far, and what the analyses saw.
@@ -175,6 +194,42 @@ impl<'a> Replay<'a> {
             other => self.apply_rare(now, other),
         };
         self.kinds[kind as usize] += 1;
+    }
+
+    /// The blocks of all heaps.
+    pub(crate) fn live_blocks(&self) -> u64 {
+        self.heaps.iter().map(|heap| heap.state.pieces_at_most()).sum()
+    }
+
+    /// How everything is now; what the heaps hold goes to the end of `bytes`.
+    pub(crate) fn standing(&self, bytes: &mut Vec<u8>) -> Standing {
+        for heap in &self.heaps {
+            snapshot::write(&heap.state, bytes);
+        }
+        Standing {
+            end: self.end,
+            heaps: self.heaps.iter().map(HeapOutline::of).collect(),
+            threads: self.threads.clone(),
+            under_way: self.analyses.movement.open.clone(),
+        }
+    }
+
+    /// Takes up, anew, where another replay was that has the same owners and scopes. `None`: these are not the bytes to it.
+    pub(crate) fn resume(&mut self, standing: &Standing, bytes: &[u8]) -> Option<()> {
+        self.end = standing.end;
+        self.threads.clone_from(&standing.threads);
+        self.analyses.movement.open = standing.under_way.clone();
+        let mut rows = Rows(bytes);
+        for outline in &standing.heaps {
+            let mut state = outline.restore(&mut rows)?;
+            let definition = outline.key.heap().and_then(|id| self.trace.definitions().heap(id));
+            let device = self.analyses.devices.of_heap(self.heaps.len(), definition);
+            let counts = (outline.events, outline.first_event);
+            let watch = HeapWatch::resumed(self.end, counts, &mut state);
+            self.heap_of_key.insert(outline.key, self.heaps.len() as u32);
+            self.heaps.push(Heap { key: outline.key, state, watch, device });
+        }
+        Some(())
     }
 
     /// Begins to count anew from this state on: what led to it is not of the recording that was kept.

@@ -7,7 +7,7 @@ use super::ScopeId;
 
 /// An interned [`Owner`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) struct OwnerId(u32);
+pub(crate) struct OwnerId(pub(super) u32);
 
 impl OwnerId {
     /// Its place among all owners.

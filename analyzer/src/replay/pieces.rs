@@ -84,6 +84,30 @@ impl Default for Pieces {
 }
 
 impl Pieces {
+    /// None yet, with room for so many.
+    pub(super) fn with_room(pieces: usize) -> Self {
+        let mut nodes = Vec::with_capacity(pieces + 1);
+        nodes.push(Node::new(0, 0, What::Vacant));
+        Self { nodes, places: Places::with_room(pieces), ..Self::default() }
+    }
+
+    /// Adds a piece to the end of what the border encloses, as it was.
+    pub(super) fn restore(&mut self, border: PieceId, start: u64, size: u64, piece: super::Piece) {
+        let last = self.node(border).prev;
+        let added = self.insert_hole(start, size, last);
+        if let super::Piece::Block(block) = piece {
+            self.fill(added, block);
+        }
+    }
+
+    /// Puts a block at its address, where there is none, though not in the hole that may have been found there.
+    pub(super) fn put_apart(&mut self, found: Option<PieceId>, start: u64, block: Block) {
+        match found {
+            Some(_) => _ = self.strays.insert(start, block),
+            None => self.put_loose(start, block),
+        }
+    }
+
     /// The bytes of all holes.
     #[inline(always)]
     pub(super) fn hole_bytes(&self) -> u64 {
@@ -155,8 +179,7 @@ impl Pieces {
     pub(super) fn put(&mut self, found: Option<PieceId>, start: u64, block: Block) {
         match found {
             Some(piece) if block.size > 0 && self.node(piece).size >= block.size => self.fill(piece, block),
-            Some(_) => _ = self.strays.insert(start, block),
-            None => self.put_loose(start, block),
+            _ => self.put_apart(found, start, block),
         }
     }
 

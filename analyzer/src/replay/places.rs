@@ -31,6 +31,12 @@ impl Default for Places {
 }
 
 impl Places {
+    /// An empty table with room for so many.
+    pub(super) fn with_room(pieces: usize) -> Self {
+        let slots = (pieces / 3 * 4 + 8).next_power_of_two();
+        Self { slots: vec![EMPTY; slots], ..Self::default() }
+    }
+
     /// The piece for which `is_at` holds among those that may be at this address.
     #[inline(always)]
     pub(super) fn find(&self, address: u64, is_at: impl Fn(PieceId) -> bool) -> Option<PieceId> {

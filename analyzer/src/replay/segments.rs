@@ -84,6 +84,17 @@ impl Segments {
         self.by_start.insert(whole_start, whole);
     }
 
+    /// Adds a segment with nothing in it yet.
+    pub(super) fn restore(&mut self, pieces: &mut Pieces, start: u64, segment: Segment) {
+        self.reserved += segment.end - start;
+        self.by_start.insert(start, Enclosed { segment, border: pieces.add_border() });
+    }
+
+    /// The border of the segment that starts here.
+    pub(super) fn border(&self, start: u64) -> Option<PieceId> {
+        self.by_start.get(&start).map(|found| found.border)
+    }
+
     /// The parts of segments that lie in the range, in the order of their addresses.
     pub(super) fn overlaps(&self, start: u64, end: u64) -> Vec<(u64, u64)> {
         let first = self.around(start).map_or(start, |(first, _)| first);

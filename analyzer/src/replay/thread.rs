@@ -39,6 +39,11 @@ struct OpenModule {
 }
 
 impl ThreadState {
+    /// How much is open.
+    pub(crate) fn depth(&self) -> usize {
+        self.scopes.len() + self.modules.len()
+    }
+
     /// The innermost open path of scopes.
     pub(crate) fn scope(&self) -> ScopeId {
         self.scopes.last().map_or(ScopeId::NONE, |open| open.scope)

@@ -1,0 +1,118 @@
+//! Checkpoints are taken while a trace is replayed.
+
+use std::{fs::File, os::unix::fs::FileExt, sync::Arc};
+
+use super::{Checkpoint, Checkpoints, Taken};
+use crate::{Trace, merge::Batch, replay::Replay};
+
+/// The fewest events between two checkpoints. As the trace turns out to be long, they come to lie further apart.
+const INTERVAL: u64 = 1 << 18;
+
+/// The fewest events between two places at which one can be taken.
+pub(crate) const PLACES: u64 = 1 << 16;
+
+/// The most checkpoints.
+const KEPT: usize = 256;
+
+/// A checkpoint has as much to write as so many events of each block that is live would; it comes no more often than pays.
+const EVENTS_A_BLOCK: u64 = 4;
+
+/// The most that all checkpoints hold in memory: open scopes, modules and transfers, and the places of threads in the log.
+const ENTRIES: usize = 1 << 18;
+
+/// All checkpoints together are no larger than this part of the trace.
+const PART: u64 = 4;
+
+/// Takes checkpoints of a replay.
+#[derive(Debug)]
+pub(crate) struct Taking {
+    /// None if nothing can be written any more; what was written is good.
+    file: Option<File>,
+    list: Vec<Checkpoint>,
+    interval: u64,
+    events_a_block: u64,
+    events: u64,
+    latest: u64,
+    written: u64,
+    room: u64,
+    entries: usize,
+    bytes: Vec<u8>,
+}
+
+impl Taking {
+    /// For a replay of all of this trace.
+    pub(crate) fn new(trace: &Trace) -> Self {
+        Self {
+            file: None,
+            list: Vec::new(),
+            interval: INTERVAL,
+            events_a_block: EVENTS_A_BLOCK,
+            events: 0,
+            latest: 0,
+            written: 0,
+            room: trace.directory.event_bytes() / PART,
+            entries: 0,
+            bytes: Vec::new(),
+        }
+    }
+
+    /// For checkpoints that lie so close whatever they take.
+    pub(super) fn every(events: u64, trace: &Trace) -> Self {
+        Self { interval: events, events_a_block: 0, room: u64::MAX, ..Self::new(trace) }
+    }
+
+    /// The replay stands behind the events of this batch.
+    pub(crate) fn pass(&mut self, replay: &Replay<'_>, batch: &Batch) {
+        self.events += batch.steps.len() as u64;
+        let Some(place) = &batch.place else { return };
+        let since = self.events - self.latest;
+        if since < self.interval || since < self.events_a_block * replay.live_blocks() {
+            return;
+        }
+        self.latest = self.events;
+        self.bytes.clear();
+        let standing = replay.standing(&mut self.bytes);
+        let entries = standing.entries() + place.threads();
+        if self.bytes.len() as u64 > self.room.saturating_sub(self.written) || entries > ENTRIES / 2 {
+            return;
+        }
+        let file = match &self.file {
+            Some(file) => file,
+            None => match tempfile::tempfile() {
+                Ok(file) => self.file.insert(file),
+                // Then a replay starts at the beginning.
+                Err(_) => return self.room = 0,
+            },
+        };
+        if file.write_all_at(&self.bytes, self.written).is_err() {
+            return self.room = 0;
+        }
+        let (at, length) = (self.written, self.bytes.len());
+        self.written += length as u64;
+        self.entries += entries;
+        self.list.push(Checkpoint { time: replay.end, place: place.clone(), at, length, standing });
+        if self.list.len() > KEPT || self.entries > ENTRIES {
+            self.thin();
+        }
+    }
+
+    /// What was taken of this replay, which has come to its end.
+    pub(crate) fn finish(self, replay: &Replay<'_>) -> Checkpoints {
+        let Some(file) = self.file else { return Checkpoints::default() };
+        let times = self.list.iter().map(|checkpoint| checkpoint.time).collect();
+        let (owners, scopes) = (replay.owners.clone(), replay.scopes.clone());
+        let taken = Taken { file, list: self.list, owners, scopes };
+        Checkpoints { times, taken: Some(Arc::new(taken)) }
+    }
+
+    fn thin(&mut self) {
+        self.interval *= 2;
+        let mut index = 0;
+        self.list.retain(|_| {
+            index += 1;
+            index % 2 == 0
+        });
+        let entries = self.list.iter().map(|kept| kept.standing.entries() + kept.place.threads());
+        self.entries = entries.sum();
+    }
+}
