@@ -4,13 +4,15 @@ use std::{
     num::NonZero,
     os::fd::{FromRawFd, OwnedFd},
     path::Path,
-    process::{Child, Command, ExitStatus},
+    process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc::{Receiver, RecvTimeoutError, channel},
     thread,
     time::{Duration, Instant},
 };
 
-use crate::programs;
+use memtrace_analyzer::Trace;
+
+use crate::{programs, survival::running::wait_until};
 
 /// The interactive view on a real terminal: it draws, switches views, explains its keys, and leaves the terminal as it was.
 #[test]
@@ -33,6 +35,39 @@ fn the_interactive_view_answers_keys_and_leaves_cleanly() {
         assert_eq!(output.matches(sequence).count(), 1, "the alternate screen is {what}");
     }
     assert!(output.rfind("\x1b[?25h") > output.rfind("\x1b[?25l"), "the cursor is shown at the end");
+}
+
+/// A trace is followed while the engine works, and told to its end.
+#[test]
+fn a_running_engine_is_followed_to_its_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let trace = folder.path().join("run.trace");
+    let mut engine = programs::diffusion();
+    // It would work for longer than anybody waits.
+    engine.args(programs::DIFFUSION).args(["--device", "host", "--jobs", "10000", "--steps", "1000"]);
+    let mut engine = engine.env("MEMTRACE_FILE", &trace).stdout(Stdio::null()).spawn().unwrap();
+    wait_until("the engine records", || Trace::open(&trace).is_ok());
+    let mut terminal = Terminal::start(programs::memtrace().args(["analyze", "--follow"]).arg(&trace));
+    terminal.await_text("following");
+    // The run becomes longer by itself, twice.
+    for _ in 0..2 {
+        let seen = terminal.header();
+        terminal.await_screen("a longer run", |terminal| terminal.header() != seen);
+        assert!(terminal.header().contains("following"), "{}", terminal.screen());
+    }
+    engine.kill().unwrap();
+    engine.wait().unwrap();
+    terminal.await_text("killed");
+    terminal.press("q");
+    assert!(terminal.finish().0.success());
+}
+
+/// Following is for somebody who looks.
+#[test]
+fn without_a_terminal_nothing_is_followed() {
+    let output = programs::memtrace().args(["analyze", "--follow", "/dev/null"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("needs a terminal"));
 }
 
 /// A file that is no trace: the message is on the terminal, and so is the prompt.
@@ -69,10 +104,7 @@ impl Terminal {
         command.stdin(slave.try_clone().unwrap()).stdout(slave.try_clone().unwrap()).stderr(slave);
         let program = command.spawn().unwrap();
         // The command holds the program's end of the terminal; closed here too, reading ends when the program does.
-        command
-            .stdin(std::process::Stdio::null())
-            .stdout(std::process::Stdio::null())
-            .stderr(std::process::Stdio::null());
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let (sender, output) = channel();
         thread::spawn(move || {
             let mut buffer = [0; 4096];
@@ -97,13 +129,23 @@ impl Terminal {
 
     /// Waits until `text` stands on the screen.
     fn await_text(&mut self, text: &str) {
+        self.await_screen(text, |terminal| terminal.screen().contains(text));
+    }
+
+    /// Waits until the screen is as it shall be.
+    fn await_screen(&mut self, what: &str, is_so: impl Fn(&Self) -> bool) {
         let patience = Instant::now() + PATIENCE;
-        while !self.screen().contains(text) {
+        while !is_so(self) {
             match self.output.recv_timeout(patience.saturating_duration_since(Instant::now())) {
                 Ok(bytes) => self.take_in(&bytes),
-                Err(error) => panic!("no {text:?} on the screen ({error}):\n{}", self.screen()),
+                Err(error) => panic!("no {what:?} on the screen ({error}):\n{}", self.screen()),
             }
         }
+    }
+
+    /// The first line of the screen.
+    fn header(&self) -> String {
+        self.screen().lines().next().unwrap_or_default().to_owned()
     }
 
     /// Waits for the end, and returns all that was written to the terminal.

@@ -55,8 +55,17 @@ pub(crate) fn empty() -> Analysis {
 
 /// A second of three modules that take turns on a device.
 pub(crate) fn small() -> Analysis {
+    turns(1000 * MS, 6)
+}
+
+/// The same, a second later.
+fn small_and_longer() -> Analysis {
+    turns(2000 * MS, 12)
+}
+
+fn turns(end: u64, turns: u64) -> Analysis {
     let modules = ["text_encoder", "unet", "vae"];
-    let mut run = build(1000 * MS, &modules, 6);
+    let mut run = build(end, &modules, turns);
     run.report.findings = findings("unet", "cuda:0", 500 * MS);
     run.report.trace.engine = Some(Text::new("diffusion"));
     run.report.trace.engine_version = Some(Text::new("0.1.0"));
@@ -121,6 +130,21 @@ pub(crate) fn showing(analysis: Analysis, page: Page, width: u16, height: u16) -
     let mut state = reading(width, height, true);
     assert_eq!(state.ready(analysis, None, Wake::default()), Flow::Continue);
     assert_eq!(state.update(Action::Show(page)), Flow::Continue);
+    state
+}
+
+/// The UI on a trace that is being written, with a view open: the run is twice as long as when it was first read.
+pub(crate) fn following(page: Page, width: u16, height: u16) -> State {
+    let running = |mut analysis: Analysis| {
+        analysis.report.trace.ended = Ended::Running;
+        analysis
+    };
+    let mut state = reading(width, height, true);
+    state.following = true;
+    for analysis in [small(), small_and_longer()] {
+        assert_eq!(state.ready(running(analysis), None, Wake::default()), Flow::Continue);
+        assert_eq!(state.update(Action::Show(page)), Flow::Continue);
+    }
     state
 }
 

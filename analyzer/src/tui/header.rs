@@ -42,7 +42,7 @@ pub(crate) fn draw_run(state: &State, area: Rect, buffer: &mut Buffer) {
     if let Content::Ready(ready) = &state.content {
         let used = Line::from(spans.clone()).width() + looked_at.width() + 1;
         let mut free = usize::from(area.width).saturating_sub(used);
-        for part in about(&ready.run, theme) {
+        for part in about(&ready.run, state.following, theme) {
             // A part that does not fit is left out whole: half a number is a wrong one.
             let Some(left) = free.checked_sub(part.width() + BETWEEN.len()) else { break };
             free = left;
@@ -74,11 +74,12 @@ pub(crate) fn draw_progress(theme: Theme, progress: Option<Progress>, area: Rect
     .render(middle, buffer);
 }
 
-fn about(run: &Run, theme: Theme) -> Vec<Span<'static>> {
+fn about(run: &Run, following: bool, theme: Theme) -> Vec<Span<'static>> {
     let trace = &run.report.trace;
     let mut parts = vec![match trace.ended {
         Ended::Clean => Span::raw("ended clean"),
         Ended::Killed => Span::styled("killed", theme.bad()),
+        Ended::Running if following => Span::styled("following", theme.peak()),
         Ended::Running => Span::styled("still running", theme.strong()),
     }];
     if trace.dropped.total > 0 {

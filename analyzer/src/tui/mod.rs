@@ -105,14 +105,28 @@ use crate::{Analysis, Progress, Text, Trace, import::OpenError};
 ///
 /// The file cannot be read as a trace, or the terminal fails.
 pub fn run(path: impl AsRef<Path>) -> Result<(), Error> {
-    let path = path.as_ref();
+    show(path.as_ref(), false)
+}
+
+/// As [`run`], and while the trace is being written the analysis is made anew, about once a second. Only the file is read:
+/// the engine does not know.
+///
+/// # Errors
+///
+/// As [`run`]; a trace that cannot be read any more is no error: what was read last stays on the screen.
+pub fn follow(path: impl AsRef<Path>) -> Result<(), Error> {
+    show(path.as_ref(), true)
+}
+
+fn show(path: &Path, follow: bool) -> Result<(), Error> {
     let (sender, messages) = mpsc::channel();
     signals::watch(sender.clone())?;
     let mut terminal = Terminal::enter()?;
     input::watch(sender.clone());
     let wake = Wake::new(sender.clone());
-    let mut reading = Some(reading::start(path, sender));
+    let mut reading = Some(reading::start(path, follow, sender));
     let mut state = State::new(file_name(path), Theme::of_environment(), terminal.size()?);
+    state.following = follow;
     loop {
         terminal.draw(|area, buffer| screen::draw(&state, area, buffer))?;
         let Ok(first) = messages.recv() else { return Ok(()) };
@@ -123,10 +137,9 @@ pub fn run(path: impl AsRef<Path>) -> Result<(), Error> {
                 Message::Key(key) => state.press(key),
                 Message::Woken => state.woken(),
                 Message::Progress(progress) => state.progress(progress),
-                Message::Read => {
-                    let (analysis, trace) = finish(reading.take(), &mut terminal)?;
-                    state.ready(analysis, Some(trace), wake.clone())
-                }
+                Message::Analyzed(analysis, trace) => state.ready(*analysis, Some(trace), wake.clone()),
+                Message::Lost(error) => state.lost(&error),
+                Message::Read => finish(reading.take(), &mut terminal).map(|()| state.read())?,
                 Message::Redraw => terminal.resume().map(|()| Flow::Continue)?,
                 Message::Die(signal) => {
                     terminal.leave();
@@ -169,7 +182,11 @@ enum Message {
     Woken,
     /// The analysis has come this far.
     Progress(Progress),
-    /// The analysis is at its end.
+    /// The trace is analyzed, as far as it is written.
+    Analyzed(Box<Analysis>, Arc<Trace>),
+    /// The trace that is followed cannot be read any more.
+    Lost(OpenError),
+    /// There will be no more analyses.
     Read,
     /// Somebody else may have written to the terminal.
     Redraw,
@@ -179,8 +196,8 @@ enum Message {
     InputLost,
 }
 
-/// Takes what the reading thread found; a panic there goes on here.
-fn finish(reading: Option<Reading>, terminal: &mut Terminal) -> Result<(Analysis, Arc<Trace>), Error> {
+/// Asks the reading thread how it ended; a panic there goes on here.
+fn finish(reading: Option<Reading>, terminal: &mut Terminal) -> Result<(), Error> {
     let reading = reading.expect("a reading ends once");
     match reading.join() {
         Ok(read) => Ok(read?),

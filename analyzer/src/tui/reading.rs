@@ -1,7 +1,7 @@
-//! The analysis, on a thread of its own.
+//! The analysis, on a thread of its own: once, or again and again while the trace is being written.
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, mpsc::Sender},
     thread,
     time::{Duration, Instant},
@@ -9,53 +9,88 @@ use std::{
 
 use super::Message;
 use crate::{
-    Analysis, Trace,
+    Trace,
     import::{self, OpenError, Stage},
+    report::Ended,
 };
 
 /// More often than this, progress is not worth a frame.
 const PROGRESS_EVERY: Duration = Duration::from_millis(30);
 
-/// An analysis under way.
-pub(crate) struct Reading(thread::JoinHandle<Result<(Analysis, Arc<Trace>), OpenError>>);
+/// While a trace is followed, it is analyzed no more often than this.
+const REST: Duration = Duration::from_secs(1);
+
+/// While a trace is followed, there are so many times as much rest as work, so that the engine keeps the processor.
+const REST_PER_WORK: u32 = 9;
+
+/// Analyses under way.
+pub(crate) struct Reading(thread::JoinHandle<Result<(), OpenError>>);
 
 impl Reading {
-    /// What was found; `Err` is what the thread panicked with.
-    pub(crate) fn join(self) -> thread::Result<Result<(Analysis, Arc<Trace>), OpenError>> {
+    /// Why nothing could be read; `Err` is what the thread panicked with.
+    pub(crate) fn join(self) -> thread::Result<Result<(), OpenError>> {
         self.0.join()
     }
 }
 
-/// Starts to analyze; [`Message::Read`] says when there is something to [`join`](Reading::join).
-pub(crate) fn start(path: &Path, messages: Sender<Message>) -> Reading {
+/// Starts to analyze: [`Message::Analyzed`] brings each analysis, and [`Message::Read`] says that there will be no more.
+pub(crate) fn start(path: &Path, follow: bool, messages: Sender<Message>) -> Reading {
     let path = path.to_owned();
     let work = move || {
-        // Sent when it is dropped, so that a panic ends the wait as well.
-        let announce = Announce(messages);
-        let mut told = Instant::now();
-        let mut tell = |progress| {
-            if told.elapsed() >= PROGRESS_EVERY {
-                told = Instant::now();
-                // Nobody listens when the user did not wait for the end.
-                let _ = announce.0.send(Message::Progress(progress));
+        let reader = Reader { path, messages };
+        let mut worked = Instant::now();
+        let mut trace = reader.read(true)?;
+        while follow && trace.ended() == Ended::Running {
+            thread::sleep(REST.max(worked.elapsed() * REST_PER_WORK));
+            worked = Instant::now();
+            match reader.read(false) {
+                Ok(read) => trace = read,
+                Err(error) => {
+                    reader.tell(Message::Lost(error));
+                    break;
+                }
             }
-        };
-        let trace = import::open(path, &mut |stage, progress| {
-            if stage == Stage::Reading {
-                tell(progress);
-            }
-        })?;
-        let analysis = trace.analyze(tell)?;
-        Ok((analysis, Arc::new(trace)))
+        }
+        Ok(())
     };
     let spawned = thread::Builder::new().name("memtrace-analysis".to_owned()).spawn(work);
     Reading(spawned.expect("the system has a thread left"))
 }
 
-struct Announce(Sender<Message>);
+struct Reader {
+    path: PathBuf,
+    messages: Sender<Message>,
+}
 
-impl Drop for Announce {
+impl Reader {
+    fn read(&self, tells_progress: bool) -> Result<Arc<Trace>, OpenError> {
+        let mut told = Instant::now();
+        let mut tell = |progress| {
+            if tells_progress && told.elapsed() >= PROGRESS_EVERY {
+                told = Instant::now();
+                self.tell(Message::Progress(progress));
+            }
+        };
+        let trace = import::open(&self.path, &mut |stage, progress| {
+            if stage == Stage::Reading {
+                tell(progress);
+            }
+        })?;
+        let analysis = Box::new(trace.analyze(tell)?);
+        let trace = Arc::new(trace);
+        self.tell(Message::Analyzed(analysis, Arc::clone(&trace)));
+        Ok(trace)
+    }
+
+    fn tell(&self, message: Message) {
+        // Nobody listens when the user did not wait for the end.
+        let _ = self.messages.send(message);
+    }
+}
+
+/// So that a panic ends the wait as well.
+impl Drop for Reader {
     fn drop(&mut self) {
-        let _ = self.0.send(Message::Read);
+        self.tell(Message::Read);
     }
 }

@@ -13,7 +13,7 @@ use super::{
     window::Window,
 };
 use crate::{
-    Analysis, Nanos, Text, Trace,
+    Analysis, Checkpoints, Nanos, Text, Trace,
     events::EventPlace,
     report::{Heap, Report},
     timeline::{HeapTrack, Timeline},
@@ -91,17 +91,16 @@ impl Run {
     /// Looks at the peak of the heap that matters most: the fullest device, or the fullest heap.
     pub(crate) fn new(analysis: Analysis, trace: Option<Arc<Trace>>, wake: Wake) -> Self {
         let Analysis { report, timeline, checkpoints, .. } = analysis;
+        let window = Window::whole(timeline.end, finest(&timeline));
         let heap = report.heaps.iter().enumerate().max_by_key(|(index, heap)| {
             (heap.kind == "device", heap.peak.figures.allocated_bytes, std::cmp::Reverse(*index))
         });
         let heap = heap.map_or(0, |(index, _)| index);
-        let checkpoints = Arc::new(checkpoints);
-        let moments = trace.as_ref().map(|trace| Arc::new(Moments::new(Arc::clone(trace), checkpoints)));
-        let bin = timeline.heaps.iter().map(HeapTrack::resolution).min().unwrap_or(Nanos(1));
+        let moments = moments(trace.as_ref(), checkpoints);
         let mut run = Self {
             tree: ModuleTree::new(&timeline.modules),
             lanes: PhaseLanes::new(&report.phases),
-            window: Window::whole(timeline.end, Nanos(bin.0.saturating_mul(FINEST_BINS))),
+            window,
             cursor: Nanos(0),
             place: None,
             range: None,
@@ -119,6 +118,27 @@ impl Run {
         };
         run.visit_peak();
         run
+    }
+
+    /// More of the same run is known. What is looked at stays so; who looks at the end goes on looking at the end.
+    pub(crate) fn renew(&mut self, analysis: Analysis, trace: Option<Arc<Trace>>) {
+        let Analysis { report, timeline, checkpoints, .. } = analysis;
+        let at_end = self.cursor == self.timeline.end;
+        let heap = self.heap().map(|heap| heap.name.clone());
+        self.window.lengthen(timeline.end, finest(&timeline));
+        self.tree = ModuleTree::new(&timeline.modules);
+        self.lanes = PhaseLanes::new(&report.phases);
+        (self.report, self.timeline) = (report, timeline);
+        self.moments = moments(trace.as_ref(), checkpoints);
+        self.trace = trace;
+        let same = |name: Text| self.report.heaps.iter().position(|heap| heap.name == name);
+        self.heap = heap.and_then(same).unwrap_or(0);
+        // The range may have had more in it than was written.
+        (self.counted, self.asked) = (None, None);
+        self.ranging.drop_wish();
+        if at_end {
+            self.visit_edge(Side::Forward);
+        }
     }
 
     /// The figures of the range, or of the whole run. Those of the range take time to count: until then they are of the
@@ -286,4 +306,13 @@ impl Run {
         self.cursor = Nanos(time.0.min(self.timeline.end.0));
         self.window.centre(self.cursor);
     }
+}
+
+fn moments(trace: Option<&Arc<Trace>>, checkpoints: Checkpoints) -> Option<Arc<Moments>> {
+    trace.map(|trace| Arc::new(Moments::new(Arc::clone(trace), Arc::new(checkpoints))))
+}
+
+fn finest(timeline: &Timeline) -> Nanos {
+    let bin = timeline.heaps.iter().map(HeapTrack::resolution).min().unwrap_or(Nanos(1));
+    Nanos(bin.0.saturating_mul(FINEST_BINS))
 }

@@ -48,6 +48,16 @@ fn every_view_at_every_size() {
 }
 
 #[test]
+fn every_view_of_a_run_that_goes_on() {
+    for view in pages() {
+        for (width, height) in SIZES {
+            let name = format!("{}_following_{width}x{height}", view.name().to_lowercase());
+            insta::assert_snapshot!(name, text(&fixture::following(view, width, height)));
+        }
+    }
+}
+
+#[test]
 fn help_and_the_time_before() {
     let mut state = fixture::reading(80, 24, true);
     insta::assert_snapshot!("reading", text(&state));

@@ -19,7 +19,7 @@ use super::{
     view::{Answer, Goal, View},
     wake::Wake,
 };
-use crate::{Analysis, Nanos, Progress, Text, Trace};
+use crate::{Analysis, Nanos, Progress, Text, Trace, import::OpenError};
 
 /// Everything that the screen depends on.
 #[derive(Debug)]
@@ -38,6 +38,8 @@ pub(crate) struct State {
     pub(crate) message: Option<String>,
     /// What there is to show.
     pub(crate) content: Content,
+    /// Whether there will be more to show.
+    pub(crate) following: bool,
 }
 
 /// What lies over the view and takes the keys.
@@ -109,6 +111,7 @@ impl State {
             overlay: Overlay::None,
             message: None,
             content: Content::Reading(None),
+            following: false,
         }
     }
 
@@ -120,14 +123,36 @@ impl State {
         Flow::Continue
     }
 
-    /// The analysis is done.
+    /// There is an analysis; if there was one before, of the same trace when less of it was written.
     pub(crate) fn ready(&mut self, analysis: Analysis, trace: Option<Arc<Trace>>, wake: Wake) -> Flow {
-        let run = Run::new(analysis, trace, wake);
+        if let Content::Ready(ready) = &mut self.content {
+            let Ready { run, views, .. } = ready.as_mut();
+            run.renew(analysis, trace);
+            views.iter_mut().for_each(|view| view.prepare(run));
+            self.settle();
+            return Flow::Continue;
+        }
+        let mut run = Run::new(analysis, trace, wake);
+        if self.following {
+            run.visit_edge(Side::Forward);
+        }
         let mut views: Vec<_> = PAGES.iter().map(|entry| (entry.build)()).collect();
         views.iter_mut().for_each(|view| view.prepare(&run));
         let ready = Ready { run, views, trail: Trail::default(), anchor: None };
         self.content = Content::Ready(Box::new(ready));
         self.settle();
+        Flow::Continue
+    }
+
+    /// There will be no more analyses.
+    pub(crate) fn read(&mut self) -> Flow {
+        self.following = false;
+        Flow::Continue
+    }
+
+    /// The trace that is followed cannot be read any more.
+    pub(crate) fn lost(&mut self, error: &OpenError) -> Flow {
+        self.message = Some(format!("no longer followed: {error}"));
         Flow::Continue
     }
 

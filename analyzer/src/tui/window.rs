@@ -21,6 +21,24 @@ impl Window {
         Self { from: 0, to: end, end, finest: finest.0.clamp(1, end) }
     }
 
+    /// The run has become longer. Who sees all of it goes on seeing all of it, who sees its end, its end.
+    pub(crate) fn lengthen(&mut self, end: Nanos, finest: Nanos) {
+        let (was_whole, saw_end, length) = (self.is_whole(), self.to == self.end, self.length().0);
+        let whole = Self::whole(Nanos(end.0.max(self.end)), finest);
+        if was_whole {
+            *self = whole;
+            return;
+        }
+        (self.end, self.finest) = (whole.end, whole.finest);
+        if saw_end {
+            self.start_at(self.end.saturating_sub(length));
+        }
+        // What can be told apart becomes coarser in a longer run.
+        if self.length().0 < self.finest {
+            self.resize(Nanos(self.from), self.finest);
+        }
+    }
+
     /// The first instant.
     pub(crate) fn from(self) -> Nanos {
         Nanos(self.from)
@@ -209,6 +227,26 @@ mod tests {
         assert_eq!(range(window), (50, 550));
         window.follow(Nanos(1000));
         assert_eq!(range(window), (500, 1000));
+    }
+
+    #[test]
+    fn a_longer_run_is_followed_by_who_sees_its_end() {
+        let mut all = window(1000);
+        all.lengthen(Nanos(3000), Nanos(8));
+        assert!(all.is_whole());
+        assert_eq!(range(all), (0, 3000));
+        let mut end = window(1000);
+        end.zoom_in(Nanos(1000));
+        end.lengthen(Nanos(3000), Nanos(8));
+        assert_eq!(range(end), (2500, 3000));
+        let mut start = window(1000);
+        start.zoom_in(Nanos(0));
+        start.lengthen(Nanos(3000), Nanos(8));
+        assert_eq!(range(start), (0, 500));
+        start.lengthen(Nanos(100_000), Nanos(700));
+        assert_eq!(range(start), (0, 700));
+        start.lengthen(Nanos(50), Nanos(8));
+        assert_eq!(range(start), (0, 700));
     }
 
     #[test]

@@ -11,7 +11,7 @@ mod numbering;
 mod trial;
 
 /// A run that goes on, and how it ended.
-mod running;
+pub(crate) mod running;
 
 /// A log, decoded in the plainest way.
 mod log;

@@ -10,11 +10,15 @@ pub(crate) fn run(arguments: &Analyze) -> Result<(), Failure> {
     let part = arguments.part();
     if part == Part::Whole && arguments.cycle.is_none() && !arguments.text && !arguments.json && has_screen()
     {
-        return tui::run(&arguments.trace).map_err(|error| match error {
+        let show = if arguments.follow { tui::follow } else { tui::run };
+        return show(&arguments.trace).map_err(|error| match error {
             tui::Error::Read(error) => Failure::not_imported(&arguments.trace)(error),
             tui::Error::Terminal(error) => Failure::Output(error),
             error => Failure::Output(std::io::Error::other(error)),
         });
+    }
+    if arguments.follow {
+        return Err(Failure::NoScreen);
     }
     let opened = import::open(&arguments.trace, &mut progress::imported());
     let trace = opened.map_err(Failure::not_imported(&arguments.trace))?;

@@ -51,6 +51,7 @@ pub(crate) enum Command {
 #[command(after_help = "\
 Examples:
     memtrace analyze run.trace                 look at it on a terminal
+    memtrace analyze --follow run.4242.trace   look at an engine while it runs
     memtrace analyze run.trace | less          the report
     memtrace analyze run.trace --json | jq '.heaps[] | {name, peak: .peak.allocated_bytes}'
     memtrace analyze run.trace --from 1.5s --to 2s         what happened in half a second of it
@@ -72,6 +73,9 @@ pub(crate) struct Analyze {
     /// Print the report as JSON
     #[arg(long)]
     pub(crate) json: bool,
+    /// Go on looking while the trace is being written; needs a terminal
+    #[arg(long, conflicts_with_all = ["text", "json", "from", "to", "phase", "cycle"])]
+    pub(crate) follow: bool,
     /// Report what happened from this time on, since the trace's start: 1.5s, 200ms, or plain seconds
     #[arg(long, value_name = "TIME")]
     pub(crate) from: Option<Nanos>,

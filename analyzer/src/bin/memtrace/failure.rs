@@ -29,6 +29,8 @@ pub(crate) enum Failure {
     NoSuchPart(PartError),
     /// A budget cannot be used.
     Budget { path: Text, error: String },
+    /// There is no terminal that could show what is asked for.
+    NoScreen,
     /// There is no budget.
     NoBudget,
     /// A check or a comparison failed, and its output says how.
@@ -73,6 +75,11 @@ impl Failure {
                     eprintln!("  {}", Text::new(line));
                 }
                 eprintln!("  try: `memtrace check --help` shows one");
+                ExitCode::from(USAGE)
+            }
+            Self::NoScreen => {
+                eprintln!("memtrace: --follow needs a terminal on standard output, and TERM other than dumb");
+                eprintln!("  try: without --follow there is a report of what is written so far");
                 ExitCode::from(USAGE)
             }
             Self::NoBudget => {

@@ -54,6 +54,22 @@ fn typed(mut state: State, text: &str) -> State {
 }
 
 #[test]
+fn what_is_followed_is_seen_at_its_end_until_the_user_looks_elsewhere() {
+    let state = fixture::following(Page::Timeline, 80, 24);
+    assert_eq!(run(&state).cursor, run(&state).timeline.end);
+    assert_eq!(run(&state).timeline.end, Nanos(2000 * MS));
+    assert!(run(&state).window.is_whole());
+    let mut state = after(state, &[Action::Edge(Side::Back), Action::ZoomIn]);
+    let seen = (run(&state).window.from(), run(&state).window.to());
+    let longer = fixture::large();
+    let end = longer.timeline.end;
+    assert_eq!(state.ready(longer, None, Wake::default()), Flow::Continue);
+    assert_eq!(run(&state).timeline.end, end);
+    assert_eq!(run(&state).cursor, Nanos(0));
+    assert_eq!((run(&state).window.from(), run(&state).window.to()), seen);
+}
+
+#[test]
 fn it_opens_at_the_peak() {
     assert_eq!(run(&timeline()).cursor, Nanos(687_499_997));
 }
