@@ -38,6 +38,11 @@ pub(crate) fn empty() -> Arc<Trace> {
 
 /// Half a second: two segments, five modules, two jobs; what the first one leaves behind pins a segment.
 pub(crate) fn small() -> Arc<Trace> {
+    small_until(u64::MAX)
+}
+
+/// What was written of the small one by this millisecond.
+pub(crate) fn small_until(ms: u64) -> Arc<Trace> {
     let mut recording = Recording::new();
     recording.segment(1, BASE, 20 * MIB);
     recording.segment(2, BASE + 32 * MIB, 2 * MIB);
@@ -60,6 +65,7 @@ pub(crate) fn small() -> Arc<Trace> {
     recording.at(250, Event::BlockFree(free(BASE)));
     recording.at(400, Event::BlockFree(free(BASE + 17 * MIB)));
     recording.events.push((20 * MS, block(HOST, 0x5000, 3 * MIB, 0, 0)));
+    recording.events.retain(|(time, _)| *time <= ms.saturating_mul(MS));
     recording.trace()
 }
 
@@ -150,6 +156,13 @@ impl Session {
             self.messages.recv_timeout(Duration::from_secs(60)).expect("a worker answers");
             assert_eq!(self.state.woken(), Flow::Continue);
         }
+    }
+
+    /// More of the trace has been written.
+    pub(crate) fn renew(&mut self, trace: &Arc<Trace>) {
+        let analysis = trace.analyze(|_| ()).expect("a readable file");
+        assert_eq!(self.state.ready(analysis, Some(Arc::clone(trace)), Wake::default()), Flow::Continue);
+        self.wait();
     }
 
     /// Opens the map to show an address at the cursor.

@@ -13,6 +13,8 @@
 mod reader;
 mod window;
 
+use std::sync::Arc;
+
 use memtrace_format::Address;
 use ratatui::{
     buffer::Buffer,
@@ -34,12 +36,14 @@ use super::{
     view::{Answer, Goal, View},
     worker::Worker,
 };
-use crate::{Nanos, Text, events::EventPlace};
+use crate::{Nanos, Text, Trace, events::EventPlace};
 
 /// The view.
 #[derive(Debug)]
 pub(crate) struct EventsView {
     worker: Option<Worker<Question, reader::Answer>>,
+    /// What the worker reads; another one when more of the trace has been written.
+    trace: Option<Arc<Trace>>,
     progress: Progress,
     window: Window,
     rows: Listing,
@@ -68,6 +72,7 @@ impl Default for EventsView {
     fn default() -> Self {
         Self {
             worker: None,
+            trace: None,
             progress: Progress::default(),
             window: Window::default(),
             rows: Listing::new(columns()),
@@ -88,17 +93,23 @@ fn columns() -> Vec<Column> {
         Column::number("address", 14, 3),
         Column::number("size", 11, 2),
         Column::text("names", Column::WIDE, 1),
-        Column::text("more", Column::WIDE, 6),
+        Column::text("more", 26, 6),
     ]
 }
 
 impl View for EventsView {
     fn prepare(&mut self, run: &Run) {
-        if let (None, Some(trace)) = (&self.worker, &run.trace) {
-            let mut reader =
-                Reader::new(std::sync::Arc::clone(trace), self.progress.clone(), run.wake.clone());
+        let known = self.trace.as_ref();
+        if let Some(trace) = run.trace.as_ref().filter(|new| known.is_none_or(|old| !Arc::ptr_eq(old, new))) {
+            let mut reader = Reader::new(Arc::clone(trace), self.progress.clone(), run.wake.clone());
             let answer = move |question, desk: &super::worker::Desk<Question>| reader.answer(question, desk);
             self.worker = Some(Worker::new("memtrace-events", run.wake.clone(), answer));
+            self.trace = Some(Arc::clone(trace));
+            // What was being read is not answered any more; what was read stays, and goes on where it ended.
+            if self.asked.take().is_some_and(|asked| asked != Asked::More) {
+                self.around = None;
+            }
+            self.window.goes_on();
         }
     }
 

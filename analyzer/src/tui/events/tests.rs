@@ -107,3 +107,13 @@ fn a_filter_is_of_the_whole_file() {
     session.update(&[Action::Back, Action::Edge(Side::Back)]);
     assert_eq!(session.run().place(), EventPlace::at(Nanos(0)), "nothing is filtered any more");
 }
+
+#[test]
+fn what_is_written_later_is_read_on() {
+    let mut session = recorded::showing(&recorded::small_until(40), Page::Events, 120, 30);
+    session.update(&[Action::Edge(Side::Forward), DOWN]);
+    assert!(selected(&session).starts_with("0.040000000\t"), "{}", selected(&session));
+    session.renew(&recorded::small());
+    session.update(&[DOWN]);
+    assert!(selected(&session).starts_with("0.050000000\t"), "{}", selected(&session));
+}

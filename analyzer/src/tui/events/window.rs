@@ -63,6 +63,11 @@ impl Window {
         }
     }
 
+    /// More has been written behind the last.
+    pub(super) fn goes_on(&mut self) {
+        self.ends[1] = false;
+    }
+
     /// The event with this number.
     pub(super) fn entry(&self, id: u64) -> Option<&Shown> {
         self.shown.get(usize::try_from(id.checked_sub(self.first)?).ok()?)

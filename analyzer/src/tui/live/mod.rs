@@ -33,7 +33,7 @@ use super::{
     action::Action,
     keys::{Binding, Key},
     listing::{Cell, Column, Listing},
-    moments::Spot,
+    moments::{Moments, Spot},
     page::Page,
     run::Run,
     theme::Theme,
@@ -61,6 +61,10 @@ const ADDRESS: &str = "map";
 #[derive(Debug)]
 pub(crate) struct LiveView {
     worker: Option<Worker<Question, Tally>>,
+    /// What the worker reads; other ones when more of the trace has been written.
+    moments: Option<Arc<Moments>>,
+    /// Whether is to be counted anew, whatever was counted.
+    is_old: bool,
     /// What the worker is at.
     asked: Option<Question>,
     /// What was counted last.
@@ -88,6 +92,8 @@ impl Default for LiveView {
     fn default() -> Self {
         Self {
             worker: None,
+            moments: None,
+            is_old: false,
             asked: None,
             tally: None,
             tree: Tree::default(),
@@ -116,19 +122,24 @@ fn columns(compared: bool) -> Vec<Column> {
 
 impl View for LiveView {
     fn prepare(&mut self, run: &Run) {
-        if let (None, Some(moments)) = (&self.worker, &run.moments) {
+        let known = self.moments.as_ref();
+        if let Some(moments) =
+            run.moments.as_ref().filter(|new| known.is_none_or(|old| !Arc::ptr_eq(old, new)))
+        {
             let modules = run.report.modules.iter();
             let parents =
                 modules.filter_map(|module| Some((module.name.clone(), module.parent.clone()?))).collect();
             let counter = Counter::new(Arc::clone(moments), parents);
             let answer = move |question, desk: &Desk<Question>| counter.answer(question, desk);
             self.worker = Some(Worker::new("memtrace-live", run.wake.clone(), answer));
+            (self.asked, self.is_old) = (None, true);
             let named = |heap: &crate::report::Heap| {
                 heap.peak.by_module.iter().any(|share| share.name.recorded() != "(none)")
             };
-            if !run.report.heaps.iter().any(named) {
+            if self.moments.is_none() && !run.report.heaps.iter().any(named) {
                 self.by = Grouping::BottomUp;
             }
+            self.moments = Some(Arc::clone(moments));
         }
     }
 
@@ -188,9 +199,10 @@ impl View for LiveView {
             Against::Mark(letter) => run.marks.get(&letter).map(|&time| behind(time)),
         };
         let question = Question { spot: run.spot(), against, heap: heap.name.clone(), by: self.by };
-        if self.asked.as_ref().or(self.tally.as_ref()) != Some(&question)
+        if (self.is_old || self.asked.as_ref().or(self.tally.as_ref()) != Some(&question))
             && let Some(worker) = &mut self.worker
         {
+            self.is_old = false;
             self.asked = Some(question.clone());
             worker.ask(question);
         }

@@ -109,3 +109,13 @@ fn differences_are_told_from_the_peak_and_from_marks() {
     session.update(&[Action::Own(AGAINST)]);
     assert!(text(&session.state).contains("compared with nothing"));
 }
+
+#[test]
+fn a_run_that_goes_on_is_counted_anew() {
+    let mut session = recorded::showing(&recorded::small_until(30), Page::Live, 120, 30);
+    at(&mut session, 40 * MS);
+    assert!(text(&session.state).contains("13.00 MiB live"), "{}", text(&session.state));
+    session.renew(&recorded::small());
+    at(&mut session, 40 * MS);
+    assert!(text(&session.state).contains("19.00 MiB live, its peak"), "{}", text(&session.state));
+}

@@ -69,7 +69,7 @@ impl Layout {
 pub(crate) fn figures_width(width: u16) -> u16 {
     match width {
         0..60 => 13,
-        60..120 => 36,
+        60..160 => 36,
         _ => 74,
     }
 }

@@ -21,7 +21,7 @@ mod scene;
 mod strip;
 mod words;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use ratatui::{
     buffer::Buffer,
@@ -31,7 +31,7 @@ use ratatui::{
 
 use self::{
     layout::Layout,
-    legend::Colouring,
+    legend::{Colouring, Letters},
     regions::Region,
     scene::{Answer as Made, Painter, Question, Range, Scene},
 };
@@ -39,6 +39,7 @@ use super::{
     action::{Action, Side},
     keys::{Binding, Key},
     listing::{Cell, Column, Listing, Row},
+    moments::Moments,
     page::Page,
     run::Run,
     theme::Theme,
@@ -66,6 +67,11 @@ const CLOSEST: u64 = 64;
 #[derive(Debug)]
 pub(crate) struct MapView {
     worker: Option<Worker<Question, Made>>,
+    /// What the worker reads; other ones when more of the trace has been written.
+    moments: Option<Arc<Moments>>,
+    letters: Arc<Mutex<Letters>>,
+    /// Whether the scene is to be made anew, whatever it is of.
+    is_old: bool,
     /// What the worker is at.
     asked: Option<Question>,
     asked_before: u64,
@@ -88,6 +94,9 @@ impl Default for MapView {
     fn default() -> Self {
         Self {
             worker: None,
+            moments: None,
+            letters: Arc::default(),
+            is_old: false,
             asked: None,
             asked_before: 0,
             scene: None,
@@ -130,10 +139,14 @@ fn block_columns() -> Vec<Column> {
 
 impl View for MapView {
     fn prepare(&mut self, run: &Run) {
-        if let (None, Some(moments)) = (&self.worker, &run.moments) {
-            let mut painter = Painter::new(Arc::clone(moments));
+        let known = self.moments.as_ref();
+        if let Some(moments) =
+            run.moments.as_ref().filter(|new| known.is_none_or(|old| !Arc::ptr_eq(old, new)))
+        {
+            let painter = Painter::new(Arc::clone(moments), Arc::clone(&self.letters));
             let answer = move |question, desk: &Desk<Question>| painter.answer(question, desk);
             self.worker = Some(Worker::new("memtrace-map", run.wake.clone(), answer));
+            (self.moments, self.asked, self.is_old) = (Some(Arc::clone(moments)), None, true);
         }
         let named = |heap: &crate::report::Heap| {
             heap.peak.by_module.iter().any(|share| share.name.recorded() != "(none)")
@@ -173,7 +186,8 @@ impl View for MapView {
             return;
         };
         let current = self.asked.as_ref().or(self.scene.as_ref().map(|scene| &scene.question));
-        if current.is_none_or(|current| !current.is_like(&question)) {
+        if current.is_none_or(|current| !current.is_like(&question)) || self.is_old {
+            self.is_old = false;
             self.ask(question);
         }
         if self.asked.is_none() && std::mem::take(&mut self.reveal) {

@@ -1,6 +1,9 @@
 //! What the map shows: made by a worker, at the resolution of the screen.
 
-use std::{ops::ControlFlow, sync::Arc};
+use std::{
+    ops::ControlFlow,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use memtrace_format::{Address, Bytes, Event, PoolId};
 
@@ -123,21 +126,22 @@ impl Scene {
 /// Makes scenes.
 pub(crate) struct Painter {
     moments: Arc<Moments>,
-    letters: Letters,
+    letters: Arc<Mutex<Letters>>,
 }
 
 impl Painter {
-    pub(crate) fn new(moments: Arc<Moments>) -> Self {
-        Self { moments, letters: Letters::default() }
+    /// Letters are shared with painters of the same trace when less of it was written.
+    pub(crate) fn new(moments: Arc<Moments>, letters: Arc<Mutex<Letters>>) -> Self {
+        Self { moments, letters }
     }
 
     /// None: it was overtaken.
-    pub(crate) fn answer(&mut self, question: Question, desk: &Desk<Question>) -> Option<Answer> {
+    pub(crate) fn answer(&self, question: Question, desk: &Desk<Question>) -> Option<Answer> {
         let answer = self.look(question, desk);
         answer.unwrap_or_else(|error| Some(Answer::Failed(Text::new(error.to_string()).to_string())))
     }
 
-    fn look(&mut self, mut question: Question, desk: &Desk<Question>) -> Result<Option<Answer>, ReadError> {
+    fn look(&self, mut question: Question, desk: &Desk<Question>) -> Result<Option<Answer>, ReadError> {
         let mut step = None;
         if let Some(side) = question.step {
             let Some(found) = self.step(&question, side, desk)? else { return Ok(None) };
@@ -189,7 +193,7 @@ impl Painter {
         }))
     }
 
-    fn paint(&mut self, question: Question, instant: Arc<Instant>, step: Option<Step>) -> Scene {
+    fn paint(&self, question: Question, instant: Arc<Instant>, step: Option<Step>) -> Scene {
         let heap = instant.heaps.iter().position(|heap| heap.name == question.heap);
         let scene = Scene {
             question,
@@ -203,7 +207,10 @@ impl Painter {
         };
         let Some(heap) = scene.heap() else { return scene };
         let definitions = self.moments.trace().definitions();
-        let (tints, legend) = self.letters.hand_out(scene.question.colouring, &instant, heap, definitions);
+        let (tints, legend) = {
+            let mut letters = self.letters.lock().unwrap_or_else(PoisonError::into_inner);
+            letters.hand_out(scene.question.colouring, &instant, heap, definitions)
+        };
         let (regions, total) = regions(heap);
         let width = scene.question.width;
         let strips = regions.into_iter().map(|region| {

@@ -126,3 +126,13 @@ fn the_mouse_points_at_a_block() {
     session.update(&[Action::Press(ratatui::layout::Position::new(x as u16, y as u16))]);
     assert!(text(&session.state).contains("block at 0x7f0001100000: 2.00 MiB"), "{}", text(&session.state));
 }
+
+#[test]
+fn a_run_that_goes_on_is_drawn_anew() {
+    let mut session = recorded::showing(&recorded::small_until(30), Page::Map, 120, 30);
+    at(&mut session, 40 * MS);
+    assert!(text(&session.state).contains("13.00 MiB in 7 blocks"), "{}", text(&session.state));
+    session.renew(&recorded::small());
+    at(&mut session, 40 * MS);
+    assert!(text(&session.state).contains("19.00 MiB in 9 blocks"), "{}", text(&session.state));
+}
