@@ -35,6 +35,9 @@ mod samples;
 /// What device memory is made of.
 mod ledger;
 
+/// What had to be loaded at least, and what was hidden, against what the example engine loaded.
+mod movement;
+
 /// Faults that are planted in the example engine, and what the rules of the analyzer say of it with and without.
 mod findings;
 

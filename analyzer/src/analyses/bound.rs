@@ -23,10 +23,9 @@ const NEVER: usize = usize::MAX;
 /// The most units of which [`optimum`] keeps sets.
 const FEW: usize = 32;
 
-/// The most sets that [`optimum`] keeps at a time, and in all; the most units that it chooses among at a use.
+/// The most sets that [`optimum`] keeps at a time, and the most that it looks at in all.
 const SETS: usize = 1 << 10;
-const ALL_SETS: usize = 1 << 22;
-const CHOICES: u32 = 12;
+const ALL_SETS: u64 = 1 << 20;
 
 /// What has to be on the device, one after the other: indices of units.
 pub(super) type Uses<'a> = &'a [u32];
@@ -79,10 +78,12 @@ pub(super) fn optimum(uses: Uses<'_>, sizes: &[u64], capacity: u64, held: &[u32]
     let capacity = roomy(uses, sizes, capacity);
     let start = held.iter().fold(0_u32, |set, &unit| set | 1 << unit);
     let mut sets = HashMap::from([(start, 0_u64)]);
-    let mut tried = 0;
+    let mut looked_at = 0;
     for &unit in uses {
-        tried += sets.len();
-        if sets.len() > SETS || tried > ALL_SETS {
+        // Of each set that the unit is not in, every part is looked at.
+        let parts = |set: &u32| if set & 1 << unit == 0 { 1_u64 << set.count_ones() } else { 1 };
+        looked_at += sets.keys().map(parts).sum::<u64>();
+        if sets.len() > SETS || looked_at > ALL_SETS {
             return None;
         }
         if sets.keys().all(|set| set & 1 << unit != 0) {
@@ -93,9 +94,6 @@ pub(super) fn optimum(uses: Uses<'_>, sizes: &[u64], capacity: u64, held: &[u32]
             if set & 1 << unit != 0 {
                 keep_least(&mut after, set, cost);
                 continue;
-            }
-            if set.count_ones() > CHOICES {
-                return None;
             }
             let cost = cost.saturating_add(sizes[unit as usize]);
             let room = capacity - sizes[unit as usize];

@@ -28,6 +28,11 @@ impl<T: Ord> Costliest<T> {
         }
     }
 
+    /// How many are kept.
+    pub(crate) fn len(&self) -> usize {
+        self.kept.len()
+    }
+
     /// Those that are kept, in no order.
     pub(crate) fn kept(&self) -> impl Iterator<Item = &T> {
         self.kept.iter().map(|Reverse(item)| item)

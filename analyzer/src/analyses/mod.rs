@@ -1,5 +1,6 @@
 //! What is looked for while a trace is replayed. Each analysis watches one replay and keeps what its part of the report needs.
 
+mod activity;
 mod bound;
 mod costliest;
 mod devices;
@@ -19,6 +20,7 @@ mod swaps;
 mod transfers;
 mod uses;
 
+pub(crate) use activity::Activity;
 pub(crate) use devices::{DeviceIndex, DeviceSnapshot, DeviceWatch, Devices};
 pub(crate) use failures::{FailedRequest, Failures};
 pub(crate) use growth::{Census, CyclePoint, CycleWatch, Growth, HEAPS as GROWTH_HEAPS};

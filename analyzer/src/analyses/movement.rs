@@ -6,6 +6,7 @@ use hashbrown::HashMap;
 use memtrace_format::{Bytes, ModuleId, Tier, TransferBegin, TransferEnd};
 
 use super::{
+    activity::{Activity, ActivityRoom},
     overlap::{OpenForward, Overlap},
     residency::Whereabouts,
     speeds::{Room, Speeds},
@@ -17,10 +18,11 @@ use crate::{
     Nanos,
     replay::{Moment, TransferKey},
     source::{Definitions, parents},
+    timeline::Move,
 };
 
 /// What happened to one module.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct ModuleRecord {
     /// When it came into being, if that was recorded.
     appeared: Option<Nanos>,
@@ -36,6 +38,8 @@ pub(crate) struct ModuleRecord {
     /// What forwards waited for it.
     pub(crate) waits: Waits,
     pub(crate) whereabouts: Whereabouts,
+    /// What it did over time.
+    pub(crate) activity: Activity,
     /// What it fills on a device that it is on.
     fills: Option<(Tier, Bytes)>,
     /// The device that it left last, what it had filled there, and when it left.
@@ -99,6 +103,7 @@ pub(crate) struct Movement<'a> {
     overlap: Overlap<'a>,
     threads: Vec<ThreadSwaps>,
     room: Room,
+    activity_room: ActivityRoom,
     pub(crate) open: UnderWay,
     replaced: u64,
     /// When counting began.
@@ -115,6 +120,7 @@ impl<'a> Movement<'a> {
             definitions,
             overlap: Overlap::new(definitions, threads),
             room: Room::default(),
+            activity_room: ActivityRoom::default(),
             threads: vec![ThreadSwaps::default(); threads],
             open: UnderWay::default(),
             replaced: 0,
@@ -137,7 +143,9 @@ impl<'a> Movement<'a> {
     }
 
     pub(crate) fn forward_begin(&mut self, now: Moment, module: ModuleId) {
-        self.modules.entry(module).or_default().forwards += 1;
+        let record = self.modules.entry(module).or_default();
+        record.forwards += 1;
+        record.activity.tick(now.time, &mut self.activity_room);
         let waits = self.swaps.forward_begins(&mut self.threads[now.thread], module, now.time);
         self.forward_waited(now.thread, &waits);
         let (modules, definitions) = (&self.modules, self.definitions);
@@ -215,6 +223,9 @@ impl<'a> Movement<'a> {
         let comes = begin.to.is_device() && begin.from != begin.to;
         let module = self.modules.entry(begin.module).or_default();
         module.count_transfer(Way::of(&begin), (moved, took, hidden), &mut self.room);
+        let (from, to) = (begin.from, begin.to);
+        let crossed = Move { from, to, from_ns: began, to_ns: now.time, bytes: moved };
+        module.activity.moved(crossed, &mut self.activity_room);
         if module.again(leaves, comes) {
             self.sums.add_again(&begin, moved, took);
         }
@@ -315,6 +326,7 @@ impl<'a> Movement<'a> {
         self.uses.forget_the_past(there.map(|((device, size), id)| (device, id, size)));
         self.overlap.forget_the_past(now);
         self.room = Room::default();
+        self.activity_room = ActivityRoom::default();
         self.sums = TransferSums::default();
         self.swaps.forget_the_past();
         self.replaced = 0;

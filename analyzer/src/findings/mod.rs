@@ -9,11 +9,14 @@ mod losses;
 mod non_allocator_growth;
 mod oddities;
 mod other_processes;
+mod overlap;
+mod pageable_transfers;
 mod sampled;
 mod thrash;
+mod unused_module;
 
 use crate::{
-    Text,
+    Nanos, Text,
     report::{Finding, FindingVerdict, Place, Report, Topic},
 };
 
@@ -23,6 +26,9 @@ const RULES: &[Rule] = &[
     killed::RULE,
     oddities::RULE,
     thrash::RULE,
+    overlap::RULE,
+    pageable_transfers::RULE,
+    unused_module::RULE,
     non_allocator_growth::RULE,
     other_processes::RULE,
     host_pressure::RULE,
@@ -33,6 +39,11 @@ pub(crate) fn judge(report: &Report) -> Vec<Finding> {
     let mut findings: Vec<_> = RULES.iter().map(|rule| rule.finding(report)).collect();
     findings.sort_by_key(|finding| finding.verdict);
     findings
+}
+
+/// A time as a share of the run: `12.3% of the run`.
+fn percent_of_run(report: &Report, time: Nanos) -> String {
+    format!("{:.1}% of the run", time.0 as f64 * 100.0 / report.trace.duration_ns.0.max(1) as f64)
 }
 
 /// Something that can be wrong with a run.

@@ -66,6 +66,15 @@ pub struct Module {
     pub longest_stall_ns: Nanos,
 }
 
+impl Module {
+    /// The time that it was on a device; none if nothing is known of its whereabouts.
+    pub fn time_on_devices(&self) -> Option<Nanos> {
+        let on_devices = self.resident_ns.iter().filter(|(tier, _)| tier.starts_with("device"));
+        let sum = on_devices.fold(Nanos(0), |sum, (_, ns)| sum.plus(*ns));
+        self.residency_why.is_none().then_some(sum)
+    }
+}
+
 /// Some transfers, taken together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Moved {

@@ -1,8 +1,10 @@
 //! The timeline: tracks and instants.
 
+use memtrace_format::ModuleId;
+
 use crate::{
     Nanos,
-    analyses::TRACKED,
+    analyses::{Activity, TRACKED},
     replay::{Heap, Replay},
     report,
     timeline::{Happening, HeapTrack, Instant, ModuleTrack, Timeline},
@@ -52,7 +54,7 @@ pub(super) fn timeline(
         end,
         heaps_left_out: heap_reports.len().saturating_sub(TRACKED) as u64,
         heaps,
-        modules: modules.iter().map(|(module, inherited)| track(module, *inherited)).collect(),
+        modules: modules.iter().map(|(module, inherited)| track(replay, module, *inherited)).collect(),
         instants,
         ledgers: Vec::new(),
         instants_left_out: analyses.marks.left_out
@@ -61,7 +63,9 @@ pub(super) fn timeline(
     }
 }
 
-fn track(module: &report::Module, Inherited(inherited): Inherited) -> ModuleTrack {
+fn track(replay: &Replay<'_>, module: &report::Module, Inherited(inherited): Inherited) -> ModuleTrack {
+    let activity = replay.movement().modules.get(&ModuleId(module.id)).map(|record| &record.activity);
+    let (moves, moves_left_out) = activity.map(Activity::moves).unwrap_or_default();
     ModuleTrack {
         id: module.id,
         name: module.name.clone(),
@@ -69,5 +73,8 @@ fn track(module: &report::Module, Inherited(inherited): Inherited) -> ModuleTrac
         stays: module.residency.clone(),
         inherited,
         thinned: module.residency_thinned,
+        forwards: activity.map(Activity::ticks).unwrap_or_default().into(),
+        moves: moves.into(),
+        moves_left_out,
     }
 }

@@ -8,7 +8,7 @@ pub(crate) use recorder::TrackRecorder;
 
 use std::sync::Arc;
 
-use memtrace_format::Bytes;
+use memtrace_format::{Bytes, Tier};
 
 use crate::{
     Nanos, Text,
@@ -59,6 +59,38 @@ pub struct ModuleTrack {
     pub inherited: bool,
     /// Whether short stays are merged into others.
     pub thinned: bool,
+    /// When its forwards began, in the order of time.
+    pub forwards: Arc<[Tick]>,
+    /// Its moves, the longest of them, in the order of time.
+    pub moves: Arc<[Move]>,
+    /// How many moves there were besides.
+    pub moves_left_out: u64,
+}
+
+/// Forwards that began within a stretch of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tick {
+    /// The first instant of it.
+    pub from_ns: Nanos,
+    /// The last one.
+    pub to_ns: Nanos,
+    /// How many.
+    pub count: u64,
+}
+
+/// A move of a module from one tier to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Move {
+    /// Where from.
+    pub from: Tier,
+    /// Where to.
+    pub to: Tier,
+    /// When it began.
+    pub from_ns: Nanos,
+    /// When it ended.
+    pub to_ns: Nanos,
+    /// What it moved.
+    pub bytes: Bytes,
 }
 
 /// Something that happened at an instant.

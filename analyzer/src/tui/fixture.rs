@@ -15,12 +15,12 @@ use super::{
 use crate::{
     Analysis, Checkpoints, Nanos, Text,
     report::{
-        Bandwidth, Block, BlockSizes, ChunkCounts, Direction, Directions, Dropped, Ended, Figures, Finding,
-        FindingVerdict, Fragmentation, FragmentationAt, Growth, Heap, HeapInPhase, Known, Mark, Module,
-        ModuleSwaps, OutOfMemory, Peak, PeakBy, Phase, Place, Report, ReservedPeak, Samples, Share, Stay,
-        Swaps, Thrash, Topic, Trace, Transfers, Verdict,
+        Bandwidth, Block, BlockSizes, ChunkCounts, DeviceBound, Direction, Directions, Dropped, Ended,
+        Figures, Finding, FindingVerdict, Fragmentation, FragmentationAt, Growth, Heap, HeapInPhase, Known,
+        LowerBound, Mark, Module, ModuleSwaps, OtherSwaps, OutOfMemory, Peak, PeakBy, Phase, Place, Report,
+        ReservedPeak, Samples, Share, Stay, Swap, Swaps, Thrash, Topic, Trace, Transfers, Verdict,
     },
-    timeline::{Happening, Instant, ModuleTrack, Timeline, TrackRecorder},
+    timeline::{Happening, Instant, ModuleTrack, Move, Tick, Timeline, TrackRecorder},
 };
 
 const MIB: u64 = 1 << 20;
@@ -115,6 +115,8 @@ pub(crate) fn damaged() -> Analysis {
     for module in &mut run.report.modules {
         module.bytes = None;
     }
+    run.report.swaps.lower_bound = None;
+    run.report.swaps.lower_bound_why = Some("events are missing");
     run.report.modules[1].name = Text::new("<lost #2>");
     run.timeline.modules[1].name = Text::new("<lost #2>");
     run
@@ -226,6 +228,7 @@ fn build(end: u64, names: &[&str], turns: u64) -> Analysis {
     let mut stays = vec![Vec::new(); names.len()];
     let mut seen = vec![0; names.len()];
     let mut peak = (0, 0);
+    let (mut ticks, mut moves) = (vec![Vec::new(); names.len()], vec![Vec::new(); names.len()]);
     for number in 0..turns {
         let (index, from) = (number as usize % names.len(), number * turn);
         let (weights, work) = (100 * MIB + 20 * MIB * (number % 5), 40 * MIB * (number % 7));
@@ -239,6 +242,19 @@ fn build(end: u64, names: &[&str], turns: u64) -> Analysis {
         stays[index].push(stay(Tier::Host, seen[index], from));
         stays[index].push(stay(Tier::Device(0), from, from + turn));
         seen[index] = from + turn;
+        for part in 2..5 {
+            let time = Nanos(from + turn * part / 5);
+            ticks[index].push(Tick { from_ns: time, to_ns: time, count: 1 });
+        }
+        let moved = |from, to, at: u64| Move {
+            from,
+            to,
+            from_ns: Nanos(at.saturating_sub(turn / 10)),
+            to_ns: Nanos(at),
+            bytes: Bytes(100 * MIB),
+        };
+        moves[index].push(moved(Tier::Host, Tier::Device(0), from));
+        moves[index].push(moved(Tier::Device(0), Tier::Host, from + turn));
         if number > 0 {
             let swap = Happening::Swap {
                 module: Text::new(names[index]),
@@ -270,6 +286,9 @@ fn build(end: u64, names: &[&str], turns: u64) -> Analysis {
             stays: stays.into(),
             inherited: false,
             thinned: false,
+            forwards: std::mem::take(&mut ticks[index]).into(),
+            moves: std::mem::take(&mut moves[index]).into(),
+            moves_left_out: index as u64 % 2 * 7,
         });
     }
     report.trace = trace(end, turns * 1000);
@@ -419,6 +438,7 @@ fn stay(tier: Tier, from: u64, to: u64) -> Stay {
 }
 
 fn swaps(names: &[&str], turns: u64, turn: u64) -> Swaps {
+    let name = |number: u64| Text::new(names[number as usize % names.len()]);
     let each = names.iter().enumerate().map(|(index, name)| ModuleSwaps {
         name: Text::new(*name),
         count: 2,
@@ -427,6 +447,33 @@ fn swaps(names: &[&str], turns: u64, turn: u64) -> Swaps {
         stall_ns: Nanos(turn / 10),
         thrash: Thrash::default(),
     });
+    let swap = |number: u64| Swap {
+        time_ns: Nanos(number * turn),
+        began_ns: Nanos(number * turn - turn / 10),
+        module: name(number),
+        module_id: (number % names.len() as u64) as u32 + 1,
+        device: Tier::Device(0),
+        evicted: vec![name(number - 1)],
+        bytes: Bytes(200 * MIB),
+        ns: Nanos(turn / 10),
+        gbps: (number % 3 != 2).then_some(2.5 + number as f64 / 100.0),
+        stall_ns: Nanos(turn / 20 + number % 7 * 1000),
+        reason: "demand",
+        thrash: number % 4 == 1,
+    };
+    let mut costliest: Vec<Swap> = (1..turns.min(40)).map(swap).collect();
+    costliest.sort_by_key(|swap| std::cmp::Reverse(swap.stall_ns));
+    let left_out = turns - 1 - costliest.len() as u64;
+    let bound = DeviceBound {
+        device: Tier::Device(0),
+        capacity_bytes: Bytes(180 * MIB),
+        uses: turns,
+        loads: turns,
+        loaded_bytes: Bytes(turns * 100 * MIB),
+        bytes: Bytes(turns * 40 * MIB),
+        achievable_bytes: Bytes(turns * 45 * MIB),
+        windows: 1,
+    };
     Swaps {
         count: turns - 1,
         bytes: Bytes((turns - 1) * 200 * MIB),
@@ -434,6 +481,20 @@ fn swaps(names: &[&str], turns: u64, turn: u64) -> Swaps {
         stall_ns: Nanos((turns - 1) * turn / 20),
         thrash: Some(Thrash { count: 3, bytes: Bytes(600 * MIB), ns: Nanos(turn / 3) }),
         by_module: each.collect(),
+        costliest,
+        others: OtherSwaps {
+            count: left_out,
+            bytes: Bytes(left_out * 200 * MIB),
+            ns: Nanos(left_out * turn / 10),
+            stall_ns: Nanos(left_out * turn / 20),
+        },
+        lower_bound: Some(LowerBound {
+            loaded_bytes: bound.loaded_bytes,
+            bytes: bound.bytes,
+            achievable_bytes: bound.achievable_bytes,
+            known: "whole",
+            by_device: vec![bound],
+        }),
         ..Swaps::default()
     }
 }

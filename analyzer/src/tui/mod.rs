@@ -68,6 +68,8 @@ mod events;
 mod live;
 mod map;
 mod overview;
+mod residency;
+mod swaps;
 mod timeline;
 
 #[cfg(test)]

@@ -84,6 +84,9 @@ mod tests {
                 stays: [].into(),
                 inherited: false,
                 thinned: false,
+                forwards: [].into(),
+                moves: [].into(),
+                moves_left_out: 0,
             })
             .collect();
         ModuleTree::new(&modules).rows().iter().map(|row| (row.index, row.depth)).collect()

@@ -1,8 +1,8 @@
 //! The views by name and number, and the table of those that there are.
 
 use super::{
-    action::Side, events::EventsView, live::LiveView, map::MapView, overview::Overview,
-    timeline::TimelineView, view::View,
+    action::Side, events::EventsView, live::LiveView, map::MapView, overview::Overview, residency::Residency,
+    swaps::SwapsView, timeline::TimelineView, view::View,
 };
 use crate::report::Topic;
 
@@ -10,6 +10,8 @@ use crate::report::Topic;
 pub(crate) const PAGES: &[Entry] = &[
     Entry { page: Page::Overview, says: "what happened", build: || Box::<Overview>::default() },
     Entry { page: Page::Timeline, says: "when it happened", build: || Box::<TimelineView>::default() },
+    Entry { page: Page::Residency, says: "where modules were", build: || Box::<Residency>::default() },
+    Entry { page: Page::Swaps, says: "what moving them cost", build: || Box::<SwapsView>::default() },
     Entry { page: Page::Map, says: "the address space at the cursor", build: || Box::<MapView>::default() },
     Entry {
         page: Page::Live,

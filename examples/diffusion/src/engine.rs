@@ -5,6 +5,7 @@ mod tests;
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::books::{Report, RunReport};
 use crate::capacity;
@@ -37,7 +38,8 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<Report> {
 
     let slots = if options.threads == 1 { 1 } else { options.threads as usize + 1 };
     recording::start(options.acks.as_deref(), slots)?;
-    let machine = Machine::new(driver, options.remedies.pinned);
+    let machine =
+        Machine::new(driver, options.remedies.pinned, Duration::from_micros(options.compute.into()));
     let residency = Arc::new(match frugality {
         Frugality::Resident => Residency::Everything(Arc::clone(&machine)),
         Frugality::WholeUnits | Frugality::SplitUnet => {

@@ -70,6 +70,9 @@ impl Hooked {
             Some(share) => Some(self.residency.bring(&share.unit)?),
             None => None,
         };
+        if self.weights.is_some() {
+            self.machine.compute();
+        }
         body()
     }
 

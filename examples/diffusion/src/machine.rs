@@ -1,6 +1,7 @@
 //! What a run works with: the device, the host's memory, the moves between them, and the books.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::books::{Books, Report, RunReport};
 use crate::device::Device;
@@ -16,15 +17,24 @@ pub(crate) struct Machine {
     pub(crate) home: Arc<HostMemory>,
     pub(crate) swapper: Swapper,
     pub(crate) books: Books,
+    /// How long every forward computes at least.
+    compute: Duration,
 }
 
 impl Machine {
-    pub(crate) fn new(driver: Arc<dyn Driver>, pinned: bool) -> Arc<Machine> {
+    pub(crate) fn new(driver: Arc<dyn Driver>, pinned: bool, compute: Duration) -> Arc<Machine> {
         let host = HostMemory::pageable();
         let home = if pinned { HostMemory::pinned(&driver) } else { Arc::clone(&host) };
         let swapper = Swapper::new(home.place(), Place::Device(driver.ordinal()));
         let device = Device::new(driver);
-        Arc::new(Machine { device, host, home, swapper, books: Books::default() })
+        Arc::new(Machine { device, host, home, swapper, books: Books::default(), compute })
+    }
+
+    /// What stands for a forward's arithmetic.
+    pub(crate) fn compute(&self) {
+        if !self.compute.is_zero() {
+            std::thread::sleep(self.compute);
+        }
     }
 
     pub(crate) fn report(&self, run: RunReport) -> Report {

@@ -4,7 +4,10 @@
 mod losses;
 mod non_allocator_growth;
 mod other_processes;
+mod overlap;
+mod pageable_transfers;
 mod thrash;
+mod unused_module;
 
 use memtrace_analyzer::report::{Finding, FindingVerdict, Report};
 

@@ -18,8 +18,6 @@ pub(super) fn modules(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
     let mut table =
         Table::new(["MODULES", "size", "forwards", "loads", "evicted", "moved", "in transfer", "on device"]);
     for module in report.modules.iter().take(ROWS * 2) {
-        let on_device = module.resident_ns.iter().filter(|(tier, _)| tier.starts_with("device"));
-        let on_device = on_device.fold(crate::Nanos(0), |sum, (_, ns)| sum.plus(*ns));
         table.row([
             shorten(&module.name, 32),
             maybe(module.bytes),
@@ -28,7 +26,7 @@ pub(super) fn modules(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
             grouped(module.evictions),
             module.transfer_bytes.to_string(),
             module.transfer_ns.to_string(),
-            if module.residency_why.is_some() { "?".to_owned() } else { on_device.to_string() },
+            module.time_on_devices().map_or_else(|| "?".to_owned(), |time| time.to_string()),
         ]);
     }
     write!(f, "\n{table}")?;

@@ -91,7 +91,8 @@ fn draw_events(run: &Run, theme: Theme, area: Rect, buffer: &mut Buffer) {
     }
 }
 
-fn draw_times(run: &Run, theme: Theme, area: Rect, buffer: &mut Buffer) {
+/// Draws times below a plot with as many columns, as many as there is room for.
+pub(crate) fn draw_times(run: &Run, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let window = run.window;
     let step = round_step(window.length(), area.width / LABEL_CELLS);
     let first = window.from().0.div_ceil(step.0);

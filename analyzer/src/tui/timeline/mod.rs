@@ -21,6 +21,9 @@ mod layout;
 mod readout;
 mod residency;
 
+pub(crate) use axis::draw_times;
+pub(crate) use residency::{own_name, place_of, shown_in};
+
 use std::collections::HashMap;
 
 use memtrace_format::Bytes;

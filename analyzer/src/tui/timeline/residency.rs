@@ -101,7 +101,7 @@ fn draw_name(
 }
 
 /// The part of the name that the rows above do not say.
-fn own_name(run: &Run, module: &ModuleTrack) -> Text {
+pub(crate) fn own_name(run: &Run, module: &ModuleTrack) -> Text {
     let parent = run.timeline.modules.iter().find(|other| Some(other.id) == module.parent);
     let own = parent.and_then(|parent| module.name.recorded().strip_prefix(parent.name.recorded()));
     match own.and_then(|own| own.strip_prefix('.')) {
@@ -142,7 +142,7 @@ fn draw_bar(run: &Run, module: &ModuleTrack, theme: Theme, area: Rect, buffer: &
 
 /// What a column says: a device if the module was on one at all, else where it was longest; and whether it was there
 /// all the time.
-fn shown_in(stays: &[Stay], from: Nanos, to: Nanos) -> Option<(Tier, bool)> {
+pub(crate) fn shown_in(stays: &[Stay], from: Nanos, to: Nanos) -> Option<(Tier, bool)> {
     let to = to.max(Nanos(from.0.saturating_add(1)));
     let first = stays.partition_point(|stay| stay.to_ns <= from);
     let mut times: BTreeMap<Tier, Nanos> = BTreeMap::new();

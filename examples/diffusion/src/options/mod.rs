@@ -66,6 +66,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
     pub(crate) threads: u32,
 
+    /// How long every forward computes at least, in microseconds: a wait, for nothing is computed
+    #[arg(long, value_name = "US", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=1_000_000))]
+    pub(crate) compute: u32,
+
     /// Start from an image, so that the VAE encodes too
     #[arg(long)]
     pub(crate) from_image: bool,
