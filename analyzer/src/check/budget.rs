@@ -19,6 +19,9 @@ use crate::Nanos;
 ///     [devices]                     # each device's heap
 ///     max-peak = "8GiB"
 ///
+///     [cycles.switch]               # one cycle, by name
+///     max-growth = "16KiB"
+///
 ///     [heaps.host]                  # one heap, by name
 ///     max-left = "64MiB"
 /// "#
@@ -40,6 +43,11 @@ pub struct Budget {
     pub max_failed_requests: Option<u64>,
     /// No finding may fail.
     pub no_fail_findings: bool,
+    /// What anything that comes around again may leave behind in a heap each time.
+    #[serde(deserialize_with = "parsed")]
+    pub max_growth: Option<GrowthLimit>,
+    /// Limits of single cycles, by their names.
+    pub cycles: BTreeMap<String, CycleBudget>,
     /// Limits of each device's heap.
     pub devices: HeapBudget,
     /// Limits of single heaps, by their names.
@@ -61,6 +69,30 @@ pub struct HeapBudget {
     #[serde(deserialize_with = "parsed")]
     pub max_left: Option<Bytes>,
 }
+
+/// Limits of one cycle.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
+#[non_exhaustive]
+pub struct CycleBudget {
+    /// What it may leave behind in a heap each time.
+    #[serde(deserialize_with = "parsed")]
+    pub max_growth: Option<Bytes>,
+}
+
+/// What may be left behind each time something comes around.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GrowthLimit {
+    /// How much.
+    pub bytes: Bytes,
+    /// What comes around; none: whatever does.
+    pub cycle: Option<String>,
+}
+
+/// What is no limit of growth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("expected bytes a cycle, such as 1MiB/cycle, or of one cycle by name, such as 64KiB/switch")]
+pub struct ParseGrowthLimitError;
 
 /// The longest that something may take.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -94,6 +126,30 @@ impl FromStr for Budget {
 
     fn from_str(text: &str) -> Result<Self, BudgetError> {
         toml::from_str(text).map_err(|error| BudgetError(error.to_string().trim_end().to_owned()))
+    }
+}
+
+impl FromStr for GrowthLimit {
+    type Err = ParseGrowthLimitError;
+
+    fn from_str(text: &str) -> Result<Self, ParseGrowthLimitError> {
+        let (bytes, cycle) = text.split_once('/').unwrap_or((text, "cycle"));
+        let bytes = bytes.trim().parse().map_err(|_| ParseGrowthLimitError)?;
+        match cycle.trim() {
+            "" => Err(ParseGrowthLimitError),
+            "cycle" => Ok(Self { bytes, cycle: None }),
+            name => Ok(Self { bytes, cycle: Some(name.to_owned()) }),
+        }
+    }
+}
+
+impl Budget {
+    /// Adds a limit: of its cycle, or of all.
+    pub fn limit_growth(&mut self, limit: GrowthLimit) {
+        match limit.cycle {
+            Some(name) => self.cycles.entry(name).or_default().max_growth = Some(limit.bytes),
+            None => self.max_growth = Some(limit),
+        }
     }
 }
 
@@ -147,6 +203,20 @@ mod tests {
         for text in ["", "5", "%", "-1s", "1.2.3s", "5 parsecs"] {
             assert_eq!(text.parse::<TimeLimit>(), Err(ParseTimeLimitError), "{text}");
         }
+    }
+
+    #[test]
+    fn limits_of_growth_are_of_one_cycle_or_of_any() {
+        let limit = |text: &str| text.parse::<GrowthLimit>();
+        assert_eq!(limit("1MiB/cycle"), Ok(GrowthLimit { bytes: Bytes(1 << 20), cycle: None }));
+        assert_eq!(limit("1MiB"), limit("1 MiB / cycle"));
+        assert_eq!(limit("0B/switch"), Ok(GrowthLimit { bytes: Bytes(0), cycle: Some("switch".to_owned()) }));
+        for text in ["", "lots/cycle", "1MiB/", "/cycle"] {
+            assert_eq!(limit(text), Err(ParseGrowthLimitError), "{text}");
+        }
+        let budget: Budget = "[cycles.switch]\nmax-growth = \"16KiB\"".parse().unwrap();
+        assert_eq!(budget.cycles["switch"].max_growth, Some(Bytes(16 << 10)));
+        assert!(!budget.is_empty());
     }
 
     #[test]

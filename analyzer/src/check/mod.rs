@@ -1,12 +1,16 @@
 //! A run held against a budget: what it used beside what it may use.
 
 mod budget;
+mod growth;
 mod text;
 
 use memtrace_format::Bytes;
 use serde::Serialize;
 
-pub use budget::{Budget, BudgetError, HeapBudget, ParseTimeLimitError, TimeLimit};
+pub use budget::{
+    Budget, BudgetError, CycleBudget, GrowthLimit, HeapBudget, ParseGrowthLimitError, ParseTimeLimitError,
+    TimeLimit,
+};
 pub use text::CheckText;
 
 use crate::{
@@ -95,6 +99,7 @@ impl Check {
         if let Some(limit) = budget.max_failed_requests {
             checker.limit("failed requests".to_owned(), "count", limit, report.ooms_total, checker.trust);
         }
+        checker.growth(report, budget);
         let failed = report.findings.iter().filter(|finding| finding.verdict == FindingVerdict::Fail);
         let failed_findings = budget.no_fail_findings.then(|| failed.cloned().collect());
         Self { schema_version: SCHEMA_VERSION, limits: checker.limits, failed_findings }

@@ -4,6 +4,7 @@
 //! phases by their names and ordinals. Nothing is computed here that the two reports do not say.
 
 mod change;
+mod growth;
 mod parts;
 mod text;
 mod worse;
@@ -15,6 +16,7 @@ use crate::{
     report::{Ended, Report},
 };
 pub use change::{Change, Figure, Side};
+pub use growth::{CycleDiff, CycleHeapDiff};
 pub use parts::{
     DirectionDiff, HeapDiff, HeapInPhaseDiff, ModuleDiff, PhaseDiff, ShareDiff, SwapsDiff, TransfersDiff,
 };
@@ -42,6 +44,8 @@ pub struct Diff {
     pub swaps: SwapsDiff,
     /// Modules, the largest change in bytes moved first.
     pub modules: Vec<ModuleDiff>,
+    /// What came around again, in the order of names.
+    pub growth: Vec<CycleDiff>,
     /// Phases, in the order of their names and ordinals.
     pub phases: Vec<PhaseDiff>,
     /// Why there are none, though the runs have some.
@@ -83,6 +87,7 @@ impl Diff {
             transfers: parts::transfers(a, b),
             swaps: parts::swaps(a, b),
             modules: parts::modules(a, b),
+            growth: growth::cycles(a, b),
             phases,
             phases_why,
             failed_requests: change::Sides::both(a, b).change(|report| report.ooms_total),

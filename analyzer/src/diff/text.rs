@@ -3,7 +3,10 @@
 use std::fmt::{self, Display, Formatter};
 
 use super::{Change, Diff, Figure, HeapDiff, Judgement, Run, ShareDiff, Side};
-use crate::report::table::{Table, shorten};
+use crate::report::{
+    Shape,
+    table::{Table, shorten},
+};
 
 /// The widest name in a table.
 const NAME: usize = 40;
@@ -24,6 +27,7 @@ impl Display for DiffText<'_> {
         }
         movement(f, diff)?;
         modules(f, diff)?;
+        growth(f, diff)?;
         phases(f, diff)?;
         diff.judgement.as_ref().map_or(Ok(()), |judgement| judged(f, judgement))
     }
@@ -108,6 +112,30 @@ fn modules(f: &mut Formatter<'_>, diff: &Diff) -> fmt::Result {
         ]);
     }
     if_any(f, &table, changed.len(), "modules")
+}
+
+fn growth(f: &mut Formatter<'_>, diff: &Diff) -> fmt::Result {
+    let heaps = diff.growth.iter().flat_map(|cycle| cycle.heaps.iter().map(move |heap| (cycle, heap)));
+    let changed: Vec<_> = heaps
+        .filter(|(_, heap)| heap.retained_bytes_per_cycle.difference.is_some_and(|by| by != 0))
+        .collect();
+    let mut table = Table::new(["KEPT a cycle, where it differs", "heap", "ends", "A", "B", "B − A"]);
+    for (cycle, heap) in changed.iter().take(ROWS) {
+        let kept = &heap.retained_bytes_per_cycle;
+        table.row([
+            format!("{} {}", cycle.source.name(), shorten(&cycle.name, NAME)),
+            shorten(&heap.heap, NAME),
+            pair(&cycle.count),
+            shaped(one(kept.a), heap.a_shape),
+            shaped(one(kept.b), heap.b_shape),
+            difference(kept),
+        ]);
+    }
+    if_any(f, &table, changed.len(), "cycles")
+}
+
+fn shaped(kept: String, shape: Option<Shape>) -> String {
+    shape.map_or_else(|| kept.clone(), |shape| format!("{kept} ({})", shape.name()))
 }
 
 fn phases(f: &mut Formatter<'_>, diff: &Diff) -> fmt::Result {

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{Change, Diff, Figure};
-use crate::Text;
+use crate::{Text, report::Shape};
 
 /// How much more is not worse yet, as a share: 0.05 is five in a hundred.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
@@ -80,6 +80,14 @@ impl Diff {
             judge.bytes(figure("peak allocated"), &heap.peak_allocated_bytes);
             judge.bytes(figure("peak reserved"), &heap.peak_reserved_bytes);
             judge.bytes(figure("allocated at the end"), &heap.end_allocated_bytes);
+        }
+        for cycle in &self.growth {
+            // What only one of the runs has, and what comes and goes, is no worse.
+            let grown = cycle.heaps.iter().filter(|heap| heap.b_shape == Some(Shape::Grows));
+            for heap in grown.filter(|heap| heap.retained_bytes_per_cycle.difference.is_some()) {
+                let figure = format!("kept by {} a {}", heap.heap.recorded(), cycle.name.recorded());
+                judge.bytes(figure, &heap.retained_bytes_per_cycle);
+            }
         }
         judge.bytes("failed requests".to_owned(), &self.failed_requests);
         judge.bytes("bytes of swaps".to_owned(), &self.swaps.bytes);

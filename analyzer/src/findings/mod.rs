@@ -3,8 +3,11 @@
 //! A rule reads the finished report and nothing else, so that whoever has a report can check it. One file a rule; its
 //! thresholds stand at the top of it, and each has a reason. A rule that cannot know says so: silence is not OK.
 
+mod cache_hoarding;
+mod duplicate_module;
 mod host_pressure;
 mod killed;
+mod leak;
 mod losses;
 mod non_allocator_growth;
 mod oddities;
@@ -25,10 +28,13 @@ const RULES: &[Rule] = &[
     losses::RULE,
     killed::RULE,
     oddities::RULE,
+    leak::RULE,
     thrash::RULE,
     overlap::RULE,
     pageable_transfers::RULE,
     unused_module::RULE,
+    duplicate_module::RULE,
+    cache_hoarding::RULE,
     non_allocator_growth::RULE,
     other_processes::RULE,
     host_pressure::RULE,

@@ -1,6 +1,9 @@
 //! A rule a file: a run of the example engine with a fault in it, and the same run without. The rule finds the fault, and
 //! is silent where there is none; so is every other rule in the run without.
 
+mod cache_hoarding;
+mod duplicate_module;
+mod leak;
 mod losses;
 mod non_allocator_growth;
 mod other_processes;

@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf};
 use clap::Args;
 use memtrace_analyzer::{
     Text,
-    check::{Budget, Check, CheckText, TimeLimit},
+    check::{Budget, Check, CheckText, GrowthLimit, TimeLimit},
 };
 use memtrace_format::Bytes;
 
@@ -17,6 +17,7 @@ use crate::{diff::report, failure::Failure, output};
 Examples:
     memtrace check run.trace --max-peak 8GiB --max-swap-time 5%
     memtrace check run.trace --no-fail-findings
+    memtrace check run.trace --max-growth 1MiB/cycle --max-growth 64KiB/switch
     memtrace check run.trace --budget budget.toml
 
 A budget is a TOML file of the same names, those of heaps under [devices] or under a single heap's name:
@@ -27,6 +28,8 @@ A budget is a TOML file of the same names, those of heaps under [devices] or und
     max-peak = \"8GiB\"
     [heaps.host]
     max-left = \"64MiB\"
+    [cycles.switch]
+    max-growth = \"64KiB\"
 
 What an option says goes before what the file says. A limit whose figure cannot be known (events were dropped, the
 process was killed, there is no such heap) is not kept, and the reason is given. Exit status 1: a limit was not kept,
@@ -44,6 +47,10 @@ pub(crate) struct Arguments {
     /// The most bytes that may be left allocated in each device's heap at the end
     #[arg(long, value_name = "BYTES")]
     max_left: Option<Bytes>,
+    /// The most bytes that a heap may keep each time something comes around again (1MiB/cycle), or one thing by its name
+    /// (64KiB/switch)
+    #[arg(long, value_name = "BYTES/CYCLE")]
+    max_growth: Vec<GrowthLimit>,
     /// The most time that swaps may take, of the run or in all: 5%, 200ms
     #[arg(long, value_name = "LIMIT")]
     max_swap_time: Option<TimeLimit>,
@@ -100,6 +107,7 @@ impl Arguments {
         devices.max_peak = self.max_peak.or(devices.max_peak);
         devices.max_reserved = self.max_reserved.or(devices.max_reserved);
         devices.max_left = self.max_left.or(devices.max_left);
+        self.max_growth.iter().for_each(|limit| budget.limit_growth(limit.clone()));
         budget.max_swap_time = self.max_swap_time.or(budget.max_swap_time);
         budget.max_stall_time = self.max_stall_time.or(budget.max_stall_time);
         budget.max_failed_requests = self.max_failed_requests.or(budget.max_failed_requests);
