@@ -19,6 +19,8 @@ use crate::{
     replay::{Heap, Replay},
     report::{Known, Range, Report, Samples},
 };
+#[cfg(test)]
+pub(crate) use growth::trend;
 pub(crate) use info::describe;
 pub(crate) use instant::picture;
 use names::Names;

@@ -15,10 +15,11 @@ use super::{
 use crate::{
     Analysis, Checkpoints, Nanos, Text,
     report::{
-        Bandwidth, Block, BlockSizes, ChunkCounts, DeviceBound, Direction, Directions, Dropped, Ended,
-        Figures, Finding, FindingVerdict, Fragmentation, FragmentationAt, Growth, Heap, HeapInPhase, Known,
-        LowerBound, Mark, Module, ModuleSwaps, OtherSwaps, OutOfMemory, Peak, PeakBy, Phase, Place, Report,
-        ReservedPeak, Samples, Share, Stay, Swap, Swaps, Thrash, Topic, Trace, Transfers, Verdict,
+        Bandwidth, Block, BlockSizes, ChunkCounts, Cycle, CycleHeap, CycleSource, DeviceBound, Direction,
+        Directions, Dropped, Duplicate, Ended, Figures, Finding, FindingVerdict, Fragmentation,
+        FragmentationAt, Growth, Heap, HeapInPhase, Idle, Known, LevelAt, LowerBound, Mark, Module,
+        ModuleSwaps, OtherSwaps, OutOfMemory, Peak, PeakBy, Phase, Place, Report, ReservedPeak, Retained,
+        Samples, Shape, Share, Stay, Survivors, Swap, Swaps, Thrash, Topic, Trace, Transfers, Verdict,
     },
     timeline::{Happening, Instant, ModuleTrack, Move, Tick, Timeline, TrackRecorder},
 };
@@ -79,6 +80,7 @@ pub(crate) fn large() -> Analysis {
     let names: Vec<String> = std::iter::once("unet".to_owned()).chain(blocks).chain(odd).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let mut run = build(90_000 * MS, &names, 600);
+    run.report.growth = growth("evil\u{1b}[2Jname");
     run.report.findings = findings("evil\u{1b}[2Jname", "cuda:0", 61_000 * MS);
     let trace = &mut run.report.trace;
     trace.engine = Some(Text::new("host\u{7}engine"));
@@ -120,6 +122,82 @@ pub(crate) fn damaged() -> Analysis {
     run.report.modules[1].name = Text::new("<lost #2>");
     run.timeline.modules[1].name = Text::new("<lost #2>");
     run
+}
+
+/// A leak with its owner, a cache that filled, weights that are there twice.
+fn growth(owner: &str) -> Growth {
+    let cycle = |name: &str, shape: Shape, level: &dyn Fn(u64) -> u64| {
+        let points: Vec<(u64, u64)> = (1..=24).map(|number| (number, level(number))).collect();
+        let levels = points.iter().map(|&(cycle, bytes)| LevelAt {
+            cycle,
+            time_ns: Nanos(cycle * 3_000 * MS),
+            bytes: Bytes(bytes),
+        });
+        let survivors = points.iter().map(|&(cycle, _)| Survivors {
+            first_cycle: cycle,
+            last_cycle: cycle,
+            bytes: Bytes(if shape == Shape::Grows { 12 * MIB } else { 0 }),
+            blocks: 3,
+        });
+        let trend = crate::summary::trend(&points);
+        assert_eq!(trend.shape, shape);
+        let kept = |name: &str, bytes: u64| Retained {
+            name: Text::new(name),
+            bytes: bytes as i64,
+            held_bytes: Bytes(24 * bytes),
+            grew_in: 1.0,
+        };
+        let leaks = shape == Shape::Grows;
+        let by_module = if leaks { vec![kept(owner, 11 * MIB), kept("vae", MIB)] } else { Vec::new() };
+        let by_scope = if leaks { vec![kept("job / denoise / step", 12 * MIB)] } else { Vec::new() };
+        let heap = CycleHeap {
+            heap: Text::new("cuda:0"),
+            device: Some(0),
+            trend: trend.clone(),
+            by_module: by_module.clone(),
+            by_scope: by_scope.clone(),
+            by_stack: Vec::new(),
+            levels: levels.collect(),
+            survivors: survivors.collect(),
+        };
+        Cycle {
+            name: Text::new(name),
+            source: CycleSource::Phase,
+            count: 24,
+            first_ns: Nanos(3_000 * MS),
+            last_ns: Nanos(72_000 * MS),
+            inside: None,
+            trend,
+            by_module,
+            by_scope,
+            by_stack: Vec::new(),
+            by_module_why: None,
+            heaps: vec![heap],
+        }
+    };
+    Growth {
+        cycles: vec![
+            cycle("switch", Shape::Grows, &|number| (200 + 12 * number) * MIB),
+            cycle("job", Shape::Saturates, &|number| (200 + 12 * number.min(7)) * MIB),
+        ],
+        duplicates: vec![Duplicate {
+            fingerprint: "00c0ffee".to_owned(),
+            names: vec![Text::new("vae"), Text::new("preview_vae")],
+            bytes: Bytes(160 * MIB),
+            wasted_bytes: Bytes(160 * MIB),
+            from_ns: Nanos(9_000 * MS),
+            to_ns: Nanos(80_000 * MS),
+            together_ns: Nanos(71_000 * MS),
+        }],
+        idle: vec![Idle {
+            heap: Text::new("cuda:0"),
+            bytes: Bytes(90 * MIB),
+            from_ns: Nanos(12_000 * MS),
+            to_ns: Nanos(90_000 * MS),
+            reserved_bytes: Bytes(400 * MIB),
+        }],
+        ..Growth::default()
+    }
 }
 
 /// The UI in a terminal of this size, without colours or with them, before anything is read.

@@ -32,6 +32,7 @@
 mod action;
 mod everywhere;
 mod export;
+mod growth;
 mod header;
 mod help;
 mod input;

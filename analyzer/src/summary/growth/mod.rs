@@ -8,6 +8,8 @@ mod trend;
 
 pub(super) use duplicates::find_duplicates;
 pub(super) use idle::idle;
+#[cfg(test)]
+pub(crate) use trend::trend;
 
 use memtrace_format::{Bytes, DeviceId};
 
