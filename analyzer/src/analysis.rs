@@ -60,7 +60,7 @@ impl Trace {
             Continue(())
         })?;
         let checkpoints = taking.finish(&replay);
-        Ok(Analysis { checkpoints, ..summarize(replay, &events, None) })
+        Ok(Analysis { checkpoints, ..summarize(replay, &events, None)? })
     }
 
     /// Replays all events and says what it found in a part of the trace: the figures are those of a ring that kept this
@@ -84,7 +84,7 @@ impl Trace {
             Continue(())
         })?;
         let (from_ns, to_ns) = borders.finish(&mut replay, self.end(&events))?;
-        Ok(summarize(replay, &events, Some(Range::new(part, from_ns, to_ns))))
+        Ok(summarize(replay, &events, Some(Range::new(part, from_ns, to_ns)))?)
     }
 
     /// Replays all events and says what the file is.

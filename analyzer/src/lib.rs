@@ -55,6 +55,8 @@ mod passage;
 
 mod checkpoints;
 
+mod revisit;
+
 mod part;
 
 mod summary;

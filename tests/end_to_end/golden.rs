@@ -36,7 +36,7 @@ fn version_1_is_told_as_its_recipe_says() {
     let stack: Vec<&str> = peak.blocks[1].stack.iter().map(|frame| frame.recorded()).collect();
     assert!(stack.len() == 2 && stack[0].contains("forward"), "{stack:?}");
     // Holes at the peak: 8 MiB behind the activation, and the rest of the worker's segment.
-    let holes = heap.fragmentation.unwrap().at_peak;
+    let holes = &heap.fragmentation.as_ref().unwrap().at_peak;
     assert_eq!((holes.free_blocks, holes.largest_free_bytes.0), (2, 8 * MIB));
     assert_eq!(holes.inactive_bytes.0, 10 * MIB - 1536);
     assert_eq!(heap.end.allocated_bytes.0, 6 * MIB);

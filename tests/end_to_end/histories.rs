@@ -109,12 +109,12 @@ pub(crate) fn assert_counted(report: &Report, heap: usize, model: &Model) {
     assert_eq!(end.reserved_bytes.unwrap().0, model.now.reserved);
     assert_eq!(figures.reserved_bytes.unwrap().0, peak.figures.reserved);
     assert_eq!(found.reserved_peak.unwrap().bytes.0, model.reserved_peak);
-    let fragmentation = found.fragmentation.unwrap();
-    for (found, expected) in [(fragmentation.at_peak, peak.holes), (fragmentation.end, model.holes)] {
+    let fragmentation = found.fragmentation.as_ref().unwrap();
+    for (found, expected) in [(&fragmentation.at_peak, peak.holes), (&fragmentation.end, model.holes)] {
         assert_eq!(found.inactive_bytes.0, expected.total);
         assert_eq!(found.free_blocks, expected.count);
         assert_eq!(found.largest_free_bytes.0, expected.largest);
     }
-    let worst = fragmentation.worst;
+    let worst = &fragmentation.worst;
     assert_eq!(worst.inactive_bytes.0 - worst.largest_free_bytes.0, model.worst_outside_largest);
 }

@@ -2,7 +2,7 @@
 
 use memtrace_format::Bytes;
 
-use super::{DeviceWatch, PeakWatch};
+use super::{DeviceWatch, PeakWatch, PeaksWatch};
 use crate::{
     Nanos,
     replay::{Block, HeapState},
@@ -76,9 +76,12 @@ pub(crate) struct HeapWatch {
     pub(crate) baseline: u64,
     pub(crate) unknown_frees: u64,
     pub(crate) peak: PeakWatch,
+    pub(crate) peaks: PeaksWatch,
     pub(crate) reserved_peak: (Nanos, u64),
     /// When the most inactive bytes lay outside the largest hole.
     pub(crate) worst: FragmentationSnapshot,
+    /// The heap's event that made it so.
+    pub(crate) worst_event: u64,
     pub(crate) track: Option<TrackRecorder>,
     /// The largest allocated and reserved sums since the latest border of a phase.
     since_border: (u64, u64),
@@ -98,8 +101,10 @@ impl HeapWatch {
             baseline: 0,
             unknown_frees: 0,
             peak: PeakWatch::new(time),
+            peaks: PeaksWatch::new(time),
             reserved_peak: (time, 0),
             worst: FragmentationSnapshot { time, ..FragmentationSnapshot::default() },
+            worst_event: 0,
             track: (ordinal < TRACKED).then(|| TrackRecorder::new(bins)),
             since_border: (0, 0),
             told: Level::default(),
@@ -126,8 +131,10 @@ impl HeapWatch {
             events: first_event,
             first_event,
             peak: PeakWatch::at(now, first_event.saturating_sub(1), heap),
+            peaks: PeaksWatch::at(now, first_event.saturating_sub(1), heap),
             reserved_peak: (now, heap.segments.reserved()),
             worst: FragmentationSnapshot::of(now, heap),
+            worst_event: first_event.saturating_sub(1),
             track: bins.map(TrackRecorder::new),
             told: self.told,
             ..Self::new(0, now)
@@ -213,11 +220,14 @@ impl HeapWatch {
         let worst = self.worst.inactive - self.worst.largest_free;
         if inactive > worst && inactive - heap.largest_hole() > worst {
             self.worst = FragmentationSnapshot::of(time, heap);
+            self.worst_event = self.events - 1;
         }
     }
 
     #[inline(always)]
     fn tell(&mut self, time: Nanos, heap: &HeapState, device: &mut DeviceWatch) {
+        // Only events of the heap change it, and they have been counted.
+        self.peaks.follow(time, self.events - 1, heap);
         let level = Level::of(heap);
         device.follow(self.told, level);
         self.told = level;

@@ -17,8 +17,10 @@
 //! ```
 
 mod heap;
+mod pins;
 
 pub use heap::{Block, BlockState, Hole, LiveHeap, OwnerIndex, Segment};
+pub use pins::Pin;
 
 use memtrace_format::StackId;
 

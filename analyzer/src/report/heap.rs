@@ -3,6 +3,7 @@
 use memtrace_format::{Address, Bytes};
 use serde::Serialize;
 
+use super::{AgeShare, Breakdown, Fragmentation, Share, SizeShare, StackShare};
 use crate::{Nanos, Text};
 
 /// One heap.
@@ -34,6 +35,11 @@ pub struct Heap {
     pub baseline_counted: bool,
     /// The instant at which the most bytes were allocated.
     pub peak: Peak,
+    /// The highest distinct peaks, the highest first, which is the peak itself. Two are distinct if between them a twentieth of
+    /// the lower one was gone.
+    pub peaks: Vec<DistinctPeak>,
+    /// How many distinct peaks there were in all.
+    pub peaks_total: u64,
     /// In ring mode: the largest sums of the events that were not kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub peak_before: Option<PeakBefore>,
@@ -150,19 +156,37 @@ pub struct Peak {
     pub by_scope: Vec<Share>,
     /// The owners by thread, largest first.
     pub by_thread: Vec<Share>,
+    /// The owners by the stack that asked, largest first.
+    pub by_stack: Vec<StackShare>,
+    /// By the size of the blocks, smallest first.
+    pub by_size: Vec<SizeShare>,
+    /// By how long the blocks had been live, youngest first.
+    pub by_age: Vec<AgeShare>,
     /// The largest blocks, largest first.
     pub blocks: Vec<Block>,
     /// How many blocks there were in all.
     pub blocks_total: u64,
 }
 
-/// A part of what was allocated, and whose it was.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Share {
-    /// The owner; `(none)` for bytes that nobody owned.
-    pub name: Text,
-    /// Its bytes.
-    pub bytes: Bytes,
+/// A peak that is distinct from those before and behind it.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct DistinctPeak {
+    /// When.
+    pub time_ns: Nanos,
+    /// The heap's event that made it, counted from 0.
+    pub event_index: u64,
+    /// The least that was live between the distinct peak before this one and this one, of the bytes that peaks are taken on.
+    pub valley_bytes: Bytes,
+    /// How full the heap was.
+    #[serde(flatten)]
+    pub figures: Figures,
+    /// What was live.
+    #[serde(flatten)]
+    pub breakdown: Breakdown,
+    /// Why it is not broken down.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub breakdown_why: Option<&'static str>,
 }
 
 /// A live block.
@@ -206,40 +230,4 @@ pub struct ReservedPeak {
     pub time_ns: Nanos,
     /// How many.
     pub bytes: Bytes,
-}
-
-/// How fragmented a heap was at three instants.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Fragmentation {
-    /// At the peak of allocated bytes.
-    pub at_peak: FragmentationAt,
-    /// When the most inactive bytes lay outside the largest free block. (The ratio alone is worst when next to nothing is free, which hurts nobody.)
-    pub worst: FragmentationAt,
-    /// At the end.
-    pub end: FragmentationAt,
-}
-
-/// How fragmented a heap is at an instant. Free blocks are the holes in its segments; two that touch across the border of two segments stay two.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-pub struct FragmentationAt {
-    /// When.
-    pub time_ns: Nanos,
-    /// Reserved and not active.
-    pub inactive_bytes: Bytes,
-    /// How many holes.
-    pub free_blocks: u64,
-    /// The largest of them.
-    pub largest_free_bytes: Bytes,
-    /// `1 - largest / total` of the holes; none if there are none.
-    pub external: Option<f64>,
-    /// Why that is not known.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub external_why: Option<&'static str>,
-    /// Active bytes over reserved bytes; none if nothing is reserved.
-    pub active_over_reserved: Option<f64>,
-    /// Why that is not known.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub active_over_reserved_why: Option<&'static str>,
-    /// What blocks hold beyond what was asked for.
-    pub internal_bytes: Bytes,
 }

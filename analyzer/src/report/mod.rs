@@ -3,8 +3,10 @@
 //! The structures serialize to the JSON that `memtrace analyze --json` prints. A figure that cannot be known is `None`
 //! and the field of the same name with `_why` says what is missing.
 
+mod breakdown;
 mod device;
 mod finding;
+mod fragmentation;
 mod growth;
 mod heap;
 mod info;
@@ -18,14 +20,15 @@ mod swaps;
 pub(crate) mod table;
 mod text;
 
+pub use breakdown::{AgeShare, Breakdown, Share, SizeShare, StackShare};
 pub use device::{DeviceMemory, Monitor, Profile};
 pub use finding::{Finding, FindingVerdict, Place, Topic};
+pub use fragmentation::{Fragmentation, FragmentationAt, Layout, Pin, PinningBlock, SegmentUse};
 pub use growth::{
     Cycle, CycleHeap, CycleSource, Duplicate, Growth, Idle, LevelAt, Retained, Shape, Survivors, Trend,
 };
 pub use heap::{
-    Block, BlockSizes, Figures, Fragmentation, FragmentationAt, Heap, Known, Peak, PeakBefore, PeakBy,
-    ReservedPeak, Share,
+    Block, BlockSizes, DistinctPeak, Figures, Heap, Known, Peak, PeakBefore, PeakBy, ReservedPeak,
 };
 pub use info::{Info, Thread};
 pub use json::write_json;

@@ -1,18 +1,21 @@
 //! Heaps: the peak's owners, the figures, the fragmentation.
 
-use std::hash::Hash;
-
-use hashbrown::HashMap;
 use memtrace_format::{Address, Bytes, DeviceId};
 
-use super::{NO_SEGMENTS, names::Names};
+use super::{
+    NO_SEGMENTS,
+    again::{self, layout_of},
+    breakdown::breakdown,
+    fragmentation::fragmentation,
+    names::Names,
+};
 use crate::{
-    Nanos, Text, Trace,
-    analyses::{FragmentationSnapshot, Level},
+    Nanos, Trace,
+    analyses::{FragmentationSnapshot, Level, Summit},
     replay::{Block, Heap, HeapKey},
     report::{
-        self, BlockSizes, Figures, Fragmentation, FragmentationAt, Known, Peak, PeakBefore, PeakBy,
-        ReservedPeak, Share,
+        self, BlockSizes, Breakdown, DistinctPeak, Figures, Fragmentation, Known, Peak, PeakBefore, PeakBy,
+        ReservedPeak,
     },
 };
 
@@ -20,11 +23,10 @@ use crate::{
 const BLOCKS: usize = 1_000;
 
 /// The most owners of one kind that are listed: the largest; the rest is taken together.
-const SHARES: usize = 1_000;
-
-const NO_EVENTS_LIKE_THAT: &str = "nothing was reserved";
+pub(super) const SHARES: usize = 1_000;
 
 pub(super) fn report(
+    index: usize,
     mut heap: Heap,
     known: Known,
     peak_before: Option<PeakBefore>,
@@ -42,7 +44,19 @@ pub(super) fn report(
         .filter(|id| !id.is_none())
         .and_then(|id| names.definitions.device(id));
     let at_end = FragmentationSnapshot::of(end, &mut heap.state);
+    let mut fragmentation_at_end = fragmentation(&at_end);
+    if segmented && index < again::HEAPS {
+        fragmentation_at_end.layout = layout_of(&heap, end, names);
+    }
+    let (summits, peaks_total) = heap.watch.peaks.finish();
+    let mut peaks: Vec<_> =
+        summits.iter().map(|summit| distinct_peak(summit, heap.watch.first_event, segmented)).collect();
     let watch = &heap.watch;
+    if let Some(highest) = peaks.first_mut() {
+        let blocks = watch.peak.blocks(&heap.state).map(|(_, block)| block);
+        highest.breakdown = breakdown(blocks, heap.state.by, watch.peak.time, again::SHARES, names);
+        highest.breakdown_why = None;
+    }
     report::Heap {
         name: names.heap(heap.key),
         device: device.map(|device| device.ordinal),
@@ -63,9 +77,11 @@ pub(super) fn report(
         fragmentation: segmented.then(|| Fragmentation {
             at_peak: fragmentation(&watch.peak.fragmentation),
             worst: fragmentation(&watch.worst),
-            end: fragmentation(&at_end),
+            end: fragmentation_at_end,
         }),
         fragmentation_why: why,
+        peaks,
+        peaks_total,
         peak: peak(&heap, names),
     }
 }
@@ -104,40 +120,12 @@ pub(super) fn figures(level: &Level, segmented: bool) -> Figures {
     }
 }
 
-fn fragmentation(at: &FragmentationSnapshot) -> FragmentationAt {
-    let ratio = |part: u64, whole: u64| (whole > 0).then(|| part as f64 / whole as f64);
-    let external = ratio(at.inactive - at.largest_free, at.inactive);
-    let active_over_reserved = ratio(at.level.active, at.level.reserved);
-    FragmentationAt {
-        time_ns: at.time,
-        inactive_bytes: Bytes(at.inactive),
-        free_blocks: at.free_blocks,
-        largest_free_bytes: Bytes(at.largest_free),
-        external,
-        external_why: external.is_none().then_some("nothing was free"),
-        active_over_reserved,
-        active_over_reserved_why: active_over_reserved.is_none().then_some(NO_EVENTS_LIKE_THAT),
-        internal_bytes: Bytes(at.level.allocated.saturating_sub(at.level.requested)),
-    }
-}
-
 fn peak(heap: &Heap, names: &mut Names<'_>) -> Peak {
     let watch = &heap.watch.peak;
-    let mut modules = HashMap::new();
-    let mut scopes = HashMap::new();
-    let mut threads = HashMap::new();
     let mut blocks: Vec<(u64, Block)> = watch.blocks(&heap.state).collect();
-    for (_, block) in &blocks {
-        if let Some(owner) = names.owner(block.owner) {
-            let bytes = match heap.state.by {
-                PeakBy::Allocated => block.size,
-                PeakBy::Requested => block.requested,
-            };
-            *modules.entry(owner.module).or_default() += bytes;
-            *scopes.entry(owner.scope).or_default() += bytes;
-            *threads.entry(owner.thread).or_default() += bytes;
-        }
-    }
+    let whose = blocks.iter().map(|(_, block)| *block);
+    let Breakdown { by_module, by_scope, by_thread, by_stack, by_size, by_age } =
+        breakdown(whose, heap.state.by, watch.time, SHARES, names);
     let blocks_total = blocks.len() as u64;
     let largest_first = |(address, block): &(u64, Block)| (std::cmp::Reverse(block.size), *address);
     if blocks.len() > BLOCKS {
@@ -150,11 +138,26 @@ fn peak(heap: &Heap, names: &mut Names<'_>) -> Peak {
         time_ns: watch.time,
         event_index: watch.event.saturating_sub(heap.watch.first_event),
         figures: figures(&watch.level, heap.state.segmented),
-        by_module: shares(modules, |id| names.module(id)),
-        by_scope: shares(scopes, |id| names.scope(id)),
-        by_thread: shares(threads, |index| names.thread(index as usize)),
+        by_module,
+        by_scope,
+        by_thread,
+        by_stack,
+        by_size,
+        by_age,
         blocks: blocks.into_iter().map(|(at, block)| report_block(at, &block, watch.time, names)).collect(),
         blocks_total,
+    }
+}
+
+/// A peak, not broken down.
+fn distinct_peak(summit: &Summit, first_event: u64, segmented: bool) -> DistinctPeak {
+    DistinctPeak {
+        time_ns: summit.time,
+        event_index: summit.event.saturating_sub(first_event),
+        valley_bytes: Bytes(summit.valley),
+        figures: figures(&summit.level, segmented),
+        breakdown: Breakdown::default(),
+        breakdown_why: Some("it was not looked at"),
     }
 }
 
@@ -170,18 +173,4 @@ fn report_block(address: u64, block: &Block, at: Nanos, names: &mut Names<'_>) -
         stack: owner.map_or_else(Vec::new, |owner| names.definitions.frames(owner.stack)),
         age_ns: at.since(block.born),
     }
-}
-
-/// The sums by owner, largest first.
-fn shares<I: Copy + Eq + Hash + Ord>(sums: HashMap<I, u64>, mut name: impl FnMut(I) -> Text) -> Vec<Share> {
-    let mut sums: Vec<(I, u64)> = sums.into_iter().collect();
-    sums.sort_unstable_by_key(|&(id, bytes)| (std::cmp::Reverse(bytes), id));
-    let rest = sums.split_off(sums.len().min(SHARES));
-    let mut shares: Vec<_> =
-        sums.into_iter().map(|(id, bytes)| Share { name: name(id), bytes: Bytes(bytes) }).collect();
-    if !rest.is_empty() {
-        let bytes = rest.iter().map(|(_, bytes)| bytes).sum();
-        shares.push(Share { name: Text::new(format!("({} others)", rest.len())), bytes: Bytes(bytes) });
-    }
-    shares
 }

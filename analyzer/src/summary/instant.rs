@@ -13,13 +13,18 @@ use crate::{
 
 /// What is live after the events that were replayed.
 pub(crate) fn picture(replay: &Replay<'_>, time: Nanos) -> Instant {
-    let names = Names::new(replay);
+    let mut names = Names::of(replay);
+    picture_of(&replay.heaps, time, &mut names)
+}
+
+/// What is live in some of the heaps.
+pub(super) fn picture_of(heaps: &[replay::Heap], time: Nanos, names: &mut Names<'_>) -> Instant {
     let mut owners = OwnerTable { names, indices: HashMap::new(), owners: Vec::new() };
-    let heaps = replay.heaps.iter().map(|heap| live_heap(heap, &mut owners)).collect();
+    let heaps = heaps.iter().map(|heap| live_heap(heap, &mut owners)).collect();
     Instant { time_ns: time, heaps, owners: owners.owners }
 }
 
-fn live_heap(heap: &replay::Heap, owners: &mut OwnerTable<'_>) -> LiveHeap {
+fn live_heap(heap: &replay::Heap, owners: &mut OwnerTable<'_, '_>) -> LiveHeap {
     let state = &heap.state;
     let holes: Vec<Hole> = state
         .segments
@@ -43,7 +48,7 @@ fn live_heap(heap: &replay::Heap, owners: &mut OwnerTable<'_>) -> LiveHeap {
         })
         .collect();
     blocks.sort_unstable_by_key(|block| block.address);
-    let segments = state.segmented.then(|| segments(heap, &blocks, &holes, &owners.names));
+    let segments = state.segmented.then(|| segments(heap, &blocks, &holes, owners.names));
     let definitions = owners.names.definitions;
     let definition = match heap.key {
         HeapKey::Heap(id) => definitions.heap(id),
@@ -86,13 +91,13 @@ fn segments(heap: &replay::Heap, blocks: &[Block], holes: &[Hole], names: &Names
 }
 
 /// The owners that are met, each named once.
-struct OwnerTable<'a> {
-    names: Names<'a>,
+struct OwnerTable<'n, 'a> {
+    names: &'n mut Names<'a>,
     indices: HashMap<OwnerId, OwnerIndex>,
     owners: Vec<Owner>,
 }
 
-impl OwnerTable<'_> {
+impl OwnerTable<'_, '_> {
     fn index(&mut self, id: OwnerId) -> OwnerIndex {
         let entry = match self.indices.entry(id) {
             Entry::Occupied(known) => return *known.get(),

@@ -1,7 +1,10 @@
 //! From what the analyses saw to the report and the timeline: sums are sorted, ids get names, unknowns get reasons.
 
+mod again;
+mod breakdown;
 mod course;
 mod device;
+mod fragmentation;
 mod growth;
 mod heap;
 mod info;
@@ -14,11 +17,12 @@ mod span;
 mod swaps;
 
 use crate::{
-    Analysis, Checkpoints, findings,
+    Analysis, Checkpoints, ReadError, findings,
     merge::Events,
     replay::{Heap, Replay},
     report::{Known, Range, Report, Samples},
 };
+use again::Gaps;
 #[cfg(test)]
 pub(crate) use growth::trend;
 pub(crate) use info::describe;
@@ -30,20 +34,30 @@ const SCHEMA_VERSION: u32 = 1;
 
 const NO_SEGMENTS: &str = "the engine reports no segments of this heap";
 
-/// Sums up a finished replay, of the whole trace or of a range of it.
-pub(crate) fn summarize(mut replay: Replay<'_>, events: &Events<'_>, range: Option<Range>) -> Analysis {
+/// Sums up a finished replay, of the whole trace or of a range of it. Goes back to what deserves a second look.
+///
+/// # Errors
+///
+/// The operating system cannot read a part of the file a second time.
+pub(crate) fn summarize(
+    mut replay: Replay<'_>,
+    events: &Events<'_>,
+    range: Option<Range>,
+) -> Result<Analysis, ReadError> {
     let trace = run::trace(&replay, events, range);
     let end = trace.range.as_ref().map_or(trace.duration_ns, |range| range.to_ns);
     replay.analyses.movement.finish(end);
     let (phases, phases_total) = replay.analyses.phases.finish(end, &mut replay.heaps);
-    let mut names = Names::new(&replay);
+    let mut names = Names::new(replay.trace, &replay.owners, &replay.scopes);
 
     // In a range of an imported recording it is not asked what is left of what was live before all of it.
     let inferred = trace.range.is_some() && replay.trace.is_imported() && replay.trace.kept_from().is_some();
     let complete = trace.dropped.total == 0 && trace.damaged_chunks == 0 && !inferred;
     let known_if = |exact: bool| if exact { Known::Exact } else { Known::Baseline };
     let (monitor, profile) = (device::monitors(&replay), device::profiles(&replay));
-    let heaps = std::mem::take(&mut replay.heaps);
+    let mut heaps = std::mem::take(&mut replay.heaps);
+    let mut gaps = Gaps::default();
+    heaps.iter_mut().enumerate().for_each(|(index, heap)| gaps.add(index, heap));
     let known = |heap: &Heap| known_if(complete && heap.watch.unknown_frees == 0 && heap.watch.baseline == 0);
     let samples = span::samples(&replay.analyses.counters, &replay.analyses.marks, &names);
     let ledgers = ledger::ledgers(&replay, &heaps, &samples, end, known);
@@ -53,10 +67,11 @@ pub(crate) fn summarize(mut replay: Replay<'_>, events: &Events<'_>, range: Opti
     growth.idle = growth::idle(&tracks, end);
     let heap_reports: Vec<_> = heaps
         .into_iter()
-        .map(|heap| {
+        .enumerate()
+        .map(|(index, heap)| {
             let known = known(&heap);
             let before = heap::peak_before(replay.trace, heap.key).filter(|_| trace.range.is_none());
-            heap::report(heap, known, before, end, &mut names)
+            heap::report(index, heap, known, before, end, &mut names)
         })
         .collect();
     let phases = phases.into_iter().map(|phase| span::phase(phase, &heap_reports, &mut names)).collect();
@@ -84,6 +99,10 @@ pub(crate) fn summarize(mut replay: Replay<'_>, events: &Events<'_>, range: Opti
         modules: modules.into_iter().map(|(report, _)| report).collect(),
         heaps: heap_reports,
     };
+    let checkpoints = Checkpoints::default();
+    replay
+        .trace
+        .revisit(&checkpoints, gaps.stops(), |replay, stop| gaps.fill(stop, replay, &mut report.heaps))?;
     report.findings = findings::judge(&report);
-    Analysis { report, timeline, checkpoints: Checkpoints::default() }
+    Ok(Analysis { report, timeline, checkpoints })
 }

@@ -16,8 +16,8 @@ const SITE: usize = 3;
 pub(super) struct Names<'a> {
     pub(super) definitions: &'a Definitions,
     trace: &'a Trace,
-    owners: Owners,
-    scopes: ScopeTree,
+    owners: &'a Owners,
+    scopes: &'a ScopeTree,
     modules: HashMap<ModuleId, Text>,
     paths: HashMap<ScopeId, Text>,
     threads: HashMap<usize, Text>,
@@ -26,12 +26,16 @@ pub(super) struct Names<'a> {
 }
 
 impl<'a> Names<'a> {
-    pub(super) fn new(replay: &Replay<'a>) -> Self {
+    pub(super) fn of(replay: &'a Replay<'_>) -> Self {
+        Self::new(replay.trace, &replay.owners, &replay.scopes)
+    }
+
+    pub(super) fn new(trace: &'a Trace, owners: &'a Owners, scopes: &'a ScopeTree) -> Self {
         Self {
-            definitions: replay.trace.definitions(),
-            trace: replay.trace,
-            owners: replay.owners.clone(),
-            scopes: replay.scopes.clone(),
+            definitions: trace.definitions(),
+            trace,
+            owners,
+            scopes,
             modules: HashMap::new(),
             paths: HashMap::new(),
             threads: HashMap::new(),

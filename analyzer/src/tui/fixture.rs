@@ -17,7 +17,7 @@ use crate::{
     report::{
         Bandwidth, Block, BlockSizes, ChunkCounts, Cycle, CycleHeap, CycleSource, DeviceBound, Direction,
         Directions, Dropped, Duplicate, Ended, Figures, Finding, FindingVerdict, Fragmentation,
-        FragmentationAt, Growth, Heap, HeapInPhase, Idle, Known, LevelAt, LowerBound, Mark, Module,
+        FragmentationAt, Growth, Heap, HeapInPhase, Idle, Known, Layout, LevelAt, LowerBound, Mark, Module,
         ModuleSwaps, OtherSwaps, OutOfMemory, Peak, PeakBy, Phase, Place, Report, ReservedPeak, Retained,
         Samples, Shape, Share, Stay, Survivors, Swap, Swaps, Thrash, Topic, Trace, Transfers, Verdict,
     },
@@ -440,6 +440,7 @@ fn heap(name: &str, device: Option<u32>, peak: u64, time: u64) -> Heap {
         active_over_reserved: Some(0.96),
         active_over_reserved_why: None,
         internal_bytes: Bytes(MIB),
+        layout: Layout::default(),
     };
     let block = Block {
         address: Address(0x7000_0000),
@@ -471,6 +472,9 @@ fn heap(name: &str, device: Option<u32>, peak: u64, time: u64) -> Heap {
             by_module: Vec::new(),
             by_scope: vec![Share { name: Text::new("job/denoise"), bytes: Bytes(peak / 4 * 3) }],
             by_thread: Vec::new(),
+            by_stack: Vec::new(),
+            by_size: Vec::new(),
+            by_age: Vec::new(),
             blocks: vec![block],
             blocks_total: 1,
         },
@@ -478,8 +482,10 @@ fn heap(name: &str, device: Option<u32>, peak: u64, time: u64) -> Heap {
         reserved_peak_why: None,
         end: Figures { allocated_bytes: Bytes(3 * MIB), ..Figures::default() },
         end_blocks: 10,
-        fragmentation: Some(Fragmentation { at_peak: at, worst: at, end: at }),
+        fragmentation: Some(Fragmentation { at_peak: at.clone(), worst: at.clone(), end: at }),
         fragmentation_why: None,
+        peaks: Vec::new(),
+        peaks_total: 0,
     }
 }
 

@@ -189,7 +189,7 @@ fn a_model_of_the_allocator_knows_the_same() {
             assert_eq!(heap.end.allocated_bytes.0, end["allocated"], "{seed}");
             assert_eq!(heap.end.active_bytes.0, end["active"], "{seed}");
             assert_eq!(heap.end.reserved_bytes.unwrap().0, end["reserved"], "{seed}");
-            let holes = heap.fragmentation.unwrap().end;
+            let holes = &heap.fragmentation.as_ref().unwrap().end;
             assert_eq!(holes.largest_free_bytes.0, books["largest_free"], "{seed}");
             assert_eq!(holes.free_blocks, books["free_blocks"], "{seed}");
             stacks_are(heap, &expected["stacks"]);

@@ -84,14 +84,14 @@ fn a_block_that_a_stream_still_uses_is_active_and_no_hole() {
     assert_eq!(heap.end.allocated_bytes, Bytes(100));
     assert_eq!(heap.end.active_bytes, Bytes(500));
     assert_eq!(heap.end.reserved_bytes, Some(Bytes(1000)));
-    let end = heap.fragmentation.as_ref().unwrap().end;
+    let end = &heap.fragmentation.as_ref().unwrap().end;
     assert_eq!((end.inactive_bytes.0, end.free_blocks, end.largest_free_bytes.0), (500, 1, 500));
     assert_eq!((end.external, end.active_over_reserved, end.internal_bytes.0), (Some(0.0), Some(0.5), 10));
     assert_eq!(heap.peak.blocks_total, 2);
 
     recording.at(1, 4, Event::BlockFreeCompleted(block(DEVICE, 0x10_000)));
     let report = recording.report();
-    let end = report.heaps[0].fragmentation.as_ref().unwrap().end;
+    let end = &report.heaps[0].fragmentation.as_ref().unwrap().end;
     assert_eq!((end.inactive_bytes.0, end.free_blocks, end.largest_free_bytes.0), (900, 2, 500));
     assert_eq!(report.heaps[0].end.active_bytes, Bytes(100));
     assert_eq!(report.heaps[0].frees, 1);
@@ -109,7 +109,7 @@ fn holes_do_not_merge_across_segments_and_do_in_an_expandable_one() {
         recording.at(1, 2, alloc(DEVICE, 0x1000 + 50, 50, 50));
         recording.at(1, 3, free(DEVICE, 0x1000 + 50));
         let report = recording.report();
-        let end = report.heaps[0].fragmentation.as_ref().unwrap().end;
+        let end = &report.heaps[0].fragmentation.as_ref().unwrap().end;
         assert_eq!((end.free_blocks, end.largest_free_bytes.0), (holes, largest));
     }
 }
@@ -127,7 +127,7 @@ fn the_worst_fragmentation_is_most_bytes_outside_the_largest_hole() {
     recording.at(1, 9, free(DEVICE, 300)); // merged: 400 beside 500
     recording.at(1, 10, free(DEVICE, 400)); // all free
     let report = recording.report();
-    let worst = report.heaps[0].fragmentation.as_ref().unwrap().worst;
+    let worst = &report.heaps[0].fragmentation.as_ref().unwrap().worst;
     assert_eq!((worst.time_ns.0, worst.inactive_bytes.0, worst.free_blocks), (9, 900, 2));
     assert_eq!(worst.largest_free_bytes.0, 500);
     assert_eq!(report.heaps[0].reserved_peak.unwrap().bytes, Bytes(1000));
@@ -229,7 +229,7 @@ proptest! {
             prop_assert_eq!(blocks, expected);
             let by_thread: u64 = heap.peak.by_thread.iter().map(|share| share.bytes.0).sum();
             prop_assert_eq!(by_thread, allocated);
-            let fragmentation = heap.fragmentation.as_ref().unwrap().at_peak;
+            let fragmentation = &heap.fragmentation.as_ref().unwrap().at_peak;
             let holes = at_peak.holes();
             prop_assert_eq!(fragmentation.free_blocks, holes.len() as u64);
             prop_assert_eq!(fragmentation.largest_free_bytes.0, holes.iter().max().copied().unwrap_or(0));

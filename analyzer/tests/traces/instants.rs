@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use memtrace_analyzer::{
     Checkpoints, Nanos, Trace,
     instant::{BlockState, Instant, LiveHeap},
+    report::Layout,
 };
 use memtrace_format::{Address, Event};
 use proptest::prelude::*;
@@ -91,6 +92,115 @@ proptest! {
             let by_event = trace.at_event(&Checkpoints::default(), Nanos(index as u64), 0, index as u64).unwrap();
             assert_is(&by_event, naive, born);
             prop_assert_eq!(by_time.heaps[0].events, index as u64 + 1);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn what_is_looked_at_again_is_what_a_naive_model_has(steps in prop::collection::vec(step(), 1..120)) {
+        let mut naive = Naive::default();
+        let mut recording = Recording::new();
+        let mut history: Vec<Naive> = Vec::new();
+        let mut whose = BTreeMap::new();
+        let mut owners = Vec::new();
+        for step in steps {
+            let time = history.len() as u64;
+            let Some(event) = naive.perform(step) else { continue };
+            let thread = 1 + (time % 3) as u32;
+            if let Event::BlockAlloc(alloc) = event {
+                whose.insert(alloc.address.0 - BASE, (time, thread));
+            }
+            recording.at(thread, time, event);
+            history.push(naive.clone());
+            owners.push(whose.clone());
+        }
+        let report = recording.report();
+        let Some(heap) = report.heaps.first() else { return Ok(()) };
+        if let Some(fragmentation) = &heap.fragmentation {
+            assert_layout(&fragmentation.end.layout, &naive);
+            for at in [&fragmentation.at_peak, &fragmentation.worst] {
+                assert_layout(&at.layout, &history[at.time_ns.0 as usize]);
+            }
+        }
+        prop_assert!(heap.peaks_total >= heap.peaks.len() as u64);
+        for (rank, peak) in heap.peaks.iter().enumerate() {
+            let index = peak.time_ns.0 as usize;
+            let live = &history[index].live;
+            let sum: u64 = live.values().map(|(length, _)| length).sum();
+            prop_assert_eq!((peak.event_index, peak.figures.allocated_bytes.0), (index as u64, sum));
+            if rank == 0 {
+                prop_assert_eq!((heap.peak.time_ns, heap.peak.event_index), (peak.time_ns, peak.event_index));
+                prop_assert_eq!(&heap.peak.by_thread, &peak.breakdown.by_thread);
+                prop_assert_eq!(&heap.peak.by_size, &peak.breakdown.by_size);
+                prop_assert_eq!(&heap.peak.by_age, &peak.breakdown.by_age);
+                prop_assert_eq!(&heap.peak.by_stack, &peak.breakdown.by_stack);
+            }
+            prop_assert!(peak.breakdown_why.is_none());
+            let mut threads = BTreeMap::new();
+            let mut sizes = BTreeMap::new();
+            for (place, (length, _)) in live {
+                *threads.entry(format!("<lost #{}>", owners[index][place].1)).or_insert(0) += length;
+                let class = sizes.entry(1 << length.ilog2()).or_insert((0, 0));
+                *class = (class.0 + length, class.1 + 1);
+            }
+            let by_thread = peak.breakdown.by_thread.iter().map(|share| (share.name.recorded().to_owned(), share.bytes.0));
+            prop_assert_eq!(by_thread.collect::<BTreeMap<_, _>>(), threads);
+            let by_size = peak.breakdown.by_size.iter().map(|class| (class.from_bytes.0, (class.bytes.0, class.blocks)));
+            prop_assert_eq!(by_size.collect::<BTreeMap<_, _>>(), sizes);
+            prop_assert_eq!(peak.breakdown.by_age.iter().map(|class| class.bytes.0).sum::<u64>(), sum);
+            prop_assert_eq!(peak.breakdown.by_stack.iter().map(|share| (share.bytes.0, share.blocks)).next(), Some((sum, live.len() as u64)));
+        }
+    }
+}
+
+fn assert_layout(layout: &Layout, naive: &Naive) {
+    let mut segments: Vec<_> =
+        layout.segments.iter().map(|segment| (segment.address.0 - BASE, segment.bytes.0)).collect();
+    segments.sort_unstable();
+    assert_eq!(segments, naive.joined_segments());
+    assert_eq!(layout.segments_total, Some(segments.len() as u64));
+    assert!(layout.segments.windows(2).all(|two| two[0].free_bytes >= two[1].free_bytes));
+    let holes = naive.hole_ranges();
+    for segment in &layout.segments {
+        let places = segment.address.0 - BASE..segment.address.0 - BASE + segment.bytes.0;
+        let inside: Vec<u64> =
+            holes.iter().filter(|(start, _)| places.contains(start)).map(|(_, length)| *length).collect();
+        assert_eq!(segment.free_bytes.0, inside.iter().sum::<u64>());
+        assert_eq!(segment.free_blocks, inside.len() as u64);
+        assert_eq!(segment.largest_free_bytes.0, inside.iter().copied().max().unwrap_or(0));
+        assert_eq!(segment.active_bytes.0, segment.bytes.0 - segment.free_bytes.0);
+        assert_eq!(
+            segment.blocks_by_size.iter().map(|class| class.bytes.0).sum::<u64>(),
+            segment.active_bytes.0
+        );
+        let allocated = naive.live.iter().filter(|(place, _)| places.contains(place));
+        let internal: u64 = allocated.map(|(_, (length, requested))| length - requested).sum();
+        let pending = naive.pending.keys().any(|place| places.contains(place));
+        assert!(segment.internal_bytes.0 == internal || (pending && segment.internal_bytes.0 > internal));
+    }
+    let by_size = layout.free_by_size.iter();
+    assert_eq!(by_size.map(|class| class.blocks).sum::<u64>(), holes.len() as u64);
+    // What can go by itself: a segment, or the part of an expandable one that was mapped by itself.
+    let units = naive.segments.keys().map(|number| (number * SEGMENT, SEGMENT));
+    let free = units.filter(|(start, length)| (*start..start + length).all(|place| !naive.is_used(place)));
+    assert_eq!(layout.unpinned_bytes.0, free.map(|(_, length)| length).sum::<u64>());
+    for pin in &layout.pins {
+        assert!(pin.frees_bytes.0 >= 2 * pin.releases_bytes.0);
+        let listed: u64 = pin.blocks.iter().map(|block| block.bytes.0).sum();
+        match pin.blocks.len() as u64 == pin.blocks_total {
+            true => assert_eq!(listed, pin.releases_bytes.0),
+            false => assert!(pin.blocks.len() == 5 && listed < pin.releases_bytes.0),
+        }
+        for block in &pin.blocks {
+            let place = block.address.0 - BASE;
+            let held = if block.is_pending {
+                naive.pending.get(&place).copied()
+            } else {
+                naive.live.get(&place).map(|live| live.0)
+            };
+            assert_eq!(held, Some(block.bytes.0));
         }
     }
 }

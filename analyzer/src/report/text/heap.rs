@@ -2,19 +2,16 @@
 
 use std::fmt::{self, Formatter};
 
-use memtrace_format::Bytes;
-
-use super::{NAME, ROWS, and_more, maybe, percent, plural};
-use crate::{
-    Text,
-    report::{
-        BlockSizes, FragmentationAt, Heap, Share,
-        table::{Table, grouped, shorten},
-    },
+use super::{NAME, and_more, breakdown, fragmentation, maybe, plural};
+use crate::report::{
+    BlockSizes, Heap, Share,
+    table::{Table, grouped, shorten},
 };
 
 /// The most blocks that are listed.
 const BLOCKS: usize = 10;
+/// The most distinct peaks that are listed.
+const PEAKS: usize = 8;
 /// The most of their stacks, and the most frames of each.
 const STACKS: usize = 3;
 const FRAMES: usize = 6;
@@ -69,29 +66,41 @@ pub(super) fn heap(f: &mut Formatter<'_>, heap: &Heap) -> fmt::Result {
         ]);
     }
     write!(f, "\n{table}")?;
-    for (title, owners) in [
-        ("peak by module", &peak.by_module),
-        ("peak by scope", &peak.by_scope),
-        ("peak by thread", &peak.by_thread),
-    ] {
-        shares(f, title, owners, peak.by.of(&peak.figures))?;
-    }
+    let whole = peak.by.of(&peak.figures);
+    breakdown::shares(f, "peak by module", &peak.by_module, whole)?;
+    breakdown::shares(f, "peak by scope", &peak.by_scope, whole)?;
+    breakdown::shares(f, "peak by thread", &peak.by_thread, whole)?;
+    breakdown::stacks(f, "peak by stack", &peak.by_stack, whole)?;
+    breakdown::sizes(f, "peak by block size", &peak.by_size, whole)?;
+    breakdown::ages(f, "peak by age", &peak.by_age, whole)?;
+    peaks(f, heap)?;
     blocks(f, heap)?;
     stacks(f, heap)?;
-    fragmentation(f, heap)
+    heap.fragmentation.as_ref().map_or(Ok(()), |found| fragmentation::fragmentation(f, found))
 }
 
-fn shares(f: &mut Formatter<'_>, title: &str, owners: &[Share], whole: Bytes) -> fmt::Result {
-    if owners.is_empty() {
+/// What was live at the other distinct peaks, and whose most of it was.
+fn peaks(f: &mut Formatter<'_>, heap: &Heap) -> fmt::Result {
+    if heap.peaks.len() < 2 {
         return Ok(());
     }
-    let mut table = Table::new([title, "bytes", "share"]);
-    for owner in owners.iter().take(ROWS) {
-        let share = percent(owner.bytes.0 as f64 / whole.0.max(1) as f64);
-        table.row([shorten(&owner.name, 60), owner.bytes.to_string(), share]);
+    let by = heap.peak.by;
+    let mut table = Table::new(["highest peaks", "at", "event", "up from", "mostly of", "mostly in"]);
+    for peak in heap.peaks.iter().take(PEAKS) {
+        let most = |shares: &[Share]| {
+            shares.first().map_or_else(|| "?".to_owned(), |share| shorten(&share.name, 24))
+        };
+        table.row([
+            by.of(&peak.figures).to_string(),
+            peak.time_ns.to_string(),
+            grouped(peak.event_index),
+            peak.valley_bytes.to_string(),
+            most(&peak.breakdown.by_module),
+            most(&peak.breakdown.by_scope),
+        ]);
     }
     write!(f, "\n{table}")?;
-    and_more(f, owners.len() as u64, ROWS, "owners")
+    and_more(f, heap.peaks_total, PEAKS, "peaks")
 }
 
 fn blocks(f: &mut Formatter<'_>, heap: &Heap) -> fmt::Result {
@@ -112,8 +121,7 @@ fn blocks(f: &mut Formatter<'_>, heap: &Heap) -> fmt::Result {
     and_more(f, heap.peak.blocks_total, BLOCKS, "blocks")
 }
 
-/// Where the largest blocks were asked for. Frames without a line are left out where others have one: they are the allocator's
-/// and the interpreter's own.
+/// Where the largest blocks were asked for.
 fn stacks(f: &mut Formatter<'_>, heap: &Heap) -> fmt::Result {
     let with_stack = heap.peak.blocks.iter().take(BLOCKS).filter(|block| !block.stack.is_empty());
     for (index, block) in with_stack.take(STACKS).enumerate() {
@@ -121,13 +129,7 @@ fn stacks(f: &mut Formatter<'_>, heap: &Heap) -> fmt::Result {
             writeln!(f, "\n  who asked for them, the innermost call first")?;
         }
         writeln!(f, "    {} ({})", block.address, block.bytes)?;
-        // As definitions write them: `function (file:line)`.
-        let line = |frame: &Text| frame.recorded().rsplit_once(':')?.1.strip_suffix(')')?.parse::<u32>().ok();
-        let has_source = |frame: &&Text| line(frame).is_some();
-        let mut frames: Vec<&Text> = block.stack.iter().filter(has_source).collect();
-        if frames.is_empty() {
-            frames = block.stack.iter().collect();
-        }
+        let frames = breakdown::told(&block.stack);
         for frame in frames.iter().take(FRAMES) {
             writeln!(f, "      {}", shorten(frame, 94))?;
         }
@@ -141,26 +143,4 @@ fn stacks(f: &mut Formatter<'_>, heap: &Heap) -> fmt::Result {
         }
     }
     Ok(())
-}
-
-fn fragmentation(f: &mut Formatter<'_>, heap: &Heap) -> fmt::Result {
-    let Some(fragmentation) = &heap.fragmentation else { return Ok(()) };
-    let mut table =
-        Table::new(["fragmentation", "at", "inactive", "holes", "largest", "external", "in use", "internal"]);
-    let mut row = |name: &str, at: &FragmentationAt| {
-        table.row([
-            name.to_owned(),
-            at.time_ns.to_string(),
-            at.inactive_bytes.to_string(),
-            grouped(at.free_blocks),
-            at.largest_free_bytes.to_string(),
-            at.external.map_or_else(|| "-".to_owned(), percent),
-            at.active_over_reserved.map_or_else(|| "-".to_owned(), percent),
-            at.internal_bytes.to_string(),
-        ]);
-    };
-    row("at the peak", &fragmentation.at_peak);
-    row("worst", &fragmentation.worst);
-    row("at the end", &fragmentation.end);
-    write!(f, "\n{table}")
 }

@@ -1,8 +1,10 @@
 //! The report in words and tables, to be pasted into a bug report: at most about a hundred columns, nothing but printable
 //! characters.
 
+mod breakdown;
 mod device;
 mod finding;
+mod fragmentation;
 mod growth;
 mod heap;
 mod ledger;
