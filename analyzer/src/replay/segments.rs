@@ -122,10 +122,12 @@ impl Segments {
         let (left, right) = (whole_start < start, end < segment.end);
         if right {
             let border = if left { pieces.split(border, before) } else { border };
-            self.by_start.insert(end, Enclosed { segment, border });
+            let granule = common(segment.granule, Some(segment.end - end));
+            self.by_start.insert(end, Enclosed { segment: Segment { granule, ..segment }, border });
         }
         if left {
-            let segment = Segment { end: start, ..segment };
+            let granule = common(segment.granule, Some(start - whole_start));
+            let segment = Segment { end: start, granule, ..segment };
             self.by_start.insert(whole_start, Enclosed { segment, border });
         }
         if !left && !right {
