@@ -47,6 +47,8 @@ pub(crate) struct FragmentationSnapshot {
     pub(crate) inactive: u64,
     pub(crate) free_blocks: u64,
     pub(crate) largest_free: u64,
+    /// Of the inactive bytes, those of segments that hold nothing else.
+    pub(crate) whole: u64,
 }
 
 impl FragmentationSnapshot {
@@ -59,6 +61,7 @@ impl FragmentationSnapshot {
             inactive: heap.hole_bytes(),
             free_blocks: heap.holes(),
             largest_free,
+            whole: heap.whole_bytes(),
         }
     }
 }
@@ -82,6 +85,9 @@ pub(crate) struct HeapWatch {
     pub(crate) worst: FragmentationSnapshot,
     /// The heap's event that made it so.
     pub(crate) worst_event: u64,
+    /// When the most inactive bytes lay in segments that blocks kept, and the heap's event that made it so.
+    pub(crate) most_pinned: FragmentationSnapshot,
+    pub(crate) most_pinned_event: u64,
     pub(crate) track: Option<TrackRecorder>,
     /// The largest allocated and reserved sums since the latest border of a phase.
     since_border: (u64, u64),
@@ -105,6 +111,8 @@ impl HeapWatch {
             reserved_peak: (time, 0),
             worst: FragmentationSnapshot { time, ..FragmentationSnapshot::default() },
             worst_event: 0,
+            most_pinned: FragmentationSnapshot { time, ..FragmentationSnapshot::default() },
+            most_pinned_event: 0,
             track: (ordinal < TRACKED).then(|| TrackRecorder::new(bins)),
             since_border: (0, 0),
             told: Level::default(),
@@ -135,6 +143,8 @@ impl HeapWatch {
             reserved_peak: (now, heap.segments.reserved()),
             worst: FragmentationSnapshot::of(now, heap),
             worst_event: first_event.saturating_sub(1),
+            most_pinned: FragmentationSnapshot::of(now, heap),
+            most_pinned_event: first_event.saturating_sub(1),
             track: bins.map(TrackRecorder::new),
             told: self.told,
             ..Self::new(0, now)
@@ -225,9 +235,13 @@ impl HeapWatch {
     }
 
     #[inline(always)]
-    fn tell(&mut self, time: Nanos, heap: &HeapState, device: &mut DeviceWatch) {
+    fn tell(&mut self, time: Nanos, heap: &mut HeapState, device: &mut DeviceWatch) {
         // Only events of the heap change it, and they have been counted.
         self.peaks.follow(time, self.events - 1, heap);
+        if heap.hole_bytes() - heap.whole_bytes() > self.most_pinned.inactive - self.most_pinned.whole {
+            self.most_pinned = FragmentationSnapshot::of(time, heap);
+            self.most_pinned_event = self.events - 1;
+        }
         let level = Level::of(heap);
         device.follow(self.told, level);
         self.told = level;

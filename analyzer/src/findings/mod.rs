@@ -5,6 +5,7 @@
 
 mod cache_hoarding;
 mod duplicate_module;
+mod fragmentation;
 mod host_pressure;
 mod killed;
 mod leak;
@@ -29,6 +30,7 @@ const RULES: &[Rule] = &[
     killed::RULE,
     oddities::RULE,
     leak::RULE,
+    fragmentation::RULE,
     thrash::RULE,
     overlap::RULE,
     pageable_transfers::RULE,

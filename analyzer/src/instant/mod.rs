@@ -18,9 +18,11 @@
 
 mod heap;
 mod pins;
+mod when;
 
 pub use heap::{Block, BlockState, Hole, LiveHeap, OwnerIndex, Segment};
 pub use pins::Pin;
+pub use when::{When, WhenError};
 
 use memtrace_format::StackId;
 

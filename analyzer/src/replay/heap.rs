@@ -161,6 +161,12 @@ impl HeapState {
         self.contents.hole_bytes()
     }
 
+    /// The bytes of segments that are one hole.
+    #[inline(always)]
+    pub(crate) fn whole_bytes(&self) -> u64 {
+        self.contents.whole_bytes()
+    }
+
     /// How many holes there are.
     pub(crate) fn holes(&self) -> u64 {
         self.contents.holes()

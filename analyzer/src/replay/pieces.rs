@@ -33,6 +33,8 @@ pub(super) struct Pieces {
     /// The holes by their starts; built when a hole is looked for by an address inside it, and kept up from then on.
     in_order: Option<BTreeMap<u64, PieceId>>,
     hole_bytes: u64,
+    /// Of these, those of holes that are all that their border encloses.
+    whole_bytes: u64,
     holes: u64,
 }
 
@@ -78,6 +80,7 @@ impl Default for Pieces {
             largest: Largest::default(),
             in_order: None,
             hole_bytes: 0,
+            whole_bytes: 0,
             holes: 0,
         }
     }
@@ -112,6 +115,12 @@ impl Pieces {
     #[inline(always)]
     pub(super) fn hole_bytes(&self) -> u64 {
         self.hole_bytes
+    }
+
+    /// The bytes of segments that are one hole.
+    #[inline(always)]
+    pub(super) fn whole_bytes(&self) -> u64 {
+        self.whole_bytes
     }
 
     /// How many holes there are.
@@ -192,6 +201,7 @@ impl Pieces {
         if node.size - before < block.size {
             return false;
         }
+        self.whole_bytes -= self.alone(hole);
         // The front stays a hole; what is behind it is a hole for a moment.
         self.resize_hole(hole, before);
         let rest = self.insert_hole(start, node.size - before, hole);
@@ -251,19 +261,23 @@ impl Pieces {
     pub(super) fn join(&mut self, first: PieceId, second: PieceId) {
         let (head, tail) = (self.node(second).next, self.node(second).prev);
         let last = self.node(first).prev;
+        self.whole_bytes -= self.alone(head) + self.alone(last);
         self.link(last, head);
         self.link(tail, first);
         self.vacate(second);
         if self.node(last).what == What::Hole {
             self.merge_right(last);
         }
+        self.whole_bytes += self.alone(last);
     }
 
     /// Adds memory that is free at the end of what the border encloses.
     pub(super) fn append(&mut self, border: PieceId, start: u64, end: u64) {
         let last = self.node(border).prev;
+        self.whole_bytes -= self.alone(last);
         let piece = self.insert_hole(start, end - start, last);
-        self.merge(piece);
+        let piece = self.merge(piece);
+        self.whole_bytes += self.alone(piece);
     }
 
     /// Makes sure that a piece starts at `at`, in what the border encloses, and returns it. A block that lies across is lost.
@@ -338,9 +352,27 @@ impl Pieces {
         self.vacate(border);
     }
 
+    /// What the border encloses is about to change: until [`changed`](Self::changed), it counts for nothing.
+    pub(super) fn changing(&mut self, border: PieceId) {
+        self.whole_bytes -= self.alone(self.node(border).next);
+    }
+
+    /// What the border encloses has changed.
+    pub(super) fn changed(&mut self, border: PieceId) {
+        self.whole_bytes += self.alone(self.node(border).next);
+    }
+
+    /// The bytes of a hole that is all that its border encloses; of another piece none.
+    #[inline(always)]
+    fn alone(&self, piece: PieceId) -> u64 {
+        let node = self.node(piece);
+        if node.prev == node.next && node.what == What::Hole { node.size } else { 0 }
+    }
+
     /// Fills the front of a hole.
     #[inline]
     fn fill(&mut self, piece: PieceId, block: Block) {
+        self.whole_bytes -= self.alone(piece);
         let node = &mut self.nodes[piece.0 as usize];
         let (start, rest) = (node.start, node.size - block.size);
         node.fill(What::Placed, block);
@@ -359,7 +391,8 @@ impl Pieces {
     #[inline]
     fn give_back(&mut self, piece: PieceId) {
         self.free_in_place(piece);
-        self.merge(piece);
+        let piece = self.merge(piece);
+        self.whole_bytes += self.alone(piece);
     }
 
     /// Makes a placed block a hole, though there may be others beside it.
@@ -375,12 +408,13 @@ impl Pieces {
         }
     }
 
-    /// Merges a hole with those beside it.
+    /// Merges a hole with those beside it, and returns what it has become.
     #[inline]
-    fn merge(&mut self, piece: PieceId) {
+    fn merge(&mut self, piece: PieceId) -> PieceId {
         self.merge_right(piece);
         let piece = self.merge_left(piece);
         self.largest.note(piece, self.holes, &mut self.nodes);
+        piece
     }
 
     /// Merges a hole with the one behind it.

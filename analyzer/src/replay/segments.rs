@@ -115,7 +115,11 @@ impl Segments {
         lost: &mut Vec<(u64, Block)>,
     ) -> Result<(), Tangled> {
         let (whole_start, Enclosed { segment, border }) = self.around(start).ok_or(Tangled)?;
-        let first = pieces.cut(border, start, lost).ok_or(Tangled)?;
+        pieces.changing(border);
+        let Some(first) = pieces.cut(border, start, lost) else {
+            pieces.changed(border);
+            return Err(Tangled);
+        };
         let before = pieces.withdraw(first, end, lost);
         self.reserved -= end - start;
         self.by_start.remove(&whole_start);
@@ -123,11 +127,13 @@ impl Segments {
         if right {
             let border = if left { pieces.split(border, before) } else { border };
             let granule = common(segment.granule, Some(segment.end - end));
+            pieces.changed(border);
             self.by_start.insert(end, Enclosed { segment: Segment { granule, ..segment }, border });
         }
         if left {
             let granule = common(segment.granule, Some(start - whole_start));
             let segment = Segment { end: start, granule, ..segment };
+            pieces.changed(border);
             self.by_start.insert(whole_start, Enclosed { segment, border });
         }
         if !left && !right {

@@ -13,6 +13,8 @@ pub struct Fragmentation {
     pub at_peak: FragmentationAt,
     /// When the most inactive bytes lay outside the largest free block. (The ratio alone is worst when next to nothing is free, which hurts nobody.)
     pub worst: FragmentationAt,
+    /// When the most inactive bytes lay in segments that blocks kept: no giving back of the cache frees those.
+    pub most_pinned: FragmentationAt,
     /// At the end.
     pub end: FragmentationAt,
 }
@@ -28,6 +30,8 @@ pub struct FragmentationAt {
     pub free_blocks: u64,
     /// The largest of them.
     pub largest_free_bytes: Bytes,
+    /// The bytes of holes in segments that blocks keep, and so of no use to anybody else.
+    pub pinned_bytes: Bytes,
     /// `1 - largest / total` of the holes; none if there are none.
     pub external: Option<f64>,
     /// Why that is not known.

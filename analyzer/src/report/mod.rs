@@ -16,6 +16,7 @@ mod module;
 mod movement;
 mod run;
 mod span;
+mod state;
 mod swaps;
 pub(crate) mod table;
 mod text;
@@ -39,8 +40,9 @@ pub use run::{ChunkCounts, Dropped, Ended, Range, Trace};
 pub use span::{
     Counter, CounterNumber, HeapInPhase, Mark, OutOfMemory, Phase, Samples, Unavailable, Verdict,
 };
+pub use state::{HeapState, State};
 pub use swaps::{DeviceBound, LowerBound, ModuleSwaps, OtherSwaps, Swap, Swaps, Thrash};
-pub use text::{InfoText, ReportText};
+pub use text::{InfoText, ReportText, StateText};
 
 use serde::Serialize;
 

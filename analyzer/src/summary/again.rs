@@ -21,6 +21,8 @@ enum Gap {
     AtPeak,
     /// How they were filled when the heap was most fragmented.
     Worst,
+    /// How they were filled when blocks kept the most of what was free.
+    MostPinned,
     /// Whose the peak of this rank was.
     Peak(usize),
 }
@@ -46,6 +48,7 @@ impl Gaps {
         if heap.state.segmented {
             add(watch.peak.time, watch.peak.event, Gap::AtPeak);
             add(watch.worst.time, watch.worst_event, Gap::Worst);
+            add(watch.most_pinned.time, watch.most_pinned_event, Gap::MostPinned);
         }
         // Whose the highest was is known from the first pass.
         for (rank, summit) in watch.peaks.finish().0.iter().enumerate().skip(1) {
@@ -70,6 +73,9 @@ impl Gaps {
             }
             (Gap::Worst, Some(fragmentation)) => {
                 fragmentation.worst.layout = layout_of(heap, stop.time, &mut names);
+            }
+            (Gap::MostPinned, Some(fragmentation)) => {
+                fragmentation.most_pinned.layout = layout_of(heap, stop.time, &mut names);
             }
             (Gap::Peak(rank), _) => {
                 let Some(peak) = report.peaks.get_mut(*rank) else { return };

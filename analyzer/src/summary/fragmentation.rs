@@ -32,6 +32,7 @@ pub(super) fn fragmentation(at: &FragmentationSnapshot) -> FragmentationAt {
         inactive_bytes: Bytes(at.inactive),
         free_blocks: at.free_blocks,
         largest_free_bytes: Bytes(at.largest_free),
+        pinned_bytes: Bytes(at.inactive - at.whole),
         external,
         external_why: external.is_none().then_some(NOTHING_FREE),
         active_over_reserved,

@@ -35,14 +35,7 @@ pub(super) fn report(
 ) -> report::Heap {
     let segmented = heap.state.segmented;
     let why = (!segmented).then_some(NO_SEGMENTS);
-    let definition = match heap.key {
-        HeapKey::Heap(id) => names.definitions.heap(id),
-        HeapKey::LostPool(_) => None,
-    };
-    let device = definition
-        .map(|heap| DeviceId(heap.device))
-        .filter(|id| !id.is_none())
-        .and_then(|id| names.definitions.device(id));
+    let (device, kind) = device_of(heap.key, names);
     let at_end = FragmentationSnapshot::of(end, &mut heap.state);
     let mut fragmentation_at_end = fragmentation(&at_end);
     if segmented && index < again::HEAPS {
@@ -59,9 +52,9 @@ pub(super) fn report(
     }
     report::Heap {
         name: names.heap(heap.key),
-        device: device.map(|device| device.ordinal),
+        device,
         device_why: device.is_none().then_some("the engine named no device"),
-        kind: definition.and_then(|heap| heap.memory_kind()).map_or("unknown", |kind| kind.name()),
+        kind,
         known,
         allocs: watch.allocs,
         frees: watch.frees,
@@ -77,6 +70,7 @@ pub(super) fn report(
         fragmentation: segmented.then(|| Fragmentation {
             at_peak: fragmentation(&watch.peak.fragmentation),
             worst: fragmentation(&watch.worst),
+            most_pinned: fragmentation(&watch.most_pinned),
             end: fragmentation_at_end,
         }),
         fragmentation_why: why,
@@ -122,17 +116,11 @@ pub(super) fn figures(level: &Level, segmented: bool) -> Figures {
 
 fn peak(heap: &Heap, names: &mut Names<'_>) -> Peak {
     let watch = &heap.watch.peak;
-    let mut blocks: Vec<(u64, Block)> = watch.blocks(&heap.state).collect();
+    let blocks: Vec<(u64, Block)> = watch.blocks(&heap.state).collect();
     let whose = blocks.iter().map(|(_, block)| *block);
     let Breakdown { by_module, by_scope, by_thread, by_stack, by_size, by_age } =
         breakdown(whose, heap.state.by, watch.time, SHARES, names);
     let blocks_total = blocks.len() as u64;
-    let largest_first = |(address, block): &(u64, Block)| (std::cmp::Reverse(block.size), *address);
-    if blocks.len() > BLOCKS {
-        blocks.select_nth_unstable_by_key(BLOCKS, largest_first);
-        blocks.truncate(BLOCKS);
-    }
-    blocks.sort_unstable_by_key(largest_first);
     Peak {
         by: heap.state.by,
         time_ns: watch.time,
@@ -144,9 +132,36 @@ fn peak(heap: &Heap, names: &mut Names<'_>) -> Peak {
         by_stack,
         by_size,
         by_age,
-        blocks: blocks.into_iter().map(|(at, block)| report_block(at, &block, watch.time, names)).collect(),
+        blocks: largest_blocks(blocks, watch.time, names),
         blocks_total,
     }
+}
+
+/// The ordinal of a heap's device, and the kind of its memory.
+pub(super) fn device_of(heap: HeapKey, names: &Names<'_>) -> (Option<u32>, &'static str) {
+    let definition = match heap {
+        HeapKey::Heap(id) => names.definitions.heap(id),
+        HeapKey::LostPool(_) => None,
+    };
+    let device = definition.map(|heap| DeviceId(heap.device)).filter(|id| !id.is_none());
+    let device = device.and_then(|id| names.definitions.device(id));
+    let kind = definition.and_then(|heap| heap.memory_kind()).map_or("unknown", |kind| kind.name());
+    (device.map(|device| device.ordinal), kind)
+}
+
+/// The largest of these blocks, largest first.
+pub(super) fn largest_blocks(
+    mut blocks: Vec<(u64, Block)>,
+    at: Nanos,
+    names: &mut Names<'_>,
+) -> Vec<report::Block> {
+    let largest_first = |(address, block): &(u64, Block)| (std::cmp::Reverse(block.size), *address);
+    if blocks.len() > BLOCKS {
+        blocks.select_nth_unstable_by_key(BLOCKS, largest_first);
+        blocks.truncate(BLOCKS);
+    }
+    blocks.sort_unstable_by_key(largest_first);
+    blocks.into_iter().map(|(address, block)| report_block(address, &block, at, names)).collect()
 }
 
 /// A peak, not broken down.

@@ -14,6 +14,7 @@ mod module;
 mod names;
 mod run;
 mod span;
+mod state;
 mod swaps;
 
 use crate::{
@@ -28,6 +29,7 @@ pub(crate) use growth::trend;
 pub(crate) use info::describe;
 pub(crate) use instant::picture;
 use names::Names;
+pub(crate) use state::state;
 
 /// The version of the report's keys.
 const SCHEMA_VERSION: u32 = 1;

@@ -120,9 +120,14 @@ proptest! {
         let Some(heap) = report.heaps.first() else { return Ok(()) };
         if let Some(fragmentation) = &heap.fragmentation {
             assert_layout(&fragmentation.end.layout, &naive);
-            for at in [&fragmentation.at_peak, &fragmentation.worst] {
-                assert_layout(&at.layout, &history[at.time_ns.0 as usize]);
+            prop_assert_eq!(fragmentation.end.pinned_bytes.0, pinned(&naive));
+            for at in [&fragmentation.at_peak, &fragmentation.worst, &fragmentation.most_pinned] {
+                let then = &history[at.time_ns.0 as usize];
+                assert_layout(&at.layout, then);
+                prop_assert_eq!(at.pinned_bytes.0, pinned(then));
             }
+            let most = history.iter().map(pinned).max();
+            prop_assert_eq!(Some(fragmentation.most_pinned.pinned_bytes.0), most);
         }
         prop_assert!(heap.peaks_total >= heap.peaks.len() as u64);
         for (rank, peak) in heap.peaks.iter().enumerate() {
@@ -153,6 +158,15 @@ proptest! {
             prop_assert_eq!(peak.breakdown.by_stack.iter().map(|share| (share.bytes.0, share.blocks)).next(), Some((sum, live.len() as u64)));
         }
     }
+}
+
+/// What is free in segments that are not wholly free.
+fn pinned(naive: &Naive) -> u64 {
+    let free = |(start, length): (u64, u64)| {
+        (start..start + length).filter(|&place| !naive.is_used(place)).count() as u64
+    };
+    let segments = naive.joined_segments().into_iter().map(|segment| (free(segment), segment.1));
+    segments.filter(|(free, length)| free < length).map(|(free, _)| free).sum()
 }
 
 fn assert_layout(layout: &Layout, naive: &Naive) {

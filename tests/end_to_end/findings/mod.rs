@@ -3,6 +3,7 @@
 
 mod cache_hoarding;
 mod duplicate_module;
+mod fragmentation;
 mod leak;
 mod losses;
 mod non_allocator_growth;

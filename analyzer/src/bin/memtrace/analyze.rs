@@ -2,12 +2,20 @@
 
 use std::io::{IsTerminal as _, stdout};
 
-use memtrace_analyzer::{Part, PartError, import, report::ReportText, tui};
+use memtrace_analyzer::{
+    Checkpoints, Part, PartError, import,
+    instant::{When, WhenError},
+    report::{ReportText, StateText},
+    tui,
+};
 
 use crate::{arguments::Analyze, failure::Failure, output, progress};
 
 pub(crate) fn run(arguments: &Analyze) -> Result<(), Failure> {
     let part = arguments.part();
+    if let Some(when) = &arguments.at {
+        return run_at(arguments, when);
+    }
     if part == Part::Whole && arguments.cycle.is_none() && !arguments.text && !arguments.json && has_screen()
     {
         let show = if arguments.follow { tui::follow } else { tui::run };
@@ -35,6 +43,17 @@ pub(crate) fn run(arguments: &Analyze) -> Result<(), Failure> {
     } else {
         output::print(ReportText(&analysis.report))
     }
+}
+
+/// What was live at an instant.
+fn run_at(arguments: &Analyze, when: &When) -> Result<(), Failure> {
+    let opened = import::open(&arguments.trace, &mut progress::imported());
+    let trace = opened.map_err(Failure::not_imported(&arguments.trace))?;
+    let state = trace.state(&Checkpoints::default(), when).map_err(|error| match error {
+        WhenError::Read(error) => Failure::unreadable(&arguments.trace)(error),
+        error => Failure::NoSuchInstant(error),
+    })?;
+    if arguments.json { output::print_json(&state) } else { output::print(StateText(&state)) }
 }
 
 /// Whether the output is a terminal that can place text anywhere; one that calls itself dumb cannot.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::{check, diff, events};
-use memtrace_analyzer::{Nanos, Part};
+use memtrace_analyzer::{Nanos, Part, instant::When};
 
 /// Explains what an engine's memory did, from a trace that it recorded.
 #[derive(Debug, Parser)]
@@ -56,6 +56,7 @@ Examples:
     memtrace analyze run.trace --json | jq '.heaps[] | {name, peak: .peak.allocated_bytes}'
     memtrace analyze run.trace --from 1.5s --to 2s         what happened in half a second of it
     memtrace analyze run.trace --phase denoise#2           in the second run of a phase
+    memtrace analyze run.trace --at peak#2                 what was live at the second highest peak, and who pins what
     memtrace analyze run.trace --cycle switch              what every switch of models leaves behind
 
 With --from, --to or --phase there is a report on a terminal too: its figures are those of that range, as though
@@ -85,6 +86,9 @@ pub(crate) struct Analyze {
     /// Report what happened in a run of this phase; NAME#2 is its second
     #[arg(long, value_name = "NAME", conflicts_with_all = ["from", "to"])]
     pub(crate) phase: Option<String>,
+    /// Report what was live at an instant, and how segments were filled: a time, `peak`, `peak#2`, `oom`, `end`, or a mark's name
+    #[arg(long, value_name = "WHEN", conflicts_with_all = ["from", "to", "phase", "cycle"])]
+    pub(crate) at: Option<When>,
     /// Look for growth over this cycle alone: a phase, scope, mark or module that comes around again
     #[arg(long, value_name = "NAME")]
     pub(crate) cycle: Option<String>,

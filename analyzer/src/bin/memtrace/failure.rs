@@ -5,6 +5,7 @@ use std::{io, path::Path, process::ExitCode};
 use memtrace_analyzer::{
     PartError, ReadError, Text,
     import::{ImportError, OpenError, PickleFault},
+    instant::WhenError,
 };
 use memtrace_format::HeaderError;
 
@@ -27,6 +28,8 @@ pub(crate) enum Failure {
     Unwritable { path: Text, error: io::Error },
     /// The trace has no such part.
     NoSuchPart(PartError),
+    /// The trace has no such instant.
+    NoSuchInstant(WhenError),
     /// A budget cannot be used.
     Budget { path: Text, error: String },
     /// There is no terminal that could show what is asked for.
@@ -67,6 +70,11 @@ impl Failure {
                 eprintln!(
                     "  try: `memtrace analyze` without --from, --to and --phase shows the phases and their times"
                 );
+                ExitCode::from(USAGE)
+            }
+            Self::NoSuchInstant(error) => {
+                eprintln!("memtrace: the trace has no such instant: {error}");
+                eprintln!("  try: `memtrace analyze` without --at shows peaks, failed requests and marks");
                 ExitCode::from(USAGE)
             }
             Self::Budget { path, error } => {

@@ -24,16 +24,16 @@ pub(super) fn fragmentation(f: &mut Formatter<'_>, fragmentation: &Fragmentation
         &[
             ("at the peak", &fragmentation.at_peak),
             ("worst", &fragmentation.worst),
+            ("most pinned", &fragmentation.most_pinned),
             ("at the end", &fragmentation.end),
         ],
     )?;
-    let worst = &fragmentation.worst;
-    pins(f, &format!("kept at the worst, {}, by", worst.time_ns), &worst.layout)?;
-    unpinned(f, "then", &worst.layout)
+    let pinned = &fragmentation.most_pinned;
+    pins(f, &format!("pinned most, {}, by", pinned.time_ns), &pinned.layout)?;
+    unpinned(f, "at the end", &fragmentation.end.layout)
 }
 
 /// At one instant, with all that is known of it.
-#[allow(dead_code, reason = "shown for one instant")]
 pub(super) fn in_full(f: &mut Formatter<'_>, at: &FragmentationAt) -> fmt::Result {
     figures(f, &[("", at)])?;
     let layout = &at.layout;
@@ -50,8 +50,17 @@ pub(super) fn in_full(f: &mut Formatter<'_>, at: &FragmentationAt) -> fmt::Resul
 }
 
 fn figures(f: &mut Formatter<'_>, rows: &[(&str, &FragmentationAt)]) -> fmt::Result {
-    let mut table =
-        Table::new(["fragmentation", "at", "inactive", "holes", "largest", "external", "in use", "internal"]);
+    let mut table = Table::new([
+        "fragmentation",
+        "at",
+        "inactive",
+        "holes",
+        "largest",
+        "pinned",
+        "external",
+        "in use",
+        "internal",
+    ]);
     for (name, at) in rows {
         table.row([
             (*name).to_owned(),
@@ -59,6 +68,7 @@ fn figures(f: &mut Formatter<'_>, rows: &[(&str, &FragmentationAt)]) -> fmt::Res
             at.inactive_bytes.to_string(),
             grouped(at.free_blocks),
             at.largest_free_bytes.to_string(),
+            at.pinned_bytes.to_string(),
             at.external.map_or_else(|| "-".to_owned(), percent),
             at.active_over_reserved.map_or_else(|| "-".to_owned(), percent),
             at.internal_bytes.to_string(),

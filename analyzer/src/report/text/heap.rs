@@ -4,7 +4,7 @@ use std::fmt::{self, Formatter};
 
 use super::{NAME, and_more, breakdown, fragmentation, maybe, plural};
 use crate::report::{
-    BlockSizes, Heap, Share,
+    Block, BlockSizes, Heap, Share,
     table::{Table, grouped, shorten},
 };
 
@@ -74,7 +74,7 @@ pub(super) fn heap(f: &mut Formatter<'_>, heap: &Heap) -> fmt::Result {
     breakdown::sizes(f, "peak by block size", &peak.by_size, whole)?;
     breakdown::ages(f, "peak by age", &peak.by_age, whole)?;
     peaks(f, heap)?;
-    blocks(f, heap)?;
+    block_table(f, "largest blocks at the peak", &peak.blocks, peak.blocks_total)?;
     stacks(f, heap)?;
     heap.fragmentation.as_ref().map_or(Ok(()), |found| fragmentation::fragmentation(f, found))
 }
@@ -103,12 +103,13 @@ fn peaks(f: &mut Formatter<'_>, heap: &Heap) -> fmt::Result {
     and_more(f, heap.peaks_total, PEAKS, "peaks")
 }
 
-fn blocks(f: &mut Formatter<'_>, heap: &Heap) -> fmt::Result {
-    if heap.peak.blocks.is_empty() {
+/// The largest blocks.
+pub(super) fn block_table(f: &mut Formatter<'_>, title: &str, blocks: &[Block], total: u64) -> fmt::Result {
+    if blocks.is_empty() {
         return Ok(());
     }
-    let mut table = Table::new(["largest blocks at the peak", "bytes", "age", "module", "scope"]);
-    for block in heap.peak.blocks.iter().take(BLOCKS) {
+    let mut table = Table::new([title, "bytes", "age", "module", "scope"]);
+    for block in blocks.iter().take(BLOCKS) {
         table.row([
             block.address.to_string(),
             block.bytes.to_string(),
@@ -118,7 +119,7 @@ fn blocks(f: &mut Formatter<'_>, heap: &Heap) -> fmt::Result {
         ]);
     }
     write!(f, "\n{table}")?;
-    and_more(f, heap.peak.blocks_total, BLOCKS, "blocks")
+    and_more(f, total, BLOCKS, "blocks")
 }
 
 /// Where the largest blocks were asked for.

@@ -11,6 +11,7 @@ mod ledger;
 mod movement;
 mod run;
 mod span;
+mod state;
 
 use std::fmt::{self, Display, Formatter};
 
@@ -18,6 +19,7 @@ use memtrace_format::Bytes;
 
 use super::{Heap, Report, table::grouped};
 pub use run::InfoText;
+pub use state::StateText;
 
 /// The widest name in a table.
 const NAME: usize = 40;

@@ -1,0 +1,54 @@
+//! What the heaps hold where a replay stands.
+
+use super::{
+    NO_SEGMENTS, SCHEMA_VERSION,
+    again::layout_of,
+    breakdown::breakdown,
+    fragmentation::fragmentation,
+    heap::{SHARES, device_of, figures, largest_blocks},
+    names::Names,
+};
+use crate::{
+    Nanos,
+    analyses::{FragmentationSnapshot, Level},
+    replay::{Block, Heap, Replay},
+    report::{HeapState, State},
+};
+
+/// What every heap holds.
+pub(crate) fn state(mut replay: Replay<'_>, time: Nanos) -> State {
+    let mut heaps = std::mem::take(&mut replay.heaps);
+    let mut names = Names::new(replay.trace, &replay.owners, &replay.scopes);
+    State {
+        schema_version: SCHEMA_VERSION,
+        time_ns: time,
+        heaps: heaps.iter_mut().map(|heap| heap_state(heap, time, &mut names)).collect(),
+    }
+}
+
+fn heap_state(heap: &mut Heap, time: Nanos, names: &mut Names<'_>) -> HeapState {
+    let snapshot = FragmentationSnapshot::of(time, &mut heap.state);
+    let (by, segmented) = (heap.state.by, heap.state.segmented);
+    let blocks: Vec<(u64, Block)> =
+        heap.state.blocks().filter(|(_, block)| heap.state.counts(block)).collect();
+    let (device, kind) = device_of(heap.key, names);
+    let fragmentation = segmented.then(|| {
+        let mut at = fragmentation(&snapshot);
+        at.layout = layout_of(heap, time, names);
+        at
+    });
+    HeapState {
+        name: names.heap(heap.key),
+        device,
+        device_why: device.is_none().then_some("the engine named no device"),
+        kind,
+        events: heap.watch.events - heap.watch.first_event,
+        by,
+        figures: figures(&Level::of(&heap.state), segmented),
+        breakdown: breakdown(blocks.iter().map(|(_, block)| *block), by, time, SHARES, names),
+        blocks_total: blocks.len() as u64,
+        blocks: largest_blocks(blocks, time, names),
+        fragmentation,
+        fragmentation_why: (!segmented).then_some(NO_SEGMENTS),
+    }
+}
