@@ -42,7 +42,8 @@ impl Trace {
         }
         let passed = Passage::begin(self)?.run(
             |_| (),
-            |replay, steps| {
+            |replay, batch| {
+                let steps = &batch.steps;
                 let next = left.last().map_or(Nanos(u64::MAX), |&next| stops[next].time);
                 if steps.last().is_some_and(|last| last.now.time < next) {
                     replay.apply_all(steps);
