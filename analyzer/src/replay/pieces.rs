@@ -97,7 +97,9 @@ impl Pieces {
     /// Adds a piece to the end of what the border encloses, as it was.
     pub(super) fn restore(&mut self, border: PieceId, start: u64, size: u64, piece: super::Piece) {
         let last = self.node(border).prev;
+        self.whole_bytes -= self.alone(last);
         let added = self.insert_hole(start, size, last);
+        self.whole_bytes += self.alone(added);
         if let super::Piece::Block(block) = piece {
             self.fill(added, block);
         }
