@@ -117,11 +117,6 @@ impl HeapState {
         self.contents.put_apart(found, address, block);
     }
 
-    /// How many blocks there are, or somewhat more.
-    pub(super) fn pieces_at_most(&self) -> u64 {
-        self.contents.len() as u64
-    }
-
     /// The blocks that are not wholly back, with their addresses, in no order.
     pub(crate) fn blocks(&self) -> impl Iterator<Item = (u64, Block)> + '_ {
         self.contents.blocks()

@@ -198,7 +198,7 @@ impl<'a> Replay<'a> {
 
     /// The blocks of all heaps.
     pub(crate) fn live_blocks(&self) -> u64 {
-        self.heaps.iter().map(|heap| heap.state.pieces_at_most()).sum()
+        self.heaps.iter().map(|heap| heap.state.pieces_to_walk() as u64).sum()
     }
 
     /// How everything is now; what the heaps hold goes to the end of `bytes`.
@@ -320,6 +320,9 @@ impl<'a> Replay<'a> {
     fn block_alloc(&mut self, now: Moment, alloc: &BlockAlloc) {
         let thread = &mut self.threads[now.thread];
         let owner = thread.owner(&mut self.owners, now.thread as u32, alloc.module, alloc.stack);
+        if owner == OwnerId::OTHERS {
+            self.oddities.count(Oddity::TooManyOwners);
+        }
         let (heap, device) = self.heap(alloc.pool);
         let event = heap.watch.count_alloc();
         match heap.state.alloc(alloc, owner, now.time, event) {
@@ -490,7 +493,9 @@ impl<'a> Replay<'a> {
             profiles.begin(now, number, name, devices);
         }
         let thread = &mut self.threads[now.thread];
+        let left_out = self.scopes.left_out();
         let scope = self.scopes.enter(thread.scope(), name);
+        self.oddities.count_many(Oddity::TooManyScopes, self.scopes.left_out() - left_out);
         if thread.enter(OpenScope { name, scope, phase }) {
             self.analyses.growth.entered(now.thread);
         } else {

@@ -32,6 +32,8 @@ oddities! {
     BeginWithoutEnd = "scope whose end is not recorded";
     BeginTwice = "transfer that began twice";
     TooDeep = "forward, transfer or scope nested too deep";
+    TooManyOwners = "block of one of too many owners: module, scope, thread and stack are not told";
+    TooManyScopes = "scope that is one of too many: it counts as the one around it";
 }
 
 /// How often each oddity happened.

@@ -26,6 +26,14 @@ pub(crate) struct Owner {
     pub(crate) stack: StackId,
 }
 
+/// The most owners that are told apart: how many there are is the file's choice, how much memory they take is ours.
+const KEPT: usize = 1 << 19;
+
+impl OwnerId {
+    /// All owners beyond the most that are told apart.
+    pub(crate) const OTHERS: Self = Self(KEPT as u32);
+}
+
 /// Every owner that a block had.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Owners {
@@ -35,14 +43,49 @@ pub(crate) struct Owners {
 
 impl Owners {
     pub(crate) fn intern(&mut self, owner: Owner) -> OwnerId {
-        *self.ids.entry(owner).or_insert_with(|| {
-            self.list.push(owner);
-            OwnerId(u32::try_from(self.list.len() - 1).unwrap_or(u32::MAX))
-        })
+        if let Some(&known) = self.ids.get(&owner) {
+            return known;
+        }
+        let id = OwnerId(self.list.len().min(KEPT) as u32);
+        match self.list.len() {
+            ..KEPT => {
+                self.list.push(owner);
+                self.ids.insert(owner, id);
+            }
+            KEPT => self.list.push(Owner {
+                module: ModuleId::NONE,
+                scope: ScopeId::NONE,
+                thread: u32::MAX,
+                stack: StackId::NONE,
+            }),
+            _ => {}
+        }
+        id
     }
 
     /// The owner with this id.
     pub(crate) fn owner(&self, id: OwnerId) -> Option<&Owner> {
         self.list.get(id.0 as usize)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn owners_beyond_the_most_are_one_that_nobody_is() {
+        let mut owners = Owners::default();
+        let owner =
+            |stack| Owner { module: ModuleId(1), scope: ScopeId::NONE, thread: 0, stack: StackId(stack) };
+        for stack in 0..KEPT as u32 {
+            assert_eq!(owners.intern(owner(stack)), OwnerId(stack));
+        }
+        for stack in KEPT as u32..KEPT as u32 + 100 {
+            assert_eq!(owners.intern(owner(stack)), OwnerId::OTHERS);
+        }
+        assert_eq!(owners.intern(owner(7)), OwnerId(7));
+        assert_eq!(owners.list.len(), KEPT + 1);
+        assert!(owners.owner(OwnerId::OTHERS).is_some_and(|others| others.module.is_none()));
     }
 }

@@ -8,6 +8,9 @@ use crate::{Text, source::Definitions};
 /// Scopes nested deeper than this count as their parents: it is a recursion without end, or a file made to do harm.
 const DEPTH: u16 = 256;
 
+/// The most paths that are told apart; one beyond counts as its parent.
+const KEPT: usize = 1 << 18;
+
 /// A path longer than this many bytes is not followed further out.
 const SHOWN: usize = 1_000;
 
@@ -25,6 +28,7 @@ impl ScopeId {
 pub(crate) struct ScopeTree {
     nodes: Vec<Node>,
     children: HashMap<(ScopeId, NameId), ScopeId>,
+    left_out: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -41,10 +45,22 @@ impl ScopeTree {
         if depth > DEPTH {
             return parent;
         }
-        *self.children.entry((parent, name)).or_insert_with(|| {
-            self.nodes.push(Node { parent, name, depth });
-            ScopeId(u32::try_from(self.nodes.len()).unwrap_or(0))
-        })
+        if let Some(&known) = self.children.get(&(parent, name)) {
+            return known;
+        }
+        if self.nodes.len() == KEPT {
+            self.left_out += 1;
+            return parent;
+        }
+        self.nodes.push(Node { parent, name, depth });
+        let scope = ScopeId(self.nodes.len() as u32);
+        self.children.insert((parent, name), scope);
+        scope
+    }
+
+    /// How often a path was entered that is one of too many.
+    pub(crate) fn left_out(&self) -> u64 {
+        self.left_out
     }
 
     /// The path in words: `a / b / c`, or `(none)`.
@@ -71,5 +87,23 @@ impl ScopeTree {
 
     fn node(&self, scope: ScopeId) -> Option<&Node> {
         self.nodes.get((scope.0 as usize).checked_sub(1)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_beyond_the_most_are_their_parents() {
+        let mut scopes = ScopeTree::default();
+        let job = scopes.enter(ScopeId::NONE, NameId(1));
+        for name in 0..2 * KEPT as u32 {
+            scopes.enter(job, NameId(name));
+        }
+        assert_eq!(scopes.nodes.len(), KEPT);
+        assert_eq!(scopes.left_out(), KEPT as u64 + 1);
+        assert_eq!(scopes.enter(job, NameId(u32::MAX)), job);
+        assert_ne!(scopes.enter(job, NameId(0)), job);
     }
 }
