@@ -32,7 +32,7 @@ pub(crate) use peak::PeakWatch;
 pub(crate) use peaks::{PeaksWatch, Summit};
 pub(crate) use phases::{PhaseRecord, Phases};
 pub(crate) use profiles::{ProfileRecord, Profiles};
-pub(crate) use samples::{Counters, MarkRecord, Marks};
+pub(crate) use samples::{CounterRecord, Counters, MarkRecord, Marks};
 pub(crate) use swaps::{SwapRecord, Swaps as SwapWatch};
 pub(crate) use uses::Uses;
 
@@ -72,7 +72,7 @@ impl<'a> Analyses<'a> {
         self.movement.forget_the_past(now);
         self.phases.forget_the_past(heaps);
         self.marks = Marks::default();
-        self.counters.forget_the_past();
+        self.counters.forget_the_past(now);
         self.failures = Failures::default();
         self.devices.forget_the_past(now, heaps);
         self.profiles.forget_the_past();

@@ -3,7 +3,7 @@
 use hashbrown::HashMap;
 use memtrace_format::{CounterId, CounterValue, NameId};
 
-use crate::Nanos;
+use crate::{Nanos, timeline::CounterRecorder};
 
 /// The most marks that are kept one by one.
 const KEPT: usize = 1 << 16;
@@ -42,8 +42,11 @@ impl Marks {
 #[derive(Debug, Default)]
 pub(crate) struct Counters(pub(crate) HashMap<CounterId, CounterRecord>);
 
+/// Counters beyond this many have no track.
+const TRACKED: usize = 64;
+
 /// The samples of one counter.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct CounterRecord {
     pub(crate) count: u64,
     pub(crate) min: CounterValue,
@@ -51,6 +54,8 @@ pub(crate) struct CounterRecord {
     pub(crate) last: CounterValue,
     /// When the last one was taken; none if that was before what is looked at began.
     pub(crate) at: Option<Nanos>,
+    /// Its course, since what is looked at began.
+    pub(crate) track: Option<CounterRecorder>,
 }
 
 impl Counters {
@@ -59,8 +64,15 @@ impl Counters {
         if matches!(value, CounterValue::Float(x) if !x.is_finite()) {
             return;
         }
-        let first = CounterRecord { count: 0, min: value, max: value, last: value, at: None };
+        let tracked =
+            self.0.len() < TRACKED || self.0.get(&counter).is_some_and(|record| record.track.is_some());
+        let first = CounterRecord { count: 0, min: value, max: value, last: value, at: None, track: None };
         let record = self.0.entry(counter).or_insert(first);
+        match &mut record.track {
+            Some(track) => track.sample(time, value),
+            None if tracked => record.track = Some(CounterRecorder::new(time, value)),
+            None => {}
+        }
         record.count += 1;
         record.last = value;
         record.at = Some(time);
@@ -72,10 +84,12 @@ impl Counters {
         }
     }
 
-    /// Begins to count anew. What a counter showed last it shows still.
-    pub(crate) fn forget_the_past(&mut self) {
+    /// Begins to count anew from `now` on. What a counter showed last it shows still.
+    pub(crate) fn forget_the_past(&mut self, now: Nanos) {
         for record in self.0.values_mut() {
-            *record = CounterRecord { count: 0, min: record.last, max: record.last, at: None, ..*record };
+            (record.count, record.at) = (0, None);
+            (record.min, record.max) = (record.last, record.last);
+            record.track = record.track.take().map(|_| CounterRecorder::new(now, record.last));
         }
     }
 }

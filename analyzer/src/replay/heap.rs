@@ -127,6 +127,11 @@ impl HeapState {
         self.contents.len()
     }
 
+    /// The block at this address.
+    pub(crate) fn block(&self, address: u64) -> Option<Block> {
+        self.contents.block_at(address)
+    }
+
     /// What fills the segment between these ends without a gap, in the order of the addresses: each piece with its ends.
     /// (Blocks that do not fit what was known of the segment are not among them.)
     pub(crate) fn pieces(&self, (start, _): (u64, u64)) -> impl Iterator<Item = (u64, u64, Piece)> + '_ {

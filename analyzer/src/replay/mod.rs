@@ -540,7 +540,7 @@ impl<'a> Replay<'a> {
     }
 
     #[inline(always)]
-    fn heap_index(&mut self, pool: PoolId) -> usize {
+    pub(crate) fn heap_index(&mut self, pool: PoolId) -> usize {
         let index = self.heap_of_pool[usize::from(pool.0)];
         if index != NO_HEAP { index as usize } else { self.meet_pool(pool) }
     }

@@ -237,6 +237,12 @@ impl Pieces {
         }
     }
 
+    /// The block at this address.
+    pub(super) fn block_at(&self, address: u64) -> Option<Block> {
+        let piece = self.find(address).map(|piece| self.node(piece)).filter(|node| node.is_block());
+        piece.map(Node::block).or_else(|| self.strays.get(&address).copied())
+    }
+
     /// The block at this address is given back but may still be used. Returns it as it was.
     pub(super) fn mark_pending(&mut self, address: u64) -> Option<Block> {
         if let Some(piece) = self.find(address).filter(|&piece| self.node(piece).is_block()) {

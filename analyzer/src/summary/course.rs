@@ -1,13 +1,13 @@
 //! The timeline: tracks and instants.
 
-use memtrace_format::ModuleId;
+use memtrace_format::{CounterId, ModuleId};
 
 use crate::{
     Nanos,
-    analyses::{Activity, TRACKED},
+    analyses::{Activity, CounterRecord, Counters, TRACKED},
     replay::{Heap, Replay},
     report,
-    timeline::{Happening, HeapTrack, Instant, ModuleTrack, Timeline},
+    timeline::{CounterTrack, Happening, HeapTrack, Instant, ModuleTrack, Timeline},
 };
 
 use super::{module::Inherited, names::Names, span};
@@ -15,7 +15,19 @@ use super::{module::Inherited, names::Names, span};
 /// The tracks of the first heaps.
 pub(super) fn tracks(heaps: &[Heap], names: &mut Names<'_>, end: Nanos) -> Vec<HeapTrack> {
     let recorded = heaps.iter().filter_map(|heap| Some((heap, heap.watch.track.clone()?)));
-    recorded.map(|(heap, track)| track.finish(names.heap(heap.key), heap.state.segmented, end)).collect()
+    recorded.map(|(heap, track)| track.finish_heap(names.heap(heap.key), heap.state.segmented, end)).collect()
+}
+
+/// The tracks of counters that have one, in the order of the report's.
+fn counters(counters: &Counters, names: &Names<'_>, end: Nanos) -> Vec<CounterTrack> {
+    let mut tracked: Vec<_> = counters.0.iter().filter(|(_, record)| record.track.is_some()).collect();
+    tracked.sort_unstable_by_key(|(id, _)| **id);
+    let finish = |(id, record): (&CounterId, &CounterRecord)| {
+        let track = record.track.clone()?;
+        let span::CounterName { name, device, unit } = span::counter_name(*id, names);
+        Some(track.finish(name, device, unit, end))
+    };
+    tracked.into_iter().filter_map(finish).collect()
 }
 
 pub(super) fn timeline(
@@ -57,6 +69,7 @@ pub(super) fn timeline(
         modules: modules.iter().map(|(module, inherited)| track(replay, module, *inherited)).collect(),
         instants,
         ledgers: Vec::new(),
+        counters: counters(&analyses.counters, names, end),
         instants_left_out: analyses.marks.left_out
             + analyses.movement.swaps.costliest.left_out
             + failures_left_out,

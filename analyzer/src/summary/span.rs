@@ -1,6 +1,6 @@
 //! Phases, marks, counters, failed requests.
 
-use memtrace_format::{Bytes, CounterValue, DeviceId, NameId, NotSampled, SampleSource};
+use memtrace_format::{Bytes, CounterId, CounterValue, DeviceId, NameId, NotSampled, SampleSource};
 
 use super::{NO_SEGMENTS, heap::figures, names::Names};
 use crate::{
@@ -53,6 +53,25 @@ pub(super) fn is_note(names: &Names<'_>, id: NameId) -> bool {
     NotSampled::parse(names.definitions.name(id).recorded()).is_some()
 }
 
+/// What a counter is called.
+pub(super) struct CounterName {
+    pub(super) name: Text,
+    /// The ordinal of the device it is about.
+    pub(super) device: Option<u32>,
+    pub(super) unit: &'static str,
+}
+
+pub(super) fn counter_name(id: CounterId, names: &Names<'_>) -> CounterName {
+    let definition = names.definitions.counter(id);
+    let device = definition.and_then(|counter| names.definitions.device(DeviceId(counter.device)));
+    let lost = || Text::new(format!("<lost {id}>"));
+    CounterName {
+        name: definition.map_or_else(lost, |counter| Text::new(counter.name.as_str())),
+        device: device.map(|device| device.ordinal),
+        unit: definition.and_then(|counter| counter.unit()).map_or("unknown", |unit| unit.name()),
+    }
+}
+
 pub(super) fn samples(counters: &Counters, marks: &Marks, names: &Names<'_>) -> Samples {
     let number = |value| match value {
         CounterValue::Integer(n) => CounterNumber::Integer(n),
@@ -61,15 +80,11 @@ pub(super) fn samples(counters: &Counters, marks: &Marks, names: &Names<'_>) -> 
     let mut by_id: Vec<_> = counters.0.iter().collect();
     by_id.sort_unstable_by_key(|(id, _)| **id);
     let reports = by_id.into_iter().map(|(&id, record)| {
-        let definition = names.definitions.counter(id);
-        let device = definition.and_then(|counter| names.definitions.device(DeviceId(counter.device)));
+        let CounterName { name, device, unit } = counter_name(id, names);
         Counter {
-            name: definition.map_or_else(
-                || Text::new(format!("<lost {id}>")),
-                |counter| Text::new(counter.name.as_str()),
-            ),
-            device: device.map(|device| device.ordinal),
-            unit: definition.and_then(|counter| counter.unit()).map_or("unknown", |unit| unit.name()),
+            name,
+            device,
+            unit,
             count: record.count,
             min: number(record.min),
             max: number(record.max),

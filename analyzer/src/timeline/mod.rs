@@ -1,10 +1,15 @@
 //! The course of a run, at the resolution of a screen: what a chart needs, in memory that does not grow with the trace.
 
+mod composition;
+mod counter;
 mod pyramid;
 mod recorder;
 
-pub use pyramid::{Extent, HeapTrack, Series};
-pub(crate) use recorder::TrackRecorder;
+pub use composition::{Composition, Grouping, Part};
+pub(crate) use counter::CounterRecorder;
+pub use counter::CounterTrack;
+pub use pyramid::{Extent, HeapTrack, Pyramid, Series};
+pub(crate) use recorder::{Recorder, TrackRecorder};
 
 use std::sync::Arc;
 
@@ -29,6 +34,8 @@ pub struct Timeline {
     pub modules: Vec<ModuleTrack>,
     /// What device memory was made of, one track a device.
     pub ledgers: Vec<LedgerTrack>,
+    /// What was sampled, one track a counter; the first ones, where there are too many.
+    pub counters: Vec<CounterTrack>,
     /// Instants worth a sign on the axis, in the order of time. (Phases are in the report.)
     pub instants: Vec<Instant>,
     /// How many instants are left out, because there are too many.

@@ -1,35 +1,44 @@
-//! Records a heap's figures into a bounded number of bins while time goes on.
+//! Records figures into a bounded number of bins while time goes on.
 
-use super::{Extent, HeapTrack};
+use super::{Extent, HeapTrack, pyramid::Bins};
 use crate::{Nanos, Text};
 
 /// The width of a bin at the start, as a power of two: about a microsecond.
 const FIRST_SHIFT: u32 = 10;
 
-/// A track in the making. Its bins are all equally wide; when time runs past the last one, pairs are merged and the
+/// So many figures over time, in the making. Its bins are all equally wide; when time runs past the last one, pairs are merged and the
 /// width doubles.
 #[derive(Clone, Debug)]
-pub(crate) struct TrackRecorder {
+pub(crate) struct Recorder<const SERIES: usize> {
     capacity: usize,
     shift: u32,
-    bins: Vec<[Extent; 4]>,
-    now: [u64; 4],
-    open: [Extent; 4],
+    bins: Vec<[Extent; SERIES]>,
+    now: [u64; SERIES],
+    open: [Extent; SERIES],
     /// When the open bin ends.
     open_until: u64,
 }
 
-impl TrackRecorder {
+/// A heap's track in the making.
+pub(crate) type TrackRecorder = Recorder<4>;
+
+impl<const SERIES: usize> Recorder<SERIES> {
     /// `capacity` bins at most; at least two.
     pub(crate) fn new(capacity: usize) -> Self {
         Self {
             capacity: capacity.max(2),
             shift: FIRST_SHIFT,
             bins: Vec::new(),
-            now: [0; 4],
-            open: [Extent::of(0); 4],
+            now: [0; SERIES],
+            open: [Extent::of(0); SERIES],
             open_until: 1 << FIRST_SHIFT,
         }
+    }
+
+    /// What the figures are until the first ones are recorded, if that is not 0.
+    pub(crate) fn begin(&mut self, figures: [u64; SERIES]) {
+        self.now = figures;
+        self.open = figures.map(Extent::of);
     }
 
     /// The most bins it may have.
@@ -37,9 +46,9 @@ impl TrackRecorder {
         self.capacity
     }
 
-    /// The figures (in the order of [`Series::ALL`](super::Series::ALL)) from this instant on. Time does not go backwards.
+    /// The figures (of a heap: in the order of [`Series::ALL`](super::Series::ALL)) from this instant on. Time does not go backwards.
     #[inline(always)]
-    pub(crate) fn record(&mut self, time: Nanos, figures: [u64; 4]) {
+    pub(crate) fn record(&mut self, time: Nanos, figures: [u64; SERIES]) {
         if time.0 >= self.open_until {
             self.advance(time);
         }
@@ -71,7 +80,7 @@ impl TrackRecorder {
         self.open_until = next.saturating_mul(1 << self.shift);
     }
 
-    fn halve(&mut self, still: [Extent; 4]) {
+    fn halve(&mut self, still: [Extent; SERIES]) {
         if self.bins.len() % 2 == 1 {
             self.bins.push(still);
         }
@@ -84,12 +93,18 @@ impl TrackRecorder {
         self.shift += 1;
     }
 
-    /// The finished track; the last figures hold until `end`.
-    pub(crate) fn finish(mut self, name: Text, segmented: bool, end: Nanos) -> HeapTrack {
+    /// What is recorded; the last figures hold until `end`.
+    pub(crate) fn finish(mut self, end: Nanos) -> Bins<SERIES> {
         self.record(end, self.now);
         self.bins.push(self.open);
-        let bin = Nanos(1 << self.shift);
-        HeapTrack::new(name, segmented, bin, end, self.bins.iter().copied())
+        Bins { bin: Nanos(1 << self.shift), end, extents: self.bins }
+    }
+}
+
+impl TrackRecorder {
+    /// The finished track of a heap.
+    pub(crate) fn finish_heap(self, name: Text, segmented: bool, end: Nanos) -> HeapTrack {
+        HeapTrack::new(name, segmented, self.finish(end))
     }
 }
 
@@ -105,7 +120,7 @@ mod tests {
         let mut recorder = TrackRecorder::new(16);
         recorder.record(Nanos(5), [4, 3, 2, 1]);
         recorder.record(Nanos(u64::MAX), [8, 7, 6, 5]);
-        let track = recorder.finish(Text::new("h"), true, Nanos(u64::MAX));
+        let track = recorder.finish_heap(Text::new("h"), true, Nanos(u64::MAX));
         let all = track.extent(Series::Reserved, Nanos(0), Nanos(u64::MAX)).unwrap();
         assert_eq!((all.min.0, all.max.0), (0, 8));
     }
@@ -124,7 +139,7 @@ mod tests {
                 recorder.record(Nanos(time), [value; 4]);
                 changes.push((time, value));
             }
-            let track = recorder.finish(Text::new("h"), true, Nanos(time));
+            let track = recorder.finish_heap(Text::new("h"), true, Nanos(time));
             let bin = track.resolution().0;
             prop_assert!(time / bin < capacity as u64);
             for index in 0..=time / bin {

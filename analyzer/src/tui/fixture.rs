@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use memtrace_format::{Address, Bytes, Tier};
+use memtrace_format::{
+    Address, Bytes, Calibration, ChunkBuilder, ChunkHeader, ChunkKind, ClockKind, Closing, DropCounts, Event,
+    FileHeader, ThreadId, Ticks, Tier,
+};
 use ratatui::layout::Size;
 
 use super::{
@@ -23,6 +26,9 @@ use crate::{
     },
     timeline::{Happening, Instant, ModuleTrack, Move, Tick, Timeline, TrackRecorder},
 };
+
+/// Of whatever kind, so many fit.
+const EVENTS_A_CHUNK: usize = 500;
 
 const MIB: u64 = 1 << 20;
 const MS: u64 = 1_000_000;
@@ -99,8 +105,37 @@ pub(crate) fn large() -> Analysis {
     run.report.heaps.push(Heap { fragmentation: None, reserved_peak: None, ..host });
     let mut recorder = TrackRecorder::new(64);
     recorder.record(Nanos(100 * MS), [0, 70 * MIB, 70 * MIB, 70 * MIB]);
-    run.timeline.heaps.push(recorder.finish(Text::new("host"), false, Nanos(90_000 * MS)));
+    run.timeline.heaps.push(recorder.finish_heap(Text::new("host"), false, Nanos(90_000 * MS)));
     run
+}
+
+/// A log of one thread's events, each at a time in nanoseconds.
+pub(crate) fn log(events: &[(u64, Event)]) -> crate::Trace {
+    let start = Calibration::default();
+    let clock = ClockKind::Monotonic;
+    let header =
+        FileHeader { compatible: 0, incompatible: 0, session: 1, boot: 0, pid: 7, clock, start, minor: 0 };
+    let mut bytes = [&header.to_bytes()[..], &[0; Closing::BYTES]].concat();
+    for (sequence, events) in (0..).zip(events.chunks(EVENTS_A_CHUNK)) {
+        let mut builder = ChunkBuilder::new(ChunkHeader {
+            kind: ChunkKind::Events,
+            session: 1,
+            sequence,
+            thread: ThreadId(1),
+            thread_sequence: sequence,
+            base_time: Ticks(0),
+            calibration: start,
+            drops: DropCounts::default(),
+            seal: None,
+        });
+        for (time, event) in events {
+            builder.event(Ticks(*time), event).unwrap();
+        }
+        bytes.extend_from_slice(&builder.finish()[..]);
+    }
+    let mut file = tempfile::tempfile().unwrap();
+    std::io::Write::write_all(&mut file, &bytes).unwrap();
+    crate::Trace::of_file(file).unwrap()
 }
 
 /// A second of which not everything was recorded and not everything can be read.
@@ -350,7 +385,7 @@ fn build(end: u64, names: &[&str], turns: u64) -> Analysis {
     let timeline = &mut analysis.timeline;
     timeline.end = Nanos(end);
     timeline.instants.sort_by_key(|instant| instant.time);
-    timeline.heaps.push(recorder.finish(Text::new("cuda:0"), true, Nanos(end)));
+    timeline.heaps.push(recorder.finish_heap(Text::new("cuda:0"), true, Nanos(end)));
     let report = &mut analysis.report;
     for (index, (name, mut stays)) in names.iter().zip(stays).enumerate() {
         stays.push(stay(Tier::Host, seen[index], end));

@@ -74,7 +74,7 @@ mod swaps;
 mod timeline;
 
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 #[cfg(test)]
 mod keys_document;
 #[cfg(test)]
@@ -176,7 +176,7 @@ pub enum Error {
 
 /// What the threads around the UI tell it.
 #[derive(Debug)]
-enum Message {
+pub(crate) enum Message {
     /// A key was pressed.
     Key(Key),
     /// The user wants something, with the mouse; or the terminal does.

@@ -112,11 +112,7 @@ impl Ranging {
 mod tests {
     use std::sync::mpsc::channel;
 
-    use memtrace_format::{
-        Address, BlockAlloc, BlockFree, Bytes, CHUNK_BYTES, Calibration, ChunkBuilder, ChunkHeader,
-        ChunkKind, ClockKind, Closing, DropCounts, Event, FileHeader, ModuleId, PoolId, StackId, ThreadId,
-        Ticks,
-    };
+    use memtrace_format::{Address, BlockAlloc, BlockFree, Bytes, Event, ModuleId, PoolId, StackId};
 
     use super::*;
     use crate::{
@@ -130,45 +126,17 @@ mod tests {
         },
     };
 
-    /// Ten blocks of 1 KiB that are live a microsecond each, one after the other, and each one larger than the one before.
+    /// Ten blocks that are live a microsecond each, one after the other, and each one larger than the one before.
     fn trace() -> Trace {
-        let start = Calibration::default();
-        let clock = ClockKind::Monotonic;
-        let header = FileHeader {
-            compatible: 0,
-            incompatible: 0,
-            session: 1,
-            boot: 0,
-            pid: 7,
-            clock,
-            start,
-            minor: 0,
-        };
-        let chunk = ChunkHeader {
-            kind: ChunkKind::Events,
-            session: 1,
-            sequence: 0,
-            thread: ThreadId(1),
-            thread_sequence: 0,
-            base_time: Ticks(0),
-            calibration: start,
-            drops: DropCounts::default(),
-            seal: None,
-        };
-        let mut builder = ChunkBuilder::new(chunk);
+        let mut events = Vec::new();
         for number in 1..=10_u64 {
             let (pool, address, size) = (PoolId(1), Address(4096), Bytes(1024 * number));
             let (module, stack) = (ModuleId::NONE, StackId::NONE);
             let alloc = BlockAlloc { pool, address, size, requested: size, module, stack };
-            builder.event(Ticks(number * 2000), &Event::BlockAlloc(alloc)).unwrap();
-            let free = BlockFree { pool, address, size };
-            builder.event(Ticks(number * 2000 + 1000), &Event::BlockFree(free)).unwrap();
+            events.push((number * 2000, Event::BlockAlloc(alloc)));
+            events.push((number * 2000 + 1000, Event::BlockFree(BlockFree { pool, address, size })));
         }
-        let mut file = tempfile::tempfile().unwrap();
-        let bytes = [&header.to_bytes()[..], &[0; Closing::BYTES], &builder.finish()[..]].concat();
-        assert_eq!(bytes.len(), CHUNK_BYTES + header.to_bytes().len() + Closing::BYTES);
-        std::io::Write::write_all(&mut file, &bytes).unwrap();
-        Trace::of_file(file).unwrap()
+        fixture::log(&events)
     }
 
     fn peak(state: &State) -> Bytes {
