@@ -78,8 +78,8 @@ impl Trace {
         groups.recount(Nanos(0), heap, &passage.replay);
         let (replay, events) = passage.run(
             |progress| goes_on.set(watch(progress)),
-            |replay, steps| {
-                for step in steps {
+            |replay, batch| {
+                for step in &batch.steps {
                     groups.follow(replay, step, heap);
                 }
                 if goes_on.get() { Continue(()) } else { Break(()) }

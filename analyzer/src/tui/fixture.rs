@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use memtrace_format::{
-    Address, Bytes, Calibration, ChunkBuilder, ChunkHeader, ChunkKind, ClockKind, Closing, DropCounts, Event,
-    FileHeader, ThreadId, Ticks, Tier,
+    Address, Bytes, Calibration, ChunkBuilder, ChunkHeader, ChunkKind, ClockKind, Closing, CounterValue,
+    DropCounts, Event, FileHeader, ThreadId, Ticks, Tier,
 };
 use ratatui::layout::Size;
 
@@ -24,7 +24,9 @@ use crate::{
         ModuleSwaps, OtherSwaps, OutOfMemory, Peak, PeakBy, Phase, Place, Report, ReservedPeak, Retained,
         Samples, Shape, Share, Stay, Survivors, Swap, Swaps, Thrash, Topic, Trace, Transfers, Verdict,
     },
-    timeline::{Happening, Instant, ModuleTrack, Move, Tick, Timeline, TrackRecorder},
+    timeline::{
+        CounterRecorder, CounterTrack, Happening, Instant, ModuleTrack, Move, Tick, Timeline, TrackRecorder,
+    },
 };
 
 /// Of whatever kind, so many fit.
@@ -101,6 +103,7 @@ pub(crate) fn large() -> Analysis {
         run.timeline.instants.push(Instant { time: failure.time_ns, what });
     }
     run.timeline.instants.sort_by_key(|instant| instant.time);
+    run.timeline.counters = ["nvml used", "host resident", "host round"].map(counter).into();
     let host = heap("host", None, 70 * MIB, 100 * MS);
     run.report.heaps.push(Heap { fragmentation: None, reserved_peak: None, ..host });
     let mut recorder = TrackRecorder::new(64);
@@ -233,6 +236,17 @@ fn growth(owner: &str) -> Growth {
         }],
         ..Growth::default()
     }
+}
+
+/// A counter of device 0 or of the process, sampled once a second from the fifth on.
+fn counter(name: &str) -> CounterTrack {
+    let value = |second: u64| CounterValue::Integer((1 + second % 8) * 1010 * MIB);
+    let mut recorder = CounterRecorder::new(Nanos(5_000 * MS), value(5));
+    for second in 6..90 {
+        recorder.sample(Nanos(second * 1000 * MS), value(second));
+    }
+    let device = name.starts_with("nvml").then_some(0);
+    recorder.finish(Text::new(name), device, "bytes", Nanos(90_000 * MS))
 }
 
 /// The UI in a terminal of this size, without colours or with them, before anything is read.

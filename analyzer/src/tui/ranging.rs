@@ -1,32 +1,12 @@
 //! The figures of the range, counted on a thread of its own: the part of the trace is analyzed as if it were all.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
-use super::{phase_lanes::PhaseLanes, run::Range, spawn, wake::Wake};
-use crate::{Analysis, Part, Progress, Text, Trace, report::Report};
+use super::{errand::Errand, phase_lanes::PhaseLanes, run::Range, wake::Wake};
+use crate::{Analysis, Part, Text, Trace, report::Report};
 
-/// Counts the range that was asked for last. One count runs at a time; one for a range that nobody wants any more ends
-/// unseen.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Ranging(Arc<Mutex<Desk>>);
-
-/// What lies between the UI and the thread.
-#[derive(Debug, Default)]
-struct Desk {
-    wanted: Option<Range>,
-    working: bool,
-    percent: u64,
-    counted: Option<Counted>,
-}
-
-/// What came of a count.
-#[derive(Clone, Debug)]
-pub(crate) struct Counted {
-    /// The range.
-    pub(crate) range: Range,
-    /// Its figures; or why there are none.
-    pub(crate) figures: Result<Figures, Text>,
-}
+/// Counts the range that was asked for last.
+pub(crate) type Ranging = Errand<Range, Result<Figures, Text>>;
 
 /// The figures of a range.
 #[derive(Clone, Debug)]
@@ -37,75 +17,22 @@ pub(crate) struct Figures {
     pub(crate) lanes: Arc<PhaseLanes>,
 }
 
-impl Ranging {
-    /// Has this range counted, and wakes when it is.
-    pub(crate) fn count(&self, range: Range, trace: &Arc<Trace>, wake: &Wake) {
-        let mut desk = self.desk();
-        desk.wanted = Some(range);
-        if std::mem::replace(&mut desk.working, true) {
-            return;
-        }
-        desk.percent = 0;
-        let (ranging, trace, wake) = (self.clone(), Arc::clone(trace), wake.clone());
-        spawn("memtrace-range", move || ranging.work(&trace, &wake));
-    }
-
-    /// Nobody wants any range.
-    pub(crate) fn drop_wish(&self) {
-        self.desk().wanted = None;
-    }
-
-    /// What was counted since it was last asked.
-    pub(crate) fn take(&self) -> Option<Counted> {
-        self.desk().counted.take()
-    }
-
-    /// How much is counted, in percent.
-    pub(crate) fn percent(&self) -> u64 {
-        self.desk().percent
-    }
-
-    fn work(&self, trace: &Trace, wake: &Wake) {
-        while let Some(range) = self.next() {
-            let part = Part::Between { from: range.from, to: Some(range.to) };
-            let analysis = trace.analyze_part(&part, |progress| self.tell(progress, wake));
-            let figures = match analysis {
-                Ok(Analysis { report, .. }) => {
-                    let lanes = Arc::new(PhaseLanes::new(&report.phases));
-                    Ok(Figures { report: Arc::new(report), lanes })
-                }
-                Err(error) => Err(Text::new(error.to_string())),
-            };
-            let mut desk = self.desk();
-            if desk.wanted == Some(range) {
-                desk.wanted = None;
-                desk.counted = Some(Counted { range, figures });
+/// Has this range counted.
+pub(crate) fn count(ranging: &Ranging, range: Range, trace: &Arc<Trace>, wake: &Wake) {
+    let trace = Arc::clone(trace);
+    ranging.ask(range, wake, move |range, tell| {
+        let part = Part::Between { from: range.from, to: Some(range.to) };
+        let analysis = trace.analyze_part(&part, |progress| {
+            tell(progress);
+        });
+        Some(match analysis {
+            Ok(Analysis { report, .. }) => {
+                let lanes = Arc::new(PhaseLanes::new(&report.phases));
+                Ok(Figures { report: Arc::new(report), lanes })
             }
-            drop(desk);
-            wake.wake();
-        }
-    }
-
-    /// The range to count next; none: the thread ends.
-    fn next(&self) -> Option<Range> {
-        let mut desk = self.desk();
-        desk.percent = 0;
-        desk.working = desk.wanted.is_some();
-        desk.wanted
-    }
-
-    fn tell(&self, Progress { done, total }: Progress, wake: &Wake) {
-        let percent = done.0.saturating_mul(100) / total.0.max(1);
-        let before = std::mem::replace(&mut self.desk().percent, percent);
-        if before != percent {
-            wake.wake();
-        }
-    }
-
-    fn desk(&self) -> MutexGuard<'_, Desk> {
-        // What lies there is whole between any two statements.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+            Err(error) => Err(Text::new(error.to_string())),
+        })
+    });
 }
 
 #[cfg(test)]

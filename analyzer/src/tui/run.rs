@@ -7,7 +7,7 @@ use super::{
     module_tree::ModuleTree,
     moments::{Moments, Spot},
     phase_lanes::PhaseLanes,
-    ranging::{Counted, Figures, Ranging},
+    ranging::{self, Figures, Ranging},
     view::Goal,
     wake::Wake,
     window::Window,
@@ -42,7 +42,7 @@ pub(crate) struct Run {
     /// The range that all views tell of; none: the whole run.
     pub(crate) range: Option<Range>,
     /// Its figures.
-    counted: Option<Counted>,
+    counted: Option<(Range, Result<Figures, Text>)>,
     /// The range whose figures were asked for last.
     asked: Option<Range>,
     ranging: Ranging,
@@ -154,7 +154,7 @@ impl Run {
 
     fn range_figures(&self) -> Option<&Figures> {
         match &self.counted {
-            Some(Counted { range, figures: Ok(figures) }) if Some(*range) == self.range => Some(figures),
+            Some((range, Ok(figures))) if Some(*range) == self.range => Some(figures),
             _ => None,
         }
     }
@@ -169,7 +169,7 @@ impl Run {
     pub(crate) fn counting(&self) -> Option<Counting> {
         let range = self.range?;
         Some(match &self.counted {
-            Some(counted) if counted.range == range => match &counted.figures {
+            Some((counted, figures)) if *counted == range => match figures {
                 Ok(_) => Counting::Counted,
                 Err(why) => Counting::Failed(why.clone()),
             },
@@ -179,18 +179,20 @@ impl Run {
 
     /// Has the range counted that is chosen now. True: the figures are those of something else than before.
     pub(crate) fn choose_range(&mut self) -> bool {
-        let counted = self.counted.as_ref().map(|counted| counted.range);
+        let counted = self.counted.as_ref().map(|(range, _)| *range);
         if counted == self.range && self.asked == self.range {
             return false;
         }
-        if let Some(taken) = self.ranging.take().filter(|taken| Some(taken.range) == self.range) {
+        if let Some(taken) = self.ranging.take().filter(|(range, _)| Some(*range) == self.range) {
             self.counted = Some(taken);
             return true;
         }
         let changed = self.asked != self.range;
         self.asked = self.range;
         match (self.range, &self.trace) {
-            (Some(range), Some(trace)) if changed => self.ranging.count(range, trace, &self.wake),
+            (Some(range), Some(trace)) if changed => {
+                ranging::count(&self.ranging, range, trace, &self.wake);
+            }
             (None, _) => self.ranging.drop_wish(),
             _ => {}
         }

@@ -70,6 +70,31 @@ impl Theme {
         })
     }
 
+    /// What was sampled.
+    pub(crate) fn sample(self) -> Style {
+        self.colour(Color::Green)
+    }
+
+    /// A part of a stack, by its place from the foot: the sign and the colour together tell it from all others.
+    pub(crate) fn part(self, place: usize) -> (char, Style) {
+        const PARTS: [(char, Color); 7] = [
+            ('█', Color::Blue),
+            ('▓', Color::Yellow),
+            ('▒', Color::Magenta),
+            ('░', Color::Cyan),
+            ('▚', Color::Green),
+            ('╳', Color::Blue),
+            ('╱', Color::Yellow),
+        ];
+        let (sign, colour) = PARTS[place % PARTS.len()];
+        (sign, self.colour(colour))
+    }
+
+    /// All parts of a stack that have no sign of their own.
+    pub(crate) fn rest(self) -> (char, Style) {
+        ('·', self.faint())
+    }
+
     /// A place where a module is.
     pub(crate) fn tier(self, tier: Tier) -> Style {
         const DEVICES: [Color; 4] = [Color::Blue, Color::Green, Color::Cyan, Color::Red];

@@ -64,6 +64,12 @@ impl Window {
         *self = Self::whole(Nanos(self.end), Nanos(self.finest));
     }
 
+    /// This range, as far as the run and what the recording tells apart allow it.
+    pub(crate) fn show(&mut self, from: Nanos, to: Nanos) {
+        self.resize(self.nearest(from), to.since(from).0);
+        self.start_at(from.0);
+    }
+
     /// Half as long; `around` stays where it is on the screen.
     pub(crate) fn zoom_in(&mut self, around: Nanos) {
         self.resize(around, self.length().0 / 2);

@@ -58,7 +58,7 @@ mod tests {
         for &(time, reserved, active) in steps {
             recorder.record(Nanos(time << 20), [reserved, active, active, active]);
         }
-        recorder.finish(Text::new("cuda:0"), true, Nanos(256 << 20))
+        recorder.finish_heap(Text::new("cuda:0"), true, Nanos(256 << 20))
     }
 
     #[test]

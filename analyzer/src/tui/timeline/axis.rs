@@ -26,7 +26,9 @@ const LABEL_CELLS: u16 = 10;
 /// Draws the events, the times and the phases.
 pub(crate) fn draw(run: &Run, theme: Theme, layout: &Layout, buffer: &mut Buffer) {
     draw_events(run, theme, layout.events, buffer);
+    draw_marks(run, theme, layout.events, buffer);
     draw_times(run, theme, layout.times, buffer);
+    draw_range(run, theme, layout.times, buffer);
     draw_phases(run, theme, layout.lanes, buffer);
     let events = events_label(run.timeline.instants_left_out, usize::from(layout.gutter.width));
     let labels = [(events.as_str(), layout.events), ("time", layout.times), ("phases", layout.lanes)];
@@ -88,6 +90,26 @@ fn draw_events(run: &Run, theme: Theme, area: Rect, buffer: &mut Buffer) {
         if let Some(cell) = buffer.cell_mut((x, area.y)) {
             cell.set_char(sign).set_style(style);
         }
+    }
+}
+
+/// The letters of the instants that the user has named.
+fn draw_marks(run: &Run, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    for (&name, &time) in &run.marks {
+        let column = run.window.column_of(time, area.width);
+        if let Some(cell) = column.and_then(|column| buffer.cell_mut((area.x + column, area.y))) {
+            cell.set_char(name).set_style(theme.key());
+        }
+    }
+}
+
+/// The range, on the times that it has.
+fn draw_range(run: &Run, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    let Some(range) = run.range else { return };
+    let end = Nanos(range.to.0.saturating_add(1));
+    if let Some((first, last)) = run.window.columns_of(range.from, end, area.width) {
+        let part = Rect { x: area.x + first, width: last - first + 1, ..area };
+        buffer.set_style(part, theme.selected());
     }
 }
 

@@ -8,7 +8,10 @@ use ratatui::{
     widgets::Widget,
 };
 
-use super::layout::Layout;
+use super::{
+    layout::Layout,
+    stack::{self, Stack},
+};
 use crate::{
     report::Heap,
     tui::{
@@ -23,22 +26,32 @@ use crate::{
 const RANGE_STEPS: u16 = 20;
 
 /// Draws the headline, the scale and the chart.
-pub(crate) fn draw(run: &Run, theme: Theme, layout: &Layout, buffer: &mut Buffer) {
+pub(crate) fn draw(run: &Run, stack: &Stack, theme: Theme, layout: &Layout, buffer: &mut Buffer) {
     let Some(heap) = run.heap() else {
         return Line::styled("no heap was recorded", theme.faint()).render(layout.plot, buffer);
     };
-    draw_title(run, heap, theme, layout.title, buffer);
+    draw_title(run, heap, stack.says(run), theme, layout.title, buffer);
     let Some(track) = run.track() else {
         return Line::styled("there are too many heaps to chart this one", theme.faint())
             .render(layout.plot, buffer);
     };
     let top = top(track, run.window);
-    MemoryChart { track, window: run.window, top, peak: heap.peak.time_ns, theme }
-        .render(layout.plot, buffer);
+    match stack.shown(run) {
+        Some(composition) => stack::draw(composition, run, theme, layout.plot, buffer),
+        None => MemoryChart { track, window: run.window, top, peak: heap.peak.time_ns, theme }
+            .render(layout.plot, buffer),
+    }
     draw_scale(top, theme, layout.beside(layout.plot), buffer);
 }
 
-fn draw_title(run: &Run, heap: &Heap, theme: Theme, area: Rect, buffer: &mut Buffer) {
+fn draw_title(
+    run: &Run,
+    heap: &Heap,
+    stacked: Option<String>,
+    theme: Theme,
+    area: Rect,
+    buffer: &mut Buffer,
+) {
     let window = run.window;
     let peak = &heap.peak;
     let most = if peak.by == crate::report::PeakBy::Allocated {
@@ -46,9 +59,11 @@ fn draw_title(run: &Run, heap: &Heap, theme: Theme, area: Rect, buffer: &mut Buf
     } else {
         format!("{} requested", peak.figures.requested_bytes)
     };
+    let stacked = stacked.map_or(String::new(), |stacked| format!(" {stacked}"));
     let left = Line::from(vec![
         Span::raw(" "),
         Span::styled(heap.name.to_string(), theme.strong()),
+        Span::styled(stacked, theme.key()),
         Span::raw("  "),
         Span::styled(theme::PEAK.to_string(), theme.peak()),
         Span::raw(format!(" peak {most} at {}", peak.time_ns)),

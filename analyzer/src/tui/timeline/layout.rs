@@ -13,6 +13,9 @@ const CHART_ROWS: u16 = 3;
 /// More rows of phases than this are never shown.
 const MAX_LANES: u16 = 4;
 
+/// More rows of samples than this are never shown.
+const MAX_SAMPLES: u16 = 8;
+
 /// The parts of the view. A part that there is no room for has no height.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Layout {
@@ -28,6 +31,8 @@ pub(crate) struct Layout {
     pub(crate) times: Rect,
     /// The phases.
     pub(crate) lanes: Rect,
+    /// What was sampled, a row each.
+    pub(crate) samples: Rect,
     /// The readout, when it is lines.
     pub(crate) readout: Rect,
     /// The readout, when it is a panel; then modules have figures at their right, too.
@@ -39,8 +44,8 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
-    /// Divides an area, with rows for so many modules at most.
-    pub(crate) fn new(run: &Run, modules: usize, area: Rect) -> Self {
+    /// Divides an area, with rows for so many modules and samples at most.
+    pub(crate) fn new(run: &Run, modules: usize, samples: usize, area: Rect) -> Self {
         let panel_width = if area.width >= PANEL_FROM { PANEL } else { 0 };
         let gutter = Rect { width: (area.width / 5).clamp(10, 30), ..area };
         let x = area.x + gutter.width;
@@ -59,8 +64,10 @@ impl Layout {
         let title = u16::from(roomy);
         let modules = u16::try_from(modules).unwrap_or(u16::MAX);
         let modules_title = u16::from(roomy && modules > 0);
+        let samples = u16::try_from(samples).unwrap_or(u16::MAX).min(area.height / 8).min(MAX_SAMPLES);
+        let samples = if roomy { samples } else { 0 };
         // The events and the times have a row each.
-        let fixed = title + 2 + lanes + readout + modules_title;
+        let fixed = title + 2 + lanes + samples + readout + modules_title;
         let rest = area.height.saturating_sub(fixed);
         let modules = modules.min((rest / 2).min(rest.saturating_sub(CHART_ROWS)));
 
@@ -76,6 +83,7 @@ impl Layout {
         let events = take(x, columns, 1);
         let times = take(x, columns, 1);
         let lanes = take(x, columns, lanes);
+        let samples = take(x, columns, samples);
         let readout = take(area.x, area.width, readout);
         let modules_title = take(area.x, area.width, modules_title);
         let modules = take(x, columns, modules);
@@ -85,12 +93,12 @@ impl Layout {
             width: PANEL - 2,
             height: lanes.bottom() - plot.y,
         });
-        Self { title, gutter, plot, events, times, lanes, readout, panel, modules_title, modules }
+        Self { title, gutter, plot, events, times, lanes, samples, readout, panel, modules_title, modules }
     }
 
     /// The rows of the screen whose columns are instants.
     pub(crate) fn timed_rows(&self) -> impl Iterator<Item = u16> {
-        (self.plot.top()..self.lanes.bottom()).chain(self.modules.top()..self.modules.bottom())
+        (self.plot.top()..self.samples.bottom()).chain(self.modules.top()..self.modules.bottom())
     }
 
     /// The part of the gutter beside `part`.

@@ -8,6 +8,7 @@
 //!    events │ ▾  ⇄  ⇄  ⇄  ⇄  ⇄│ ⇄  ⇄  ⇄  X
 //!      time │╵1.0 s        ╵1.5 s      ╵2.0 s
 //!    phases │├encode┤├denoise──────────────────┤
+//! nvml used │⣤⣤⣤⣤⣤⣤⣶⣶⣶⣶⣶⣶⣶⣶⣶⣶⣶⣶⣶⣶⣶⣶⣶⣶⣶⣶⣶⣶⣶⣶      what was sampled
 //!  modules 1–3 of 14   █ device ▄ partly ▒ host ░ disk
 //!  unet      ▒ ▒▒▒▒▒▒▒▒▒██████│▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒       host  3.40 GiB
 //! ```
@@ -20,6 +21,8 @@ mod chart;
 mod layout;
 mod readout;
 mod residency;
+mod samples;
+mod stack;
 
 pub(crate) use axis::draw_times;
 pub(crate) use residency::{own_name, place_of, shown_in};
@@ -29,12 +32,14 @@ use std::collections::HashMap;
 use memtrace_format::Bytes;
 use ratatui::{buffer::Buffer, layout::Rect};
 
-use self::layout::Layout;
+use self::{layout::Layout, stack::Stack};
 use super::{
+    action::Action,
+    keys::{Binding, Key},
     listing::{Cell, Column, Listing, Row},
     run::Run,
     theme::Theme,
-    view::{Goal, View},
+    view::{Answer, Goal, View},
 };
 use crate::{Nanos, report::Module};
 
@@ -43,7 +48,19 @@ use crate::{Nanos, report::Module};
 pub(crate) struct TimelineView {
     /// The modules; a row's id is its module's place in the timeline and the report.
     modules: Listing,
+    stack: Stack,
+    /// The counters worth a row, by their places in the timeline.
+    samples: Vec<usize>,
 }
+
+/// The keys of this view.
+const KEYS: &[Binding] = &[
+    Binding::own(&[Key::Char('b')], STACK, "stack the heap by module, part of a module or scope, or not")
+        .footer("by"),
+    Binding::own(&[Key::Char('R')], ZOOM_TO_RANGE, "zoom to the range"),
+];
+const STACK: &str = "stack";
+const ZOOM_TO_RANGE: &str = "zoom to the range";
 
 impl Default for TimelineView {
     fn default() -> Self {
@@ -55,7 +72,7 @@ impl Default for TimelineView {
             Column::number("moved", 11, 2),
             Column::number("moving", 10, 2),
         ];
-        Self { modules: Listing::new(columns) }
+        Self { modules: Listing::new(columns), stack: Stack::default(), samples: Vec::new() }
     }
 }
 
@@ -80,12 +97,38 @@ impl View for TimelineView {
         self.modules.fill(run.tree.rows().iter().filter_map(row).collect());
     }
 
+    fn settle(&mut self, run: &Run, _: Theme, _: Rect) {
+        self.samples = samples::rows(run);
+        self.stack.settle(run);
+    }
+
+    fn woken(&mut self, _: &mut Run) {
+        self.stack.take();
+    }
+
+    fn update(&mut self, run: &mut Run, action: Action, _: Rect) -> Answer {
+        match action {
+            Action::Own(STACK) => self.stack.turn(),
+            Action::Own(ZOOM_TO_RANGE) => match run.range {
+                Some(range) => run.window.show(range.from, range.to),
+                None => return Answer::Say("there is no range; r begins one".to_owned()),
+            },
+            _ => return Answer::Ignored,
+        }
+        Answer::Done
+    }
+
+    fn keys(&self) -> &'static [Binding] {
+        KEYS
+    }
+
     fn draw(&self, run: &Run, theme: Theme, area: Rect, buffer: &mut Buffer) {
         let layout = self.layout(run, area);
-        chart::draw(run, theme, &layout, buffer);
+        chart::draw(run, &self.stack, theme, &layout, buffer);
         axis::draw(run, theme, &layout, buffer);
+        samples::draw(run, &self.samples, theme, &layout, buffer);
         residency::draw(run, &self.modules, theme, &layout, buffer);
-        readout::draw(run, theme, &layout, buffer);
+        readout::draw(run, &self.stack, samples::in_words(run, &self.samples), theme, &layout, buffer);
         draw_cursor(run, theme, &layout, buffer);
     }
 
@@ -116,7 +159,7 @@ impl View for TimelineView {
 
 impl TimelineView {
     fn layout(&self, run: &Run, area: Rect) -> Layout {
-        Layout::new(run, self.modules.total(), area)
+        Layout::new(run, self.modules.total(), self.samples.len(), area)
     }
 }
 
@@ -133,3 +176,6 @@ fn draw_cursor(run: &Run, theme: Theme, layout: &Layout, buffer: &mut Buffer) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

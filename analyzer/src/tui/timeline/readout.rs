@@ -7,7 +7,12 @@ use ratatui::{
     widgets::Widget,
 };
 
-use super::{axis, layout::Layout, residency::place_of};
+use super::{
+    axis,
+    layout::Layout,
+    residency::place_of,
+    stack::{self, Stack},
+};
 use crate::{
     Text,
     timeline::{Extent, Happening, Instant, Series},
@@ -25,10 +30,17 @@ const LINE_CELLS: usize = 30;
 const INSIDE: &str = " › ";
 
 /// Draws the readout where the layout wants it.
-pub(crate) fn draw(run: &Run, theme: Theme, layout: &Layout, buffer: &mut Buffer) {
+pub(crate) fn draw(
+    run: &Run,
+    stack: &Stack,
+    sampled: Option<String>,
+    theme: Theme,
+    layout: &Layout,
+    buffer: &mut Buffer,
+) {
     let lines = match layout.panel {
-        Some(panel) => panel_lines(run, theme, layout.plot.width, usize::from(panel.height)),
-        None => below_lines(run, theme, layout),
+        Some(panel) => panel_lines(run, stack, theme, layout.plot.width, usize::from(panel.height)),
+        None => below_lines(run, stack, sampled, theme, layout),
     };
     let area = layout.panel.unwrap_or(layout.readout);
     for (line, row) in lines.into_iter().zip(area.rows()) {
@@ -36,7 +48,7 @@ pub(crate) fn draw(run: &Run, theme: Theme, layout: &Layout, buffer: &mut Buffer
     }
 }
 
-fn panel_lines(run: &Run, theme: Theme, columns: u16, height: usize) -> Vec<Line<'static>> {
+fn panel_lines(run: &Run, stack: &Stack, theme: Theme, columns: u16, height: usize) -> Vec<Line<'static>> {
     let mut lines = vec![at(run, theme, columns)];
     for series in shown(run) {
         let value = value(run, series, 2).unwrap_or_else(|| "–".to_owned());
@@ -45,6 +57,15 @@ fn panel_lines(run: &Run, theme: Theme, columns: u16, height: usize) -> Vec<Line
             Span::raw(format!("{:<10}", series.name())),
             Span::styled(value, theme.strong()),
         ]));
+    }
+    if let Some(composition) = stack.shown(run) {
+        lines.extend(stack::legend(
+            composition,
+            run,
+            theme,
+            LINE_CELLS,
+            height.saturating_sub(lines.len() + 3),
+        ));
     }
     let phases = phases(run);
     if !phases.is_empty() {
@@ -63,11 +84,24 @@ fn panel_lines(run: &Run, theme: Theme, columns: u16, height: usize) -> Vec<Line
     lines
 }
 
-fn below_lines(run: &Run, theme: Theme, layout: &Layout) -> Vec<Line<'static>> {
+fn below_lines(
+    run: &Run,
+    stack: &Stack,
+    sampled: Option<String>,
+    theme: Theme,
+    layout: &Layout,
+) -> Vec<Line<'static>> {
     let area = layout.readout;
     let brief = area.width < 72;
     let mut figures = if area.height == 1 { at(run, theme, layout.plot.width) } else { Line::raw("") };
     figures.spans.insert(0, Span::raw(" "));
+    if let Some(composition) = stack.shown(run) {
+        let parts = stack::legend(composition, run, theme, usize::from(area.width) / 3, 4);
+        figures
+            .spans
+            .extend(parts.into_iter().flat_map(|line| line.spans.into_iter().chain([Span::raw("  ")])));
+    }
+    let brief = brief || stack.shown(run).is_some();
     let all = shown(run).filter(|_| !brief);
     let least = [Series::Allocated, Series::Reserved].into_iter().filter(|_| brief);
     for series in all.chain(least.filter(|series| shown(run).any(|one| one == *series))) {
@@ -92,6 +126,9 @@ fn below_lines(run: &Run, theme: Theme, layout: &Layout) -> Vec<Line<'static>> {
     let phases = phases(run);
     if !phases.is_empty() {
         context.spans.push(Span::styled(format!("in {phases}  "), theme.faint()));
+    }
+    if let Some(sampled) = sampled {
+        context.spans.push(Span::raw(format!("{sampled}  ")));
     }
     let on_devices: Vec<String> = on_devices(run).into_iter().map(|(name, _)| name).collect();
     if !on_devices.is_empty() {
@@ -120,7 +157,7 @@ fn value(run: &Run, series: Series, precision: usize) -> Option<String> {
 }
 
 /// One value, or the least and the most of what the recording does not tell apart.
-fn extent_text(extent: Extent, precision: usize) -> String {
+pub(super) fn extent_text(extent: Extent, precision: usize) -> String {
     let Extent { min, max } = extent;
     if min == max {
         return format!("{max:.precision$}");
