@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use memtrace_analyzer::report::{Stay, Thrash};
+use memtrace_analyzer::report::{FindingVerdict, Stay, Thrash};
 use memtrace_format::{Bytes, DropCause, Event, ModuleId, Tier};
 
 use crate::recording::{GPU, Moved, Recording, evict, load};
@@ -329,6 +329,33 @@ fn reloads_could_have_been_hidden_behind_what_was_computed_before() {
     );
     assert_eq!(transfers.by_memory.pageable.count, 6 + 5);
     assert_eq!((transfers.by_memory.pinned.count, transfers.by_memory.unknown.count), (0, 0));
+}
+
+/// What loading ahead could hide is a finding where it is a good part of the run and the order has shown itself, and is none
+/// in a run that is short, that computes little, or in which everything has its place.
+#[test]
+fn loading_ahead_is_advised_where_it_gains_something() {
+    let verdict = |turns: u64, compute: u64| {
+        let mut recording = Recording::new();
+        let [a, b] = [1, 2].map(|id| recording.module(id, "m", 0, 100));
+        for turn in 0..turns {
+            let (module, other) = if turn % 2 == 0 { (a, b) } else { (b, a) };
+            let now = turn * 1000;
+            recording.at(1, now, Event::ForwardBegin(module));
+            if turn > 0 {
+                recording.transfer(1, (now, now + 100), evict(other, 100, module));
+            }
+            recording.transfer(1, (now + 100, now + 400), load(module, 100));
+            recording.at(1, now + 400 + compute, Event::ForwardEnd(module));
+        }
+        let report = recording.report();
+        report.findings.iter().find(|finding| finding.id == "overlap").unwrap().verdict
+    };
+    assert_eq!(verdict(20, 300), FindingVerdict::Warn);
+    assert_eq!(verdict(20, 60), FindingVerdict::Warn);
+    assert_eq!(verdict(20, 40), FindingVerdict::Ok);
+    assert_eq!(verdict(9, 300), FindingVerdict::Ok);
+    assert_eq!(verdict(1, 300), FindingVerdict::Ok);
 }
 
 /// Three units of 10 in turn, room for two, and what gives way is always what is needed next.
