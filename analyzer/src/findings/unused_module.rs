@@ -16,8 +16,11 @@ pub(super) const RULE: Rule = Rule {
     judge,
 };
 
-/// Of what the device held at most, over the time of the run: less than this share of it makes room for nothing.
-const WORTH_IT: f64 = 0.01;
+/// Less than this share of what the device held at most makes room for nothing.
+const LARGE: f64 = 0.01;
+
+/// A module that came less than this share of the run before its end may have been for what comes next.
+const LONG: f64 = 0.01;
 
 /// The most modules that the evidence names.
 const NAMES: usize = 3;
@@ -45,9 +48,12 @@ fn judge(report: &Report) -> Judgement {
     }
     let peaks = report.heaps.iter().filter(|heap| heap.device.is_some());
     let most = peaks.map(|heap| heap.peak.figures.allocated_bytes).max().unwrap_or(Bytes(0));
-    let stake = most.0 as f64 * report.trace.duration_ns.0 as f64;
+    let run = report.trace.duration_ns.0 as f64;
     let mut unused = unused(report);
-    unused.retain(|unused| unused.weight() >= stake * WORTH_IT && unused.weight() > 0.0);
+    unused.retain(|unused| {
+        let (bytes, resident) = (unused.bytes.0 as f64, unused.resident.0 as f64);
+        bytes >= most.0 as f64 * LARGE && resident >= run * LONG && unused.weight() > 0.0
+    });
     unused.sort_by(|a, b| b.weight().total_cmp(&a.weight()));
     if unused.is_empty() {
         return Judgement::Ok("every module of any size that is on a device is run".to_owned());
