@@ -291,16 +291,32 @@ impl Run {
 
     /// The state that is looked at: on the instant of the heap's peak it is the peak, unless another event is meant.
     pub(crate) fn spot(&self) -> Spot {
-        match self.peak() {
-            Some(peak) if peak.time() == self.cursor && self.place().rank == u64::MAX => peak,
-            _ => Spot::Behind(self.place()),
-        }
+        let peaks = self.heap().map_or(&[][..], |heap| &heap.peaks);
+        let peaks = peaks.iter().map(|peak| self.peak_at(peak.time_ns, peak.event_index));
+        let here = self.peak().into_iter().chain(peaks).find(|peak| peak.time() == self.cursor);
+        here.filter(|_| self.place().rank == u64::MAX).unwrap_or(Spot::Behind(self.place()))
+    }
+
+    /// To the highest of the heap's distinct peaks that is lower than the one under the cursor, around the end. Which it is,
+    /// counted from 1, and of how many; none: there is but one.
+    pub(crate) fn visit_next_peak(&mut self) -> Option<(usize, usize)> {
+        let peaks = &self.heap()?.peaks;
+        let here = peaks.iter().position(|peak| peak.time_ns == self.cursor);
+        let next = here.map_or(0, |here| here + 1) % peaks.len().max(1);
+        let (time, of) = (peaks.get(next)?.time_ns, peaks.len());
+        self.visit(time);
+        self.place = None;
+        (of > 1).then_some((next + 1, of))
+    }
+
+    fn peak_at(&self, time: Nanos, event_index: u64) -> Spot {
+        Spot::Peak { time, heap: self.heap, event_index }
     }
 
     /// The peak of the heap.
     pub(crate) fn peak(&self) -> Option<Spot> {
         let peak = &self.heap()?.peak;
-        Some(Spot::Peak { time: peak.time_ns, heap: self.heap, event_index: peak.event_index })
+        Some(self.peak_at(peak.time_ns, peak.event_index))
     }
 
     /// To an instant.

@@ -48,12 +48,15 @@ const KEYS: &[Binding] = &[
     Binding::own(&[Key::Char('i')], FLAME, "as an icicle, or as a table").footer("icicle"),
     Binding::own(&[Key::Char('d')], AGAINST, "differences from the peak, from each mark, or none")
         .footer("diff"),
+    Binding::own(&[Key::Char('P')], LOWER_PEAK, "to the next lower of the heap's distinct peaks")
+        .footer("peaks"),
     Binding::own(&[Key::Char('u')], UP, "from a part to the whole again").footer("up"),
     Binding::own(&[Key::Char('a')], ADDRESS, "show the address space at this time").footer("map"),
 ];
 const GROUP: &str = "grouping";
 const FLAME: &str = "icicle";
 const AGAINST: &str = "differences";
+const LOWER_PEAK: &str = "next lower peak";
 const UP: &str = "up";
 const ADDRESS: &str = "map";
 
@@ -164,6 +167,12 @@ impl View for LiveView {
             Action::Own(GROUP) => {
                 self.by = self.by.next();
                 self.root = None;
+            }
+            Action::Own(LOWER_PEAK) => {
+                return Answer::Say(match run.visit_next_peak() {
+                    Some((number, of)) => format!("peak {number} of {of}, the highest first"),
+                    None => "the heap has no other distinct peak".to_owned(),
+                });
             }
             Action::Own(FLAME) => self.flame = !self.flame,
             Action::Own(AGAINST) => return self.compare(run),
@@ -281,8 +290,9 @@ impl LiveView {
         }
         let whole = self.tree.whole();
         spans.push(Span::raw(format!(" at {} · {} live", tally.spot.time(), Bytes(whole.now.bytes))));
-        if matches!(tally.spot, Spot::Peak { .. }) {
-            spans.push(Span::styled(", its peak", theme.peak()));
+        if let Spot::Peak { time, .. } = tally.spot {
+            let is_highest = run.heap().is_some_and(|heap| heap.peak.time_ns == time);
+            spans.push(Span::styled(if is_highest { ", its peak" } else { ", a peak" }, theme.peak()));
         }
         spans.push(Span::raw(format!(", {} blocks", count(whole.now.blocks))));
         spans.push(Span::raw(format!(" · by {}", tally.by.name())));

@@ -12,7 +12,7 @@ use crate::{
     },
 };
 
-use super::{AGAINST, FLAME, GROUP, UP};
+use super::{AGAINST, FLAME, GROUP, LOWER_PEAK, UP};
 
 const DOWN: Action = Action::Scroll(Scroll::Line(Side::Forward));
 const MS: u64 = 1_000_000;
@@ -118,4 +118,17 @@ fn a_run_that_goes_on_is_counted_anew() {
     session.renew(&recorded::small());
     at(&mut session, 40 * MS);
     assert!(text(&session.state).contains("19.00 MiB live, its peak"), "{}", text(&session.state));
+}
+
+#[test]
+fn the_distinct_peaks_are_visited_from_the_highest() {
+    let mut session = recorded::showing(&recorded::large(), Page::Live, 120, 30);
+    let peaks = session.run().heap().unwrap().peaks.clone();
+    session.update(&[Action::Peak]);
+    for peak in peaks.iter().skip(1).chain(peaks.first()) {
+        session.update(&[Action::Own(LOWER_PEAK)]);
+        assert_eq!(session.run().cursor, peak.time_ns);
+        let live = format!("{} live", peak.figures.allocated_bytes);
+        assert!(text(&session.state).contains(&live), "{live}: {}", text(&session.state));
+    }
 }

@@ -199,6 +199,9 @@ fn draw_tiles(
             }
         };
         target.set_char(sign).set_style(style);
+        if tile.pinned {
+            target.set_char('!').set_style(theme.bad().patch(theme.selected()));
+        }
         if focused.contains(&cell) {
             target.set_style(theme.focus());
             if begins && cell == focused.start {
@@ -235,17 +238,19 @@ fn legend(scene: &Scene, theme: Theme, width: u16) -> Line<'static> {
     let knows_holes = scene.heap().is_some_and(|heap| heap.segments.is_some());
     let entries = scene.legend.entries.iter().chain(&scene.legend.others);
     let named = entries.map(|entry| {
-        let tile = Tile { filling: Filling::Full, tint: entry.tint, pending: false };
+        let tile = Tile { filling: Filling::Full, tint: entry.tint, ..Tile::default() };
         let sign = Span::styled(
             sign(tile, by_age, false).to_string(),
             theme.tint(entry.tint).patch(theme.selected()),
         );
         vec![sign, Span::raw(format!(" {} {:.1}", entry.name, entry.bytes))]
     });
-    let explained = [("·", "free"), ("~", "freed, in use"), ("a", "with holes")];
-    let explained = explained.into_iter().filter(|_| knows_holes).map(|(sign, says)| {
-        vec![Span::styled(sign, theme.faint()), Span::styled(format!(" {says}"), theme.faint())]
-    });
+    let kept = if scene.pins.is_empty() { "" } else { "keeps a segment" };
+    let explained = [("!", kept), ("·", "free"), ("~", "freed, in use"), ("a", "with holes")];
+    let explained =
+        explained.into_iter().filter(|(_, says)| knows_holes && !says.is_empty()).map(|(sign, says)| {
+            vec![Span::styled(sign, theme.faint()), Span::styled(format!(" {says}"), theme.faint())]
+        });
     let mut line = Line::raw(" ");
     for entry in named.chain(explained) {
         let entry = Line::from(entry);

@@ -52,12 +52,15 @@ const KEYS: &[Binding] = &[
     Binding::own(&[Key::Char(',')], PREVIOUS, "to the heap's previous event").footer("step"),
     Binding::own(&[Key::Char('w')], BLOCK, "explain the next block").footer("block"),
     Binding::own(&[Key::Char('b')], BLOCK_BACK, "explain the previous block").footer("block"),
+    Binding::own(&[Key::Char('!')], PIN, "explain the next block that keeps a segment, the worst first")
+        .footer("pin"),
     Binding::own(&[Key::Char('c')], COLOUR, "colour by module, scope, call site or age").footer("colour"),
 ];
 const NEXT: &str = "next event";
 const PREVIOUS: &str = "previous event";
 const BLOCK: &str = "next block";
 const BLOCK_BACK: &str = "previous block";
+const PIN: &str = "next pin";
 const COLOUR: &str = "colour";
 
 /// No range is looked at more closely than this.
@@ -166,6 +169,7 @@ impl View for MapView {
             Action::Own(PREVIOUS) => self.step(run, Side::Back, area),
             Action::Own(BLOCK) => self.turn_block(Side::Forward),
             Action::Own(BLOCK_BACK) => self.turn_block(Side::Back),
+            Action::Own(PIN) => return self.turn_pin(),
             Action::Own(COLOUR) => self.colouring = self.colouring.next(),
             Action::Open => return self.open(),
             Action::Back if self.close.is_some() => self.close = None,
@@ -369,6 +373,27 @@ impl MapView {
             self.focus = Some(address);
             self.blocks.select_id(address);
         }
+    }
+
+    /// The focus goes to the first block of the next pin.
+    fn turn_pin(&mut self) -> Answer {
+        let Some((scene, heap)) = self.scene.as_ref().and_then(|scene| Some((scene, scene.heap()?))) else {
+            return Answer::Done;
+        };
+        let firsts = scene.pins.iter().filter_map(|pin| heap.blocks.get(*pin.blocks.first()?));
+        let firsts: Vec<u64> = firsts.map(|block| block.address.0).collect();
+        let here = firsts.iter().position(|first| self.focus == Some(*first));
+        let next = here.map_or(0, |here| here + 1) % firsts.len().max(1);
+        let Some(&first) = firsts.get(next) else {
+            return Answer::Say("no block keeps a segment that is mostly free".to_owned());
+        };
+        self.focus = Some(first);
+        self.reveal();
+        Answer::Say(format!(
+            "{} of {}, the one that keeps the most for its size first",
+            next + 1,
+            firsts.len()
+        ))
     }
 
     fn open(&mut self) -> Answer {

@@ -10,12 +10,12 @@ use memtrace_format::{Address, Bytes, Event, PoolId};
 use super::{
     legend::{Colouring, Legend, Letters, Tints},
     regions::{Region, regions},
-    strip::{Tile, strip},
+    strip::{Tile, cells_of, strip},
 };
 use crate::{
     ReadError, Recorded, Text,
     events::{self, Browser, EventLine, EventPlace},
-    instant::{Block, BlockState, Instant, LiveHeap},
+    instant::{Block, BlockState, Instant, LiveHeap, Pin},
     tui::{
         action::Side,
         listing::{Cell, Row},
@@ -26,6 +26,10 @@ use crate::{
 
 /// More blocks than these are no list; the largest are kept.
 const BLOCKS: usize = 5000;
+
+/// The most pins that are marked, and the most of their blocks.
+const PINS: usize = 32;
+const PINNED: usize = 10_000;
 
 /// What is to be shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,6 +92,10 @@ pub(crate) struct Scene {
     /// What is looked at closely.
     pub(crate) close: Option<Close>,
     pub(crate) legend: Legend,
+    /// Which blocks keep the most of what is free, in the order in which to release them.
+    pub(crate) pins: Vec<Pin>,
+    /// Their addresses in order, each with the place of its pin.
+    pub(crate) pinned: Vec<(u64, usize)>,
     /// The event that was stepped to.
     pub(crate) step: Option<Step>,
 }
@@ -117,6 +125,12 @@ pub(crate) struct Step {
 }
 
 impl Scene {
+    /// The pin that the block at this address is of.
+    pub(crate) fn pin_of(&self, address: u64) -> Option<&Pin> {
+        let place = self.pinned.binary_search_by_key(&address, |(address, _)| *address).ok()?;
+        self.pins.get(self.pinned[place].1)
+    }
+
     /// The heap.
     pub(crate) fn heap(&self) -> Option<&LiveHeap> {
         self.instant.heaps.get(self.heap?)
@@ -202,6 +216,8 @@ impl Painter {
             regions_total: 0,
             close: None,
             legend: Legend::default(),
+            pins: Vec::new(),
+            pinned: Vec::new(),
             step,
             instant: Arc::clone(&instant),
         };
@@ -211,17 +227,30 @@ impl Painter {
             let mut letters = self.letters.lock().unwrap_or_else(PoisonError::into_inner);
             letters.hand_out(scene.question.colouring, &instant, heap, definitions)
         };
+        let mut pins = heap.pins(PINS);
+        // A segment that is mostly in use is kept by its use.
+        pins.retain(|pin| pin.released_bytes.0 <= pin.freed_bytes.0 / 2);
+        let blocks =
+            pins.iter().zip(0..).flat_map(|(pin, place)| pin.blocks.iter().map(move |&block| (block, place)));
+        let mut pinned: Vec<(u64, usize)> = blocks
+            .take(PINNED)
+            .filter_map(|(block, place)| Some((heap.blocks.get(block)?.address.0, place)))
+            .collect();
+        pinned.sort_unstable();
         let (regions, total) = regions(heap);
         let width = scene.question.width;
         let strips = regions.into_iter().map(|region| {
             let blocks = &heap.blocks[region.blocks.clone()];
-            let tiles = strip(blocks, (region.from, region.to), width, |block| tints.of(block));
+            let mut tiles = strip(blocks, (region.from, region.to), width, |block| tints.of(block));
+            pin(&mut tiles, Range { from: region.from, to: region.to }, &pinned);
             Strip { region, tiles }
         });
         let strips = strips.collect();
-        let close =
-            scene.question.close.map(|range| close(range, scene.question.lines, heap, &instant, &tints));
-        Scene { strips, regions_total: total, legend, close, ..scene }
+        let close = scene
+            .question
+            .close
+            .map(|range| close(range, scene.question.lines, heap, &instant, &tints, &pinned));
+        Scene { strips, regions_total: total, legend, close, pins, pinned, ..scene }
     }
 }
 
@@ -231,6 +260,7 @@ fn close(
     heap: &LiveHeap,
     instant: &Instant,
     tints: &Tints,
+    pinned: &[(u64, usize)],
 ) -> Close {
     let blocks = within(&heap.blocks, range);
     let length = u128::from(range.to.saturating_sub(range.from));
@@ -240,7 +270,8 @@ fn close(
     };
     let lines = (0..lines).map(|line| Range { from: edge(line), to: edge(line + 1) });
     let lines = lines.map(|part| {
-        let tiles = strip(within(blocks, part), (part.from, part.to), width, |block| tints.of(block));
+        let mut tiles = strip(within(blocks, part), (part.from, part.to), width, |block| tints.of(block));
+        pin(&mut tiles, part, pinned);
         (part, tiles)
     });
     let mut listed: Vec<&Block> = blocks.iter().collect();
@@ -252,6 +283,15 @@ fn close(
     }
     let rows = listed.into_iter().map(|block| row(block, instant)).collect();
     Close { range, lines: lines.filter(|(part, _)| part.to > part.from).collect(), rows, rows_total }
+}
+
+/// Marks the cells in which pinning blocks begin.
+fn pin(tiles: &mut [Tile], range: Range, pinned: &[(u64, usize)]) {
+    let first = pinned.partition_point(|(address, _)| *address < range.from);
+    for (address, _) in pinned[first..].iter().take_while(|(address, _)| *address < range.to) {
+        let cells = cells_of((*address, address.saturating_add(1)), (range.from, range.to), tiles.len());
+        tiles[cells].iter_mut().for_each(|tile| tile.pinned = true);
+    }
 }
 
 fn row(block: &Block, instant: &Instant) -> Row {

@@ -18,6 +18,8 @@ pub(crate) struct Tile {
     pub(crate) tint: u8,
     /// Whether the program gave most of it back, and a stream still uses it.
     pub(crate) pending: bool,
+    /// Whether a block begins here that keeps a segment from being given back.
+    pub(crate) pinned: bool,
 }
 
 /// How a cell is filled.
@@ -123,7 +125,7 @@ impl Sum {
         };
         let largest = (0..TINTS).max_by_key(|&tint| (self.by_tint[tint], std::cmp::Reverse(tint)));
         let tint = largest.map_or(OTHERS, |tint| tint as u8);
-        Tile { filling, tint, pending: used > 0 && self.pending.saturating_mul(2) > used }
+        Tile { filling, tint, pending: used > 0 && self.pending.saturating_mul(2) > used, pinned: false }
     }
 }
 
@@ -174,7 +176,7 @@ mod tests {
     fn most_of_a_cell_says_whose_it_is() {
         let blocks = [block(0, 3, 1), block(3, 4, 2), block(7, 3, 3)];
         let tiles = strip(&blocks, (0, 10), 1, |block| block.owner.0 as u8);
-        assert_eq!(tiles, [Tile { filling: Filling::Full, tint: 2, pending: false }]);
+        assert_eq!(tiles, [Tile { filling: Filling::Full, tint: 2, ..Tile::default() }]);
         let tiles = strip(&[block(0, 10, 9)], (0, 10), 1, |_| 4);
         assert!(tiles[0].pending);
     }

@@ -10,7 +10,7 @@ use crate::{
     },
 };
 
-use super::{BLOCK, BLOCK_BACK, COLOUR, NEXT, PREVIOUS};
+use super::{BLOCK, BLOCK_BACK, COLOUR, NEXT, PIN, PREVIOUS};
 
 const DOWN: Action = Action::Scroll(Scroll::Line(Side::Forward));
 const MS: u64 = 1_000_000;
@@ -135,4 +135,19 @@ fn a_run_that_goes_on_is_drawn_anew() {
     session.renew(&recorded::small());
     at(&mut session, 40 * MS);
     assert!(text(&session.state).contains("19.00 MiB in 9 blocks"), "{}", text(&session.state));
+}
+
+#[test]
+fn what_keeps_a_segment_is_marked_and_found() {
+    let mut session = recorded::showing(&recorded::small(), Page::Map, 120, 30);
+    at(&mut session, 100 * MS);
+    session.update(&[Action::Own(PIN)]);
+    let shown = text(&session.state);
+    assert!(shown.contains("block at 0x7f0002000000: 512 B"), "{shown}");
+    let keeps = "it keeps 2.00 MiB from being given back, with 1 other block of 1.50 KiB";
+    assert!(shown.contains(keeps), "{shown}");
+    let row = shown.lines().find(|line| line.starts_with(" 0x7f0002000000")).unwrap();
+    assert_eq!(row.matches('!').count(), 1, "the other mark is where the focus is: {row}");
+    session.update(&[Action::Own(BLOCK), Action::Own(PIN)]);
+    assert!(text(&session.state).contains("block at 0x7f00"), "{}", text(&session.state));
 }

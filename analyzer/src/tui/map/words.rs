@@ -86,6 +86,14 @@ fn of_block(scene: &Scene, block: &Block, run: &Run, theme: Theme) -> Vec<Line<'
         ]),
         Line::raw(format!(" born at {}, {age} ago{event}", block.born_ns)),
     ];
+    if let Some(pin) = scene.pin_of(block.address.0) {
+        let others = match pin.blocks.len() - 1 {
+            0 => String::new(),
+            others => format!(", with {} of {}", plural(others, "other block"), pin.released_bytes),
+        };
+        let keeps = format!(" ! it keeps {} from being given back{others}", pin.freed_bytes);
+        lines.insert(1, Line::styled(keeps, theme.bad()));
+    }
     if let Some(trace) = &run.trace {
         let frames: Vec<Text> = trace.definitions().walk_frames(owner.stack).collect();
         let mut told: Vec<&Text> = frames.iter().filter(|frame| has_line(frame)).collect();
