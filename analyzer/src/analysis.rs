@@ -54,12 +54,13 @@ impl Trace {
         let mut passage = Passage::begin(self)?;
         passage.tell_places(PLACES);
         let mut taking = Taking::new(self);
-        let (replay, events) = passage.run(watch, |replay, batch| {
+        let (mut replay, events) = passage.run(watch, |replay, batch| {
             replay.apply_all(&batch.steps);
             taking.pass(replay, batch);
             Continue(())
         })?;
         let checkpoints = taking.finish(&replay);
+        replay.analyses.failures.rehearse(self)?;
         Ok(Analysis { checkpoints, ..summarize(replay, &events, None)? })
     }
 
@@ -84,6 +85,7 @@ impl Trace {
             Continue(())
         })?;
         let (from_ns, to_ns) = borders.finish(&mut replay, self.end(&events))?;
+        replay.analyses.failures.rehearse(self)?;
         Ok(summarize(replay, &events, Some(Range::new(part, from_ns, to_ns)))?)
     }
 

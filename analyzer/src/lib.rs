@@ -47,9 +47,13 @@ mod merge;
 
 pub mod events;
 
+mod allocator;
+
 mod replay;
 
 mod analyses;
+
+mod autopsy;
 
 mod passage;
 

@@ -1,24 +1,31 @@
 //! Requests that failed.
 
-use memtrace_format::{Bytes, ModuleId};
+use hashbrown::{HashMap, HashSet};
+use memtrace_format::{Bytes, ModuleId, PoolId};
 
 use super::Balance;
-use crate::replay::{Moment, ScopeId};
+use crate::{
+    ReadError, Trace,
+    autopsy::{Autopsy, Effort, HeapRules, Scene, rehearse},
+    replay::{HeapKey, HeapState, Moment, ScopeId},
+    source::Definitions,
+};
 
 /// The most failed requests that are kept: the first.
 const KEPT: usize = 4096;
 
-/// A request that failed, and how its heap was at the time.
-#[derive(Clone, Copy, Debug)]
+/// The most heaps whose pools are looked up: how many there are is the file's choice, and each takes a look at all names.
+const HEAPS: usize = 64;
+
+/// A request that failed.
+#[derive(Clone, Debug)]
 pub(crate) struct FailedRequest {
     pub(crate) now: Moment,
     /// The index of the heap in the replay.
     pub(crate) heap: usize,
+    pub(crate) key: HeapKey,
+    pub(crate) pool: PoolId,
     pub(crate) requested: Bytes,
-    pub(crate) device_free: Option<Bytes>,
-    /// None for a heap without segments.
-    pub(crate) inactive: Option<u64>,
-    pub(crate) largest_free: Option<u64>,
     pub(crate) module: ModuleId,
     pub(crate) scope: ScopeId,
     /// The memory of the device that the heap is of.
@@ -28,15 +35,50 @@ pub(crate) struct FailedRequest {
 /// Watches for failed requests.
 #[derive(Debug, Default)]
 pub(crate) struct Failures {
-    pub(crate) kept: Vec<FailedRequest>,
+    pub(crate) kept: Vec<(FailedRequest, Autopsy)>,
     pub(crate) total: u64,
+    /// How many there were before what is looked at.
+    before: u64,
+    effort: Effort,
+    rules: HashMap<HeapKey, HeapRules>,
+    /// What was asked where, of the requests that were examined.
+    examined: HashSet<(HeapKey, PoolId, Bytes)>,
 }
 
 impl Failures {
-    pub(crate) fn add(&mut self, failed: FailedRequest) {
+    /// The rules of a heap's allocator.
+    pub(crate) fn rules(&mut self, definitions: &Definitions, heap: HeapKey) -> &HeapRules {
+        let known = self.rules.len() < HEAPS;
+        self.rules
+            .entry(heap)
+            .or_insert_with(|| if known { HeapRules::of(definitions, heap) } else { HeapRules::unknown() })
+    }
+
+    /// A request has failed in a heap that is in this state.
+    pub(crate) fn add(&mut self, failed: FailedRequest, scene: Scene, heap: &HeapState) {
         self.total += 1;
-        if self.kept.len() < KEPT {
-            self.kept.push(failed);
+        if self.kept.len() == KEPT {
+            return;
         }
+        let Some(rules) = self.rules.get(&failed.key) else { return };
+        let what = (failed.key, failed.pool, failed.requested);
+        let differs = !self.examined.contains(&what);
+        let autopsy = Autopsy::of(scene, failed.pool, heap, rules, differs, &mut self.effort);
+        if autopsy.examination.is_some() {
+            self.examined.insert(what);
+        }
+        self.kept.push((failed, autopsy));
+    }
+
+    /// Begins to count anew.
+    pub(crate) fn forget_the_past(&mut self) {
+        let before = self.before + self.total;
+        *self = Self { before, rules: std::mem::take(&mut self.rules), ..Self::default() };
+    }
+
+    /// Finds out what other settings would have done for those that were examined.
+    pub(crate) fn rehearse(&mut self, trace: &Trace) -> Result<(), ReadError> {
+        let numbered = (self.before..).zip(&mut self.kept);
+        rehearse(trace, numbered.map(|(number, (failed, autopsy))| (number, failed.key, autopsy)))
     }
 }

@@ -73,7 +73,7 @@ impl<'a> Analyses<'a> {
         self.phases.forget_the_past(heaps);
         self.marks = Marks::default();
         self.counters.forget_the_past(now);
-        self.failures = Failures::default();
+        self.failures.forget_the_past();
         self.devices.forget_the_past(now, heaps);
         self.profiles.forget_the_past();
         self.growth.forget_the_past();

@@ -97,7 +97,8 @@ impl Check {
         checker.time("swap time", report.swaps.ns, budget.max_swap_time, duration);
         checker.time("stall time", report.transfers.stall_ns, budget.max_stall_time, duration);
         if let Some(limit) = budget.max_failed_requests {
-            checker.limit("failed requests".to_owned(), "count", limit, report.ooms_total, checker.trust);
+            let trust = report.ooms_why.map_or(checker.trust, Trust::AtLeast);
+            checker.limit("failed requests".to_owned(), "count", limit, report.ooms_total, trust);
         }
         checker.growth(report, budget);
         let failed = report.findings.iter().filter(|finding| finding.verdict == FindingVerdict::Fail);

@@ -13,6 +13,7 @@ mod losses;
 mod non_allocator_growth;
 mod oddities;
 mod other_processes;
+mod out_of_memory;
 mod overlap;
 mod pageable_transfers;
 mod sampled;
@@ -29,6 +30,7 @@ const RULES: &[Rule] = &[
     losses::RULE,
     killed::RULE,
     oddities::RULE,
+    out_of_memory::RULE,
     leak::RULE,
     fragmentation::RULE,
     thrash::RULE,

@@ -31,6 +31,7 @@ use memtrace_format::{
 use crate::{
     Nanos,
     analyses::{Analyses, DeviceIndex, DeviceWatch, FailedRequest, HeapWatch, Marks, Movement, UnderWay},
+    autopsy::Scene,
     report::{CycleSource, PeakBy},
     source::Trace,
 };
@@ -50,6 +51,16 @@ pub(crate) struct TransferKey {
 pub(crate) enum HeapKey {
     Heap(HeapId),
     LostPool(PoolId),
+}
+
+impl HeapKey {
+    /// The heap that a pool is of.
+    pub(crate) fn of(trace: &Trace, pool: PoolId) -> Self {
+        match trace.definitions().pool(pool) {
+            Some(definition) => Self::Heap(HeapId(definition.heap)),
+            None => Self::LostPool(pool),
+        }
+    }
 }
 
 /// A heap and those who watch it.
@@ -419,24 +430,16 @@ impl<'a> Replay<'a> {
         let thread = &self.threads[now.thread];
         let (module, scope) = (thread.module(), thread.scope());
         let index = self.heap_index(failed.pool);
+        let told = failed.free.map(|free| free.0);
+        let balance = self.analyses.devices.balance(self.heaps[index].device, now.time, &self.heaps, told);
         let heap = &mut self.heaps[index];
         heap.watch.count_event();
-        let segmented = heap.state.segmented;
-        let inactive = segmented.then(|| heap.state.hole_bytes());
-        let largest_free = segmented.then(|| heap.state.largest_hole());
-        let (device, told) = (heap.device, failed.free.map(|free| free.0));
-        let balance = self.analyses.devices.balance(device, now.time, &self.heaps, told);
-        self.analyses.failures.add(FailedRequest {
-            now,
-            heap: index,
-            requested: failed.requested,
-            device_free: failed.free,
-            inactive,
-            largest_free,
-            module,
-            scope,
-            balance,
-        });
+        let failures = &mut self.analyses.failures;
+        let rules = failures.rules(self.trace.definitions(), heap.key).rules.clone();
+        let scene = Scene::of(failed, &mut heap.state, balance.as_ref(), rules);
+        let (key, pool, requested) = (heap.key, failed.pool, failed.requested);
+        let failed = FailedRequest { now, heap: index, key, pool, requested, module, scope, balance };
+        failures.add(failed, scene, &heap.state);
         Kind::OutOfMemory
     }
 
@@ -547,10 +550,7 @@ impl<'a> Replay<'a> {
 
     #[cold]
     fn meet_pool(&mut self, pool: PoolId) -> usize {
-        let key = match self.trace.definitions().pool(pool) {
-            Some(pool) => HeapKey::Heap(HeapId(pool.heap)),
-            None => HeapKey::LostPool(pool),
-        };
+        let key = HeapKey::of(self.trace, pool);
         let index = *self.heap_of_key.entry(key).or_insert_with(|| {
             let watch = HeapWatch::new(self.heaps.len(), self.end);
             let definition = match key {

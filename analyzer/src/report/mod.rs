@@ -14,6 +14,7 @@ mod json;
 mod ledger;
 mod module;
 mod movement;
+mod oom;
 mod run;
 mod span;
 mod state;
@@ -36,10 +37,9 @@ pub use json::write_json;
 pub use ledger::{LedgerEntry, LedgerMoment, LedgerSources, LedgerTrend, Quarter, SampledFrom};
 pub use module::{Module, Moved, Stay};
 pub use movement::{Bandwidth, ByMemory, Direction, Directions, MovedFor, Transfers};
+pub use oom::{Blocker, InVain, ModelAgreement, OutOfMemory, Proof, Remedy, Verdict};
 pub use run::{ChunkCounts, Dropped, Ended, Range, Trace};
-pub use span::{
-    Counter, CounterNumber, HeapInPhase, Mark, OutOfMemory, Phase, Samples, Unavailable, Verdict,
-};
+pub use span::{Counter, CounterNumber, HeapInPhase, Mark, Phase, Samples, Unavailable};
 pub use state::{HeapState, State};
 pub use swaps::{DeviceBound, LowerBound, ModuleSwaps, OtherSwaps, Swap, Swaps, Thrash};
 pub use text::{InfoText, ReportText, StateText};
@@ -84,4 +84,7 @@ pub struct Report {
     pub ooms: Vec<OutOfMemory>,
     /// How many requests failed in all.
     pub ooms_total: u64,
+    /// Why failed requests may be missing: the recording has no events.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ooms_why: Option<&'static str>,
 }

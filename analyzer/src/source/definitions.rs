@@ -137,6 +137,14 @@ impl Definitions {
         self.pools.get(&id)
     }
 
+    /// The pools of a heap, in the order of their ids.
+    pub(crate) fn pools_of(&self, heap: HeapId) -> Vec<(PoolId, &PoolDefinition)> {
+        let pools = self.pools.iter().filter(|(_, pool)| pool.heap == heap.0);
+        let mut pools: Vec<_> = pools.map(|(&id, pool)| (id, pool)).collect();
+        pools.sort_unstable_by_key(|&(id, _)| id);
+        pools
+    }
+
     /// A device.
     pub fn device(&self, id: DeviceId) -> Option<&DeviceDefinition> {
         self.devices.get(&id)

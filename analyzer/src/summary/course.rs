@@ -44,7 +44,7 @@ pub(super) fn timeline(
     for &(time, name, value) in marks.filter(|(_, name, _)| !span::is_note(names, *name)) {
         instants.push(Instant { time, what: Happening::Mark { name: names.definitions.name(name), value } });
     }
-    for failed in &analyses.failures.kept {
+    for (failed, _) in &analyses.failures.kept {
         if let Some(heap) = heap_reports.get(failed.heap) {
             let what = Happening::OutOfMemory { heap: heap.name.clone(), requested: failed.requested };
             instants.push(Instant { time: failed.now.time, what });

@@ -51,9 +51,9 @@ pub(super) fn ledgers(
         };
         let failed = replay.analyses.failures.kept.iter();
         let failed = failed.filter(|failed| {
-            heaps.get(failed.heap).is_some_and(|heap| devices.is(heap.device, device.ordinal))
+            heaps.get(failed.0.heap).is_some_and(|heap| devices.is(heap.device, device.ordinal))
         });
-        let failures = failed.filter_map(|failed| failed.balance).take(FAILURES);
+        let failures = failed.filter_map(|(failed, _)| failed.balance).take(FAILURES);
         let mut moments: Vec<(LedgerMoment, Balance)> = [
             (LedgerMoment::Begin, ledger.begin),
             (LedgerMoment::DevicePeak, ledger.peak),

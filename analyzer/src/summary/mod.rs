@@ -12,6 +12,7 @@ mod instant;
 mod ledger;
 mod module;
 mod names;
+mod oom;
 mod run;
 mod span;
 mod state;
@@ -96,8 +97,9 @@ pub(crate) fn summarize(
         profile,
         ledger: ledgers.entries,
         ledger_trends: ledgers.trends,
-        ooms: span::failures(&replay.analyses.failures, &heap_reports, &mut names),
+        ooms: oom::failures(&replay.analyses.failures, &heap_reports, &mut names),
         ooms_total: replay.analyses.failures.total,
+        ooms_why: oom::unknown(&replay, &heap_reports),
         modules: modules.into_iter().map(|(report, _)| report).collect(),
         heaps: heap_reports,
     };

@@ -5,10 +5,8 @@ use memtrace_format::{Bytes, CounterId, CounterValue, DeviceId, NameId, NotSampl
 use super::{NO_SEGMENTS, heap::figures, names::Names};
 use crate::{
     Nanos, Text,
-    analyses::{Counters, Failures, Marks, PhaseRecord},
-    report::{
-        Counter, CounterNumber, Heap, HeapInPhase, Mark, OutOfMemory, Phase, Samples, Unavailable, Verdict,
-    },
+    analyses::{Counters, Marks, PhaseRecord},
+    report::{Counter, CounterNumber, Heap, HeapInPhase, Mark, Phase, Samples, Unavailable},
 };
 
 /// A phase; `heaps` are the report's, in the order of the replay's.
@@ -131,28 +129,4 @@ fn unavailable(counters: &Counters, marks: &Marks, names: &Names<'_>) -> Vec<Una
         }
     }
     unavailable
-}
-
-/// The failed requests; `heaps` are the report's, in the order of the replay's.
-pub(super) fn failures(failures: &Failures, heaps: &[Heap], names: &mut Names<'_>) -> Vec<OutOfMemory> {
-    let mut reports = Vec::with_capacity(failures.kept.len());
-    for failed in &failures.kept {
-        reports.push(OutOfMemory {
-            time_ns: failed.now.time,
-            heap: heaps.get(failed.heap).map_or_else(|| Text::new("(none)"), |heap| heap.name.clone()),
-            requested_bytes: failed.requested,
-            inactive_bytes: failed.inactive.map(Bytes),
-            inactive_bytes_why: failed.inactive.is_none().then_some(NO_SEGMENTS),
-            largest_free_bytes: failed.largest_free.map(Bytes),
-            largest_free_bytes_why: failed.largest_free.is_none().then_some(NO_SEGMENTS),
-            device_free_bytes: failed.device_free,
-            device_free_bytes_why: failed.device_free.is_none().then_some("the engine did not say"),
-            thread: names.thread(failed.now.thread),
-            module: names.module(failed.module),
-            scope: names.scope(failed.scope),
-            verdict: Verdict::Unknown,
-            verdict_why: Some("failed requests are not examined yet"),
-        });
-    }
-    reports
 }

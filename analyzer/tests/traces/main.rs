@@ -1,5 +1,6 @@
 //! Traces built in memory, analyzed from files.
 
+mod autopsy;
 mod checkpoints;
 mod damage;
 mod devices;

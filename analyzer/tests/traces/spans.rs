@@ -2,7 +2,7 @@
 
 use memtrace_analyzer::{
     Nanos, Part,
-    report::{CounterNumber, Ended, Report},
+    report::{CounterNumber, Ended, Report, Verdict},
 };
 use memtrace_format::{
     Bytes, CounterDefinition, CounterId, CounterValue, Definition, DeviceDefinition, DeviceId, DropCause,
@@ -134,7 +134,8 @@ fn counters_marks_and_failed_requests_are_reported() {
     let oom = &report.ooms[0];
     assert_eq!((oom.time_ns.0, oom.requested_bytes, oom.inactive_bytes), (9, Bytes(60), Some(Bytes(70))));
     assert_eq!((oom.largest_free_bytes, oom.device_free_bytes), (Some(Bytes(50)), None));
-    assert!(oom.device_free_bytes_why.is_some() && oom.verdict_why.is_some());
+    assert!(oom.device_free_bytes_why.is_some());
+    assert_eq!((oom.verdict, oom.verdict_why), (Verdict::Fragmentation, None));
     assert_eq!(report.ooms_total, 1);
 }
 

@@ -8,6 +8,7 @@ mod leak;
 mod losses;
 mod non_allocator_growth;
 mod other_processes;
+mod out_of_memory;
 mod overlap;
 mod pageable_transfers;
 mod thrash;

@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Formatter};
 
+use super::wrapped;
 use crate::report::{Finding, FindingVerdict, Report};
 
 pub(super) fn findings(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
@@ -11,9 +12,10 @@ pub(super) fn findings(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
         rest.into_iter().partition(|finding| finding.verdict == FindingVerdict::Ok);
     writeln!(f, "\n  FINDINGS")?;
     for finding in wrong {
-        writeln!(f, "  {:<4}  {}: {}", finding.verdict.name(), finding.id, finding.evidence)?;
+        writeln!(f, "  {:<4}  {}", finding.verdict.name(), finding.id)?;
+        wrapped(f, "        ", &finding.evidence.to_string())?;
         if !finding.advice.is_empty() {
-            writeln!(f, "        try: {}", finding.advice)?;
+            wrapped(f, "        ", &format!("try: {}", finding.advice))?;
         }
     }
     if !sound.is_empty() {

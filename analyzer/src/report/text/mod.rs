@@ -9,6 +9,7 @@ mod growth;
 mod heap;
 mod ledger;
 mod movement;
+mod oom;
 mod run;
 mod span;
 mod state;
@@ -23,6 +24,8 @@ pub use state::StateText;
 
 /// The widest name in a table.
 const NAME: usize = 40;
+/// Where sentences are broken.
+const COLUMNS: usize = 110;
 /// The most rows of a table; the rest is counted.
 const ROWS: usize = 20;
 
@@ -52,7 +55,7 @@ impl Display for ReportText<'_> {
         span::phases(f, report)?;
         span::counters(f, report)?;
         span::marks(f, report)?;
-        span::failures(f, report)
+        oom::failures(f, report)
     }
 }
 
@@ -61,6 +64,24 @@ fn and_more(f: &mut Formatter<'_>, all: u64, shown: usize, what: &str) -> fmt::R
         Some(more @ 1..) => writeln!(f, "  … and {} more {what} (--json has what is kept)", grouped(more)),
         _ => Ok(()),
     }
+}
+
+/// A text in lines that fit, behind a margin; those after the first a little further in.
+fn wrapped(f: &mut Formatter<'_>, margin: &str, text: &str) -> fmt::Result {
+    let mut line = String::new();
+    let mut further = "";
+    for word in text.split(' ') {
+        if !line.is_empty() && margin.len() + line.chars().count() + 1 + word.chars().count() > COLUMNS {
+            writeln!(f, "{margin}{further}{line}")?;
+            line.clear();
+            further = "  ";
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    writeln!(f, "{margin}{further}{line}")
 }
 
 fn maybe(bytes: Option<Bytes>) -> String {

@@ -102,31 +102,3 @@ pub(super) fn marks(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
     write!(f, "\n{table}")?;
     and_more(f, report.marks.len() as u64, ROWS, "names")
 }
-
-pub(super) fn failures(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
-    if report.ooms_total == 0 {
-        return Ok(());
-    }
-    let mut table = Table::new([
-        "OUT OF MEMORY",
-        "heap",
-        "asked for",
-        "inactive",
-        "largest hole",
-        "device free",
-        "module",
-    ]);
-    for failed in report.ooms.iter().take(ROWS) {
-        table.row([
-            format!("at {}", failed.time_ns),
-            shorten(&failed.heap, 10),
-            failed.requested_bytes.to_string(),
-            maybe(failed.inactive_bytes),
-            maybe(failed.largest_free_bytes),
-            maybe(failed.device_free_bytes),
-            shorten(&failed.module, 24),
-        ]);
-    }
-    write!(f, "\n{table}")?;
-    and_more(f, report.ooms_total, ROWS.min(report.ooms.len()), "failed requests")
-}

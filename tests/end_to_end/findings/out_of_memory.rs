@@ -1,0 +1,39 @@
+use memtrace_analyzer::report::{FindingVerdict, Proof, Verdict};
+
+use super::{assert_found, assert_silent, finding};
+use crate::truth::Run;
+
+const STEPS: [&str; 2] = ["--steps", "2"];
+
+/// An extension keeps a block in the middle of every segment and asks for more than any hole. On this device 20 MiB are left
+/// beyond the segments that it filled: one more step of an expandable segment would have served it.
+#[test]
+fn fragmentation_is_told_with_the_blocks_that_pin() {
+    let run = Run::told(&STEPS, &["--fragment", "--capacity", "120MiB"]);
+    let found = assert_found(&run.report, "out-of-memory");
+    assert_eq!(found.verdict, FindingVerdict::Fail);
+    let oom = &run.report.ooms[0];
+    assert_eq!(oom.verdict, Verdict::Fragmentation, "{oom:#?}");
+    assert!(!oom.pinning.is_empty() && oom.pinning.iter().all(|pin| pin.scope.recorded() == "extension"));
+    assert!(oom.pinning.iter().all(|pin| pin.bytes.0 == 4 << 20), "{:?}", oom.pinning);
+    let model = oom.model.as_ref().unwrap();
+    assert_eq!((model.sizes_agree, model.reserved_agrees), (model.allocs, model.events), "{model:?}");
+    assert!(model.refused && model.difference_bytes == 0);
+    let by_course = oom.would_have_fit.iter().find(|remedy| remedy.proof == Proof::Course).unwrap();
+    assert!(by_course.what.recorded().contains("expandable_segments"), "{oom:#?}");
+    assert_silent(&Run::told(&STEPS, &[]).report, "out-of-memory");
+}
+
+/// A device that is too small for the model.
+#[test]
+fn too_small_a_device_is_told_with_what_is_missing() {
+    let run = Run::told(&STEPS, &["--tier", "medvram", "--capacity", "4MiB", "--keep-going"]);
+    let found = finding(&run.report, "out-of-memory");
+    assert_eq!(found.verdict, FindingVerdict::Fail);
+    assert!(found.advice.recorded().contains("--medvram"), "{}", found.advice);
+    let oom = &run.report.ooms[0];
+    assert_eq!(oom.verdict, Verdict::Capacity, "{oom:#?}");
+    let more = oom.would_have_fit.iter().find(|remedy| remedy.what.recorded().contains("more free")).unwrap();
+    assert!(more.bytes.0 > 0);
+    assert!(oom.model.as_ref().is_some_and(|model| model.refused && model.difference_bytes == 0));
+}
