@@ -5,8 +5,9 @@ use std::{ops::ControlFlow::Continue, path::Path};
 use memtrace_format::Bytes;
 
 use crate::{
-    Checkpoints, Part, PartError, ReadError, Trace,
+    Checkpoints, Filter, Part, PartError, ReadError, Trace,
     checkpoints::{PLACES, Taking},
+    filter::Sieve,
     part::Borders,
     passage::Passage,
     report::{Info, Range, Report},
@@ -61,7 +62,7 @@ impl Trace {
         })?;
         let checkpoints = taking.finish(&replay);
         replay.analyses.failures.rehearse(self)?;
-        Ok(Analysis { checkpoints, ..summarize(replay, &events, None)? })
+        Ok(Analysis { checkpoints, ..summarize(replay, &events, None, None)? })
     }
 
     /// Replays all events and says what it found in a part of the trace: the figures are those of a ring that kept this
@@ -71,22 +72,59 @@ impl Trace {
     ///
     /// The trace has no such part, or the operating system cannot read a part of the file.
     pub fn analyze_part(&self, part: &Part, watch: impl FnMut(Progress)) -> Result<Analysis, PartError> {
-        let Some(mut borders) = Borders::of(part, self)? else { return Ok(self.analyze(watch)?) };
-        let mut passage = Passage::begin(self)?;
-        if let Some(from) = self.kept_from() {
+        self.analyze_filtered(part, &Filter::default(), watch)
+    }
+
+    /// Replays what a filter lets through and says what it found in a part of the trace. `watch` is told of progress.
+    ///
+    /// # Errors
+    ///
+    /// The trace has no such part, device or thread, or the operating system cannot read a part of the file.
+    pub fn analyze_filtered(
+        &self,
+        part: &Part,
+        filter: &Filter,
+        watch: impl FnMut(Progress),
+    ) -> Result<Analysis, PartError> {
+        let mut borders = Borders::of(part, self)?;
+        if borders.is_none() && filter.is_empty() {
+            return Ok(self.analyze(watch)?);
+        }
+        let mut sieve = Sieve::new(filter, self)?;
+        let all = filter.is_empty();
+        let mut passage = Passage::begin_with(self, |now, event| all || sieve.admits(now, event))?;
+        if let (Some(from), Some(borders)) = (self.kept_from(), &mut borders) {
             borders.kept(&mut passage.replay, from);
         }
         let (mut replay, events) = passage.run(watch, |replay, batch| {
             for step in &batch.steps {
-                if borders.admit(replay, step.now.time, &step.event) {
+                if !all && !sieve.admits(step.now, &step.event) {
+                    continue;
+                }
+                let within = |borders: &mut Borders<'_>| borders.admit(replay, step.now.time, &step.event);
+                if borders.as_mut().is_none_or(within) {
                     replay.apply(step.now, &step.event);
                 }
             }
             Continue(())
         })?;
-        let (from_ns, to_ns) = borders.finish(&mut replay, self.end(&events))?;
-        replay.analyses.failures.rehearse(self)?;
-        Ok(summarize(replay, &events, Some(Range::new(part, from_ns, to_ns)))?)
+        let range = match borders {
+            None => None,
+            Some(borders) => {
+                let (from_ns, to_ns) = borders.finish(&mut replay, self.end(&events))?;
+                Some(Range::new(part, from_ns, to_ns))
+            }
+        };
+        // What other settings would have done is known of the allocator as a whole.
+        if all {
+            replay.analyses.failures.rehearse(self)?;
+        }
+        let again = if all { None } else { Some(Sieve::new(filter, self)?) };
+        let mut analysis = summarize(replay, &events, range, again)?;
+        if !all {
+            analysis.report.tell_of(filter);
+        }
+        Ok(analysis)
     }
 
     /// Replays all events and says what the file is.

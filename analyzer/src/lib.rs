@@ -59,9 +59,9 @@ mod passage;
 
 mod checkpoints;
 
-mod revisit;
-
+mod filter;
 mod part;
+mod revisit;
 
 mod summary;
 
@@ -82,6 +82,7 @@ pub mod tui;
 
 pub use analysis::{Analysis, Progress, analyze};
 pub use checkpoints::Checkpoints;
+pub use filter::Filter;
 pub use merge::{Events, Recorded};
 pub use part::{Part, PartError};
 pub use source::{Damage, Definitions, Losses, ReadError, Trace};

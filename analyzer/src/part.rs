@@ -76,6 +76,22 @@ pub enum PartError {
         /// The names that there are, the first ones.
         phases: Vec<Text>,
     },
+    /// The trace knows of no device of this ordinal.
+    #[error("there is no device {device}; {}", ordinals(.devices))]
+    NoDevice {
+        /// The ordinal that was asked for.
+        device: u32,
+        /// Those that there are, the first ones.
+        devices: Vec<u32>,
+    },
+    /// No thread of the trace has this name.
+    #[error("no thread is called {thread}; there are: {}", .threads.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
+    NoThread {
+        /// The name that was asked for.
+        thread: Text,
+        /// The names that there are, the first ones.
+        threads: Vec<Text>,
+    },
     /// The phase has not so many runs, or more than one and none was chosen.
     #[error("phase {phase} has {runs} {}: say which, as {phase}#1", if *.runs == 1 { "run" } else { "runs" })]
     NoRun {
@@ -92,6 +108,14 @@ fn known(phases: &[Text]) -> String {
     }
     let names: Vec<_> = phases.iter().map(ToString::to_string).collect();
     format!("there are: {}", names.join(", "))
+}
+
+fn ordinals(devices: &[u32]) -> String {
+    if devices.is_empty() {
+        return "the trace has no devices".to_owned();
+    }
+    let devices: Vec<_> = devices.iter().map(u32::to_string).collect();
+    format!("there are: {}", devices.join(", "))
 }
 
 /// Where a replay is, seen from the part that is asked for.

@@ -9,7 +9,7 @@ use std::{
     thread,
 };
 
-use memtrace_format::{Bytes, CHUNK_BYTES};
+use memtrace_format::{Bytes, CHUNK_BYTES, Event};
 
 use crate::{
     Progress, ReadError, Trace,
@@ -36,10 +36,23 @@ pub(crate) type Passed<'a> = (Replay<'a>, Events<'a>);
 impl<'a> Passage<'a> {
     /// Stands where the events begin that the file still has.
     pub(crate) fn begin(trace: &'a Trace) -> Result<Self, ReadError> {
+        Self::begin_with(trace, |_, _| true)
+    }
+
+    /// The same, with no more of what was before than is admitted.
+    pub(crate) fn begin_with(
+        trace: &'a Trace,
+        mut admits: impl FnMut(Moment, &Event) -> bool,
+    ) -> Result<Self, ReadError> {
         let mut events = trace.events();
         let mut replay = Replay::new(trace);
         if trace.baseline.is_some() {
-            events.replay_baseline(|time, thread, event| replay.apply(Moment { time, thread }, event))?;
+            events.replay_baseline(|time, thread, event| {
+                let now = Moment { time, thread };
+                if admits(now, event) {
+                    replay.apply(now, event);
+                }
+            })?;
         }
         if let Some(from) = trace.kept_from() {
             let facts = std::mem::take(&mut replay.analyses.marks);

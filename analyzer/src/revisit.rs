@@ -6,7 +6,9 @@
 
 use std::ops::ControlFlow::{Break, Continue};
 
-use crate::{Checkpoints, Nanos, ReadError, Trace, passage::Passage, replay::Replay};
+use memtrace_format::Event;
+
+use crate::{Checkpoints, Nanos, ReadError, Trace, filter::Sieve, passage::Passage, replay::Replay};
 
 /// An event of a heap, behind which a passage stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,11 +22,13 @@ pub(crate) struct Stop {
 }
 
 impl Trace {
-    /// Shows the replay behind each of these events, with the event's place in the list.
+    /// Shows the replay behind each of these events, with the event's place in the list. What `sieve` held back in the first
+    /// pass, it holds back in this one.
     pub(crate) fn revisit(
         &self,
         _checkpoints: &Checkpoints,
         stops: &[Stop],
+        mut sieve: Option<Sieve<'_>>,
         mut show: impl FnMut(&Replay<'_>, usize),
     ) -> Result<(), ReadError> {
         let mut left: Vec<usize> = (0..stops.len()).collect();
@@ -40,16 +44,22 @@ impl Trace {
         if left.is_empty() {
             return Ok(());
         }
-        let passed = Passage::begin(self)?.run(
+        let all = sieve.is_none();
+        let mut admits = |now, event: &Event| sieve.as_mut().is_none_or(|sieve| sieve.admits(now, event));
+        let passage = Passage::begin_with(self, &mut admits)?;
+        let passed = passage.run(
             |_| (),
             |replay, batch| {
                 let steps = &batch.steps;
                 let next = left.last().map_or(Nanos(u64::MAX), |&next| stops[next].time);
-                if steps.last().is_some_and(|last| last.now.time < next) {
+                if all && steps.last().is_some_and(|last| last.now.time < next) {
                     replay.apply_all(steps);
                     return Continue(());
                 }
                 for step in steps {
+                    if !admits(step.now, &step.event) {
+                        continue;
+                    }
                     if left.last().is_some_and(|&next| stops[next].time <= step.now.time) {
                         show_reached(&mut left, replay, step.now.time);
                     }

@@ -5,6 +5,7 @@
 
 mod breakdown;
 mod device;
+mod filtered;
 mod finding;
 mod fragmentation;
 mod growth;
@@ -38,7 +39,7 @@ pub use ledger::{LedgerEntry, LedgerMoment, LedgerSources, LedgerTrend, Quarter,
 pub use module::{Module, Moved, Stay};
 pub use movement::{Bandwidth, ByMemory, Direction, Directions, MovedFor, Transfers};
 pub use oom::{Blocker, InVain, ModelAgreement, OutOfMemory, Proof, Remedy, Verdict};
-pub use run::{ChunkCounts, Dropped, Ended, Range, Trace};
+pub use run::{ChunkCounts, Dropped, Ended, Filtered, Range, Trace};
 pub use span::{Counter, CounterNumber, HeapInPhase, Mark, Phase, Samples, Unavailable};
 pub use state::{HeapState, State};
 pub use swaps::{DeviceBound, LowerBound, ModuleSwaps, OtherSwaps, Swap, Swaps, Thrash};

@@ -37,6 +37,10 @@ pub struct Trace {
     /// the trace ended and what is missing from it are still those of the trace.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub range: Option<Range>,
+    /// What alone was looked at, if not everything. All figures are those of this then; how the trace ended and what is
+    /// missing from it are still the trace's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub filter: Option<Filtered>,
     /// In ring mode: when the events that were kept begin. What was live then is known; sums, counts and peaks are those
     /// from then on.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -66,6 +70,18 @@ pub struct Trace {
     pub chunks: ChunkCounts,
     /// Bytes of chunks that were never handed out.
     pub never_used_bytes: Bytes,
+}
+
+/// What alone of a trace was looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Filtered {
+    /// The device of this ordinal: its heaps, the transfers to and from it, what was sampled of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device: Option<u32>,
+    /// The threads of this name: what they allocated, whoever gave it back, and what they did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thread: Option<Text>,
 }
 
 /// A range of a trace.

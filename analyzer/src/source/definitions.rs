@@ -150,6 +150,11 @@ impl Definitions {
         self.devices.get(&id)
     }
 
+    /// Every device that was defined; one ordinal may be defined more than once.
+    pub fn devices(&self) -> impl Iterator<Item = &DeviceDefinition> {
+        self.devices.values()
+    }
+
     /// A module.
     pub fn module(&self, id: ModuleId) -> Option<&ModuleDefinition> {
         self.modules.get(&id)

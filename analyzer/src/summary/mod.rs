@@ -19,7 +19,9 @@ mod state;
 mod swaps;
 
 use crate::{
-    Analysis, Checkpoints, ReadError, findings,
+    Analysis, Checkpoints, ReadError,
+    filter::Sieve,
+    findings,
     merge::Events,
     replay::{Heap, Replay},
     report::{Known, Range, Report, Samples},
@@ -37,7 +39,8 @@ const SCHEMA_VERSION: u32 = 1;
 
 const NO_SEGMENTS: &str = "the engine reports no segments of this heap";
 
-/// Sums up a finished replay, of the whole trace or of a range of it. Goes back to what deserves a second look.
+/// Sums up a finished replay, of the whole trace, of a range of it, or of what passed a sieve. Goes back to what deserves a
+/// second look, with a sieve like that one.
 ///
 /// # Errors
 ///
@@ -46,6 +49,7 @@ pub(crate) fn summarize(
     mut replay: Replay<'_>,
     events: &Events<'_>,
     range: Option<Range>,
+    sieve: Option<Sieve<'_>>,
 ) -> Result<Analysis, ReadError> {
     let trace = run::trace(&replay, events, range);
     let end = trace.range.as_ref().map_or(trace.duration_ns, |range| range.to_ns);
@@ -104,9 +108,9 @@ pub(crate) fn summarize(
         heaps: heap_reports,
     };
     let checkpoints = Checkpoints::default();
-    replay
-        .trace
-        .revisit(&checkpoints, gaps.stops(), |replay, stop| gaps.fill(stop, replay, &mut report.heaps))?;
+    replay.trace.revisit(&checkpoints, gaps.stops(), sieve, |replay, stop| {
+        gaps.fill(stop, replay, &mut report.heaps)
+    })?;
     report.findings = findings::judge(&report);
     Ok(Analysis { report, timeline, checkpoints })
 }

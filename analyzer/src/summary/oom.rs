@@ -8,7 +8,7 @@ use crate::{
     analyses::{FailedRequest, Failures},
     autopsy::{Autopsy, Examination},
     replay::Replay,
-    report::{Heap, InVain, ModelAgreement, OutOfMemory, Blocker, Remedy, Verdict},
+    report::{Blocker, Heap, InVain, ModelAgreement, OutOfMemory, Remedy, Verdict},
 };
 
 const NOT_EXAMINED: &str = "one like it was examined before, or too many were";

@@ -50,6 +50,7 @@ pub(super) fn trace(replay: &Replay<'_>, events: &Events<'_>, range: Option<Rang
         start_unix_ns_why: (imported && start.is_none()).then_some(NOT_IMPORTED),
         duration_ns: source.end(events),
         range,
+        filter: None,
         kept_from_ns: source.kept_from().filter(|_| !imported),
         events: replay.kinds.iter().sum(),
         threads: source.directory.threads.len() as u64,

@@ -20,12 +20,13 @@ use crate::{
     report::{
         Bandwidth, Block, BlockSizes, ChunkCounts, Cycle, CycleHeap, CycleSource, DeviceBound, Direction,
         Directions, Dropped, Duplicate, Ended, Figures, Finding, FindingVerdict, Fragmentation,
-        FragmentationAt, Growth, Heap, HeapInPhase, Idle, Known, Layout, LevelAt, LowerBound, Mark, Module,
-        ModuleSwaps, OtherSwaps, OutOfMemory, Peak, PeakBy, Phase, Place, Report, ReservedPeak, Retained,
-        Samples, Shape, Share, Stay, Survivors, Swap, Swaps, Thrash, Topic, Trace, Transfers, Verdict,
+        FragmentationAt, Growth, Heap, HeapInPhase, Idle, Known, Layout, LedgerEntry, LedgerMoment,
+        LedgerSources, LevelAt, LowerBound, Mark, Module, ModuleSwaps, OtherSwaps, OutOfMemory, Peak, PeakBy,
+        Phase, Place, Report, ReservedPeak, Retained, SampledFrom, Samples, Shape, Share, Stay, Survivors,
+        Swap, Swaps, Thrash, Topic, Trace, Transfers, Verdict,
     },
     timeline::{
-        CounterRecorder, CounterTrack, Happening, Instant, ModuleTrack, Move, Tick, Timeline, TrackRecorder,
+        CounterRecorder, CounterTrack, Happening, Instant, LedgerTrack, ModuleTrack, Move, Tick, Timeline, TrackRecorder,
     },
 };
 
@@ -151,6 +152,9 @@ pub(crate) fn damaged() -> Analysis {
     trace.damaged_chunks = 1;
     trace.damage = vec![Text::new("chunk at 0x40000: its checksum is wrong")];
     trace.unreadable_bytes = Bytes(4096);
+    run.report.ledger.iter_mut().for_each(without_processes);
+    let samples = run.timeline.ledgers.iter_mut().flat_map(|track| &mut track.entries);
+    samples.for_each(without_processes);
     run.report.heaps[0].known = Known::Baseline;
     run.report.heaps[0].peak.figures.reserved_bytes = None;
     for module in &mut run.report.modules {
@@ -401,6 +405,8 @@ fn build(end: u64, names: &[&str], turns: u64) -> Analysis {
     timeline.end = Nanos(end);
     timeline.instants.sort_by_key(|instant| instant.time);
     timeline.heaps.push(recorder.finish_heap(Text::new("cuda:0"), true, Nanos(end)));
+    let samples = (0..64).map(|n| ledger_entry(end * n / 64, n, Vec::new())).collect();
+    analysis.timeline.ledgers = vec![LedgerTrack { device: 0, entries: samples }];
     let report = &mut analysis.report;
     for (index, (name, mut stays)) in names.iter().zip(stays).enumerate() {
         stays.push(stay(Tier::Host, seen[index], end));
@@ -420,6 +426,11 @@ fn build(end: u64, names: &[&str], turns: u64) -> Analysis {
         });
     }
     report.trace = trace(end, turns * 1000);
+    report.ledger = vec![
+        ledger_entry(0, 0, vec![LedgerMoment::Begin]),
+        ledger_entry(end / 2, 32, vec![LedgerMoment::DevicePeak, LedgerMoment::LeastFree]),
+        ledger_entry(end, 64, vec![LedgerMoment::End]),
+    ];
     report.heaps.push(heap("cuda:0", Some(0), peak.0, peak.1));
     let shares = names
         .iter()
@@ -444,9 +455,63 @@ fn build(end: u64, names: &[&str], turns: u64) -> Analysis {
     analysis
 }
 
+/// A device of a GiB at the sample number `n`: half full, and others come and go.
+fn ledger_entry(time: u64, n: u64, at: Vec<LedgerMoment>) -> LedgerEntry {
+    let active = (100 + 20 * (n % 7)) * MIB;
+    let (reserved, process, others) =
+        (440 * MIB, 90 * MIB, if (20..44).contains(&n) { 300 * MIB } else { 60 * MIB });
+    let total = 1024 * MIB;
+    let used = reserved + process + others + 10 * MIB;
+    let bytes = |bytes| Some(Bytes(bytes));
+    let from = |source| Some(SampledFrom { source, time_ns: Nanos(time.saturating_sub(MS)), moved: false });
+    LedgerEntry {
+        device: 0,
+        at,
+        time_ns: Nanos(time),
+        known: Known::Sampled,
+        total: bytes(total),
+        total_why: None,
+        free: bytes(total - used),
+        free_why: None,
+        used: bytes(used),
+        used_why: None,
+        allocator_reserved: bytes(reserved),
+        allocator_reserved_why: None,
+        allocator_active: bytes(active),
+        allocator_active_why: None,
+        allocator_inactive: bytes(reserved - active),
+        allocator_inactive_why: None,
+        beside_allocator: Some((used - reserved) as i64),
+        beside_allocator_why: None,
+        non_allocator: Some(process as i64),
+        non_allocator_why: None,
+        driver_pool_inactive: bytes(0),
+        driver_pool_inactive_why: None,
+        other_processes: bytes(others),
+        other_processes_why: None,
+        unaccounted: Some((10 * MIB) as i64),
+        unaccounted_why: None,
+        sources: LedgerSources {
+            free: from("driver"),
+            own_process: from("nvml"),
+            other_processes: from("nvml"),
+        },
+    }
+}
+
+/// As in a container: nobody's list of processes has this one.
+fn without_processes(entry: &mut LedgerEntry) {
+    let why = Some(Text::new("NVML's list of processes does not have this one's number"));
+    (entry.non_allocator, entry.non_allocator_why) = (None, why.clone());
+    (entry.other_processes, entry.other_processes_why) = (None, why.clone());
+    (entry.unaccounted, entry.unaccounted_why) = (None, why);
+    entry.sources = LedgerSources { free: entry.sources.free, ..LedgerSources::default() };
+}
+
 fn trace(end: u64, events: u64) -> Trace {
     Trace {
         range: None,
+        filter: None,
         kept_from_ns: None,
         format_version: "1.0".to_owned(),
         engine: None,

@@ -41,6 +41,7 @@ mod input;
 mod instant;
 mod keys;
 #[allow(dead_code, reason = "views to come use all of it")]
+mod ledger;
 mod listing;
 mod memory_chart;
 mod module_tree;

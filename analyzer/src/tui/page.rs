@@ -1,8 +1,8 @@
 //! The views by name and number, and the table of those that there are.
 
 use super::{
-    action::Side, events::EventsView, growth::GrowthView, live::LiveView, map::MapView, overview::Overview,
-    residency::Residency, swaps::SwapsView, timeline::TimelineView, view::View,
+    action::Side, events::EventsView, growth::GrowthView, ledger::LedgerView, live::LiveView, map::MapView,
+    overview::Overview, residency::Residency, swaps::SwapsView, timeline::TimelineView, view::View,
 };
 use crate::report::Topic;
 
@@ -19,6 +19,11 @@ pub(crate) const PAGES: &[Entry] = &[
         build: || Box::<LiveView>::default(),
     },
     Entry { page: Page::Growth, says: "what did not come back", build: || Box::<GrowthView>::default() },
+    Entry {
+        page: Page::Ledger,
+        says: "what device memory is made of",
+        build: || Box::<LedgerView>::default(),
+    },
     Entry { page: Page::Events, says: "the log itself", build: || Box::<EventsView>::default() },
 ];
 

@@ -5,6 +5,7 @@ mod checkpoints;
 mod damage;
 mod devices;
 mod events;
+mod filters;
 mod findings;
 mod growth;
 mod heaps;

@@ -1,22 +1,32 @@
 //! `memtrace analyze`: the terminal UI, or the report as text or as JSON.
 
-use std::io::{IsTerminal as _, stdout};
+use std::{
+    io::{IsTerminal as _, stdout},
+    path::Path,
+};
 
 use memtrace_analyzer::{
-    Checkpoints, Part, PartError, import,
+    Checkpoints, PartError, import,
     instant::{When, WhenError},
-    report::{ReportText, StateText},
+    report::{Report, ReportText, StateText},
     tui,
 };
 
-use crate::{arguments::Analyze, failure::Failure, output, progress};
+use crate::{
+    arguments::{Analyze, Selection},
+    failure::Failure,
+    output, progress,
+};
 
 pub(crate) fn run(arguments: &Analyze) -> Result<(), Failure> {
-    let part = arguments.part();
     if let Some(when) = &arguments.at {
         return run_at(arguments, when);
     }
-    if part == Part::Whole && arguments.cycle.is_none() && !arguments.text && !arguments.json && has_screen()
+    if arguments.selection.is_everything()
+        && arguments.cycle.is_none()
+        && !arguments.text
+        && !arguments.json
+        && has_screen()
     {
         let show = if arguments.follow { tui::follow } else { tui::run };
         return show(&arguments.trace).map_err(|error| match error {
@@ -28,21 +38,24 @@ pub(crate) fn run(arguments: &Analyze) -> Result<(), Failure> {
     if arguments.follow {
         return Err(Failure::NoScreen);
     }
-    let opened = import::open(&arguments.trace, &mut progress::imported());
-    let trace = opened.map_err(Failure::not_imported(&arguments.trace))?;
-    let trace = match &arguments.cycle {
+    let report = report(&arguments.trace, &arguments.selection, arguments.cycle.as_deref())?;
+    if arguments.json { output::print_json(&report) } else { output::print(ReportText(&report)) }
+}
+
+/// The report of what is selected of a trace, with growth over one cycle if it is named.
+pub(crate) fn report(path: &Path, selection: &Selection, cycle: Option<&str>) -> Result<Report, Failure> {
+    let opened = import::open(path, &mut progress::imported());
+    let trace = opened.map_err(Failure::not_imported(path))?;
+    let trace = match cycle {
         Some(cycle) => trace.with_cycle(cycle),
         None => trace,
     };
-    let analysis = trace.analyze_part(&part, progress::shown()).map_err(|error| match error {
-        PartError::Read(error) => Failure::unreadable(&arguments.trace)(error),
+    let analysis = trace.analyze_filtered(&selection.part(), &selection.filter(), progress::shown());
+    let analysis = analysis.map_err(|error| match error {
+        PartError::Read(error) => Failure::unreadable(path)(error),
         error => Failure::NoSuchPart(error),
     })?;
-    if arguments.json {
-        output::print_json(&analysis.report)
-    } else {
-        output::print(ReportText(&analysis.report))
-    }
+    Ok(analysis.report)
 }
 
 /// What was live at an instant.

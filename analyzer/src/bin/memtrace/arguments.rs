@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::{check, diff, events};
-use memtrace_analyzer::{Nanos, Part, instant::When};
+use memtrace_analyzer::{Filter, Nanos, Part, instant::When};
 
 /// Explains what an engine's memory did, from a trace that it recorded.
 #[derive(Debug, Parser)]
@@ -58,9 +58,12 @@ Examples:
     memtrace analyze run.trace --phase denoise#2           in the second run of a phase
     memtrace analyze run.trace --at peak#2                 what was live at the second highest peak, and who pins what
     memtrace analyze run.trace --cycle switch              what every switch of models leaves behind
+    memtrace analyze run.trace --device 1                  the second device alone
+    memtrace analyze run.trace --thread worker-2           what a thread allocated, and what it did
 
-With --from, --to or --phase there is a report on a terminal too: its figures are those of that range, as though
-the trace had begun there with everything that was live. Both ends belong to it. So there is with --cycle.
+With any of these there is a report on a terminal too. With --from, --to or --phase its figures are those of that
+range, as though the trace had begun there with everything that was live. Both ends belong to it. With --device
+or --thread they are as though nothing else had been recorded.
 
 Times in JSON are nanoseconds since the trace's start, sizes are bytes. A figure that cannot be known is
 null, and <name>_why beside it says why.")]
@@ -75,26 +78,39 @@ pub(crate) struct Analyze {
     #[arg(long)]
     pub(crate) json: bool,
     /// Go on looking while the trace is being written; needs a terminal
-    #[arg(long, conflicts_with_all = ["text", "json", "from", "to", "phase", "cycle"])]
+    #[arg(long, conflicts_with_all = ["text", "json", "from", "to", "phase", "device", "thread", "cycle"])]
     pub(crate) follow: bool,
-    /// Report what happened from this time on, since the trace's start: 1.5s, 200ms, or plain seconds
-    #[arg(long, value_name = "TIME")]
-    pub(crate) from: Option<Nanos>,
-    /// Report what happened up to this time
-    #[arg(long, value_name = "TIME")]
-    pub(crate) to: Option<Nanos>,
-    /// Report what happened in a run of this phase; NAME#2 is its second
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["from", "to"])]
-    pub(crate) phase: Option<String>,
+    #[command(flatten)]
+    pub(crate) selection: Selection,
     /// Report what was live at an instant, and how segments were filled: a time, `peak`, `peak#2`, `oom`, `end`, or a mark's name
-    #[arg(long, value_name = "WHEN", conflicts_with_all = ["from", "to", "phase", "cycle"])]
+    #[arg(long, value_name = "WHEN", conflicts_with_all = ["from", "to", "phase", "device", "thread", "cycle"])]
     pub(crate) at: Option<When>,
     /// Look for growth over this cycle alone: a phase, scope, mark or module that comes around again
     #[arg(long, value_name = "NAME")]
     pub(crate) cycle: Option<String>,
 }
 
-impl Analyze {
+/// Of what a report tells.
+#[derive(Debug, Args)]
+pub(crate) struct Selection {
+    /// Report what happened from this time on, since the trace's start: 1.5s, 200ms, or plain seconds
+    #[arg(long, value_name = "TIME")]
+    from: Option<Nanos>,
+    /// Report what happened up to this time
+    #[arg(long, value_name = "TIME")]
+    to: Option<Nanos>,
+    /// Report what happened in a run of this phase; NAME#2 is its second
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["from", "to"])]
+    phase: Option<String>,
+    /// Report one device alone: its heaps, the transfers to and from it, its samples and its ledger
+    #[arg(long, value_name = "N")]
+    device: Option<u32>,
+    /// Report the threads of this name alone: what they allocated, whoever freed it, and what they did
+    #[arg(long, value_name = "NAME")]
+    thread: Option<String>,
+}
+
+impl Selection {
     /// The part of the trace that is asked for.
     pub(crate) fn part(&self) -> Part {
         match (&self.phase, self.from, self.to) {
@@ -102,6 +118,19 @@ impl Analyze {
             (None, None, None) => Part::Whole,
             (None, from, to) => Part::Between { from: from.unwrap_or_default(), to },
         }
+    }
+
+    /// What of it alone.
+    pub(crate) fn filter(&self) -> Filter {
+        let mut filter = Filter::default();
+        filter.device = self.device;
+        filter.thread.clone_from(&self.thread);
+        filter
+    }
+
+    /// Whether it is the whole trace, and all of it.
+    pub(crate) fn is_everything(&self) -> bool {
+        self.part() == Part::Whole && self.filter().is_empty()
     }
 }
 

@@ -9,7 +9,7 @@ use memtrace_analyzer::{
 };
 use memtrace_format::Bytes;
 
-use crate::{diff::report, failure::Failure, output};
+use crate::{analyze::report, arguments::Selection, failure::Failure, output};
 
 /// `memtrace check`
 #[derive(Debug, Args)]
@@ -69,6 +69,8 @@ pub(crate) struct Arguments {
     /// Take a limit whose figure is not known for kept
     #[arg(long)]
     allow_unknown: bool,
+    #[command(flatten)]
+    selection: Selection,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -79,7 +81,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if budget.is_empty() {
         return Err(Failure::NoBudget);
     }
-    let check = Check::of(&report(&arguments.trace)?, &budget);
+    let check = Check::of(&report(&arguments.trace, &arguments.selection, None)?, &budget);
     if arguments.json {
         output::print_json(&check)?;
     } else {

@@ -1,15 +1,11 @@
 //! `memtrace diff`: two runs side by side.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
-use memtrace_analyzer::{
-    diff::{Diff, DiffText, Tolerance},
-    import,
-    report::Report,
-};
+use memtrace_analyzer::diff::{Diff, DiffText, Tolerance};
 
-use crate::{failure::Failure, output, progress};
+use crate::{analyze::report, arguments::Selection, failure::Failure, output};
 
 /// `memtrace diff`
 #[derive(Debug, Args)]
@@ -29,6 +25,8 @@ pub(crate) struct Arguments {
     /// The run that is compared
     #[arg(value_name = "B.trace")]
     b: PathBuf,
+    #[command(flatten)]
+    selection: Selection,
     /// Print the comparison as JSON
     #[arg(long)]
     json: bool,
@@ -44,7 +42,8 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let (a, b) = (report(&arguments.a)?, report(&arguments.b)?);
+    let selected = |path| report(path, &arguments.selection, None);
+    let (a, b) = (selected(&arguments.a)?, selected(&arguments.b)?);
     let mut diff = Diff::between(&a, &b);
     if arguments.fail_if_worse.is_some() || arguments.fail_if_slower.is_some() {
         diff = diff.judged(Tolerance::new(arguments.fail_if_worse, arguments.fail_if_slower));
@@ -58,12 +57,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         Some(judgement) if !judgement.is_well(arguments.allow_unknown) => Err(Failure::Verdict),
         _ => Ok(()),
     }
-}
-
-/// The report of a trace.
-pub(crate) fn report(path: &Path) -> Result<Report, Failure> {
-    let trace = import::open(path, &mut progress::imported()).map_err(Failure::not_imported(path))?;
-    Ok(trace.analyze(progress::shown()).map_err(Failure::unreadable(path))?.report)
 }
 
 fn percent(text: &str) -> Result<f64, String> {

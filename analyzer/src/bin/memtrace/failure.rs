@@ -68,7 +68,7 @@ impl Failure {
             Self::NoSuchPart(error) => {
                 eprintln!("memtrace: the trace has no such part: {error}");
                 eprintln!(
-                    "  try: `memtrace analyze` without --from, --to and --phase shows the phases and their times"
+                    "  try: `memtrace analyze` without filters shows the phases with their times and threads, and the heaps with their devices"
                 );
                 ExitCode::from(USAGE)
             }

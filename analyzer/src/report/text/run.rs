@@ -80,6 +80,12 @@ pub(super) fn header(f: &mut Formatter<'_>, trace: &Trace) -> fmt::Result {
             "            what was live and where at its beginning is known; counts and peaks are the range's"
         )?;
     }
+    if let Some(filter) = &trace.filter {
+        let device = filter.device.map(|device| format!("device {device}, and what is of no device"));
+        let thread = filter.thread.as_ref().map(|thread| format!("threads called {}", shorten(thread, NAME)));
+        let both: Vec<_> = device.into_iter().chain(thread).collect();
+        writeln!(f, "only        {}", both.join("; of these "))?;
+    }
     if let Some(from) = trace.kept_from_ns {
         writeln!(
             f,
