@@ -26,7 +26,8 @@ use crate::{
         Swap, Swaps, Thrash, Topic, Trace, Transfers, Verdict,
     },
     timeline::{
-        CounterRecorder, CounterTrack, Happening, Instant, LedgerTrack, ModuleTrack, Move, Tick, Timeline, TrackRecorder,
+        CounterRecorder, CounterTrack, Happening, Instant, LedgerTrack, ModuleTrack, Move, Tick, Timeline,
+        TrackRecorder,
     },
 };
 
