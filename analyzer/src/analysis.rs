@@ -61,7 +61,7 @@ impl Trace {
             Continue(())
         })?;
         let checkpoints = taking.finish(&replay);
-        replay.analyses.failures.rehearse(self)?;
+        replay.analyses.failures.rehearse(self, None)?;
         Ok(Analysis { checkpoints, ..summarize(replay, &events, None, None)? })
     }
 
@@ -115,12 +115,12 @@ impl Trace {
                 Some(Range::new(part, from_ns, to_ns))
             }
         };
-        // What other settings would have done is known of the allocator as a whole.
-        if all {
-            replay.analyses.failures.rehearse(self)?;
+        let again = || if all { Ok(None) } else { Sieve::new(filter, self).map(Some) };
+        // What other settings would have done is known of an allocator, not of some threads that it serves.
+        if filter.thread.is_none() {
+            replay.analyses.failures.rehearse(self, again()?)?;
         }
-        let again = if all { None } else { Some(Sieve::new(filter, self)?) };
-        let mut analysis = summarize(replay, &events, range, again)?;
+        let mut analysis = summarize(replay, &events, range, again()?)?;
         if !all {
             analysis.report.tell_of(filter);
         }

@@ -7,6 +7,7 @@ use super::Balance;
 use crate::{
     ReadError, Trace,
     autopsy::{Autopsy, Effort, HeapRules, Scene, rehearse},
+    filter::Sieve,
     replay::{HeapKey, HeapState, Moment, ScopeId},
     source::Definitions,
 };
@@ -77,8 +78,8 @@ impl Failures {
     }
 
     /// Finds out what other settings would have done for those that were examined.
-    pub(crate) fn rehearse(&mut self, trace: &Trace) -> Result<(), ReadError> {
+    pub(crate) fn rehearse(&mut self, trace: &Trace, sieve: Option<Sieve<'_>>) -> Result<(), ReadError> {
         let numbered = (self.before..).zip(&mut self.kept);
-        rehearse(trace, numbered.map(|(number, (failed, autopsy))| (number, failed.key, autopsy)))
+        rehearse(trace, sieve, numbered.map(|(number, (failed, autopsy))| (number, failed.key, autopsy)))
     }
 }

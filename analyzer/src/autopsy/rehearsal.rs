@@ -14,7 +14,8 @@ use super::{Autopsy, Remedy, bytes, inventory::Inventory, requesters::HeapRules}
 use crate::{
     Nanos, ReadError, Trace,
     allocator::{Allocator, BlockId, Requester, Rules},
-    replay::{HeapKey, HeapState, OwnerId},
+    filter::Sieve,
+    replay::{HeapKey, HeapState, Moment, OwnerId},
     report::{PeakBy, Proof},
 };
 
@@ -56,13 +57,14 @@ struct Failure<'f> {
 }
 
 /// Follows the whole course again for the failed requests that were examined; each has its number among all of the trace and
-/// its heap.
+/// its heap. With a sieve, all of the trace is what it lets through.
 ///
 /// # Errors
 ///
 /// The file cannot be read.
 pub(crate) fn rehearse<'f>(
     trace: &Trace,
+    mut sieve: Option<Sieve<'_>>,
     failed: impl Iterator<Item = (u64, HeapKey, &'f mut Autopsy)>,
 ) -> Result<(), ReadError> {
     let mut failures: Vec<Failure<'_>> = failed
@@ -95,13 +97,19 @@ pub(crate) fn rehearse<'f>(
     let mut number = 0;
     let mut events = trace.events();
     if trace.baseline.is_some() {
-        events.replay_baseline(|_, _, event| {
+        events.replay_baseline(|time, thread, event| {
+            if !sieve.as_mut().is_none_or(|sieve| sieve.admits(Moment { time, thread }, event)) {
+                return;
+            }
             if let Some(heap) = pool_of(event).and_then(|pool| heaps.get_mut(&HeapKey::of(trace, pool))) {
                 heap.before(event);
             }
         })?;
     }
-    while let Some((time, _, event)) = events.next_event()? {
+    while let Some((time, thread, event)) = events.next_event()? {
+        if !sieve.as_mut().is_none_or(|sieve| sieve.admits(Moment { time, thread }, &event)) {
+            continue;
+        }
         let Some(heap) = pool_of(&event).and_then(|pool| heaps.get_mut(&HeapKey::of(trace, pool))) else {
             number += u64::from(matches!(event, Event::OutOfMemory(_)));
             continue;
