@@ -155,8 +155,7 @@ fn a_fragmented_device_refuses_what_its_holes_would_hold_together() {
     assert!(told.scope.recorded().ends_with("extension"), "{}", told.scope);
     assert_eq!(whole.report.ooms_total, 0);
     assert_better(&fragmented, &whole);
-    // Why it failed is not said yet, and nothing is guessed.
-    assert_eq!(told.verdict, Verdict::Unknown);
+    assert_eq!(told.verdict, Verdict::Fragmentation);
 }
 
 /// A module that is on the device all the time and never runs.

@@ -44,7 +44,16 @@ fn a_running_engine_is_followed_to_its_end() {
     let trace = folder.path().join("run.trace");
     let mut engine = programs::diffusion();
     // It would work for longer than anybody waits.
-    engine.args(programs::DIFFUSION).args(["--device", "host", "--jobs", "10000", "--steps", "1000"]);
+    engine.args(programs::DIFFUSION).args([
+        "--device",
+        "host",
+        "--jobs",
+        "10000",
+        "--steps",
+        "1000",
+        "--compute",
+        "20000",
+    ]);
     let mut engine = engine.env("MEMTRACE_FILE", &trace).stdout(Stdio::null()).spawn().unwrap();
     wait_until("the engine records", || Trace::open(&trace).is_ok());
     let mut terminal = Terminal::start(programs::memtrace().args(["analyze", "--follow"]).arg(&trace));

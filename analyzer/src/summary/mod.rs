@@ -71,7 +71,7 @@ pub(crate) fn summarize(
     let tracks = course::tracks(&heaps, &mut names, end);
     let mut growth =
         growth::report(&replay.analyses.growth, &heaps, growth::Run::of(&trace, end), &mut names);
-    growth.idle = growth::idle(&tracks, end);
+    growth.idle = growth::idle(&tracks, &growth.cycles, end);
     let heap_reports: Vec<_> = heaps
         .into_iter()
         .enumerate()
