@@ -99,11 +99,11 @@ mod tests {
 
     #[test]
     fn a_program_that_takes_its_time_to_end_does_not_hide_what_lay_idle_before() {
-        let hoards = track(&[(0, 100, 90), (16, 100, 20), (64, 100, 0)]);
+        let hoards = track(&[(0, 100, 90), (16, 100, 30), (64, 100, 0)]);
         let mut lengths = [0; COLUMNS];
         lengths[..64].fill(1);
         let idle = of_heap(&hoards, &lengths, Nanos(256 << 20)).expect("something is idle");
-        assert_eq!((idle.bytes, idle.from_ns.0 >> 20), (Bytes(80), 17));
+        assert_eq!((idle.bytes, idle.from_ns.0 >> 20), (Bytes(70), 17));
         let all = of_heap(&hoards, &EVEN, Nanos(256 << 20)).expect("something is idle");
         assert_eq!((all.bytes, all.from_ns.0 >> 20), (Bytes(100), 65));
     }
