@@ -223,13 +223,17 @@ proptest! {
             for (level, (time, sums)) in heap.levels.iter().zip(&ends) {
                 prop_assert_eq!((level.time_ns.0, level.bytes.0), (*time, sums[index]));
             }
-            let mut after = 0;
-            for (survivors, (time, _)) in heap.survivors.iter().zip(&ends) {
-                let born = live.values().filter(|block| block.0 == pool && block.3 > after && block.3 <= *time);
+            // Too many cycles are told together, with none left out.
+            let mut after = (0, 0);
+            for survivors in &heap.survivors {
+                prop_assert_eq!(survivors.first_cycle, after.1 + 1);
+                let (time, _) = ends[survivors.last_cycle as usize - 1];
+                let born = live.values().filter(|block| block.0 == pool && block.3 > after.0 && block.3 <= time);
                 let (bytes, blocks) = born.fold((0, 0), |sum, block| (sum.0 + block.2, sum.1 + 1));
                 prop_assert_eq!((survivors.bytes.0, survivors.blocks), (bytes, blocks));
-                after = *time;
+                after = (time, survivors.last_cycle);
             }
+            prop_assert_eq!(after.1, ends.len() as u64);
             // Every byte that is kept is somebody's, where owners are counted at every end.
             let by_module: i64 = heap.by_module.iter().map(|owner| owner.bytes).sum();
             let kept = heap.trend.retained_bytes_per_cycle.unwrap();
