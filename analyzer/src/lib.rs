@@ -75,6 +75,7 @@ pub mod instant;
 pub mod check;
 pub mod diff;
 pub mod import;
+pub mod pack;
 
 mod analysis;
 

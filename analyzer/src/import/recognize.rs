@@ -3,7 +3,7 @@
 use std::{fmt, fs::File, io, os::unix::fs::FileExt as _, path::Path};
 
 use super::{ImportError, rmm};
-use crate::source::{LogFile, ReadError};
+use crate::source::{ReadError, RegularFile};
 
 /// A recording of another program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +32,7 @@ const BEGINNING: usize = 64;
 
 /// Opens a regular file, and tells its length.
 pub(super) fn open(path: &Path) -> Result<(File, u64), ReadError> {
-    let file = LogFile::open(path)?;
+    let file = RegularFile::open(path)?;
     let length = file.bytes();
     Ok((file.into_file(), length))
 }

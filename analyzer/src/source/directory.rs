@@ -15,7 +15,7 @@ use super::{
 use crate::report::ChunkCounts;
 
 /// After so many free chunks in a row the rest of the file was never used: a file may be long and hollow.
-const FREE_RUN: u64 = 1 << 16;
+pub(crate) const FREE_RUN: u64 = 1 << 16;
 
 /// More calibrations than this say nothing more about the clock.
 const CALIBRATIONS: usize = 1024;

@@ -24,6 +24,9 @@ pub enum ReadError {
     /// It does not begin like a log of this version.
     #[error(transparent)]
     Header(#[from] HeaderError),
+    /// It is a packed log, or an archive, and cannot be used.
+    #[error("{0}")]
+    Packed(&'static str),
     /// The operating system cannot read a part of it.
     #[error("reading {length} bytes at offset {offset} failed: {source}")]
     Read {

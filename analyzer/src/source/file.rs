@@ -1,22 +1,63 @@
-//! The open file: positioned reads, and whether somebody still writes to it.
+//! The open file: positioned reads, packed or not, and whether somebody still writes to it.
 
 use std::{
     fs::{File, FileType, TryLockError},
-    io,
+    io::{self, Seek as _},
     os::unix::fs::{FileExt, FileTypeExt},
     path::Path,
 };
 
 use super::ReadError;
+use crate::pack::PackedFile;
+
+/// A log: a file as a tracer wrote it, or a packed one.
+#[derive(Debug)]
+pub(crate) enum LogFile {
+    Plain(RegularFile),
+    Packed(PackedFile),
+}
+
+impl LogFile {
+    pub(super) fn of(file: RegularFile) -> Result<Self, ReadError> {
+        Ok(match PackedFile::of(file)? {
+            Ok(packed) => Self::Packed(packed),
+            Err(plain) => Self::Plain(plain),
+        })
+    }
+
+    /// The length of the log when it was opened.
+    pub(crate) fn bytes(&self) -> u64 {
+        match self {
+            Self::Plain(file) => file.bytes(),
+            Self::Packed(file) => file.bytes(),
+        }
+    }
+
+    /// Fills `buffer` from `offset` on, as far as the log goes, and returns how far that is.
+    pub(crate) fn read_up_to(&self, offset: u64, buffer: &mut [u8]) -> Result<usize, ReadError> {
+        match self {
+            Self::Plain(file) => file.read_up_to(offset, buffer),
+            Self::Packed(file) => file.read_up_to(offset, buffer),
+        }
+    }
+
+    /// Whether a tracer still records into the file.
+    pub(super) fn is_being_written(&self) -> bool {
+        match self {
+            Self::Plain(file) => file.is_being_written(),
+            Self::Packed(_) => false,
+        }
+    }
+}
 
 /// A regular file, opened for reading.
 #[derive(Debug)]
-pub(crate) struct LogFile {
+pub(crate) struct RegularFile {
     file: File,
     bytes: u64,
 }
 
-impl LogFile {
+impl RegularFile {
     pub(crate) fn open(path: &Path) -> Result<Self, ReadError> {
         // Looked at before it is opened, because opening a pipe would wait for its writer.
         refuse_unless_regular(std::fs::metadata(path).map_err(ReadError::Open)?.file_type())?;
@@ -28,6 +69,13 @@ impl LogFile {
         let metadata = file.metadata().map_err(ReadError::Open)?;
         refuse_unless_regular(metadata.file_type())?;
         Ok(Self { file, bytes: metadata.len() })
+    }
+
+    /// The file, for whoever reads it from its beginning.
+    pub(crate) fn reader(&self) -> io::Result<File> {
+        let mut file = self.file.try_clone()?;
+        file.rewind()?;
+        Ok(file)
     }
 
     /// The file itself.
@@ -56,7 +104,7 @@ impl LogFile {
     }
 
     /// Whether a tracer still records into the file: it holds an exclusive lock while it does.
-    pub(super) fn is_being_written(&self) -> bool {
+    fn is_being_written(&self) -> bool {
         match self.file.try_lock_shared() {
             // A filesystem without locks cannot tell; then nobody is known to write.
             Ok(()) => self.file.unlock().is_err(),

@@ -15,7 +15,7 @@ pub(crate) use baseline::Baseline;
 pub(crate) use chunk::ChunkReader;
 pub use definitions::Definitions;
 pub(crate) use definitions::{Lost, parents};
-pub(crate) use directory::{Directory, ThreadChunks};
+pub(crate) use directory::{Directory, FREE_RUN, ThreadChunks};
 pub use error::ReadError;
 pub use losses::{Damage, Losses};
 
@@ -24,7 +24,7 @@ use std::{fs::File, path::Path};
 use memtrace_format::{ClockKind, Closing, Ending, FileHeader, SIZES_DEDUCED};
 
 use crate::{Nanos, Text, clock::Clock, merge::Events, report::Ended};
-pub(crate) use file::LogFile;
+pub(crate) use file::{LogFile, RegularFile};
 
 /// An opened trace.
 #[derive(Debug)]
@@ -49,15 +49,16 @@ impl Trace {
     /// The file cannot be read, or it does not begin like a log of this version. Damage behind the header is no error: it is
     /// counted in [`losses`](Self::losses).
     pub fn open(path: impl AsRef<Path>) -> Result<Self, ReadError> {
-        Self::read(LogFile::open(path.as_ref())?)
+        Self::read(RegularFile::open(path.as_ref())?)
     }
 
     /// The trace in a file that is open already.
     pub(crate) fn of_file(file: File) -> Result<Self, ReadError> {
-        Self::read(LogFile::of(file)?)
+        Self::read(RegularFile::of(file)?)
     }
 
-    fn read(file: LogFile) -> Result<Self, ReadError> {
+    fn read(file: RegularFile) -> Result<Self, ReadError> {
+        let file = LogFile::of(file)?;
         let mut page = vec![0; FileHeader::BYTES];
         let have = file.read_up_to(0, &mut page)?;
         if have == 0 {

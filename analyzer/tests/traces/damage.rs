@@ -59,7 +59,8 @@ fn what_is_no_trace_is_refused_by_name() {
     assert!(matches!(Trace::open(directory.path()), Err(ReadError::NotAFile { what: "a directory" })));
     assert!(matches!(Trace::open("/dev/null"), Err(ReadError::NotAFile { what: "a device" })));
     assert!(matches!(open(b""), ReadError::Empty));
-    assert!(matches!(open(b"PK\x03\x04 something else"), ReadError::Header(HeaderError::NotALog)));
+    assert!(matches!(open(b"PK\x03\x04 something else"), ReadError::Packed(_)));
+    assert!(matches!(open(b"ELF something else"), ReadError::Header(HeaderError::NotALog)));
     let bytes = sample().bytes();
     assert!(matches!(open(&bytes[..100]), ReadError::Header(HeaderError::Short { have: 100 })));
     let mut changed = bytes;

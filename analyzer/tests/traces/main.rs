@@ -14,6 +14,7 @@ mod ledger;
 mod merge;
 mod movement;
 mod naive;
+mod packed;
 mod ranges;
 mod recording;
 mod spans;

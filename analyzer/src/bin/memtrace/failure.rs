@@ -26,6 +26,8 @@ pub(crate) enum Failure {
     Exists(Text),
     /// The trace cannot be written.
     Unwritable { path: Text, error: io::Error },
+    /// The name of what to write does not follow from what is read.
+    NoName,
     /// The trace has no such part.
     NoSuchPart(PartError),
     /// The trace has no such instant.
@@ -101,6 +103,13 @@ impl Failure {
                 eprintln!("  try: another name, or --force to replace it (never the recording itself)");
                 ExitCode::from(USAGE)
             }
+            Self::NoName => {
+                eprintln!(
+                    "memtrace: the name does not end in .zip, so nothing says what the trace is to be called"
+                );
+                eprintln!("  try: -o RUN.trace");
+                ExitCode::from(USAGE)
+            }
             Self::Unwritable { path, error } => {
                 eprintln!("memtrace: {path} cannot be written: {error}");
                 ExitCode::FAILURE
@@ -137,6 +146,9 @@ fn advice(error: &ReadError) -> &'static str {
             "copy the file again, as binary; its first 4096 bytes have changed since they were written"
         }
         ReadError::Header(_) => "use the memtrace that belongs to the tracer that recorded the file",
+        ReadError::Packed(_) => {
+            "give what `memtrace pack` wrote as it is, or a trace; unzip other archives first"
+        }
         ReadError::Read { .. } => "copy the file to another disk and read it there",
         _ => "run `memtrace info` on another trace to see whether this one is to blame",
     }

@@ -1,38 +1,22 @@
 //! `memtrace import`: a recording of another program, written as a log.
 
-use std::{io, os::unix::fs::MetadataExt as _, path::Path};
+use std::path::Path;
 
 use memtrace_analyzer::{Text, import};
 
-use crate::{arguments::Import, failure::Failure, output, progress};
+use crate::{arguments::Import, failure::Failure, output, place::Place, progress};
 
 pub(crate) fn run(arguments: &Import) -> Result<(), Failure> {
     let Import { recording, output, force } = arguments;
-    let named = |error| Failure::Unwritable { path: Text::new(output.to_string_lossy()), error };
-    if is_same_file(recording, output) || output.exists() && !force {
-        return Err(Failure::Exists(Text::new(output.to_string_lossy())));
-    }
-    // Under another name first: whatever goes wrong, there is no half of a log under the one that was asked for.
-    let folder = output.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let log = tempfile::Builder::new().prefix(".memtrace-import-").tempfile_in(folder).map_err(named)?;
-    let file = log.as_file().try_clone().map_err(named)?;
+    let place = Place::begin(recording, output, *force)?;
+    let file = place.file.as_file().try_clone().map_err(|error| place.unwritable(error))?;
     let mut shown = progress::imported();
     let imported = import::import(recording, file, &mut shown).map_err(|error| match error {
-        import::ImportError::Write(error) => named(error),
+        import::ImportError::Write(error) => place.unwritable(error),
         error => Failure::not_imported(recording)(error.into()),
     })?;
-    let placed = if *force { log.persist(output) } else { log.persist_noclobber(output) };
-    placed.map_err(|error| match error.error.kind() {
-        io::ErrorKind::AlreadyExists => Failure::Exists(Text::new(output.to_string_lossy())),
-        _ => named(error.error),
-    })?;
+    place.end()?;
     output::print(Said { imported: &imported, output })
-}
-
-/// Whether the log would take the recording's own place.
-fn is_same_file(recording: &Path, output: &Path) -> bool {
-    let identity = |path: &Path| path.metadata().map(|metadata| (metadata.dev(), metadata.ino()));
-    matches!((identity(recording), identity(output)), (Ok(a), Ok(b)) if a == b)
 }
 
 /// What was done, in words.

@@ -11,6 +11,8 @@ mod failure;
 mod import;
 mod info;
 mod output;
+mod pack;
+mod place;
 mod progress;
 
 use std::process::ExitCode;
@@ -27,6 +29,8 @@ fn main() -> ExitCode {
         Command::Check(arguments) => check::run(&arguments),
         Command::Events(arguments) => events::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
+        Command::Pack(arguments) => pack::pack(&arguments),
+        Command::Unpack(arguments) => pack::unpack(&arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

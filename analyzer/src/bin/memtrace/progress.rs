@@ -14,8 +14,13 @@ const BETWEEN: Duration = Duration::from_millis(100);
 
 /// Calls of the returned function show how far a replay has come.
 pub(crate) fn shown() -> impl FnMut(Progress) {
+    of("replaying")
+}
+
+/// Calls of the returned function show how far this has come, in bytes.
+pub(crate) fn of(what: &str) -> impl FnMut(Progress) {
     let mut line = line();
-    move |progress| line("replaying", progress, &|bytes| format!("{bytes:.1}"))
+    move |progress| line(what, progress, &|bytes| format!("{bytes:.1}"))
 }
 
 /// Calls of the returned function show how far an import has come.

@@ -1,0 +1,97 @@
+//! `memtrace pack` and `memtrace unpack`: a trace made small enough to attach, and back.
+
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
+
+use clap::Args;
+use memtrace_analyzer::{
+    import,
+    pack::{self, PackError},
+};
+
+use crate::{
+    failure::Failure,
+    output,
+    place::{Place, shown},
+    progress,
+};
+
+/// What issue trackers accept.
+const EXTENSION: &str = "zip";
+
+/// `memtrace pack`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+    memtrace pack run.trace               writes run.trace.zip, to attach to a bug report
+    memtrace analyze run.trace.zip        every command reads it as it is
+    memtrace unpack run.trace.zip         writes run.trace, every byte as it was")]
+pub(crate) struct Pack {
+    /// The trace, or a recording that `memtrace import` reads
+    #[arg(value_name = "RUN.trace")]
+    trace: PathBuf,
+    /// The file to write [default: the trace's name and .zip]
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Replace the file if there is one
+    #[arg(long)]
+    force: bool,
+}
+
+/// `memtrace unpack`
+#[derive(Debug, Args)]
+pub(crate) struct Unpack {
+    /// The packed trace
+    #[arg(value_name = "RUN.trace.zip")]
+    trace: PathBuf,
+    /// The file to write [default: the name without .zip]
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Replace the file if there is one
+    #[arg(long)]
+    force: bool,
+}
+
+pub(crate) fn pack(arguments: &Pack) -> Result<(), Failure> {
+    let Pack { trace: path, output, force } = arguments;
+    let output = output.clone().unwrap_or_else(|| {
+        let mut name = OsString::from(path);
+        name.push(".");
+        name.push(EXTENSION);
+        name.into()
+    });
+    let opened = import::open(path, &mut progress::imported());
+    let trace = opened.map_err(Failure::not_imported(path))?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let mut place = Place::begin(path, &output, *force)?;
+    let packed = pack::pack(&trace, &name, place.file.as_file_mut(), &mut progress::of("packing"));
+    let packed = packed.map_err(|error| failure(error, path, &place))?;
+    place.end()?;
+    let (before, after) = (packed.log_bytes, packed.packed_bytes);
+    let times = before.0 as f64 / after.0.max(1) as f64;
+    output::print(format_args!("{}: {after:.1}, a {times:.1}th of {before:.1}\n", shown(&output)))
+}
+
+pub(crate) fn unpack(arguments: &Unpack) -> Result<(), Failure> {
+    let Unpack { trace: path, output, force } = arguments;
+    let without =
+        || path.extension().is_some_and(|extension| extension == EXTENSION).then(|| path.with_extension(""));
+    let output = output.clone().or_else(without).ok_or(Failure::NoName)?;
+    let opened = import::open(path, &mut progress::imported());
+    let trace = opened.map_err(Failure::not_imported(path))?;
+    let place = Place::begin(path, &output, *force)?;
+    let unpacked = pack::unpack(&trace, place.file.as_file(), &mut progress::of("unpacking"));
+    let unpacked = unpacked.map_err(|error| failure(error, path, &place))?;
+    place.end()?;
+    output::print(format_args!("{}: {:.1}\n", shown(&output), unpacked.log_bytes))
+}
+
+fn failure(error: PackError, path: &Path, place: &Place) -> Failure {
+    match error {
+        PackError::Read(error) => Failure::unreadable(path)(error),
+        PackError::Write(error) => place.unwritable(error),
+        error => place.unwritable(std::io::Error::other(error)),
+    }
+}
