@@ -87,8 +87,8 @@ struct OpenTransfer {
     borders: u64,
     /// The innermost phase on its thread when it began.
     phase: Option<u64>,
-    /// The eviction that it undoes in the same use cycle.
-    undoes: Option<(Bytes, Nanos)>,
+    /// The eviction that it undoes in the same use cycle, if it succeeds.
+    undoes: Option<(Option<u64>, Bytes, Nanos)>,
 }
 
 /// Watches modules and transfers.
@@ -177,8 +177,7 @@ impl<'a> Movement<'a> {
         let mut undoes = None;
         if begin.to.is_device() && !begin.module.is_none() {
             let evicted = self.modules.get_mut(&begin.module).and_then(|module| module.evicted.take());
-            undoes =
-                evicted.filter(|(phase, ..)| phase.is_some_and(is_open)).map(|(_, bytes, ns)| (bytes, ns));
+            undoes = evicted.filter(|(phase, ..)| phase.is_some_and(is_open));
         }
         let open = OpenTransfer {
             begin: *begin,
@@ -231,7 +230,9 @@ impl<'a> Movement<'a> {
         }
         // A load that moved nothing of what it was to move has failed: the module stays where it was.
         let failed = comes && moved.0 == 0 && begin.size.0 > 0;
-        if !failed {
+        if failed {
+            module.evicted = module.evicted.or(open.undoes);
+        } else {
             let appeared = module.appeared.unwrap_or(self.since).min(began).max(self.since);
             module.whereabouts.moved(begin.from, begin.to, appeared, now.time);
             if leaves {
@@ -259,7 +260,8 @@ impl<'a> Movement<'a> {
         }
         if comes {
             module.loads += 1;
-            if let Some((bytes, ns)) = open.undoes {
+            let undone = if failed { None } else { open.undoes };
+            if let Some((_, bytes, ns)) = undone {
                 self.swaps.thrashed(begin.module, sum(bytes, moved), ns.plus(took));
             }
             let load = Load {
@@ -270,8 +272,9 @@ impl<'a> Movement<'a> {
                 took,
                 forwards: open.forwards,
                 reason: begin.reason,
+                failed,
                 passed: same_thread && border.is_none(),
-                thrash: open.undoes.is_some(),
+                thrash: undone.is_some(),
             };
             let waited = self.swaps.loaded(thread, load);
             self.forward_waited(open.thread, &[(begin.module, waited)]);
