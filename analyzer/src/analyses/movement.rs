@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use hashbrown::HashMap;
-use memtrace_format::{Bytes, ModuleId, Tier, TransferBegin, TransferEnd};
+use memtrace_format::{Bytes, ModuleId, TransferBegin, TransferEnd};
 
 use super::{
-    activity::{Activity, ActivityRoom},
+    activity::ActivityRoom,
+    module::{ModuleRecord, is_equipped},
     overlap::{OpenForward, Overlap},
-    residency::Whereabouts,
-    speeds::{Room, Speeds},
+    speeds::Room,
     swaps::{Eviction, Load, Swaps, ThreadSwaps},
     transfers::{TransferSums, Way, sum},
     uses::Uses,
@@ -20,50 +20,6 @@ use crate::{
     source::{Definitions, parents},
     timeline::Move,
 };
-
-/// What happened to one module.
-#[derive(Debug, Default)]
-pub(crate) struct ModuleRecord {
-    /// When it came into being, if that was recorded.
-    appeared: Option<Nanos>,
-    pub(crate) forwards: u64,
-    pub(crate) loads: u64,
-    pub(crate) evictions: u64,
-    pub(crate) bytes: Bytes,
-    pub(crate) ns: Nanos,
-    /// Its transfers by [`Way`]; those ways that there are.
-    pub(crate) by_way: Vec<(Way, WaySums)>,
-    /// For how long its transfers were hidden behind computation.
-    pub(crate) hidden: Nanos,
-    /// What forwards waited for it.
-    pub(crate) waits: Waits,
-    pub(crate) whereabouts: Whereabouts,
-    /// What it did over time.
-    pub(crate) activity: Activity,
-    /// What it fills on a device that it is on.
-    fills: Option<(Tier, Bytes)>,
-    /// The device that it left last, what it had filled there, and when it left.
-    left: Option<(Tier, Bytes, Nanos)>,
-    /// Its latest eviction, until it is loaded again: in which phase, how much, how long.
-    evicted: Option<(Option<u64>, Bytes, Nanos)>,
-}
-
-/// The transfers of one module in one direction.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct WaySums {
-    pub(crate) count: u64,
-    pub(crate) bytes: Bytes,
-    pub(crate) ns: Nanos,
-    pub(crate) speeds: Speeds,
-}
-
-/// What forwards waited for a module that was loaded for them.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Waits {
-    pub(crate) count: u64,
-    pub(crate) ns: Nanos,
-    pub(crate) longest: Nanos,
-}
 
 /// The transfers that have begun and not ended.
 #[derive(Clone, Debug, Default)]
@@ -351,64 +307,6 @@ impl<'a> Movement<'a> {
         }
         self.uses.finish();
     }
-}
-
-impl ModuleRecord {
-    fn count_transfer(&mut self, way: Way, (moved, took, hidden): (Bytes, Nanos, Nanos), room: &mut Room) {
-        self.bytes = sum(self.bytes, moved);
-        self.ns = self.ns.plus(took);
-        self.hidden = self.hidden.plus(hidden);
-        let at = self.by_way.iter().position(|(known, _)| *known == way);
-        let at = at.unwrap_or_else(|| {
-            self.by_way.push((way, WaySums::default()));
-            self.by_way.len() - 1
-        });
-        let sums = &mut self.by_way[at].1;
-        sums.count += 1;
-        sums.bytes = sum(sums.bytes, moved);
-        sums.ns = sums.ns.plus(took);
-        sums.speeds.add(moved, took, room);
-    }
-
-    /// Whether it has been the same way, to a device or from one, before.
-    fn again(&self, leaves: bool, comes: bool) -> bool {
-        (leaves && self.evictions > 0) || (comes && self.loads > 0)
-    }
-
-    fn arrive(&mut self, device: Tier, size: Bytes, uses: &mut Uses) {
-        if let Some((device, size)) = self.fills.take() {
-            uses.left(device, size);
-        }
-        uses.arrived(device, size);
-        self.fills = Some((device, size));
-    }
-
-    fn leave(&mut self, device: Tier, size: Bytes, now: Nanos, id: ModuleId, uses: &mut Uses) {
-        let size = match self.fills.take() {
-            Some((device, size)) => {
-                uses.left(device, size);
-                size
-            }
-            // It was loaded before anything was recorded of it.
-            None if self.left.is_none() => {
-                uses.had_been(device, id, size);
-                size
-            }
-            None => size,
-        };
-        self.left = Some((device, size, now));
-    }
-}
-
-/// Whether the weights of a module are on a device, as far as anything is known of them.
-fn is_equipped(
-    modules: &HashMap<ModuleId, ModuleRecord>,
-    definitions: &Definitions,
-    module: ModuleId,
-) -> bool {
-    let whereabouts = |id| modules.get(&id).filter(|module| module.whereabouts.is_known());
-    let mover = whereabouts(module).or_else(|| parents(definitions, module).find_map(whereabouts));
-    mover.is_none_or(|mover| mover.whereabouts.is_on_device())
 }
 
 /// How long a transfer took: what the device measured, for the host may have waited for its turn, done other things
