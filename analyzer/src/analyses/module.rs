@@ -15,6 +15,48 @@ use crate::{
     source::{Definitions, parents},
 };
 
+/// The most modules that are told of: how many a file names in its events is the file's choice, how much memory they take is
+/// ours.
+const MODULES: usize = 1 << 16;
+
+/// What happened to each module.
+#[derive(Debug, Default)]
+pub(crate) struct Modules {
+    records: HashMap<ModuleId, ModuleRecord>,
+    /// How often something happened to a module for which there was no room.
+    pub(crate) left_out: u64,
+}
+
+impl Modules {
+    pub(crate) fn get(&self, id: ModuleId) -> Option<&ModuleRecord> {
+        self.records.get(&id)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (ModuleId, &ModuleRecord)> {
+        self.records.iter().map(|(&id, record)| (id, record))
+    }
+
+    pub(super) fn values_mut(&mut self) -> impl Iterator<Item = &mut ModuleRecord> {
+        self.records.values_mut()
+    }
+
+    /// What is recorded of the module; none if there is no room for another.
+    pub(super) fn record(&mut self, id: ModuleId) -> Option<&mut ModuleRecord> {
+        if self.records.len() >= MODULES && !self.records.contains_key(&id) {
+            self.left_out += 1;
+            return None;
+        }
+        Some(self.records.entry(id).or_default())
+    }
+
+    /// Whether the weights of a module are on a device, as far as anything is known of them.
+    pub(super) fn is_equipped(&self, definitions: &Definitions, module: ModuleId) -> bool {
+        let whereabouts = |id| self.get(id).filter(|module| module.whereabouts.is_known());
+        let mover = whereabouts(module).or_else(|| parents(definitions, module).find_map(whereabouts));
+        mover.is_none_or(|mover| mover.whereabouts.is_on_device())
+    }
+}
+
 /// What happened to one module.
 #[derive(Debug, Default)]
 pub(crate) struct ModuleRecord {
@@ -109,15 +151,4 @@ impl ModuleRecord {
         };
         self.left = Some((device, size, now));
     }
-}
-
-/// Whether the weights of a module are on a device, as far as anything is known of them.
-pub(super) fn is_equipped(
-    modules: &HashMap<ModuleId, ModuleRecord>,
-    definitions: &Definitions,
-    module: ModuleId,
-) -> bool {
-    let whereabouts = |id| modules.get(&id).filter(|module| module.whereabouts.is_known());
-    let mover = whereabouts(module).or_else(|| parents(definitions, module).find_map(whereabouts));
-    mover.is_none_or(|mover| mover.whereabouts.is_on_device())
 }

@@ -7,7 +7,7 @@ use memtrace_format::{Bytes, ModuleId, TransferBegin, TransferEnd};
 
 use super::{
     activity::ActivityRoom,
-    module::{ModuleRecord, is_equipped},
+    module::{ModuleRecord, Modules},
     overlap::{OpenForward, Overlap},
     speeds::Room,
     swaps::{Eviction, Load, Swaps, ThreadSwaps},
@@ -20,6 +20,9 @@ use crate::{
     source::{Definitions, parents},
     timeline::Move,
 };
+
+/// The most transfers that are open at a time. Those beyond are not followed: how many there are is the file's choice.
+const OPEN: usize = 1 << 16;
 
 /// The transfers that have begun and not ended.
 #[derive(Clone, Debug, Default)]
@@ -50,7 +53,7 @@ struct OpenTransfer {
 /// Watches modules and transfers.
 #[derive(Debug)]
 pub(crate) struct Movement<'a> {
-    pub(crate) modules: HashMap<ModuleId, ModuleRecord>,
+    pub(crate) modules: Modules,
     pub(crate) sums: TransferSums,
     pub(crate) swaps: Swaps<'a>,
     /// What was used on each device, and what of it had to be loaded.
@@ -61,7 +64,8 @@ pub(crate) struct Movement<'a> {
     room: Room,
     activity_room: ActivityRoom,
     pub(crate) open: UnderWay,
-    replaced: u64,
+    /// Transfers that began and were forgotten before an end: they began again, or there were too many.
+    not_followed: u64,
     /// When counting began.
     since: Nanos,
 }
@@ -69,7 +73,7 @@ pub(crate) struct Movement<'a> {
 impl<'a> Movement<'a> {
     pub(crate) fn new(definitions: &'a Definitions, threads: usize) -> Self {
         Self {
-            modules: HashMap::new(),
+            modules: Modules::default(),
             sums: TransferSums::default(),
             swaps: Swaps::new(definitions),
             uses: Uses::default(),
@@ -79,17 +83,19 @@ impl<'a> Movement<'a> {
             activity_room: ActivityRoom::default(),
             threads: vec![ThreadSwaps::default(); threads],
             open: UnderWay::default(),
-            replaced: 0,
+            not_followed: 0,
             since: Nanos(0),
         }
     }
 
     pub(crate) fn module_defined(&mut self, module: ModuleId, time: Nanos) {
-        self.modules.entry(module).or_default().appeared.get_or_insert(time);
+        if let Some(module) = self.modules.record(module) {
+            module.appeared.get_or_insert(time);
+        }
     }
 
     pub(crate) fn module_released(&mut self, id: ModuleId, time: Nanos) {
-        let module = self.modules.entry(id).or_default();
+        let Some(module) = self.modules.record(id) else { return };
         module.whereabouts.ended(time);
         if let Some((device, size)) = module.fills.take() {
             self.uses.left(device, size);
@@ -99,20 +105,21 @@ impl<'a> Movement<'a> {
     }
 
     pub(crate) fn forward_begin(&mut self, now: Moment, module: ModuleId) {
-        let record = self.modules.entry(module).or_default();
-        record.forwards += 1;
-        record.activity.tick(now.time, &mut self.activity_room);
+        if let Some(record) = self.modules.record(module) {
+            record.forwards += 1;
+            record.activity.tick(now.time, &mut self.activity_room);
+        }
         let waits = self.swaps.forward_begins(&mut self.threads[now.thread], module, now.time);
         self.forward_waited(now.thread, &waits);
         let (modules, definitions) = (&self.modules, self.definitions);
-        let equipped = |module| is_equipped(modules, definitions, module);
+        let equipped = |module| modules.is_equipped(definitions, module);
         self.overlap.forward_begins(now.time, now.thread, module, equipped);
     }
 
     pub(crate) fn forward_end(&mut self, now: Moment, module: ModuleId) {
         self.swaps.forward_ends(&mut self.threads[now.thread]);
         let (modules, definitions) = (&self.modules, self.definitions);
-        let equipped = |module| is_equipped(modules, definitions, module);
+        let equipped = |module| modules.is_equipped(definitions, module);
         let ended = self.overlap.forward_ends(now.time, now.thread, module, equipped);
         if let Some(forward) = ended {
             self.unit_was_used(forward);
@@ -130,23 +137,26 @@ impl<'a> Movement<'a> {
     ) -> bool {
         let thread = &self.threads[now.thread];
         let (forwards, borders) = (thread.forwards, thread.borders);
+        let mut begin = *begin;
         let mut undoes = None;
-        if begin.to.is_device() && !begin.module.is_none() {
-            let evicted = self.modules.get_mut(&begin.module).and_then(|module| module.evicted.take());
-            undoes = evicted.filter(|(phase, ..)| phase.is_some_and(is_open));
+        match Some(begin.module).filter(|module| !module.is_none()).map(|module| self.modules.record(module))
+        {
+            Some(Some(module)) if begin.to.is_device() => {
+                undoes = module.evicted.take().filter(|(phase, ..)| phase.is_some_and(is_open));
+            }
+            // What there is no room for is of no module.
+            Some(None) => begin.module = ModuleId::NONE,
+            _ => {}
         }
-        let open = OpenTransfer {
-            begin: *begin,
-            began: now.time,
-            thread: now.thread,
-            forwards,
-            borders,
-            phase,
-            undoes,
-        };
+        if self.open.0.len() >= OPEN && !self.open.0.contains_key(&key) {
+            self.not_followed += 1;
+            return true;
+        }
+        let open =
+            OpenTransfer { begin, began: now.time, thread: now.thread, forwards, borders, phase, undoes };
         self.overlap.transfer_begins(now.time, now.thread, key, begin.module);
         let replaced = self.open.0.insert(key, open).is_some();
-        self.replaced += u64::from(replaced);
+        self.not_followed += u64::from(replaced);
         !replaced
     }
 
@@ -176,7 +186,7 @@ impl<'a> Movement<'a> {
         }
         let leaves = begin.from.is_device() && begin.from != begin.to;
         let comes = begin.to.is_device() && begin.from != begin.to;
-        let module = self.modules.entry(begin.module).or_default();
+        let module = self.modules.record(begin.module)?;
         module.count_transfer(Way::of(&begin), (moved, took, hidden), &mut self.room);
         let (from, to) = (begin.from, begin.to);
         let crossed = Move { from, to, from_ns: began, to_ns: now.time, bytes: moved };
@@ -236,7 +246,7 @@ impl<'a> Movement<'a> {
             self.forward_waited(open.thread, &[(begin.module, waited)]);
         }
         let (modules, definitions) = (&self.modules, self.definitions);
-        self.overlap.moved(now.time, |module| is_equipped(modules, definitions, module));
+        self.overlap.moved(now.time, |module| modules.is_equipped(definitions, module));
         Some((open.thread, begin.module))
     }
 
@@ -244,7 +254,7 @@ impl<'a> Movement<'a> {
     fn forward_waited(&mut self, thread: usize, waits: &[(ModuleId, Nanos)]) {
         for &(id, waited) in waits.iter().filter(|(_, waited)| waited.0 > 0) {
             self.sums.add_stall(waited);
-            let Some(module) = self.modules.get_mut(&id) else { continue };
+            let Some(module) = self.modules.record(id) else { continue };
             module.waits.count += 1;
             module.waits.ns = module.waits.ns.plus(waited);
             module.waits.longest = module.waits.longest.max(waited);
@@ -261,7 +271,7 @@ impl<'a> Movement<'a> {
     fn unit_was_used(&mut self, forward: OpenForward) {
         let parents = parents(self.definitions, forward.module);
         for id in std::iter::once(forward.module).chain(parents) {
-            let Some(module) = self.modules.get(&id) else { continue };
+            let Some(module) = self.modules.get(id) else { continue };
             let left = module.left.filter(|(.., when)| *when >= forward.began);
             let place = module.fills.or(left.map(|(device, size, _)| (device, size)));
             if let Some((device, size)) = place {
@@ -281,20 +291,21 @@ impl<'a> Movement<'a> {
             let fills = module.fills;
             *module = ModuleRecord { appeared: Some(now), whereabouts, fills, ..ModuleRecord::default() };
         }
-        let there = self.modules.iter().filter_map(|(&id, module)| Some((module.fills?, id)));
+        let there = self.modules.iter().filter_map(|(id, module)| Some((module.fills?, id)));
         self.uses.forget_the_past(there.map(|((device, size), id)| (device, id, size)));
         self.overlap.forget_the_past(now);
         self.room = Room::default();
         self.activity_room = ActivityRoom::default();
         self.sums = TransferSums::default();
         self.swaps.forget_the_past();
-        self.replaced = 0;
+        self.not_followed = 0;
+        self.modules.left_out = 0;
         self.since = now;
     }
 
     /// How many transfers began and did not end.
     pub(crate) fn unfinished(&self) -> u64 {
-        self.open.len() as u64 + self.replaced
+        self.open.len() as u64 + self.not_followed
     }
 
     /// The trace ends.

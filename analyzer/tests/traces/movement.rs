@@ -449,6 +449,23 @@ fn a_load_that_failed_is_no_swap_until_it_succeeds() {
     }
 }
 
+/// A file that names a new module in every event, and ends no transfer, makes nobody keep more than a bound of either.
+#[test]
+fn modules_and_open_transfers_are_bounded() {
+    const MORE: u64 = 70_000;
+    let mut recording = Recording::new();
+    for number in 1..=MORE {
+        recording.begin(1, number, load(ModuleId(number as u32), 10));
+        recording.at(1, number, Event::ForwardBegin(ModuleId(number as u32)));
+        recording.at(1, number, Event::ForwardEnd(ModuleId(number as u32)));
+    }
+    let report = recording.report();
+    assert_eq!(report.modules.len(), 1 << 16);
+    assert_eq!(report.transfers.unfinished, MORE);
+    let left_out = report.trace.oddities["event of one of too many modules: it is not told of"];
+    assert_eq!(left_out, 2 * (MORE - (1 << 16)));
+}
+
 #[test]
 fn single_swaps_are_listed_with_what_they_cost() {
     let mut recording = Recording::new();
