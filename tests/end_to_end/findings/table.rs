@@ -100,6 +100,16 @@ const FAULTS: &[Fault] = &[
 ];
 
 impl Fault {
+    /// What is planted, or else what takes it away.
+    fn what(&self) -> String {
+        match (&self.with, &self.without) {
+            (Options([]), Options(remedy)) => format!("no {}", remedy.join(" ")),
+            (Options(options), _) => options.join(" "),
+            (Variable(name, value), _) => format!("{name}={value}"),
+            (Driver(_, settings), _) => format!("driver: {}={}", settings[0].0, settings[0].1),
+        }
+    }
+
     fn report(&self, planted: &Planted) -> Report {
         match planted {
             Options(options) => Run::of(&[self.run, options].concat()).report,
@@ -115,7 +125,10 @@ impl Fault {
 #[test]
 #[ignore = "each fault has a test of its own; this prints them all"]
 fn faults_and_what_is_said_of_them() {
-    println!("{:<22} {:<44} {:>8} {:>8}  else without it", "rule", "run", "with", "without");
+    println!(
+        "{:<21} {:<60} {:<36} {:<6} without, and what else is said then",
+        "rule", "run", "fault", "with"
+    );
     let mut missed = 0;
     for fault in FAULTS {
         let [with, without] = [&fault.with, &fault.without].map(|planted| fault.report(planted));
@@ -124,9 +137,10 @@ fn faults_and_what_is_said_of_them() {
             without.findings.iter().filter(|of| of.verdict <= FindingVerdict::Warn && of.id != fault.rule);
         let others: Vec<_> = others.map(|of| of.id).collect();
         println!(
-            "{:<22} {:<44} {:>8} {:>8}  {}",
+            "{:<21} {:<60} {:<36} {:<6} {:<7} {}",
             fault.rule,
             fault.run.join(" "),
+            fault.what(),
             format!("{found:?}"),
             format!("{silent:?}"),
             others.join(", ")
