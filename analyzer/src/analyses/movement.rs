@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use hashbrown::HashMap;
-use memtrace_format::{Bytes, ModuleId, Tier, TransferBegin, TransferEnd};
+use memtrace_format::{Bytes, ModuleId, TransferBegin, TransferEnd};
 
 use super::{
-    activity::{Activity, ActivityRoom},
+    activity::ActivityRoom,
+    module::{ModuleRecord, Modules},
     overlap::{OpenForward, Overlap},
-    residency::Whereabouts,
-    speeds::{Room, Speeds},
+    speeds::Room,
     swaps::{Eviction, Load, Swaps, ThreadSwaps},
     transfers::{TransferSums, Way, sum},
     uses::Uses,
@@ -21,49 +21,8 @@ use crate::{
     timeline::Move,
 };
 
-/// What happened to one module.
-#[derive(Debug, Default)]
-pub(crate) struct ModuleRecord {
-    /// When it came into being, if that was recorded.
-    appeared: Option<Nanos>,
-    pub(crate) forwards: u64,
-    pub(crate) loads: u64,
-    pub(crate) evictions: u64,
-    pub(crate) bytes: Bytes,
-    pub(crate) ns: Nanos,
-    /// Its transfers by [`Way`]; those ways that there are.
-    pub(crate) by_way: Vec<(Way, WaySums)>,
-    /// For how long its transfers were hidden behind computation.
-    pub(crate) hidden: Nanos,
-    /// What forwards waited for it.
-    pub(crate) waits: Waits,
-    pub(crate) whereabouts: Whereabouts,
-    /// What it did over time.
-    pub(crate) activity: Activity,
-    /// What it fills on a device that it is on.
-    fills: Option<(Tier, Bytes)>,
-    /// The device that it left last, what it had filled there, and when it left.
-    left: Option<(Tier, Bytes, Nanos)>,
-    /// Its latest eviction, until it is loaded again: in which phase, how much, how long.
-    evicted: Option<(Option<u64>, Bytes, Nanos)>,
-}
-
-/// The transfers of one module in one direction.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct WaySums {
-    pub(crate) count: u64,
-    pub(crate) bytes: Bytes,
-    pub(crate) ns: Nanos,
-    pub(crate) speeds: Speeds,
-}
-
-/// What forwards waited for a module that was loaded for them.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Waits {
-    pub(crate) count: u64,
-    pub(crate) ns: Nanos,
-    pub(crate) longest: Nanos,
-}
+/// The most transfers that are open at a time. Those beyond are not followed: how many there are is the file's choice.
+const OPEN: usize = 1 << 16;
 
 /// The transfers that have begun and not ended.
 #[derive(Clone, Debug, Default)]
@@ -87,14 +46,14 @@ struct OpenTransfer {
     borders: u64,
     /// The innermost phase on its thread when it began.
     phase: Option<u64>,
-    /// The eviction that it undoes in the same use cycle.
-    undoes: Option<(Bytes, Nanos)>,
+    /// The eviction that it undoes in the same use cycle, if it succeeds.
+    undoes: Option<(Option<u64>, Bytes, Nanos)>,
 }
 
 /// Watches modules and transfers.
 #[derive(Debug)]
 pub(crate) struct Movement<'a> {
-    pub(crate) modules: HashMap<ModuleId, ModuleRecord>,
+    pub(crate) modules: Modules,
     pub(crate) sums: TransferSums,
     pub(crate) swaps: Swaps<'a>,
     /// What was used on each device, and what of it had to be loaded.
@@ -105,7 +64,8 @@ pub(crate) struct Movement<'a> {
     room: Room,
     activity_room: ActivityRoom,
     pub(crate) open: UnderWay,
-    replaced: u64,
+    /// Transfers that began and were forgotten before an end: they began again, or there were too many.
+    not_followed: u64,
     /// When counting began.
     since: Nanos,
 }
@@ -113,7 +73,7 @@ pub(crate) struct Movement<'a> {
 impl<'a> Movement<'a> {
     pub(crate) fn new(definitions: &'a Definitions, threads: usize) -> Self {
         Self {
-            modules: HashMap::new(),
+            modules: Modules::default(),
             sums: TransferSums::default(),
             swaps: Swaps::new(definitions),
             uses: Uses::default(),
@@ -123,17 +83,19 @@ impl<'a> Movement<'a> {
             activity_room: ActivityRoom::default(),
             threads: vec![ThreadSwaps::default(); threads],
             open: UnderWay::default(),
-            replaced: 0,
+            not_followed: 0,
             since: Nanos(0),
         }
     }
 
     pub(crate) fn module_defined(&mut self, module: ModuleId, time: Nanos) {
-        self.modules.entry(module).or_default().appeared.get_or_insert(time);
+        if let Some(module) = self.modules.record(module) {
+            module.appeared.get_or_insert(time);
+        }
     }
 
     pub(crate) fn module_released(&mut self, id: ModuleId, time: Nanos) {
-        let module = self.modules.entry(id).or_default();
+        let Some(module) = self.modules.record(id) else { return };
         module.whereabouts.ended(time);
         if let Some((device, size)) = module.fills.take() {
             self.uses.left(device, size);
@@ -143,20 +105,21 @@ impl<'a> Movement<'a> {
     }
 
     pub(crate) fn forward_begin(&mut self, now: Moment, module: ModuleId) {
-        let record = self.modules.entry(module).or_default();
-        record.forwards += 1;
-        record.activity.tick(now.time, &mut self.activity_room);
+        if let Some(record) = self.modules.record(module) {
+            record.forwards += 1;
+            record.activity.tick(now.time, &mut self.activity_room);
+        }
         let waits = self.swaps.forward_begins(&mut self.threads[now.thread], module, now.time);
         self.forward_waited(now.thread, &waits);
         let (modules, definitions) = (&self.modules, self.definitions);
-        let equipped = |module| is_equipped(modules, definitions, module);
+        let equipped = |module| modules.is_equipped(definitions, module);
         self.overlap.forward_begins(now.time, now.thread, module, equipped);
     }
 
     pub(crate) fn forward_end(&mut self, now: Moment, module: ModuleId) {
         self.swaps.forward_ends(&mut self.threads[now.thread]);
         let (modules, definitions) = (&self.modules, self.definitions);
-        let equipped = |module| is_equipped(modules, definitions, module);
+        let equipped = |module| modules.is_equipped(definitions, module);
         let ended = self.overlap.forward_ends(now.time, now.thread, module, equipped);
         if let Some(forward) = ended {
             self.unit_was_used(forward);
@@ -174,24 +137,26 @@ impl<'a> Movement<'a> {
     ) -> bool {
         let thread = &self.threads[now.thread];
         let (forwards, borders) = (thread.forwards, thread.borders);
+        let mut begin = *begin;
         let mut undoes = None;
-        if begin.to.is_device() && !begin.module.is_none() {
-            let evicted = self.modules.get_mut(&begin.module).and_then(|module| module.evicted.take());
-            undoes =
-                evicted.filter(|(phase, ..)| phase.is_some_and(is_open)).map(|(_, bytes, ns)| (bytes, ns));
+        match Some(begin.module).filter(|module| !module.is_none()).map(|module| self.modules.record(module))
+        {
+            Some(Some(module)) if begin.to.is_device() => {
+                undoes = module.evicted.take().filter(|(phase, ..)| phase.is_some_and(is_open));
+            }
+            // What there is no room for is of no module.
+            Some(None) => begin.module = ModuleId::NONE,
+            _ => {}
         }
-        let open = OpenTransfer {
-            begin: *begin,
-            began: now.time,
-            thread: now.thread,
-            forwards,
-            borders,
-            phase,
-            undoes,
-        };
+        if self.open.0.len() >= OPEN && !self.open.0.contains_key(&key) {
+            self.not_followed += 1;
+            return true;
+        }
+        let open =
+            OpenTransfer { begin, began: now.time, thread: now.thread, forwards, borders, phase, undoes };
         self.overlap.transfer_begins(now.time, now.thread, key, begin.module);
         let replaced = self.open.0.insert(key, open).is_some();
-        self.replaced += u64::from(replaced);
+        self.not_followed += u64::from(replaced);
         !replaced
     }
 
@@ -221,7 +186,7 @@ impl<'a> Movement<'a> {
         }
         let leaves = begin.from.is_device() && begin.from != begin.to;
         let comes = begin.to.is_device() && begin.from != begin.to;
-        let module = self.modules.entry(begin.module).or_default();
+        let module = self.modules.record(begin.module)?;
         module.count_transfer(Way::of(&begin), (moved, took, hidden), &mut self.room);
         let (from, to) = (begin.from, begin.to);
         let crossed = Move { from, to, from_ns: began, to_ns: now.time, bytes: moved };
@@ -231,7 +196,9 @@ impl<'a> Movement<'a> {
         }
         // A load that moved nothing of what it was to move has failed: the module stays where it was.
         let failed = comes && moved.0 == 0 && begin.size.0 > 0;
-        if !failed {
+        if failed {
+            module.evicted = module.evicted.or(open.undoes);
+        } else {
             let appeared = module.appeared.unwrap_or(self.since).min(began).max(self.since);
             module.whereabouts.moved(begin.from, begin.to, appeared, now.time);
             if leaves {
@@ -259,7 +226,8 @@ impl<'a> Movement<'a> {
         }
         if comes {
             module.loads += 1;
-            if let Some((bytes, ns)) = open.undoes {
+            let undone = if failed { None } else { open.undoes };
+            if let Some((_, bytes, ns)) = undone {
                 self.swaps.thrashed(begin.module, sum(bytes, moved), ns.plus(took));
             }
             let load = Load {
@@ -270,14 +238,15 @@ impl<'a> Movement<'a> {
                 took,
                 forwards: open.forwards,
                 reason: begin.reason,
+                failed,
                 passed: same_thread && border.is_none(),
-                thrash: open.undoes.is_some(),
+                thrash: undone.is_some(),
             };
             let waited = self.swaps.loaded(thread, load);
             self.forward_waited(open.thread, &[(begin.module, waited)]);
         }
         let (modules, definitions) = (&self.modules, self.definitions);
-        self.overlap.moved(now.time, |module| is_equipped(modules, definitions, module));
+        self.overlap.moved(now.time, |module| modules.is_equipped(definitions, module));
         Some((open.thread, begin.module))
     }
 
@@ -285,7 +254,7 @@ impl<'a> Movement<'a> {
     fn forward_waited(&mut self, thread: usize, waits: &[(ModuleId, Nanos)]) {
         for &(id, waited) in waits.iter().filter(|(_, waited)| waited.0 > 0) {
             self.sums.add_stall(waited);
-            let Some(module) = self.modules.get_mut(&id) else { continue };
+            let Some(module) = self.modules.record(id) else { continue };
             module.waits.count += 1;
             module.waits.ns = module.waits.ns.plus(waited);
             module.waits.longest = module.waits.longest.max(waited);
@@ -302,7 +271,7 @@ impl<'a> Movement<'a> {
     fn unit_was_used(&mut self, forward: OpenForward) {
         let parents = parents(self.definitions, forward.module);
         for id in std::iter::once(forward.module).chain(parents) {
-            let Some(module) = self.modules.get(&id) else { continue };
+            let Some(module) = self.modules.get(id) else { continue };
             let left = module.left.filter(|(.., when)| *when >= forward.began);
             let place = module.fills.or(left.map(|(device, size, _)| (device, size)));
             if let Some((device, size)) = place {
@@ -322,20 +291,21 @@ impl<'a> Movement<'a> {
             let fills = module.fills;
             *module = ModuleRecord { appeared: Some(now), whereabouts, fills, ..ModuleRecord::default() };
         }
-        let there = self.modules.iter().filter_map(|(&id, module)| Some((module.fills?, id)));
+        let there = self.modules.iter().filter_map(|(id, module)| Some((module.fills?, id)));
         self.uses.forget_the_past(there.map(|((device, size), id)| (device, id, size)));
         self.overlap.forget_the_past(now);
         self.room = Room::default();
         self.activity_room = ActivityRoom::default();
         self.sums = TransferSums::default();
         self.swaps.forget_the_past();
-        self.replaced = 0;
+        self.not_followed = 0;
+        self.modules.left_out = 0;
         self.since = now;
     }
 
     /// How many transfers began and did not end.
     pub(crate) fn unfinished(&self) -> u64 {
-        self.open.len() as u64 + self.replaced
+        self.open.len() as u64 + self.not_followed
     }
 
     /// The trace ends.
@@ -348,64 +318,6 @@ impl<'a> Movement<'a> {
         }
         self.uses.finish();
     }
-}
-
-impl ModuleRecord {
-    fn count_transfer(&mut self, way: Way, (moved, took, hidden): (Bytes, Nanos, Nanos), room: &mut Room) {
-        self.bytes = sum(self.bytes, moved);
-        self.ns = self.ns.plus(took);
-        self.hidden = self.hidden.plus(hidden);
-        let at = self.by_way.iter().position(|(known, _)| *known == way);
-        let at = at.unwrap_or_else(|| {
-            self.by_way.push((way, WaySums::default()));
-            self.by_way.len() - 1
-        });
-        let sums = &mut self.by_way[at].1;
-        sums.count += 1;
-        sums.bytes = sum(sums.bytes, moved);
-        sums.ns = sums.ns.plus(took);
-        sums.speeds.add(moved, took, room);
-    }
-
-    /// Whether it has been the same way, to a device or from one, before.
-    fn again(&self, leaves: bool, comes: bool) -> bool {
-        (leaves && self.evictions > 0) || (comes && self.loads > 0)
-    }
-
-    fn arrive(&mut self, device: Tier, size: Bytes, uses: &mut Uses) {
-        if let Some((device, size)) = self.fills.take() {
-            uses.left(device, size);
-        }
-        uses.arrived(device, size);
-        self.fills = Some((device, size));
-    }
-
-    fn leave(&mut self, device: Tier, size: Bytes, now: Nanos, id: ModuleId, uses: &mut Uses) {
-        let size = match self.fills.take() {
-            Some((device, size)) => {
-                uses.left(device, size);
-                size
-            }
-            // It was loaded before anything was recorded of it.
-            None if self.left.is_none() => {
-                uses.had_been(device, id, size);
-                size
-            }
-            None => size,
-        };
-        self.left = Some((device, size, now));
-    }
-}
-
-/// Whether the weights of a module are on a device, as far as anything is known of them.
-fn is_equipped(
-    modules: &HashMap<ModuleId, ModuleRecord>,
-    definitions: &Definitions,
-    module: ModuleId,
-) -> bool {
-    let whereabouts = |id| modules.get(&id).filter(|module| module.whereabouts.is_known());
-    let mover = whereabouts(module).or_else(|| parents(definitions, module).find_map(whereabouts));
-    mover.is_none_or(|mover| mover.whereabouts.is_on_device())
 }
 
 /// How long a transfer took: what the device measured, for the host may have waited for its turn, done other things

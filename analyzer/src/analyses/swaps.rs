@@ -46,6 +46,8 @@ pub(crate) struct Load {
     /// The forwards that its thread had begun when it began.
     pub(crate) forwards: u64,
     pub(crate) reason: Reason,
+    /// Whether the module did not arrive.
+    pub(crate) failed: bool,
     /// Whether its thread went on meanwhile, to a border of forwards at least.
     pub(crate) passed: bool,
     /// Whether it undoes an eviction of the same use cycle.
@@ -155,6 +157,8 @@ impl<'a> Swaps<'a> {
     pub(crate) fn evicted(&mut self, thread: &mut ThreadSwaps, eviction: Eviction, in_phase: bool) {
         self.evictions += 1;
         self.evictions_in_phases += u64::from(in_phase);
+        // It has been back since its last one, if another thread's doing.
+        thread.forget(eviction.module);
         if thread.evictions.len() == WAITING {
             thread.evictions.remove(0);
         }
@@ -162,11 +166,14 @@ impl<'a> Swaps<'a> {
         thread.evictions.push(Waiting { eviction, units });
     }
 
-    /// A load ended: it and the evictions that made room for it are a swap. Returns how long the forward that is open on
+    /// A load ended: it and the evictions that made room for it are a swap, once it succeeds. Returns how long the forward that is open on
     /// the thread has waited for it: a hook may bring a module in before its forward is said to begin, or after; or the load
     /// began early, but not early enough.
     pub(crate) fn loaded(&mut self, thread: &mut ThreadSwaps, load: Load) -> Nanos {
-        self.swapped(thread, &load);
+        if !load.failed {
+            thread.forget(load.module);
+            self.swapped(thread, &load);
+        }
         let awaited = !thread.begun.is_none() && in_one_unit(self.definitions, thread.begun, load.module);
         if !awaited {
             return Nanos(0);
@@ -295,6 +302,11 @@ impl ThreadSwaps {
     pub(crate) fn add_waiting(&mut self, module: ModuleId, took: Nanos) {
         let waiting = self.waiting.entry(module).or_default();
         *waiting = waiting.plus(took);
+    }
+
+    /// A module came back, so that its eviction makes room for nothing any more.
+    fn forget(&mut self, module: ModuleId) {
+        self.evictions.retain(|waiting| waiting.eviction.module != module);
     }
 
     /// An eviction that ended after `border` turns out to have made room for `module`.

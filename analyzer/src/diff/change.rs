@@ -10,7 +10,7 @@ use crate::Nanos;
 /// A figure of one run, or why it is not known.
 pub(super) type Said<T> = Result<T, &'static str>;
 
-const ABSENT: &str = "it is not in this run";
+pub(super) const ABSENT: &str = "it is not in this run";
 
 /// A figure in A and in B. What is not known is `None`, and the field with `_why` says what is missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -81,7 +81,7 @@ impl Figure for Nanos {
 }
 
 impl<T: Figure> Change<T> {
-    fn between(a: Said<T>, b: Said<T>) -> Self {
+    pub(super) fn between(a: Said<T>, b: Said<T>) -> Self {
         let difference = a.ok().zip(b.ok()).map(|(a, b)| {
             let size = i64::try_from(a.number().abs_diff(b.number())).unwrap_or(i64::MAX);
             if b.number() < a.number() { -size } else { size }

@@ -3,10 +3,14 @@
 use memtrace_format::Bytes;
 use serde::Serialize;
 
-use super::change::{Change, Side, aligned, said};
+use super::{
+    ShareDiff,
+    change::{Change, Side, Sides, aligned, said},
+    owners::retained,
+};
 use crate::{
     Text,
-    report::{Cycle, CycleHeap, CycleSource, Report, Shape},
+    report::{Cycle, CycleHeap, CycleSource, Report, Retained, Shape},
 };
 
 /// A cycle in both runs.
@@ -34,6 +38,12 @@ pub struct CycleHeapDiff {
     pub heap: Text,
     /// What was kept a cycle; what shrinks keeps nothing.
     pub retained_bytes_per_cycle: Change<Bytes>,
+    /// Who kept it, by module, the largest change first.
+    pub by_module: Vec<ShareDiff>,
+    /// By scope.
+    pub by_scope: Vec<ShareDiff>,
+    /// By stack: the innermost frames.
+    pub by_stack: Vec<ShareDiff>,
     /// What the course comes to in A.
     pub a_shape: Option<Shape>,
     /// What it comes to in B.
@@ -70,8 +80,19 @@ fn heaps(a: Option<&Cycle>, b: Option<&Cycle>) -> Vec<CycleHeapDiff> {
         .map(|(heap, sides)| CycleHeapDiff {
             heap,
             retained_bytes_per_cycle: sides.change_if_known(kept),
+            by_module: owners(&sides, |heap| &heap.by_module),
+            by_scope: owners(&sides, |heap| &heap.by_scope),
+            by_stack: owners(&sides, |heap| &heap.by_stack),
             a_shape: sides.a.map(|heap| heap.trend.shape),
             b_shape: sides.b.map(|heap| heap.trend.shape),
         })
         .collect()
+}
+
+/// Where it is not known what was kept, it is not known by whom.
+fn owners(sides: &Sides<&CycleHeap>, of: fn(&CycleHeap) -> &Vec<Retained>) -> Vec<ShareDiff> {
+    let [a, b] = [sides.a, sides.b].map(|heap| {
+        heap.filter(|heap| heap.trend.retained_bytes_per_cycle.is_some()).map(|heap| &of(heap)[..])
+    });
+    retained(a, b)
 }

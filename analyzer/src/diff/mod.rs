@@ -2,9 +2,12 @@
 //!
 //! Heaps are brought together by their names, modules by their full names (the instances of one name are taken together),
 //! phases by their names and ordinals. Nothing is computed here that the two reports do not say.
+//! (`instants/` compares two instants of one trace, by their blocks.)
 
 mod change;
 mod growth;
+mod instants;
+mod owners;
 mod parts;
 mod text;
 mod worse;
@@ -17,9 +20,11 @@ use crate::{
 };
 pub use change::{Change, Figure, Side};
 pub use growth::{CycleDiff, CycleHeapDiff};
-pub use parts::{
-    DirectionDiff, HeapDiff, HeapInPhaseDiff, ModuleDiff, PhaseDiff, ShareDiff, SwapsDiff, TransfersDiff,
+pub use instants::{
+    AgeFlow, Flow, HeapFlow, InstantsDiff, InstantsDiffText, Lot, OwnerFlow, SizeFlow, StackFlow,
 };
+pub use owners::{ShareDiff, StackDiff};
+pub use parts::{DirectionDiff, HeapDiff, HeapInPhaseDiff, ModuleDiff, PhaseDiff, SwapsDiff, TransfersDiff};
 pub use text::DiffText;
 pub use worse::{Judgement, Tolerance, Worse};
 

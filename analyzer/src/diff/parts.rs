@@ -5,10 +5,13 @@ use std::{cmp::Reverse, collections::BTreeMap};
 use memtrace_format::Bytes;
 use serde::Serialize;
 
-use super::change::{Change, Side, Sides, aligned, said};
+use super::{
+    change::{Change, Side, Sides, aligned, said},
+    owners::{ShareDiff, StackDiff, shares, stacks},
+};
 use crate::{
     Nanos, Text,
-    report::{Heap, HeapInPhase, Module, Phase, Report, Share, Swaps, Thrash},
+    report::{Heap, HeapInPhase, Module, Phase, Report, Swaps, Thrash},
 };
 
 /// A heap in both runs.
@@ -34,15 +37,8 @@ pub struct HeapDiff {
     pub peak_by_module: Vec<ShareDiff>,
     /// The owners of the two peaks by scope, the largest change first.
     pub peak_by_scope: Vec<ShareDiff>,
-}
-
-/// What one owner had of the two peaks.
-#[derive(Clone, Debug, Serialize)]
-pub struct ShareDiff {
-    /// The owner.
-    pub name: Text,
-    /// Its bytes.
-    pub bytes: Change<Bytes>,
+    /// The stacks that asked for the two peaks, the largest change first.
+    pub peak_by_stack: Vec<StackDiff>,
 }
 
 /// The modules of one name in both runs.
@@ -158,6 +154,7 @@ pub(super) fn heaps(a: &Report, b: &Report) -> Vec<HeapDiff> {
 }
 
 fn heap(name: Text, sides: &Sides<&Heap>) -> HeapDiff {
+    let [a, b] = [sides.a, sides.b].map(|heap| heap.map(|heap| &heap.peak));
     HeapDiff {
         name,
         only_in: sides.only_in(),
@@ -168,27 +165,10 @@ fn heap(name: Text, sides: &Sides<&Heap>) -> HeapDiff {
         end_allocated_bytes: sides.change(|heap| heap.end.allocated_bytes),
         end_reserved_bytes: sides
             .change_if_known(|heap| said(heap.end.reserved_bytes, heap.end.reserved_bytes_why)),
-        peak_by_module: shares(sides, |heap| &heap.peak.by_module),
-        peak_by_scope: shares(sides, |heap| &heap.peak.by_scope),
+        peak_by_module: shares(a.map(|peak| &peak.by_module[..]), b.map(|peak| &peak.by_module[..])),
+        peak_by_scope: shares(a.map(|peak| &peak.by_scope[..]), b.map(|peak| &peak.by_scope[..])),
+        peak_by_stack: stacks(a.map(|peak| &peak.by_stack[..]), b.map(|peak| &peak.by_stack[..])),
     }
-}
-
-/// Who is not among the owners of a peak had nothing of it.
-fn shares(sides: &Sides<&Heap>, owners: fn(&Heap) -> &Vec<Share>) -> Vec<ShareDiff> {
-    let owned = |side: Option<&Heap>| {
-        let owners = side.into_iter().flat_map(owners);
-        owners.map(|share| (share.name.clone(), share.bytes)).collect::<Vec<_>>()
-    };
-    let there = |heap: Option<&Heap>, bytes: Option<Bytes>| heap.map(|_| bytes.unwrap_or_default());
-    let mut shares: Vec<ShareDiff> = aligned(owned(sides.a), owned(sides.b))
-        .into_iter()
-        .map(|(name, owned)| {
-            let owned = Sides { a: there(sides.a, owned.a), b: there(sides.b, owned.b) };
-            ShareDiff { name, bytes: owned.change(|bytes| *bytes) }
-        })
-        .collect();
-    shares.sort_by_key(|share| Reverse(share.bytes.size()));
-    shares
 }
 
 /// The modules of one name.

@@ -2,16 +2,19 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::{Change, Diff, Figure, HeapDiff, Judgement, Run, ShareDiff, Side};
+use super::{Change, Diff, Figure, HeapDiff, Judgement, Run, ShareDiff, Side, StackDiff};
 use crate::report::{
-    Shape,
+    Shape, stack_lines,
     table::{Table, shorten},
 };
 
 /// The widest name in a table.
-const NAME: usize = 40;
+pub(super) const NAME: usize = 40;
 /// The most rows of a table; the rest is counted.
-const ROWS: usize = 20;
+pub(super) const ROWS: usize = 20;
+
+/// The most owners of each kind that are listed of what a cycle keeps.
+const OWNERS: usize = 2;
 
 /// A comparison as text.
 #[derive(Clone, Copy, Debug)]
@@ -58,7 +61,8 @@ fn heap(f: &mut Formatter<'_>, heap: &HeapDiff) -> fmt::Result {
     row(&mut table, "reserved at the end", &heap.end_reserved_bytes);
     write!(f, "\n{table}")?;
     shares(f, "peak by module", &heap.peak_by_module)?;
-    shares(f, "peak by scope", &heap.peak_by_scope)
+    shares(f, "peak by scope", &heap.peak_by_scope)?;
+    stacks(f, &heap.peak_by_stack)
 }
 
 fn shares(f: &mut Formatter<'_>, title: &str, shares: &[ShareDiff]) -> fmt::Result {
@@ -68,6 +72,21 @@ fn shares(f: &mut Formatter<'_>, title: &str, shares: &[ShareDiff]) -> fmt::Resu
         row(&mut table, &shorten(&share.name, NAME), &share.bytes);
     }
     if_any(f, &table, changed.len(), "owners")
+}
+
+/// Nothing where no stack was recorded.
+fn stacks(f: &mut Formatter<'_>, stacks: &[StackDiff]) -> fmt::Result {
+    if stacks.iter().all(|stack| stack.stack.is_empty()) {
+        return Ok(());
+    }
+    let changed: Vec<&StackDiff> = stacks.iter().filter(|stack| !stack.bytes.is_same()).collect();
+    let mut table = Table::new(["peak by stack", "A", "B", "B − A"]);
+    for stack in changed.iter().take(ROWS) {
+        let mut lines = stack_lines(&stack.stack);
+        row(&mut table, &lines.next().unwrap_or_else(|| "(no stack)".to_owned()), &stack.bytes);
+        lines.for_each(|line| table.row([line]));
+    }
+    if_any(f, &table, changed.len(), "stacks")
 }
 
 fn movement(f: &mut Formatter<'_>, diff: &Diff) -> fmt::Result {
@@ -130,6 +149,15 @@ fn growth(f: &mut Formatter<'_>, diff: &Diff) -> fmt::Result {
             shaped(one(kept.b), heap.b_shape),
             difference(kept),
         ]);
+        for (by, owners) in
+            [("module", &heap.by_module), ("scope", &heap.by_scope), ("stack", &heap.by_stack)]
+        {
+            for owner in owners.iter().filter(|owner| !owner.bytes.is_same()).take(OWNERS) {
+                let name = format!("  by {by} {}", shorten(&owner.name, NAME));
+                let [a, b] = [owner.bytes.a, owner.bytes.b].map(one);
+                table.row([name, String::new(), String::new(), a, b, difference(&owner.bytes)]);
+            }
+        }
     }
     if_any(f, &table, changed.len(), "cycles")
 }
@@ -176,7 +204,7 @@ fn judged(f: &mut Formatter<'_>, judgement: &Judgement) -> fmt::Result {
     if judgement.is_well(false) { writeln!(f, "  nothing") } else { Ok(()) }
 }
 
-fn row<T: Figure>(table: &mut Table, name: &str, change: &Change<T>) {
+pub(super) fn row<T: Figure>(table: &mut Table, name: &str, change: &Change<T>) {
     if change.a.is_some() || change.b.is_some() {
         table.row([name.to_owned(), one(change.a), one(change.b), difference(change)]);
     }
@@ -193,11 +221,14 @@ fn pair<T: Figure>(change: &Change<T>) -> String {
 fn difference<T: Figure>(change: &Change<T>) -> String {
     match change.difference {
         None => "?".to_owned(),
-        Some(0) => "=".to_owned(),
-        Some(difference) => {
-            let sign = if difference < 0 { '−' } else { '+' };
-            format!("{sign}{}", T::from_number(difference.unsigned_abs()))
-        }
+        Some(difference) => signed(difference < 0, T::from_number(difference.unsigned_abs())),
+    }
+}
+
+pub(super) fn signed<T: Figure>(is_less: bool, size: T) -> String {
+    match size.number() {
+        0 => "=".to_owned(),
+        _ => format!("{}{size}", if is_less { '−' } else { '+' }),
     }
 }
 
@@ -209,7 +240,7 @@ fn only(side: Option<Side>) -> &'static str {
     }
 }
 
-fn if_any(f: &mut Formatter<'_>, table: &Table, rows: usize, what: &str) -> fmt::Result {
+pub(super) fn if_any(f: &mut Formatter<'_>, table: &Table, rows: usize, what: &str) -> fmt::Result {
     if rows == 0 {
         return Ok(());
     }

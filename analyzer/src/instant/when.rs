@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use crate::{
     Analysis, Checkpoints, Nanos, ReadError, Text, Trace,
+    diff::InstantsDiff,
     events::EventPlace,
     replay::Replay,
     report::{Report, State},
@@ -97,11 +98,31 @@ impl Trace {
     ///
     /// The trace has no such instant, or the operating system cannot read a part of the file.
     pub fn state(&self, checkpoints: &Checkpoints, when: &When) -> Result<State, WhenError> {
-        let (replay, time) = self.stand(checkpoints, when)?;
+        let (replay, time) = self.stand(checkpoints, when, &mut None)?;
         Ok(summary::state(replay, time))
     }
 
-    fn stand(&self, checkpoints: &Checkpoints, when: &When) -> Result<(Replay<'_>, Nanos), WhenError> {
+    /// What is new in the heaps at the second instant, and what is gone.
+    ///
+    /// # Errors
+    ///
+    /// The trace has no such instants, or the operating system cannot read a part of the file.
+    pub fn compare(&self, checkpoints: &Checkpoints, a: &When, b: &When) -> Result<InstantsDiff, WhenError> {
+        let mut analysis = None;
+        let mut picture = |when| {
+            let (replay, time) = self.stand(checkpoints, when, &mut analysis)?;
+            Ok::<_, WhenError>(summary::picture(&replay, time))
+        };
+        Ok(InstantsDiff::between(self.definitions(), &picture(a)?, &picture(b)?))
+    }
+
+    /// `analysis` is that of the whole trace, once it was needed.
+    fn stand(
+        &self,
+        checkpoints: &Checkpoints,
+        when: &When,
+        analysis: &mut Option<Analysis>,
+    ) -> Result<(Replay<'_>, Nanos), WhenError> {
         let at_place = |place: EventPlace| Ok((self.replay_to_place(checkpoints, place)?, place.time));
         match when {
             &When::At(time) => Ok((self.replay_to(checkpoints, time)?, time)),
@@ -111,13 +132,16 @@ impl Trace {
                 Ok((replay, end))
             }
             &When::Peak(rank) => {
-                let Analysis { report, checkpoints, .. } = self.analyze(|_| ())?;
-                let heap = main_heap(&report).ok_or(WhenError::NoPeak(0))?;
+                let Analysis { report, checkpoints, .. } = match analysis {
+                    Some(analysis) => analysis,
+                    None => analysis.insert(self.analyze(|_| ())?),
+                };
+                let heap = main_heap(report).ok_or(WhenError::NoPeak(0))?;
                 let peaks = &report.heaps[heap].peaks;
                 let peak = usize::try_from(rank).ok().and_then(|rank| peaks.get(rank.checked_sub(1)?));
                 let peak = peak.ok_or(WhenError::NoPeak(peaks.len() as u64))?;
                 let number = self.events_not_kept(heap)?.saturating_add(peak.event_index);
-                let replay = self.replay_to_event(&checkpoints, peak.time_ns, heap, number)?;
+                let replay = self.replay_to_event(checkpoints, peak.time_ns, heap, number)?;
                 Ok((replay, peak.time_ns))
             }
             &When::Failure(number) => {
@@ -176,4 +200,27 @@ fn main_heap(report: &Report) -> Option<usize> {
         (heap.device.is_some(), heap.peak.figures.allocated_bytes, std::cmp::Reverse(*index))
     });
     most.map(|(index, _)| index)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instant_is_a_time_an_ordinal_or_a_mark() {
+        let when = |text: &str| text.parse::<When>().unwrap();
+        let mark = |name: &str, number| When::Mark { name: name.to_owned(), number };
+        assert_eq!(when("1.5s"), When::At(Nanos(1_500_000_000)));
+        assert_eq!(when("200ms"), When::At(Nanos(200_000_000)));
+        assert_eq!(when("2"), When::At(Nanos(2_000_000_000)));
+        assert_eq!([when("peak"), when("peak#1"), when("peak#12")], [1, 1, 12].map(When::Peak));
+        assert_eq!([when("oom"), when("oom#3")], [1, 3].map(When::Failure));
+        assert_eq!(when("end"), When::End);
+        assert_eq!(when("switched"), mark("switched", 1));
+        assert_eq!(when("switched#2"), mark("switched", 2));
+        // What is no number belongs to the name.
+        assert_eq!(when("a#b#2"), mark("a#b", 2));
+        assert_eq!(when("peak#two"), mark("peak#two", 1));
+        assert_eq!(when("peak#-1"), mark("peak#-1", 1));
+    }
 }

@@ -37,8 +37,7 @@ pub(super) fn breakdown(
         };
         owners.entry(block.owner).or_default().add(bytes, 1);
         sizes.add(bytes);
-        let age = at.since(block.born).0;
-        ages[AGES.partition_point(|&border| border <= age)].add(bytes, 1);
+        ages[age_index(at.since(block.born))].add(bytes, 1);
     }
     let mut modules = HashMap::new();
     let mut scopes = HashMap::new();
@@ -101,16 +100,26 @@ fn by_stack(sums: HashMap<StackId, Sum>, limit: usize, names: &Names<'_>) -> Vec
 }
 
 fn by_age(ages: &[Sum]) -> Vec<AgeShare> {
-    let borders = |class: usize| {
-        let from = class.checked_sub(1).and_then(|below| AGES.get(below)).copied().unwrap_or(0);
-        (Nanos(from), AGES.get(class).copied().map(Nanos))
-    };
     let met = ages.iter().enumerate().filter(|(_, sum)| sum.blocks > 0);
     met.map(|(class, sum)| {
-        let (from_ns, below_ns) = borders(class);
+        let (from_ns, below_ns) = age_borders(class);
         AgeShare { from_ns, below_ns, bytes: Bytes(sum.bytes), blocks: sum.blocks }
     })
     .collect()
+}
+
+/// The class of an age: where it begins, and what is too old for it.
+pub(crate) fn age_class(age: Nanos) -> (Nanos, Option<Nanos>) {
+    age_borders(age_index(age))
+}
+
+fn age_index(age: Nanos) -> usize {
+    AGES.partition_point(|&border| border <= age.0)
+}
+
+fn age_borders(class: usize) -> (Nanos, Option<Nanos>) {
+    let from = class.checked_sub(1).and_then(|below| AGES.get(below)).copied().unwrap_or(0);
+    (Nanos(from), AGES.get(class).copied().map(Nanos))
 }
 
 /// Bytes and how many blocks they are in.

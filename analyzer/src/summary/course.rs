@@ -77,7 +77,7 @@ pub(super) fn timeline(
 }
 
 fn track(replay: &Replay<'_>, module: &report::Module, Inherited(inherited): Inherited) -> ModuleTrack {
-    let activity = replay.movement().modules.get(&ModuleId(module.id)).map(|record| &record.activity);
+    let activity = replay.movement().modules.get(ModuleId(module.id)).map(|record| &record.activity);
     let (moves, moves_left_out) = activity.map(Activity::moves).unwrap_or_default();
     ModuleTrack {
         id: module.id,

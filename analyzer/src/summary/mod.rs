@@ -27,6 +27,7 @@ use crate::{
     report::{Known, Range, Report, Samples},
 };
 use again::Gaps;
+pub(crate) use breakdown::age_class;
 #[cfg(test)]
 pub(crate) use growth::trend;
 pub(crate) use info::describe;

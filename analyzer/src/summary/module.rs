@@ -23,25 +23,25 @@ pub(super) struct Inherited(pub(super) bool);
 /// Every module that was defined or that something happened to, in the order of their ids.
 pub(super) fn modules(replay: &Replay<'_>, names: &mut Names<'_>) -> Vec<(Module, Inherited)> {
     let records = &replay.movement().modules;
-    let moved = |id: &ModuleId| records.get(id).is_some_and(|record| !record.whereabouts.resident.is_empty());
+    let moved =
+        |id: &ModuleId| records.get(*id).is_some_and(|record| !record.whereabouts.resident.is_empty());
     let defined = names.definitions.module_ids();
-    let ids: BTreeSet<ModuleId> = defined.into_iter().chain(records.keys().copied()).collect();
+    let ids: BTreeSet<ModuleId> = defined.into_iter().chain(records.iter().map(|(id, _)| id)).collect();
     // One list of stays serves a module and all that inherit it.
     let stays: hashbrown::HashMap<ModuleId, Arc<[Stay]>> =
-        records.iter().map(|(id, record)| (*id, record.whereabouts.stays().into())).collect();
+        records.iter().map(|(id, record)| (id, record.whereabouts.stays().into())).collect();
     let mut room = STAYS;
     ids.into_iter()
         .filter(|id| !id.is_none())
         .map(|id| {
             let mover = Some(id).filter(&moved).or_else(|| parents(names.definitions, id).find(&moved));
-            let whereabouts =
-                mover.and_then(|mover| Some((records.get(&mover)?, stays.get(&mover)?.clone())));
+            let whereabouts = mover.and_then(|mover| Some((records.get(mover)?, stays.get(&mover)?.clone())));
             let length = whereabouts.as_ref().map_or(0, |(_, stays)| stays.len());
             let fits = room.checked_sub(length);
             room = fits.unwrap_or(room);
             let whereabouts = whereabouts.map(|(mover, stays)| (mover, fits.map(|_| stays)));
             (
-                module(id, records.get(&id), whereabouts, names),
+                module(id, records.get(id), whereabouts, names),
                 Inherited(mover.is_some_and(|mover| mover != id)),
             )
         })

@@ -28,6 +28,7 @@ pub(super) fn trace(replay: &Replay<'_>, events: &Events<'_>, range: Option<Rang
         ("record of an unknown kind", events.unknown()),
         ("time that steps back", events.steps_back()),
         ("chunk whose recorder saw time step back", source.directory.stepping_back),
+        ("event of one of too many modules: it is not told of", replay.movement().modules.left_out),
     ] {
         if count > 0 {
             oddities.insert(what, count);

@@ -37,6 +37,29 @@ fn a_run_that_needs_more_ends_with_one_if_asked_and_beyond_the_tolerance() {
 }
 
 #[test]
+fn two_instants_of_a_run_are_compared() {
+    let (_directory, path) = trace();
+    let output = memtrace(&["analyze", &path, "--at", "0", "--against", "end", "--json"]);
+    assert_eq!((output.status.code(), stderr(&output).as_str()), (Some(0), ""));
+    let diff: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let heap = &diff["heaps"][0];
+    assert_eq!(
+        (&heap["a"]["blocks"], &heap["new"]["bytes"], &heap["gone"]["bytes"]),
+        (&0.into(), &4096.into(), &0.into())
+    );
+    assert_eq!(
+        (&heap["new_blocks"][0]["address"], &heap["by_size"][0]["from_bytes"]),
+        (&64.into(), &4096.into())
+    );
+    let output = memtrace(&["analyze", &path, "--at", "peak", "--against", "end", "--text"]);
+    assert!(String::from_utf8_lossy(&output.stdout).contains("nothing came or went"));
+    for wrong in [&["--against", "end"][..], &["--at", "peak", "--against", "peak#9"]] {
+        let output = memtrace(&[&["analyze", &path], wrong].concat());
+        assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    }
+}
+
+#[test]
 fn a_limit_that_is_not_kept_or_not_known_ends_with_one() {
     let (_directory, path) = trace();
     let check = |arguments: &[&str]| memtrace(&[&["check", &path][..], arguments].concat());

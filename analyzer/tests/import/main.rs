@@ -5,4 +5,5 @@
 mod hostile;
 mod nsight;
 mod pytorch;
+mod real;
 mod rmm;

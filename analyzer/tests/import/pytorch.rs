@@ -1,12 +1,12 @@
-//! PyTorch memory snapshots: real ones against figures worked out by others, and those of a model of the allocator, which knows
-//! what a snapshot does not say.
+//! PyTorch memory snapshots of a model of the allocator, which knows what a snapshot does not say.
 
 use std::{collections::BTreeMap, path::Path, process::Command};
 
 use memtrace_analyzer::{
     Trace, import,
-    report::{BlockSizes, Heap, Info, Known, PeakBy, Report},
+    report::{FindingVerdict, Heap, Info, Known, Report, Verdict},
 };
+use memtrace_format::Bytes;
 use serde_json::Value;
 
 /// What the script says; none where there is no Python.
@@ -22,7 +22,7 @@ pub(crate) fn snapshots(arguments: &[&str]) -> Option<Vec<u8>> {
 }
 
 /// What a snapshot becomes: nothing in it may contradict itself, or the rules that sizes are deduced by.
-fn read(path: &Path) -> (Report, Info) {
+pub(crate) fn read(path: &Path) -> (Report, Info) {
     let log = tempfile::NamedTempFile::new().unwrap();
     let imported = import::import(path, log.reopen().unwrap(), &mut |_, _| ()).unwrap();
     assert_eq!((imported.contradictions, imported.sizes_differ), (0, 0), "{}", path.display());
@@ -31,118 +31,14 @@ fn read(path: &Path) -> (Report, Info) {
     (trace.analyze(|_| ()).unwrap().report, trace.info(|_| ()).unwrap())
 }
 
-fn heap<'a>(report: &'a Report, name: &str) -> &'a Heap {
+pub(crate) fn heap<'a>(report: &'a Report, name: &str) -> &'a Heap {
     report.heaps.iter().find(|heap| heap.name.recorded() == name).unwrap_or_else(|| panic!("no heap {name}"))
 }
 
 /// The events of a heap: all that are neither ends of annotations nor of another heap.
-fn scope_ends(info: &Info) -> u64 {
+pub(crate) fn scope_ends(info: &Info) -> u64 {
     let count = |kind| info.events_by_kind.get(kind).copied().unwrap_or(0);
     count("scope begin") + count("scope end")
-}
-
-/// A real recording's figures.
-struct Expected {
-    file: &'static str,
-    events: u64,
-    annotations: u64,
-    baseline: u64,
-    /// Requested bytes at the peak, and the event that made it.
-    peak: (u64, u64),
-    reserved_at_end: u64,
-    known: Known,
-}
-
-#[test]
-fn real_recordings_have_the_figures_that_others_found() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
-    let expected = [
-        Expected {
-            file: "ctx128_forward_annotated.pickle",
-            events: 8227,
-            annotations: 1794,
-            baseline: 13_628_553_216,
-            peak: (17_602_723_840, 8226),
-            reserved_at_end: 17_878_220_800,
-            known: Known::Baseline,
-        },
-        Expected {
-            file: "ctx256_forward_mixed.pickle",
-            events: 6587,
-            annotations: 0,
-            baseline: 13_663_422_464,
-            peak: (28_262_939_648, 6584),
-            reserved_at_end: 28_848_422_912,
-            known: Known::Baseline,
-        },
-        Expected {
-            file: "small_zero_baseline.pickle",
-            events: 97,
-            annotations: 0,
-            baseline: 0,
-            peak: (3_249_143_816, 52),
-            reserved_at_end: 3_781_165_056,
-            known: Known::Exact,
-        },
-        Expected {
-            file: "torch20_oom.pickle",
-            events: 1,
-            annotations: 0,
-            baseline: 11_840_159_744,
-            peak: (11_840_159_744, 0),
-            reserved_at_end: 11_844_714_496,
-            known: Known::Baseline,
-        },
-        Expected {
-            file: "mosaic_synthetic.pickle",
-            events: 1040,
-            annotations: 6,
-            baseline: 466,
-            peak: (2_255_398_598, 999),
-            reserved_at_end: 262_144_000,
-            known: Known::Baseline,
-        },
-    ];
-    for expected in expected {
-        let path = folder.join(expected.file);
-        if !path.exists() {
-            eprintln!("skipped: {} is not here", path.display());
-            continue;
-        }
-        let (report, info) = read(&path);
-        assert_eq!(report.heaps.len(), 1, "{}", expected.file);
-        let heap = heap(&report, "cuda:0");
-        let end = heap.end.reserved_bytes.unwrap().0;
-        let peak = (heap.peak.figures.requested_bytes.0, heap.peak.event_index);
-        assert_eq!(report.trace.events, expected.events + expected.annotations, "{}", expected.file);
-        assert_eq!(scope_ends(&info), expected.annotations, "{}", expected.file);
-        assert_eq!(
-            (heap.baseline_bytes.0, heap.known),
-            (expected.baseline, expected.known),
-            "{}",
-            expected.file
-        );
-        assert_eq!((peak, end), (expected.peak, expected.reserved_at_end), "{}", expected.file);
-        assert_eq!((heap.peak.by, heap.block_sizes), (PeakBy::Requested, BlockSizes::Deduced));
-        assert!(report.trace.oddities.is_empty(), "{}: {:?}", expected.file, report.trace.oddities);
-        let shared: u64 = heap.peak.by_scope.iter().map(|share| share.bytes.0).sum();
-        assert_eq!(shared, peak.0, "{}: the scopes' shares are the whole", expected.file);
-        replays_the_same(&path, &report);
-    }
-}
-
-/// Holds a report against sums over the events, taken the way everybody takes them.
-fn replays_the_same(path: &Path, report: &Report) {
-    let Some(said) = snapshots(&["replay", path.to_str().unwrap()]) else { return };
-    let said: Value = serde_json::from_slice(&said).unwrap();
-    for (device, truth) in said[path.to_str().unwrap()]["devices"].as_object().unwrap() {
-        let heap = heap(report, &format!("cuda:{device}"));
-        assert_eq!(heap.baseline_bytes.0, truth["baseline"]);
-        assert_eq!(heap.peak.figures.requested_bytes.0, truth["peak"]);
-        assert_eq!(heap.peak.event_index, truth["index"]);
-        assert_eq!(heap.end.requested_bytes.0, truth["end"]);
-        assert_eq!(heap.end.reserved_bytes.unwrap().0, truth["reserved_end"]);
-    }
 }
 
 /// Two devices, one of them with expandable segments; two streams; blocks that streams still use; failed requests; actions that
@@ -205,6 +101,30 @@ fn a_model_of_the_allocator_knows_the_same() {
         assert_eq!(settings.get("max_split_size").copied(), (seed != 5).then_some("-1"));
         assert!(report.marks.iter().any(|mark| mark.name.recorded() == "user_defined: epoch"));
     }
+}
+
+/// A snapshot that was taken because a request failed, as programs that dump one on `OutOfMemoryError` do: what was asked for,
+/// what the device had left, and why there was no room.
+#[test]
+fn a_request_that_failed_is_told_with_what_was_free() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("oom.pickle");
+    if snapshots(&["oom", path.to_str().unwrap()]).is_none() {
+        return;
+    }
+    let (report, _) = read(&path);
+    let [oom] = &report.ooms[..] else { panic!("one request failed: {:?}", report.ooms) };
+    let mib = |count: u64| Some(Bytes(count << 20));
+    assert_eq!((oom.heap.recorded(), oom.requested_bytes.0, oom.time_ns.0), ("cuda:0", 6 << 20, 40_000));
+    assert_eq!((oom.inactive_bytes, oom.largest_free_bytes, oom.device_free_bytes), (mib(8), mib(4), mib(1)));
+    assert_eq!(oom.verdict, Verdict::Fragmentation);
+    // It is the block between the holes that is in the way.
+    assert_eq!(
+        oom.pinning.iter().map(|pin| (pin.address.0, pin.bytes)).collect::<Vec<_>>(),
+        [((1 << 40) + (12 << 20), Bytes(4 << 20))]
+    );
+    let found = report.findings.iter().find(|finding| finding.id == "out-of-memory").unwrap();
+    assert_eq!(found.verdict, FindingVerdict::Fail);
 }
 
 fn number(value: &Value) -> u64 {

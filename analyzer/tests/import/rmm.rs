@@ -4,7 +4,7 @@ use std::path::Path;
 
 use memtrace_analyzer::{
     import,
-    report::{BlockSizes, Known, PeakBy, Report},
+    report::{Known, Report},
 };
 
 fn report(path: &Path) -> Report {
@@ -15,24 +15,6 @@ fn report_of(text: &str) -> Report {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), text).unwrap();
     report(file.path())
-}
-
-#[test]
-fn a_real_log_has_its_peak() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/rmm_two_rows.csv");
-    if !path.exists() {
-        eprintln!("skipped: {} is not here", path.display());
-        return;
-    }
-    let report = report(&path);
-    let [heap] = &report.heaps[..] else { panic!("there is one heap") };
-    assert_eq!((report.trace.events, heap.allocs, heap.frees), (2, 1, 1));
-    assert_eq!((heap.peak.figures.allocated_bytes.0, heap.peak.figures.requested_bytes.0), (1024, 1024));
-    assert_eq!(
-        (heap.peak.by, heap.block_sizes, heap.known),
-        (PeakBy::Allocated, BlockSizes::Recorded, Known::Exact)
-    );
-    assert_eq!((report.trace.duration_ns.0, report.trace.start_unix_ns), (21_000, None));
 }
 
 /// Addresses go from thread to thread within a microsecond; what is freed first was there before; one request fails; midnight

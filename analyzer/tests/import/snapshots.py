@@ -2,6 +2,7 @@
 
     snapshots.py generate FOLDER     runs a small model of the caching allocator; writes snapshots, and beside each a JSON file
                                      with the model's own books
+    snapshots.py oom FILE            a snapshot of a device that a request failed on
     snapshots.py replay FILE...      replays snapshots the plain way and prints what comes out, as JSON
 
 The model knows how long every block is, which a snapshot says only of those that live at its end. The plain replay is of the
@@ -250,6 +251,26 @@ def host():
     return segments, events, sum(600_000 + n for n in range(8))
 
 
+def oom(path):
+    """Two holes of 4 MiB with a block between them, 1 MiB left beyond the segment, and 6 MiB asked for."""
+    base, frames = 1 << 40, [{"name": "forward", "filename": "/src/model.py", "line": 7}]
+    layout = [(8, "active_allocated"), (4, "inactive"), (4, "active_allocated"), (4, "inactive")]
+    blocks, place = [], base
+    for mib, state in layout:
+        used = state != "inactive"
+        blocks.append({"address": place, "size": mib * MIB, "requested_size": mib * MIB if used else 0, "state": state, "frames": frames if used else []})
+        place += mib * MIB
+    start = 1_700_000_000_000_000
+    event = lambda time, action, place, size: {"action": action, **place, "size": size, "stream": 0, "time_us": start + time, "frames": frames}
+    trace = [event(0, "alloc", {"addr": base + 8 * MIB}, 4 * MIB), event(10, "alloc", {"addr": base + 12 * MIB}, 4 * MIB),
+             event(20, "free_requested", {"addr": base + 8 * MIB}, 4 * MIB), event(30, "free_completed", {"addr": base + 8 * MIB}, 4 * MIB),
+             event(40, "oom", {"device_free": MIB}, 6 * MIB)]
+    segment = {"device": 0, "address": base, "total_size": 20 * MIB, "allocated_size": 12 * MIB, "active_size": 12 * MIB, "requested_size": 12 * MIB,
+               "stream": 0, "segment_type": "large", "segment_pool_id": (0, 0), "is_expandable": False, "frames": frames, "blocks": blocks}
+    with open(path, "wb") as file:
+        pickle.dump({"segments": [segment], "device_traces": [trace]}, file, protocol=4)
+
+
 def tiny(folder):
     """A small snapshot of each protocol with all that there is, to be damaged."""
     for protocol in range(2, 6):
@@ -323,5 +344,7 @@ def replay(path):
 if __name__ == "__main__":
     if sys.argv[1] == "generate":
         generate(sys.argv[2])
+    elif sys.argv[1] == "oom":
+        oom(sys.argv[2])
     else:
         json.dump({path: replay(path) for path in sys.argv[2:]}, sys.stdout)

@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 
 use memtrace_analyzer::{
     Checkpoints, Nanos, Trace,
-    instant::{BlockState, Instant, LiveHeap},
+    diff::{Flow, HeapFlow, InstantsDiff, InstantsDiffText, Lot},
+    instant::{BlockState, Instant, LiveHeap, When},
     report::Layout,
 };
-use memtrace_format::{Address, Event};
+use memtrace_format::{Address, Bytes, Event};
 use proptest::prelude::*;
 
 use crate::{
     naive::{BASE, Naive, SEGMENT, step},
-    recording::{DEVICE, HOST, Recording, alloc, block, file, load, segment},
+    recording::{DEVICE, HOST, Recording, alloc, block, file, free, load, segment},
 };
 
 #[test]
@@ -92,6 +93,10 @@ proptest! {
             let by_event = trace.at_event(&Checkpoints::default(), Nanos(index as u64), 0, index as u64).unwrap();
             assert_is(&by_event, naive, born);
             prop_assert_eq!(by_time.heaps[0].events, index as u64 + 1);
+            let other = &history[index / 2];
+            let [a, b] = [index, index / 2].map(|index| When::At(Nanos(index as u64)));
+            let diff = trace.compare(&Checkpoints::default(), &a, &b).unwrap();
+            assert_flow(&diff.heaps[0], (naive, born), (&other.0, &other.1));
         }
     }
 }
@@ -257,6 +262,97 @@ fn assert_is(instant: &Instant, naive: &Naive, born: &BTreeMap<u64, u64>) {
         assert_eq!(segment.granule_bytes.map(|granule| granule.0), expandable.then_some(SEGMENT));
     }
     assert_lookups(heap, naive);
+}
+
+/// What the program holds at one instant and not at the other, and the sums over all lists.
+fn assert_flow(heap: &HeapFlow, a: (&Naive, &BTreeMap<u64, u64>), b: (&Naive, &BTreeMap<u64, u64>)) {
+    let lot = |from: (&Naive, &BTreeMap<u64, u64>), without: Option<(&Naive, &BTreeMap<u64, u64>)>| {
+        let stays = |place: &u64| {
+            without
+                .is_some_and(|(naive, born)| naive.live.contains_key(place) && born[place] == from.1[place])
+        };
+        let blocks: Vec<u64> =
+            from.0.live.iter().filter(|(place, _)| !stays(place)).map(|(_, (length, _))| *length).collect();
+        (blocks.len() as u64, blocks.iter().sum::<u64>())
+    };
+    let flow = |flow: &Flow| [flow.a, flow.b, flow.new, flow.gone].map(|lot| (lot.blocks, lot.bytes.0));
+    let expected = [lot(a, None), lot(b, None), lot(b, Some(a)), lot(a, Some(b))];
+    assert_eq!(flow(&heap.all), expected);
+    assert_eq!(heap.allocated_bytes.difference, Some(expected[1].1 as i64 - expected[0].1 as i64));
+    assert_eq!(
+        (heap.new_blocks.len(), heap.gone_blocks.len()),
+        (expected[2].0 as usize, expected[3].0 as usize)
+    );
+    let sum = |flows: &mut dyn Iterator<Item = Flow>| {
+        flows.fold([(0, 0); 2], |sum, flow| {
+            let add = |sum: (u64, u64), lot: Lot| (sum.0 + lot.blocks, sum.1 + lot.bytes.0);
+            [add(sum[0], flow.new), add(sum[1], flow.gone)]
+        })
+    };
+    for listed in [
+        sum(&mut heap.by_module.iter().map(|owner| owner.flow)),
+        sum(&mut heap.by_scope.iter().map(|owner| owner.flow)),
+        sum(&mut heap.by_thread.iter().map(|owner| owner.flow)),
+        sum(&mut heap.by_stack.iter().map(|stack| stack.flow)),
+        sum(&mut heap.by_size.iter().map(|class| class.flow)),
+        sum(&mut heap.by_age.iter().map(|class| class.flow)),
+    ] {
+        assert_eq!(listed, [expected[2], expected[3]]);
+    }
+}
+
+/// Two peaks of a job: what the first had is gone, but for what stays, and what grew is told by its owner.
+#[test]
+fn what_differs_between_two_peaks_is_told_by_owner() {
+    let mut recording = Recording::new();
+    recording.thread(1, "main");
+    let (encode, decode) = (recording.name(1, "encode"), recording.name(2, "decode"));
+    recording.at(1, 1, alloc(DEVICE, 0x1000, 1000, 1000));
+    recording.at(1, 10, Event::ScopeBegin { name: encode, phase: false });
+    recording.at(1, 20, alloc(DEVICE, 0x2000, 5000, 5000));
+    recording.at(1, 30, Event::ScopeEnd { name: encode });
+    recording.at(1, 40, free(DEVICE, 0x2000));
+    recording.at(1, 50, Event::ScopeBegin { name: decode, phase: false });
+    recording.at(1, 55, alloc(DEVICE, 0x2000, 5000, 5000));
+    recording.at(1, 60, alloc(DEVICE, 0x4000, 2000, 2000));
+    recording.at(1, 70, Event::ScopeEnd { name: decode });
+    recording.at(1, 2_000_000_000, free(DEVICE, 0x4000));
+    let file = file(&recording.bytes());
+    let trace = Trace::open(file.path()).unwrap();
+    let compare = |a: &str, b: &str| {
+        let [a, b] = [a, b].map(|when| when.parse().unwrap());
+        trace.compare(&Checkpoints::default(), &a, &b).unwrap()
+    };
+    let diff = compare("peak#2", "peak");
+    assert_eq!((diff.a_ns, diff.b_ns), (Nanos(20), Nanos(60)));
+    let heap = &diff.heaps[0];
+    let lot = |blocks, bytes| Lot { blocks, bytes: Bytes(bytes) };
+    // The block at the same address is another one.
+    assert_eq!((heap.all.new, heap.all.gone), (lot(2, 7000), lot(1, 5000)));
+    assert_eq!((heap.all.a, heap.all.b), (lot(2, 6000), lot(3, 8000)));
+    let scopes: Vec<_> =
+        heap.by_scope.iter().map(|of| (of.name.recorded(), of.flow.new, of.flow.gone)).collect();
+    assert_eq!(scopes, [("decode", lot(2, 7000), lot(0, 0)), ("encode", lot(0, 0), lot(1, 5000))]);
+    let sizes: Vec<_> =
+        heap.by_size.iter().map(|of| (of.from_bytes.0, of.flow.new.bytes.0, of.flow.gone.bytes.0)).collect();
+    assert_eq!(sizes, [(512, 0, 0), (1024, 2000, 0), (4096, 5000, 5000)]);
+    let text = InstantsDiffText(&diff).to_string();
+    assert!(text.contains("new 6.84 KiB in 2, gone 4.88 KiB in 1"), "{text}");
+    assert!(
+        text.contains("by scope") && !text.contains("by module") && !text.contains("by thread"),
+        "{text}"
+    );
+    // What stays grows older.
+    let ages = |diff: &InstantsDiff| -> Vec<_> {
+        diff.heaps[0].by_age.iter().map(|of| (of.from_ns.0, of.flow.a.blocks, of.flow.b.blocks)).collect()
+    };
+    assert_eq!(ages(&compare("peak", "end")), [(0, 3, 0), (1_000_000_000, 0, 2)]);
+    assert!(compare("end", "end").heaps[0].is_same());
+    assert!(InstantsDiffText(&compare("peak", "peak")).to_string().contains("nothing came or went"));
+    // Before a heap's first event there is nothing of it.
+    let from_nothing = compare("0ns", "end");
+    assert_eq!((from_nothing.heaps[0].all.a, from_nothing.heaps[0].all.new), (lot(0, 0), lot(2, 6000)));
+    assert_eq!(from_nothing.heaps[0].allocated_bytes.difference, Some(6000));
 }
 
 /// Every place is a block's, a hole's or nobody's.

@@ -4,6 +4,7 @@ mod autopsy;
 mod checkpoints;
 mod damage;
 mod devices;
+mod diffs;
 mod events;
 mod filters;
 mod findings;

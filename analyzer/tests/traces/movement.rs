@@ -423,6 +423,49 @@ fn a_load_that_failed_leaves_the_module_where_it_was() {
     assert!(report.swaps.lower_bound.is_none());
 }
 
+/// What gave way to a load that failed makes room until it is back itself. Reloading it is no thrash before it succeeds.
+#[test]
+fn a_load_that_failed_is_no_swap_until_it_succeeds() {
+    let swaps = |thread_of_the_return: Option<u32>| {
+        let mut recording = Recording::new();
+        let step = recording.name(1, "step");
+        let [a, b] = [1, 2].map(|id| recording.module(id, "m", 0, 100));
+        recording.at(1, 0, Event::ScopeBegin { name: step, phase: true });
+        recording.transfer(1, (1, 3), evict(a, 10, b));
+        for (from, to, load) in [(3, 4, load(b, 70)), (10, 11, load(a, 10))] {
+            let begun = recording.begin(1, from, load);
+            recording.end(1, 1, to, begun, Moved { bytes: 0, ..load });
+        }
+        if let Some(thread) = thread_of_the_return {
+            recording.transfer(thread, (20, 25), load(a, 10));
+            recording.transfer(1, (30, 35), evict(a, 20, b));
+        }
+        recording.transfer(1, (40, 50), load(b, 70));
+        recording.report().swaps
+    };
+    for (thread_of_the_return, bytes, thrash) in [(None, 80, 0), (Some(1), 90, 1), (Some(2), 90, 1)] {
+        let swaps = swaps(thread_of_the_return);
+        assert_eq!((swaps.count, swaps.bytes, swaps.thrash.unwrap().count), (1, Bytes(bytes), thrash));
+    }
+}
+
+/// A file that names a new module in every event, and ends no transfer, makes nobody keep more than a bound of either.
+#[test]
+fn modules_and_open_transfers_are_bounded() {
+    const MORE: u64 = 70_000;
+    let mut recording = Recording::new();
+    for number in 1..=MORE {
+        recording.begin(1, number, load(ModuleId(number as u32), 10));
+        recording.at(1, number, Event::ForwardBegin(ModuleId(number as u32)));
+        recording.at(1, number, Event::ForwardEnd(ModuleId(number as u32)));
+    }
+    let report = recording.report();
+    assert_eq!(report.modules.len(), 1 << 16);
+    assert_eq!(report.transfers.unfinished, MORE);
+    let left_out = report.trace.oddities["event of one of too many modules: it is not told of"];
+    assert_eq!(left_out, 2 * (MORE - (1 << 16)));
+}
+
 #[test]
 fn single_swaps_are_listed_with_what_they_cost() {
     let mut recording = Recording::new();

@@ -11,6 +11,7 @@ mod other_processes;
 mod out_of_memory;
 mod overlap;
 mod pageable_transfers;
+mod table;
 mod thrash;
 mod unused_module;
 

@@ -27,9 +27,9 @@ fn fragmentation_is_told_with_the_blocks_that_pin() {
 /// A device that is too small for the model.
 #[test]
 fn too_small_a_device_is_told_with_what_is_missing() {
-    // Not held against the books: whether an eviction whose load then failed is a swap, the two tell differently.
-    let arguments = ["--tier", "medvram", "--capacity", "4MiB", "--keep-going"];
-    let run = Run::of(&[&STEPS[..], &arguments].concat());
+    let run = Run::told(&STEPS, &["--tier", "medvram", "--capacity", "4MiB", "--keep-going"]);
+    // One module gave way to another, which then did not fit.
+    assert_eq!((run.report.transfers.by_direction.d2h.count, run.report.swaps.count), (1, 0));
     let found = finding(&run.report, "out-of-memory");
     assert_eq!(found.verdict, FindingVerdict::Fail);
     assert!(found.advice.recorded().contains("--medvram"), "{}", found.advice);

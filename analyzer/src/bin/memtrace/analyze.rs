@@ -6,7 +6,9 @@ use std::{
 };
 
 use memtrace_analyzer::{
-    Checkpoints, PartError, import,
+    Checkpoints, PartError,
+    diff::InstantsDiffText,
+    import,
     instant::{When, WhenError},
     report::{Report, ReportText, StateText},
     tui,
@@ -58,15 +60,21 @@ pub(crate) fn report(path: &Path, selection: &Selection, cycle: Option<&str>) ->
     Ok(analysis.report)
 }
 
-/// What was live at an instant.
+/// What was live at an instant, or what differs from it at another.
 fn run_at(arguments: &Analyze, when: &When) -> Result<(), Failure> {
     let opened = import::open(&arguments.trace, &mut progress::imported());
     let trace = opened.map_err(Failure::not_imported(&arguments.trace))?;
-    let state = trace.state(&Checkpoints::default(), when).map_err(|error| match error {
+    let failure = |error| match error {
         WhenError::Read(error) => Failure::unreadable(&arguments.trace)(error),
         error => Failure::NoSuchInstant(error),
-    })?;
-    if arguments.json { output::print_json(&state) } else { output::print(StateText(&state)) }
+    };
+    let checkpoints = Checkpoints::default();
+    let Some(against) = &arguments.against else {
+        let state = trace.state(&checkpoints, when).map_err(failure)?;
+        return if arguments.json { output::print_json(&state) } else { output::print(StateText(&state)) };
+    };
+    let diff = trace.compare(&checkpoints, when, against).map_err(failure)?;
+    if arguments.json { output::print_json(&diff) } else { output::print(InstantsDiffText(&diff)) }
 }
 
 /// Whether the output is a terminal that can place text anywhere; one that calls itself dumb cannot.

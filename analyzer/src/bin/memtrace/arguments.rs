@@ -61,6 +61,7 @@ Examples:
     memtrace analyze run.trace --from 1.5s --to 2s         what happened in half a second of it
     memtrace analyze run.trace --phase denoise#2           in the second run of a phase
     memtrace analyze run.trace --at peak#2                 what was live at the second highest peak, and who pins what
+    memtrace analyze run.trace --at peak#2 --against peak  what came and went from that one to the highest
     memtrace analyze run.trace --cycle switch              what every switch of models leaves behind
     memtrace analyze run.trace --device 1                  the second device alone
     memtrace analyze run.trace --thread worker-2           what a thread allocated, and what it did
@@ -89,6 +90,9 @@ pub(crate) struct Analyze {
     /// Report what was live at an instant, and how segments were filled: a time, `peak`, `peak#2`, `oom`, `end`, or a mark's name
     #[arg(long, value_name = "WHEN", conflicts_with_all = ["from", "to", "phase", "device", "thread", "cycle"])]
     pub(crate) at: Option<When>,
+    /// With --at: what is new at this instant, what is gone, and whose it is
+    #[arg(long, value_name = "WHEN", requires = "at")]
+    pub(crate) against: Option<When>,
     /// Look for growth over this cycle alone: a phase, scope, mark or module that comes around again
     #[arg(long, value_name = "NAME")]
     pub(crate) cycle: Option<String>,

@@ -13,11 +13,11 @@ use crate::{analyze::report, arguments::Selection, failure::Failure, output};
 Examples:
     memtrace diff before.trace after.trace                      what changed
     memtrace diff main.trace branch.trace --fail-if-worse 2     for a pipeline: exit status 1 if peaks, what is left
-                                                                at the end, failed requests or swapped bytes grew
-                                                                by more than 2%
+                                                                at the end, what a cycle keeps, failed requests or
+                                                                swapped bytes grew by more than 2%
 
-Heaps are compared by name, modules by full name, phases by name and ordinal. Durations differ between any two runs,
-so they are judged only with --fail-if-slower.")]
+Heaps are compared by name, modules by full name, stacks by their frames, phases by name and ordinal, and what
+comes around again by name. Durations differ between any two runs, so they are judged only with --fail-if-slower.")]
 pub(crate) struct Arguments {
     /// The run to compare with
     #[arg(value_name = "A.trace")]

@@ -4,7 +4,7 @@ use std::fmt::{self, Formatter};
 
 use super::{
     and_more,
-    breakdown::{size_class, told},
+    breakdown::{size_words, told},
     percent, plural,
 };
 use crate::report::{
@@ -40,7 +40,7 @@ pub(super) fn in_full(f: &mut Formatter<'_>, at: &FragmentationAt) -> fmt::Resul
     if !layout.free_by_size.is_empty() {
         let mut table = Table::new(["holes by size", "bytes", "holes"]);
         for class in layout.free_by_size.iter().rev() {
-            table.row([size_class(class), class.bytes.to_string(), grouped(class.blocks)]);
+            table.row([size_words(class.from_bytes), class.bytes.to_string(), grouped(class.blocks)]);
         }
         write!(f, "\n{table}")?;
     }

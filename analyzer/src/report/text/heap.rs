@@ -69,7 +69,7 @@ pub(super) fn heap(f: &mut Formatter<'_>, heap: &Heap) -> fmt::Result {
     let whole = peak.by.of(&peak.figures);
     breakdown::shares(f, "peak by module", &peak.by_module, whole)?;
     breakdown::shares(f, "peak by scope", &peak.by_scope, whole)?;
-    breakdown::shares(f, "peak by thread", &peak.by_thread, whole)?;
+    breakdown::threads(f, "peak by thread", &peak.by_thread, whole)?;
     breakdown::stacks(f, "peak by stack", &peak.by_stack, whole)?;
     breakdown::sizes(f, "peak by block size", &peak.by_size, whole)?;
     breakdown::ages(f, "peak by age", &peak.by_age, whole)?;
@@ -104,7 +104,7 @@ fn peaks(f: &mut Formatter<'_>, heap: &Heap) -> fmt::Result {
 }
 
 /// The largest blocks.
-pub(super) fn block_table(f: &mut Formatter<'_>, title: &str, blocks: &[Block], total: u64) -> fmt::Result {
+pub(crate) fn block_table(f: &mut Formatter<'_>, title: &str, blocks: &[Block], total: u64) -> fmt::Result {
     if blocks.is_empty() {
         return Ok(());
     }

@@ -42,7 +42,7 @@ fn heap_state(f: &mut Formatter<'_>, heap: &HeapState) -> fmt::Result {
     let live = &heap.breakdown;
     breakdown::shares(f, "by module", &live.by_module, whole)?;
     breakdown::shares(f, "by scope", &live.by_scope, whole)?;
-    breakdown::shares(f, "by thread", &live.by_thread, whole)?;
+    breakdown::threads(f, "by thread", &live.by_thread, whole)?;
     breakdown::stacks(f, "by stack", &live.by_stack, whole)?;
     breakdown::sizes(f, "by block size", &live.by_size, whole)?;
     breakdown::ages(f, "by age", &live.by_age, whole)?;
