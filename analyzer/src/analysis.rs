@@ -62,7 +62,7 @@ impl Trace {
         })?;
         let checkpoints = taking.finish(&replay);
         replay.analyses.failures.rehearse(self, None)?;
-        Ok(Analysis { checkpoints, ..summarize(replay, &events, None, None)? })
+        Ok(summarize(replay, &events, None, None, checkpoints)?)
     }
 
     /// Replays all events and says what it found in a part of the trace: the figures are those of a ring that kept this
@@ -120,7 +120,7 @@ impl Trace {
         if filter.thread.is_none() {
             replay.analyses.failures.rehearse(self, again()?)?;
         }
-        let mut analysis = summarize(replay, &events, range, again()?)?;
+        let mut analysis = summarize(replay, &events, range, again()?, Checkpoints::default())?;
         if !all {
             analysis.report.tell_of(filter);
         }

@@ -217,14 +217,14 @@ impl<'a> Events<'a> {
 
     /// Fills the batch with the next events. `false`: there are none.
     pub(crate) fn fill(&mut self, batch: &mut Batch) -> Result<bool, ReadError> {
-        batch.steps.clear();
-        batch.steps.reserve(BATCH);
+        let steps = &mut batch.steps;
+        steps.clear();
+        steps.reserve(BATCH);
         let most = self.places.map_or(BATCH, |(between, _)| BATCH.min(between as usize));
-        while batch.steps.len() < most
-            && let Some((time, thread, event)) = self.next_event()?
-        {
-            batch.steps.push(Step { now: Moment { time, thread }, event });
-        }
+        self.hand_out(|step| {
+            steps.push(step);
+            steps.len() < most
+        })?;
         batch.chunks = self.chunks_read;
         batch.place = None;
         if let Some((between, since)) = &mut self.places {
@@ -237,35 +237,44 @@ impl<'a> Events<'a> {
         Ok(!batch.steps.is_empty())
     }
 
-    /// The next event, with the index of its thread among the trace's threads.
-    #[inline]
-    pub(crate) fn next_event(&mut self) -> Result<Option<(Nanos, usize, Event)>, ReadError> {
+    /// The next event.
+    pub(crate) fn next_event(&mut self) -> Result<Option<Step>, ReadError> {
+        let mut next = None;
+        self.hand_out(|step| {
+            next = Some(step);
+            false
+        })?;
+        Ok(next)
+    }
+
+    /// Hands out the next events, until `take` returns `false` or there are none.
+    #[inline(always)]
+    fn hand_out(&mut self, mut take: impl FnMut(Step) -> bool) -> Result<(), ReadError> {
         loop {
             let Some(index) = self.current else {
-                let Some(Reverse((_, index))) = self.waiting.pop() else { return Ok(None) };
+                let Some(Reverse((_, index))) = self.waiting.pop() else { return Ok(()) };
                 self.current = Some(index);
                 self.until = self.waiting.peek().map_or(NEVER, |Reverse(next)| *next);
                 continue;
             };
             let cursor = &mut self.cursors[index];
-            let Some(&record) = cursor.records.get(cursor.next_record) else {
+            let Some(record) = cursor.records.get(cursor.next_record) else {
                 self.turn_page(index)?;
                 continue;
             };
             let time = record.time().max(cursor.latest);
             if (time, index) > self.until {
-                self.waiting.push(Reverse((time, index)));
-                self.current = None;
+                self.wait(time, index);
                 continue;
             }
             cursor.next_record += 1;
             let mut extension = None;
             if record.word().flags() & Word::EXTENDED != 0 {
-                extension = cursor.records.get(cursor.next_record).copied();
-                extension = extension.filter(|next| next.word().kind() == Some(Kind::Extension));
+                let next = cursor.records.get(cursor.next_record);
+                extension = next.filter(|next| next.word().kind() == Some(Kind::Extension));
                 cursor.next_record += usize::from(extension.is_some());
             }
-            let Some(event) = Event::decode(&record, extension.as_ref()) else {
+            let Some(event) = Event::decode(record, extension) else {
                 self.unknown += u64::from(record.word().kind() != Some(Kind::Extension));
                 continue;
             };
@@ -273,8 +282,21 @@ impl<'a> Events<'a> {
             cursor.latest = time;
             cursor.events += 1;
             self.now = self.now.max(time);
-            return Ok(Some((self.trace.clock.nanos(self.now), index, event)));
+            let now = Moment { time: self.trace.clock.nanos(self.now), thread: index };
+            if !take(Step { now, event }) {
+                return Ok(());
+            }
         }
+    }
+
+    /// The current thread's next time is later than that of another: that one's turn has come.
+    fn wait(&mut self, due: Ticks, index: usize) {
+        // One walk down the heap, where a push and a pop would be two.
+        if let Some(mut first) = self.waiting.peek_mut() {
+            let Reverse((_, next)) = std::mem::replace(&mut *first, Reverse((due, index)));
+            self.current = Some(next);
+        }
+        self.until = self.waiting.peek().map_or(NEVER, |Reverse(next)| *next);
     }
 
     /// Reads the thread's next chunk if its time has come; else lets the thread wait for it.
@@ -288,9 +310,9 @@ impl<'a> Events<'a> {
             self.current = None;
             return Ok(());
         };
-        if (cursor.due(), index) > self.until {
-            self.waiting.push(Reverse((cursor.due(), index)));
-            self.current = None;
+        let due = cursor.due();
+        if (due, index) > self.until {
+            self.wait(due, index);
             return Ok(());
         }
         let folded = if cursor.next_chunk == 0 { cursor.thread.folded_records } else { 0 };
@@ -334,8 +356,8 @@ impl Iterator for Events<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         match self.next_event() {
-            Ok(event) => event.map(|(time, index, event)| {
-                Ok(Recorded { time, thread: self.cursors[index].thread.id, event })
+            Ok(step) => step.map(|Step { now, event }| {
+                Ok(Recorded { time: now.time, thread: self.cursors[now.thread].thread.id, event })
             }),
             Err(error) => {
                 self.waiting.clear();

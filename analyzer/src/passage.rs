@@ -91,9 +91,10 @@ impl<'a> Passage<'a> {
             }
             each(&mut replay, batch)
         };
-        let events = match trace.directory.counts.events {
-            ..CHUNKS => by_turns(events, &mut follow)?,
-            _ => side_by_side(events, &mut follow)?,
+        let alone = trace.has_one_thread() || trace.directory.counts.events < CHUNKS;
+        let events = match alone {
+            true => by_turns(events, &mut follow)?,
+            false => side_by_side(events, &mut follow)?,
         };
         watch(Progress { done: total, total });
         Ok((replay, events))

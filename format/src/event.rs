@@ -309,7 +309,7 @@ impl Event {
 
     /// The event of a committed record and the extension that its flags announce. `None`: a kind of a later version, or
     /// an extension standing alone.
-    #[inline]
+    #[inline(always)]
     pub fn decode(record: &Record, extension: Option<&Record>) -> Option<Self> {
         let word = record.word();
         let module = ModuleId(word.id());

@@ -79,6 +79,7 @@ macro_rules! numbered {
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
             /// The value for a number read from a log.
+            #[inline]
             pub const fn decode(number: u8) -> Option<Self> {
                 match number {
                     $($number => Some(Self::$variant),)*

@@ -190,7 +190,7 @@ impl HeapWatch {
     }
 
     /// A block was handed out.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn grown(&mut self, time: Nanos, event: u64, heap: &mut HeapState, device: &mut DeviceWatch) {
         self.since_border.0 = self.since_border.0.max(heap.totals.allocated);
         self.peak.grown(time, event, heap);
@@ -201,7 +201,7 @@ impl HeapWatch {
     }
 
     /// A block was given back, wholly or so that only a stream uses it.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn shrunk(&mut self, time: Nanos, heap: &mut HeapState, device: &mut DeviceWatch) {
         self.fragmented(time, heap);
         self.tell(time, heap, device);

@@ -15,7 +15,7 @@ use crate::{
     Nanos, ReadError, Trace,
     allocator::{Allocator, BlockId, Requester, Rules},
     filter::Sieve,
-    replay::{HeapKey, HeapState, Moment, OwnerId},
+    replay::{HeapKey, HeapState, Moment, OwnerId, Step},
     report::{PeakBy, Proof},
 };
 
@@ -106,8 +106,8 @@ pub(crate) fn rehearse<'f>(
             }
         })?;
     }
-    while let Some((time, thread, event)) = events.next_event()? {
-        if !sieve.as_mut().is_none_or(|sieve| sieve.admits(Moment { time, thread }, &event)) {
+    while let Some(Step { now, event }) = events.next_event()? {
+        if !sieve.as_mut().is_none_or(|sieve| sieve.admits(now, &event)) {
             continue;
         }
         let Some(heap) = pool_of(&event).and_then(|pool| heaps.get_mut(&HeapKey::of(trace, pool))) else {
@@ -129,7 +129,7 @@ pub(crate) fn rehearse<'f>(
             }
             number += 1;
         } else {
-            heap.follow(time, &event);
+            heap.follow(now.time, &event);
         }
     }
     Ok(())

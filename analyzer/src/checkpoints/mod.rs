@@ -54,7 +54,7 @@ impl Checkpoints {
     }
 
     /// A passage from the last one that is not behind `time`. `None`: there is none, or it cannot be read.
-    fn resume<'a>(&self, trace: &'a Trace, time: Nanos) -> Option<Passage<'a>> {
+    pub(crate) fn resume<'a>(&self, trace: &'a Trace, time: Nanos) -> Option<Passage<'a>> {
         let taken = self.taken.as_deref()?;
         let behind = taken.list.partition_point(|checkpoint| checkpoint.time <= time);
         let checkpoint = taken.list.get(behind.checked_sub(1)?)?;

@@ -208,7 +208,7 @@ impl HeapState {
     }
 
     /// Hands a block out. A block that is live at its address must have been given back unseen: it leaves.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn alloc(&mut self, alloc: &BlockAlloc, owner: OwnerId, born: Nanos, event: u64) -> Change {
         let (start, size) = (alloc.address.0, alloc.size.0);
         let (Some(end), Some(totals)) = (start.checked_add(size), self.totals.with(size, alloc.requested.0))
@@ -239,7 +239,7 @@ impl HeapState {
     }
 
     /// Takes a block back, so that its memory can be used again.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn free(&mut self, free: &BlockFree) -> Change {
         let address = free.address.0;
         let found = self.contents.find(address);

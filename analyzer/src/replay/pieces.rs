@@ -218,7 +218,7 @@ impl Pieces {
     }
 
     /// Takes the block at this address; `found` is what was found there.
-    #[inline]
+    #[inline(always)]
     pub(super) fn take_found(&mut self, found: Option<PieceId>, address: u64) -> Option<Block> {
         let piece = found.unwrap_or(PieceId::NONE);
         let node = self.node(piece);

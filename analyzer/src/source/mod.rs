@@ -19,7 +19,7 @@ pub(crate) use directory::{Directory, FREE_RUN, ThreadChunks};
 pub use error::ReadError;
 pub use losses::{Damage, Losses};
 
-use std::{fs::File, path::Path};
+use std::{fs::File, path::Path, thread::available_parallelism};
 
 use memtrace_format::{ClockKind, Closing, Ending, FileHeader, SIZES_DEDUCED};
 
@@ -39,6 +39,7 @@ pub struct Trace {
     losses: Losses,
     being_written: bool,
     cycle: Option<Text>,
+    one_thread: bool,
 }
 
 impl Trace {
@@ -91,6 +92,7 @@ impl Trace {
             losses,
             being_written,
             cycle: None,
+            one_thread: available_parallelism().is_ok_and(|threads| threads.get() == 1),
         })
     }
 
@@ -149,6 +151,18 @@ impl Trace {
     #[must_use]
     pub fn with_cycle(self, name: &str) -> Self {
         Self { cycle: Some(Text::new(name)), ..self }
+    }
+
+    /// Reads and replays by turns, on the thread that asks, where otherwise a long trace is read by a thread of its own. What is
+    /// found is the same. So it is anyway where there is one processor.
+    #[must_use]
+    pub fn with_one_thread(self) -> Self {
+        Self { one_thread: true, ..self }
+    }
+
+    /// Whether reading has no thread of its own.
+    pub(crate) fn has_one_thread(&self) -> bool {
+        self.one_thread
     }
 
     /// The only cycle whose growth is looked for.

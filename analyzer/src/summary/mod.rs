@@ -41,7 +41,7 @@ const SCHEMA_VERSION: u32 = 1;
 const NO_SEGMENTS: &str = "the engine reports no segments of this heap";
 
 /// Sums up a finished replay, of the whole trace, of a range of it, or of what passed a sieve. Goes back to what deserves a
-/// second look, with a sieve like that one.
+/// second look, from the checkpoints that were taken of it, or with a sieve like that one.
 ///
 /// # Errors
 ///
@@ -51,6 +51,7 @@ pub(crate) fn summarize(
     events: &Events<'_>,
     range: Option<Range>,
     sieve: Option<Sieve<'_>>,
+    checkpoints: Checkpoints,
 ) -> Result<Analysis, ReadError> {
     let trace = run::trace(&replay, events, range);
     let end = trace.range.as_ref().map_or(trace.duration_ns, |range| range.to_ns);
@@ -108,7 +109,6 @@ pub(crate) fn summarize(
         modules: modules.into_iter().map(|(report, _)| report).collect(),
         heaps: heap_reports,
     };
-    let checkpoints = Checkpoints::default();
     replay.trace.revisit(&checkpoints, gaps.stops(), sieve, |replay, stop| {
         gaps.fill(stop, replay, &mut report.heaps)
     })?;

@@ -144,6 +144,26 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() })]
+    /// So many chunks that reading them has a thread of its own, unless it is to have none.
+    #[test]
+    fn one_thread_finds_what_two_find(
+        deeds in prop::collection::vec((deed(), 0u32..3, 0u64..3), 400..600),
+    ) {
+        let (recording, times) = record(&deeds);
+        let file = file(&recording.bytes());
+        let (two, one) = (Trace::open(file.path()).unwrap(), Trace::open(file.path()).unwrap().with_one_thread());
+        let report = |trace: &Trace| serde_json::to_value(trace.analyze(|_| ()).unwrap().report).unwrap();
+        let found = report(&two);
+        prop_assert!(found["trace"]["chunks"]["events"].as_u64().unwrap() >= 32, "{}", found["trace"]["chunks"]);
+        prop_assert_eq!(found, report(&one));
+        let none = Checkpoints::default();
+        let time = Nanos(times[times.len() / 2]);
+        prop_assert_eq!(told(&two.at(&none, time).unwrap()), told(&one.at(&none, time).unwrap()));
+    }
+}
+
 #[test]
 fn a_long_trace_is_resumed_and_not_replayed_from_its_beginning() {
     let mut recording = Recording::new();
