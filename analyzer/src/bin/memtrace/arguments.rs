@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{check, diff, events};
+use crate::{check, diff, events, record};
 use memtrace_analyzer::{Filter, Nanos, Part, instant::When};
 
 /// Explains what an engine's memory did, from a trace that it recorded.
@@ -32,6 +32,8 @@ pub(crate) struct Arguments {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Run a program, unmodified, and record what its memory does
+    Record(record::Arguments),
     /// Say what happened: peaks and their owners, fragmentation, where modules were, what swapping cost
     Analyze(Analyze),
     /// Say what a trace is: who recorded it, how it ended, how many events of which kind, what was lost

@@ -12,6 +12,7 @@ mod import;
 mod info;
 mod output;
 mod progress;
+mod record;
 
 use std::process::ExitCode;
 
@@ -27,6 +28,9 @@ fn main() -> ExitCode {
         Command::Check(arguments) => check::run(&arguments),
         Command::Events(arguments) => events::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
+        Command::Record(arguments) => {
+            return record::run(&arguments).unwrap_or_else(|failure| failure.report());
+        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,0 +1,1 @@
+//! The CUDA driver: `cu*`, by whichever of its ways the program comes to it.
