@@ -13,9 +13,13 @@ use std::{
     os::unix::ffi::{OsStrExt as _, OsStringExt as _},
 };
 
-use crate::preload::host;
+use memtrace_tracer::Options;
+
+use crate::preload::{driver, exec, host};
 
 const VARIABLE: &str = "MEMTRACE_RECORD";
+
+const PRELOAD: &str = "LD_PRELOAD";
 
 /// Reads it. Whether the hooks are to record.
 pub(crate) fn begin() -> bool {
@@ -24,13 +28,15 @@ pub(crate) fn begin() -> bool {
     if !words.contains(&"on") || runs_with_raised_rights() {
         return false;
     }
+    let Some(options) = Options::from_environment().0 else { return false };
+    let preload = env::var_os(PRELOAD).unwrap_or_default();
+    exec::begin(&options.path(), &[(PRELOAD, preload.as_bytes()), (VARIABLE, text.as_bytes())]);
     if !words.contains(&"follow") {
-        leave_the_environment();
+        leave_the_environment(&preload, &words);
     }
     let threshold = words.iter().find_map(|word| word.strip_prefix("host="));
-    if let Some(bytes) = threshold.and_then(|bytes| bytes.parse().ok()) {
-        host::set_threshold(bytes);
-    }
+    driver::watch();
+    host::begin(threshold.and_then(|bytes| bytes.parse().ok()));
     true
 }
 
@@ -39,19 +45,20 @@ fn runs_with_raised_rights() -> bool {
     unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
 }
 
-/// Takes this library out of `LD_PRELOAD`, and leaves what else is there: children are not recorded.
-fn leave_the_environment() {
-    const PRELOAD: &str = "LD_PRELOAD";
-    let Some(list) = env::var_os(PRELOAD) else { return };
-    let others = without_this_library(&list);
-    // SAFETY: this is the constructor of a library that was there before the program; no other thread runs yet.
+/// Takes this library out of `LD_PRELOAD` and the `on` out of its own variable, and leaves what else is there: children are
+/// not recorded.
+fn leave_the_environment(preload: &OsStr, words: &[&str]) {
+    let others = without_this_library(preload);
+    let off: Vec<&str> = words.iter().copied().filter(|word| *word != "on").collect();
+    // SAFETY: this is the constructor of a library that was there before the program; no other thread runs yet but the
+    // tracer's, which read no environment.
     unsafe {
         if others.is_empty() {
             env::remove_var(PRELOAD)
         } else {
             env::set_var(PRELOAD, others)
         }
-        env::remove_var(VARIABLE);
+        env::set_var(VARIABLE, off.join(","));
     }
 }
 
