@@ -9,8 +9,10 @@
 
 use std::{
     env,
-    ffi::{OsStr, OsString},
+    ffi::{CStr, CString, OsStr, OsString, c_char},
+    mem,
     os::unix::ffi::{OsStrExt as _, OsStringExt as _},
+    ptr,
 };
 
 use memtrace_tracer::Options;
@@ -46,20 +48,43 @@ fn runs_with_raised_rights() -> bool {
 }
 
 /// Takes this library out of `LD_PRELOAD` and the `on` out of its own variable, and leaves what else is there: children are
-/// not recorded.
+/// not recorded. In the list itself, for a shell has functions of its own in the places of `setenv` and `unsetenv`.
 fn leave_the_environment(preload: &OsStr, words: &[&str]) {
-    let others = without_this_library(preload);
     let off: Vec<&str> = words.iter().copied().filter(|word| *word != "on").collect();
-    // SAFETY: this is the constructor of a library that was there before the program; no other thread runs yet but the
-    // tracer's, which read no environment.
+    let entry = |name: &str, value: &[u8]| CString::new([name.as_bytes(), b"=", value].concat()).ok();
+    let others = Some(without_this_library(preload)).filter(|others| !others.is_empty());
+    put(PRELOAD, others.and_then(|others| entry(PRELOAD, others.as_bytes())));
+    put(VARIABLE, entry(VARIABLE, off.join(",").as_bytes()));
+}
+
+/// Puts `entry` in the place of the variable of this name, or takes that out.
+fn put(name: &str, entry: Option<CString>) {
+    let is_named = |text: &CStr| {
+        text.to_bytes().strip_prefix(name.as_bytes()).is_some_and(|rest| rest.starts_with(b"="))
+    };
+    // SAFETY: this is the constructor of a library that was there before the program: the list is there, ends with a null,
+    // and no other thread runs yet but the tracer's, which read no environment. An entry that is put there stays.
     unsafe {
-        if others.is_empty() {
-            env::remove_var(PRELOAD)
-        } else {
-            env::set_var(PRELOAD, others)
+        let (mut from, mut to) = (environ, environ);
+        while !(*from).is_null() {
+            let kept = if is_named(CStr::from_ptr(*from)) {
+                entry.as_deref().map_or(ptr::null(), CStr::as_ptr)
+            } else {
+                *from
+            };
+            if !kept.is_null() {
+                to.write(kept);
+                to = to.add(1);
+            }
+            from = from.add(1);
         }
-        env::set_var(VARIABLE, off.join(","));
+        to.write(ptr::null());
     }
+    mem::forget(entry);
+}
+
+unsafe extern "C" {
+    static mut environ: *mut *const c_char;
 }
 
 fn without_this_library(list: &OsStr) -> OsString {

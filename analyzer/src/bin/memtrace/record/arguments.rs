@@ -3,6 +3,7 @@
 use std::{ffi::OsString, path::PathBuf};
 
 use clap::Args;
+use memtrace_format::Bytes;
 
 /// `memtrace record`
 #[derive(Debug, Args)]
@@ -26,7 +27,7 @@ pub(crate) struct Arguments {
     pub(crate) follow: bool,
     /// Record host memory from blocks of this size on
     #[arg(long, value_name = "BYTES")]
-    pub(crate) host_threshold: Option<u64>,
+    pub(crate) host_threshold: Option<Bytes>,
     /// The library to record with [default: libmemtrace.so near this command]
     #[arg(long, value_name = "libmemtrace.so")]
     pub(crate) library: Option<PathBuf>,
