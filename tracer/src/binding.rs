@@ -84,6 +84,13 @@ impl Module {
     }
 }
 
+/// Whether the calling thread is inside the tracer, so that what it does now is the tracer's own doing. For hooks that see
+/// every call of a process, whoever makes it.
+#[inline(always)]
+pub fn inside() -> bool {
+    cursor::is_inside()
+}
+
 /// A transfer under way, as a number; 0 if it began while recording was off.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct TransferId(pub u64);

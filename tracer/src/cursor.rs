@@ -50,6 +50,12 @@ pub(crate) struct Inside {
     not_send: PhantomData<*const ()>,
 }
 
+/// Whether this thread is inside the tracer.
+#[inline(always)]
+pub(crate) fn is_inside() -> bool {
+    CURSOR.with(|cursor| cursor.taken.load(Ordering::Relaxed))
+}
+
 /// Enters the tracer. `None`: this thread is inside already.
 pub(crate) fn enter() -> Option<Inside> {
     CURSOR.with(|cursor| {

@@ -86,7 +86,7 @@ mod sync;
 mod model;
 
 pub use allocator::TracedAllocator;
-pub use binding::TransferId;
+pub use binding::{TransferId, inside};
 pub use counter::Counter;
 #[cfg(feature = "samples")]
 pub use figures::{

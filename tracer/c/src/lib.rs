@@ -22,3 +22,8 @@ pub mod module;
 pub mod transfer;
 
 pub mod counter;
+
+/// What `memtrace record` puts into a program. Not in the static library: linked into a program, it would take the places
+/// of its functions for good.
+#[cfg(feature = "preload")]
+pub(crate) mod preload;

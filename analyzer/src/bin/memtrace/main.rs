@@ -14,6 +14,7 @@ mod output;
 mod pack;
 mod place;
 mod progress;
+mod record;
 
 use std::process::ExitCode;
 
@@ -31,6 +32,9 @@ fn main() -> ExitCode {
         Command::Import(arguments) => import::run(&arguments),
         Command::Pack(arguments) => pack::pack(&arguments),
         Command::Unpack(arguments) => pack::unpack(&arguments),
+        Command::Record(arguments) => {
+            return record::run(&arguments).unwrap_or_else(|failure| failure.report());
+        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,0 +1,37 @@
+//! What can be typed behind `memtrace record`.
+
+use std::{ffi::OsString, path::PathBuf};
+
+use clap::Args;
+use memtrace_format::Bytes;
+
+/// `memtrace record`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+    memtrace record -- python launch.py --medvram
+    memtrace record -o run.trace --analyze -- ./engine
+    memtrace record --follow -- ./webui.sh           a script, and whatever it runs: a trace for each process
+
+Recorded are host memory, what the program asks of the CUDA driver, and the blocks of PyTorch's caching allocators.
+The program must be linked dynamically. Its exit status is that of this command; 128 + n where signal n ended it.")]
+pub(crate) struct Arguments {
+    /// The trace to make; %p becomes the process id [default: the program's name, as in python.%p.trace]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Open the trace when the program has ended
+    #[arg(long)]
+    pub(crate) analyze: bool,
+    /// Record the programs that it runs as well, each into a trace of its own
+    #[arg(long)]
+    pub(crate) follow: bool,
+    /// Record host memory from blocks of this size on
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) host_threshold: Option<Bytes>,
+    /// The library to record with [default: libmemtrace.so near this command]
+    #[arg(long, value_name = "libmemtrace.so")]
+    pub(crate) library: Option<PathBuf>,
+    /// The program and its arguments
+    #[arg(required = true, last = true, value_name = "CMD")]
+    pub(crate) command: Vec<OsString>,
+}

@@ -1,0 +1,1 @@
+//! PyTorch's caching allocators: what they report to its profiler.
