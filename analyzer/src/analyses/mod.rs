@@ -18,6 +18,7 @@ mod residency;
 mod samples;
 mod speeds;
 mod swaps;
+mod totals;
 mod transfers;
 mod uses;
 
@@ -34,6 +35,7 @@ pub(crate) use phases::{PhaseRecord, Phases};
 pub(crate) use profiles::{ProfileRecord, Profiles};
 pub(crate) use samples::{CounterRecord, Counters, MarkRecord, Marks};
 pub(crate) use swaps::{SwapRecord, Swaps as SwapWatch};
+pub(crate) use totals::{Totals, TotalsSample, TotalsWatch};
 pub(crate) use uses::Uses;
 
 use crate::{Nanos, Text, replay::Heap, source::Definitions};
@@ -45,6 +47,7 @@ pub(crate) struct Analyses<'a> {
     pub(crate) phases: Phases,
     pub(crate) marks: Marks,
     pub(crate) counters: Counters,
+    pub(crate) totals: Totals<'a>,
     pub(crate) failures: Failures,
     pub(crate) devices: Devices<'a>,
     pub(crate) profiles: Profiles<'a>,
@@ -59,6 +62,7 @@ impl<'a> Analyses<'a> {
             phases: Phases::default(),
             marks: Marks::default(),
             counters: Counters::default(),
+            totals: Totals::new(definitions),
             failures: Failures::default(),
             devices: Devices::new(definitions, threads),
             profiles: Profiles::new(definitions),
@@ -73,6 +77,7 @@ impl<'a> Analyses<'a> {
         self.phases.forget_the_past(heaps);
         self.marks = Marks::default();
         self.counters.forget_the_past(now);
+        self.totals.forget_the_past();
         self.failures.forget_the_past();
         self.devices.forget_the_past(now, heaps);
         self.profiles.forget_the_past();

@@ -22,6 +22,7 @@ mod state;
 mod swaps;
 pub(crate) mod table;
 mod text;
+mod totals;
 
 pub use breakdown::{AgeShare, Breakdown, Share, SizeShare, StackShare};
 pub use device::{DeviceMemory, Monitor, Profile};
@@ -44,6 +45,7 @@ pub use span::{Counter, CounterNumber, HeapInPhase, Mark, Phase, Samples, Unavai
 pub use state::{HeapState, State};
 pub use swaps::{DeviceBound, LowerBound, ModuleSwaps, OtherSwaps, Swap, Swaps, Thrash};
 pub use text::{InfoText, ReportText, StateText};
+pub use totals::{AllocatorTotals, TotalsAt};
 
 use serde::Serialize;
 
