@@ -7,6 +7,8 @@ pub(crate) mod arguments;
 
 mod library;
 
+mod python;
+
 use std::{
     ffi::{OsStr, OsString},
     path::{Path, PathBuf},
@@ -25,6 +27,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     command.env("LD_PRELOAD", preload(&library));
     command.env("MEMTRACE_FILE", &pattern);
     command.env("MEMTRACE_RECORD", switches(arguments));
+    if arguments.torch {
+        let package = python::find(arguments.python.as_deref(), &library).map_err(|_| Failure::Verdict)?;
+        python::prepare(&mut command, &package);
+    }
     let status = command.status().map_err(Failure::Output)?;
     Ok(ExitCode::from(status.code().unwrap_or(1) as u8))
 }
@@ -33,6 +39,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
 fn switches(arguments: &Arguments) -> String {
     let mut words = vec!["on".to_owned()];
     words.extend(arguments.follow.then(|| "follow".to_owned()));
+    words.extend(arguments.torch.then(|| "torch".to_owned()));
     words.extend(arguments.host_threshold.map(|bytes| format!("host={bytes}")));
     words.join(",")
 }
