@@ -72,6 +72,8 @@ pub mod timeline;
 
 pub mod instant;
 
+pub mod processes;
+
 pub mod check;
 pub mod diff;
 pub mod import;

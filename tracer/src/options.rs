@@ -138,8 +138,8 @@ impl Options {
         (Some(options), errors)
     }
 
-    /// The file to make in this process.
-    pub(crate) fn path(&self) -> PathBuf {
+    /// The file to make in this process: with the process id where the pattern has it.
+    pub fn path(&self) -> PathBuf {
         expand(self.file.as_os_str(), process::id())
     }
 

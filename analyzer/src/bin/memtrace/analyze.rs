@@ -1,13 +1,15 @@
 //! `memtrace analyze`: the terminal UI, or the report as text or as JSON.
 
 use std::{
+    fs,
     io::{IsTerminal as _, stdout},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use memtrace_analyzer::{
-    Checkpoints, PartError, import,
+    Checkpoints, PartError, ReadError, Text, import,
     instant::{When, WhenError},
+    processes::{Process, ProcessesText},
     report::{Report, ReportText, StateText},
     tui,
 };
@@ -19,8 +21,10 @@ use crate::{
 };
 
 pub(crate) fn run(arguments: &Analyze) -> Result<(), Failure> {
+    let traces = traces(&arguments.traces)?;
+    let [trace] = &traces[..] else { return run_of_several(arguments, &traces) };
     if let Some(when) = &arguments.at {
-        return run_at(arguments, when);
+        return run_at(trace, arguments.json, when);
     }
     if arguments.selection.is_everything()
         && arguments.cycle.is_none()
@@ -29,8 +33,8 @@ pub(crate) fn run(arguments: &Analyze) -> Result<(), Failure> {
         && has_screen()
     {
         let show = if arguments.follow { tui::follow } else { tui::run };
-        return show(&arguments.trace).map_err(|error| match error {
-            tui::Error::Read(error) => Failure::not_imported(&arguments.trace)(error),
+        return show(trace).map_err(|error| match error {
+            tui::Error::Read(error) => Failure::not_imported(trace)(error),
             tui::Error::Terminal(error) => Failure::Output(error),
             error => Failure::Output(std::io::Error::other(error)),
         });
@@ -38,7 +42,7 @@ pub(crate) fn run(arguments: &Analyze) -> Result<(), Failure> {
     if arguments.follow {
         return Err(Failure::NoScreen);
     }
-    let report = report(&arguments.trace, &arguments.selection, arguments.cycle.as_deref())?;
+    let report = report(trace, &arguments.selection, arguments.cycle.as_deref())?;
     if arguments.json { output::print_json(&report) } else { output::print(ReportText(&report)) }
 }
 
@@ -59,14 +63,65 @@ pub(crate) fn report(path: &Path, selection: &Selection, cycle: Option<&str>) ->
 }
 
 /// What was live at an instant.
-fn run_at(arguments: &Analyze, when: &When) -> Result<(), Failure> {
-    let opened = import::open(&arguments.trace, &mut progress::imported());
-    let trace = opened.map_err(Failure::not_imported(&arguments.trace))?;
+fn run_at(path: &Path, json: bool, when: &When) -> Result<(), Failure> {
+    let opened = import::open(path, &mut progress::imported());
+    let trace = opened.map_err(Failure::not_imported(path))?;
     let state = trace.state(&Checkpoints::default(), when).map_err(|error| match error {
-        WhenError::Read(error) => Failure::unreadable(&arguments.trace)(error),
+        WhenError::Read(error) => Failure::unreadable(path)(error),
         error => Failure::NoSuchInstant(error),
     })?;
-    if arguments.json { output::print_json(&state) } else { output::print(StateText(&state)) }
+    if json { output::print_json(&state) } else { output::print(StateText(&state)) }
+}
+
+/// The arguments that stand for looking at these traces.
+pub(crate) fn of(traces: Vec<PathBuf>) -> Analyze {
+    Analyze { traces, ..Analyze::default() }
+}
+
+/// The files that are named, those in folders by their ending.
+fn traces(named: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+    let mut traces = Vec::new();
+    for path in named {
+        if !path.is_dir() {
+            traces.push(path.clone());
+            continue;
+        }
+        let unreadable = |error| Failure::unreadable(path)(ReadError::Open(error));
+        let entries = fs::read_dir(path).map_err(unreadable)?;
+        let mut found: Vec<PathBuf> = entries
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .filter(|path| path.extension().is_some_and(|extension| extension == "trace"))
+            .collect();
+        found.sort();
+        if found.is_empty() {
+            return Err(Failure::NoTraces(Text::new(path.to_string_lossy())));
+        }
+        traces.append(&mut found);
+    }
+    Ok(traces)
+}
+
+/// A table of processes. One that cannot be read is named, and the others are told all the same.
+fn run_of_several(arguments: &Analyze, traces: &[PathBuf]) -> Result<(), Failure> {
+    if arguments.follow || arguments.at.is_some() || arguments.cycle.is_some() {
+        return Err(Failure::OneTrace);
+    }
+    let mut processes = Vec::new();
+    let mut unread = None;
+    for path in traces {
+        match report(path, &arguments.selection, None) {
+            Ok(report) => processes.push(Process::of(Text::new(path.to_string_lossy()), &report)),
+            Err(failure) => {
+                failure.report();
+                unread = Some(failure);
+            }
+        }
+    }
+    match unread {
+        Some(failure) if processes.is_empty() => Err(failure),
+        _ if arguments.json => output::print_json(&processes),
+        _ => output::print(ProcessesText(&processes)),
+    }
 }
 
 /// Whether the output is a terminal that can place text anywhere; one that calls itself dumb cannot.

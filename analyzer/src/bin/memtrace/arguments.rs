@@ -14,10 +14,11 @@ use memtrace_analyzer::{Filter, Nanos, Part, instant::When};
     version,
     max_term_width = 100,
     after_help = "\
-Record a trace by running an engine that links the tracer:
+Record a trace of a program as it is, or of an engine that links the tracer:
 
+    memtrace record -o run.trace -- python launch.py
     MEMTRACE_FILE=run.%p.trace ./engine        (%p becomes the process id)
-    memtrace analyze run.4242.trace
+    memtrace analyze run.trace
 
 Recordings of other programs need no flag: memtrace analyze snapshot.pickle
 
@@ -49,12 +50,13 @@ pub(crate) enum Command {
 }
 
 /// `memtrace analyze`
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(after_help = "\
 Examples:
     memtrace analyze run.trace                 look at it on a terminal
     memtrace analyze --follow run.4242.trace   look at an engine while it runs
     memtrace analyze run.trace | less          the report
+    memtrace analyze run.*.trace               which processes a run had, and which to look at
     memtrace analyze run.trace --json | jq '.heaps[] | {name, peak: .peak.allocated_bytes}'
     memtrace analyze run.trace --from 1.5s --to 2s         what happened in half a second of it
     memtrace analyze run.trace --phase denoise#2           in the second run of a phase
@@ -70,9 +72,9 @@ or --thread they are as though nothing else had been recorded.
 Times in JSON are nanoseconds since the trace's start, sizes are bytes. A figure that cannot be known is
 null, and <name>_why beside it says why.")]
 pub(crate) struct Analyze {
-    /// The trace, or a recording that `memtrace import` reads
-    #[arg(value_name = "RUN.trace")]
-    pub(crate) trace: PathBuf,
+    /// The trace, or a recording that `memtrace import` reads; of several, or a folder of traces, a table of processes
+    #[arg(value_name = "RUN.trace", required = true)]
+    pub(crate) traces: Vec<PathBuf>,
     /// Print the report as text, on a terminal too
     #[arg(long, conflicts_with = "json")]
     pub(crate) text: bool,
@@ -93,7 +95,7 @@ pub(crate) struct Analyze {
 }
 
 /// Of what a report tells.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct Selection {
     /// Report what happened from this time on, since the trace's start: 1.5s, 200ms, or plain seconds
     #[arg(long, value_name = "TIME")]

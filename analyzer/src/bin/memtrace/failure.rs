@@ -1,6 +1,11 @@
 //! What goes wrong, what is said about it, and with which status the command ends.
 
-use std::{io, path::Path, process::ExitCode};
+use std::{
+    ffi::OsStr,
+    io,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use memtrace_analyzer::{
     PartError, ReadError, Text,
@@ -9,11 +14,19 @@ use memtrace_analyzer::{
 };
 use memtrace_format::HeaderError;
 
+use crate::record::Unfit;
+
 /// What was asked for makes no sense.
 const USAGE: u8 = 2;
 
 /// The input cannot be read as a trace.
 const UNREADABLE: u8 = 3;
+
+/// As shells have it: there is no such program.
+const NO_PROGRAM: u8 = 127;
+
+/// As shells have it: the program is there, and cannot be run.
+const NOT_RUNNABLE: u8 = 126;
 
 /// Why a command failed.
 #[derive(Debug)]
@@ -24,6 +37,20 @@ pub(crate) enum Failure {
     NotImported { path: Text, error: ImportError },
     /// The trace to write is there already.
     Exists(Text),
+    /// A folder holds no traces.
+    NoTraces(Text),
+    /// What is asked for can be told of one trace alone.
+    OneTrace,
+    /// The trace to record is there already.
+    TraceExists(Text),
+    /// The library that records is at none of these places.
+    NoLibrary(Vec<PathBuf>),
+    /// The Python package is at none of these places.
+    NoPackage(Vec<PathBuf>),
+    /// The program cannot be recorded.
+    Unrecordable { program: Text, error: Unfit },
+    /// The program cannot be run.
+    NotRun { program: Text, error: String, status: u8 },
     /// The trace cannot be written.
     Unwritable { path: Text, error: io::Error },
     /// The trace has no such part.
@@ -55,6 +82,13 @@ impl Failure {
             OpenError::Import(error) => Self::NotImported { path, error },
             error => Self::Output(io::Error::other(error)),
         }
+    }
+
+    /// The program that is to be recorded cannot be run; the statuses are those of shells.
+    pub(crate) fn not_run(program: &OsStr, error: &io::Error) -> Self {
+        let is_missing = error.kind() == io::ErrorKind::NotFound;
+        let status = if is_missing { NO_PROGRAM } else { NOT_RUNNABLE };
+        Self::NotRun { program: Text::new(program.to_string_lossy()), error: error.to_string(), status }
     }
 
     /// Says it on stderr. Nobody reading the output any more is no failure.
@@ -100,6 +134,48 @@ impl Failure {
                 eprintln!("memtrace: {path} exists");
                 eprintln!("  try: another name, or --force to replace it (never the recording itself)");
                 ExitCode::from(USAGE)
+            }
+            Self::NoTraces(folder) => {
+                eprintln!("memtrace: there is no file named *.trace in {folder}");
+                eprintln!("  try: name the trace itself");
+                ExitCode::from(USAGE)
+            }
+            Self::OneTrace => {
+                eprintln!("memtrace: --follow, --at and --cycle are for one trace");
+                eprintln!("  try: without them there is a table of processes, with the command for each");
+                ExitCode::from(USAGE)
+            }
+            Self::TraceExists(path) => {
+                eprintln!("memtrace: {path} exists");
+                eprintln!("  try: another name, or one with the process id in it: -o run.%p.trace");
+                ExitCode::from(USAGE)
+            }
+            Self::NoLibrary(places) => {
+                eprintln!("memtrace: the library that records is not there");
+                for place in places {
+                    eprintln!("  looked at {}", Text::new(place.to_string_lossy()));
+                }
+                eprintln!(
+                    "  try: `cargo build --release -p memtrace-c`, and --library target/release/libmemtrace.so"
+                );
+                ExitCode::from(USAGE)
+            }
+            Self::NoPackage(places) => {
+                eprintln!("memtrace: the Python package that --torch needs is not there");
+                for place in places {
+                    eprintln!("  looked at {}", Text::new(place.to_string_lossy()));
+                }
+                eprintln!("  try: --python with the folder tracer/python of the sources");
+                ExitCode::from(USAGE)
+            }
+            Self::Unrecordable { program, error } => {
+                eprintln!("memtrace: {program} cannot be recorded: {error}");
+                eprintln!("  try: {}", error.advice());
+                ExitCode::from(USAGE)
+            }
+            Self::NotRun { program, error, status } => {
+                eprintln!("memtrace: {program} cannot be run: {}", Text::new(error.as_str()));
+                ExitCode::from(*status)
             }
             Self::Unwritable { path, error } => {
                 eprintln!("memtrace: {path} cannot be written: {error}");

@@ -9,13 +9,19 @@
 
 use std::{
     env,
-    ffi::{OsStr, OsString},
+    ffi::{CStr, CString, OsStr, OsString, c_char},
+    mem,
     os::unix::ffi::{OsStrExt as _, OsStringExt as _},
+    ptr,
 };
 
-use crate::preload::host;
+use memtrace_tracer::Options;
+
+use crate::preload::{driver, exec, host};
 
 const VARIABLE: &str = "MEMTRACE_RECORD";
+
+const PRELOAD: &str = "LD_PRELOAD";
 
 /// Reads it. Whether the hooks are to record.
 pub(crate) fn begin() -> bool {
@@ -24,13 +30,15 @@ pub(crate) fn begin() -> bool {
     if !words.contains(&"on") || runs_with_raised_rights() {
         return false;
     }
+    let Some(options) = Options::from_environment().0 else { return false };
+    let preload = env::var_os(PRELOAD).unwrap_or_default();
+    exec::begin(&options.path(), &[(PRELOAD, preload.as_bytes()), (VARIABLE, text.as_bytes())]);
     if !words.contains(&"follow") {
-        leave_the_environment();
+        leave_the_environment(&preload, &words);
     }
     let threshold = words.iter().find_map(|word| word.strip_prefix("host="));
-    if let Some(bytes) = threshold.and_then(|bytes| bytes.parse().ok()) {
-        host::set_threshold(bytes);
-    }
+    driver::watch();
+    host::begin(threshold.and_then(|bytes| bytes.parse().ok()));
     true
 }
 
@@ -39,20 +47,44 @@ fn runs_with_raised_rights() -> bool {
     unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
 }
 
-/// Takes this library out of `LD_PRELOAD`, and leaves what else is there: children are not recorded.
-fn leave_the_environment() {
-    const PRELOAD: &str = "LD_PRELOAD";
-    let Some(list) = env::var_os(PRELOAD) else { return };
-    let others = without_this_library(&list);
-    // SAFETY: this is the constructor of a library that was there before the program; no other thread runs yet.
+/// Takes this library out of `LD_PRELOAD` and the `on` out of its own variable, and leaves what else is there: children are
+/// not recorded. In the list itself, for a shell has functions of its own in the places of `setenv` and `unsetenv`.
+fn leave_the_environment(preload: &OsStr, words: &[&str]) {
+    let off: Vec<&str> = words.iter().copied().filter(|word| *word != "on").collect();
+    let entry = |name: &str, value: &[u8]| CString::new([name.as_bytes(), b"=", value].concat()).ok();
+    let others = Some(without_this_library(preload)).filter(|others| !others.is_empty());
+    put(PRELOAD, others.and_then(|others| entry(PRELOAD, others.as_bytes())));
+    put(VARIABLE, entry(VARIABLE, off.join(",").as_bytes()));
+}
+
+/// Puts `entry` in the place of the variable of this name, or takes that out.
+fn put(name: &str, entry: Option<CString>) {
+    let is_named = |text: &CStr| {
+        text.to_bytes().strip_prefix(name.as_bytes()).is_some_and(|rest| rest.starts_with(b"="))
+    };
+    // SAFETY: this is the constructor of a library that was there before the program: the list is there, ends with a null,
+    // and no other thread runs yet but the tracer's, which read no environment. An entry that is put there stays.
     unsafe {
-        if others.is_empty() {
-            env::remove_var(PRELOAD)
-        } else {
-            env::set_var(PRELOAD, others)
+        let (mut from, mut to) = (environ, environ);
+        while !(*from).is_null() {
+            let kept = if is_named(CStr::from_ptr(*from)) {
+                entry.as_deref().map_or(ptr::null(), CStr::as_ptr)
+            } else {
+                *from
+            };
+            if !kept.is_null() {
+                to.write(kept);
+                to = to.add(1);
+            }
+            from = from.add(1);
         }
-        env::remove_var(VARIABLE);
+        to.write(ptr::null());
     }
+    mem::forget(entry);
+}
+
+unsafe extern "C" {
+    static mut environ: *mut *const c_char;
 }
 
 fn without_this_library(list: &OsStr) -> OsString {

@@ -7,15 +7,20 @@
 //!
 //! Unless the environment says `MEMTRACE_RECORD`, which `memtrace record` alone sets, the hooks pass on what they are asked,
 //! at the cost of one relaxed load: an engine that links the library for its C interface is not recorded behind its back.
-#![allow(missing_docs, reason = "the functions are those of the manuals of libc and of the driver")]
 
 mod environment;
 
 mod next;
 
+mod pages;
+
+mod extents;
+
 mod pools;
 
 mod host;
+
+mod exec;
 
 mod driver;
 
@@ -50,3 +55,15 @@ static START: extern "C" fn() = {
     }
     start
 };
+
+/// Runs what is no part of what the program asked for, so that the program's `errno` stays.
+fn keeping_errno<T>(work: impl FnOnce() -> T) -> T {
+    // SAFETY: the place is this thread's own.
+    let place = unsafe { libc::__errno_location() };
+    // SAFETY: as above.
+    let before = unsafe { *place };
+    let result = work();
+    // SAFETY: as above.
+    unsafe { *place = before };
+    result
+}

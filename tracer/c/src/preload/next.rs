@@ -1,11 +1,14 @@
 //! The function that a hook stands before: the next of its name in the order in which the dynamic linker searches.
 
 use std::{
+    cell::Cell,
     ffi::{CStr, c_char, c_int, c_void},
     marker::PhantomData,
     mem, ptr,
     sync::atomic::{AtomicPtr, Ordering},
 };
+
+use super::keeping_errno;
 
 /// The next function of a name, of type `F`. Looked up once, and kept without a lock: whoever looks it up finds the same.
 pub(crate) struct Next<F> {
@@ -48,12 +51,18 @@ impl<F: Copy> Next<F> {
     #[cold]
     #[inline(never)]
     fn look_up(&self) -> *mut c_void {
-        let mut found = next_symbol(self.name);
-        if found.is_null()
-            && let Some(library) = self.library
-        {
-            found = symbol_of(library, self.name);
+        // Looking up may allocate, and so come here again: that call finds nothing, and helps itself.
+        if LOOKING_UP.replace(true) {
+            return ptr::null_mut();
         }
+        let found = keeping_errno(|| {
+            let next = next_symbol(self.name);
+            match self.library {
+                Some(library) if next.is_null() => symbol_of(library, self.name),
+                _ => next,
+            }
+        });
+        LOOKING_UP.set(false);
         self.found.store(found, Ordering::Relaxed);
         found
     }
@@ -77,23 +86,54 @@ impl<F: Copy> Next<F> {
     }
 }
 
+thread_local! {
+    static LOOKING_UP: Cell<bool> = const { Cell::new(false) };
+}
+
+/// The next functions of these names, and a function that finds all of them.
+macro_rules! next {
+    ($($place:ident = $name:ident($($argument:ty),* $(,)?) -> $result:ty;)*) => {
+        $(
+            // SAFETY: this is the type of the C library's function of this name.
+            static $place: $crate::preload::next::Next<unsafe extern "C" fn($($argument),*) -> $result> =
+                unsafe { $crate::preload::next::Next::named(const { $crate::preload::next::c_name(concat!(stringify!($name), "\0")) }) };
+        )*
+
+        /// Finds all of them.
+        pub(crate) fn look_up_all() {
+            $($place.get();)*
+        }
+    };
+}
+
+pub(crate) use next;
+
 type Dlsym = unsafe extern "C" fn(*mut c_void, *const c_char) -> *mut c_void;
 
-/// The C library's own `dlsym`, which is hooked as well.
-pub(crate) fn real_dlsym(handle: *mut c_void, name: &CStr) -> *mut c_void {
-    static DLSYM: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
-    let mut found = DLSYM.load(Ordering::Relaxed);
-    if found.is_null() {
-        // Since 2.34 it is a part of the C library; before, and for programs built before, of libdl.
-        for version in [c"GLIBC_2.34", c"GLIBC_2.17", c"GLIBC_2.2.5"] {
-            // SAFETY: both are strings.
-            found = unsafe { libc::dlvsym(libc::RTLD_NEXT, c"dlsym".as_ptr(), version.as_ptr()) };
-            if !found.is_null() {
-                break;
-            }
-        }
-        DLSYM.store(found, Ordering::Relaxed);
+/// The C library's own `dlsym`, once it is found.
+pub(crate) static REAL_DLSYM: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
+
+/// Finds it. Unlike other functions it cannot be asked for by the function that it is.
+#[inline]
+pub(crate) fn find_dlsym() {
+    if !REAL_DLSYM.load(Ordering::Relaxed).is_null() {
+        return;
     }
+    // Since 2.34 it is a part of the C library; before, and for programs built before, of libdl.
+    for version in [c"GLIBC_2.34", c"GLIBC_2.17", c"GLIBC_2.2.5"] {
+        // SAFETY: both are strings.
+        let found = unsafe { libc::dlvsym(libc::RTLD_NEXT, c"dlsym".as_ptr(), version.as_ptr()) };
+        if !found.is_null() {
+            REAL_DLSYM.store(found, Ordering::Relaxed);
+            return;
+        }
+    }
+}
+
+/// As the C library's own `dlsym`; what it answers to who asks for the next is next behind this library.
+pub(crate) fn real_dlsym(handle: *mut c_void, name: &CStr) -> *mut c_void {
+    find_dlsym();
+    let found = REAL_DLSYM.load(Ordering::Relaxed);
     if found.is_null() {
         return ptr::null_mut();
     }
@@ -112,4 +152,12 @@ pub(crate) fn symbol_of(library: &CStr, name: &CStr) -> *mut c_void {
     // SAFETY: it is a string, and nothing is loaded that is not there. The handle is kept, so the library stays.
     let handle = unsafe { libc::dlopen(library.as_ptr(), LOADED) };
     if handle.is_null() { ptr::null_mut() } else { real_dlsym(handle, name) }
+}
+
+/// A name for the loader, from one that ends with a zero.
+pub(crate) const fn c_name(name: &'static str) -> &'static CStr {
+    match CStr::from_bytes_with_nul(name.as_bytes()) {
+        Ok(name) => name,
+        Err(_) => panic!("a name ends with a zero, and has no other"),
+    }
 }

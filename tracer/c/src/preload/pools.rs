@@ -2,7 +2,9 @@
 
 use std::sync::atomic::{AtomicU16, Ordering};
 
-use memtrace_tracer::{Device, Heap, MemoryKind, Pool, PoolId};
+use memtrace_tracer::{Heap, MemoryKind, Pool, PoolId};
+
+use super::{driver, keeping_errno};
 
 /// The most devices that are told apart.
 pub(crate) const MOST_DEVICES: usize = 64;
@@ -27,7 +29,7 @@ impl LazyPool {
 
     #[cold]
     fn define(&self, define: impl FnOnce() -> Pool) -> Pool {
-        let defined = PoolId::from(define());
+        let defined = PoolId::from(keeping_errno(define));
         match self.0.compare_exchange(0, defined.0, Ordering::Relaxed, Ordering::Relaxed) {
             Ok(_) => Pool::from(defined),
             Err(first) => Pool::from(PoolId(first)),
@@ -42,13 +44,32 @@ pub(crate) fn host() -> Pool {
     POOL.get_or_define(|| Heap::define("host", MemoryKind::Host, None).pool("", 0))
 }
 
+/// What the program maps by itself. A heap of its own, for an allocator may hand out parts of it.
+#[inline(always)]
+pub(crate) fn mapped() -> Pool {
+    static POOL: LazyPool = LazyPool::new();
+    POOL.get_or_define(|| Heap::define("mapped", MemoryKind::Host, None).pool("", 0))
+}
+
+/// Host memory that is page-locked for devices.
+pub(crate) fn pinned() -> Pool {
+    static POOL: LazyPool = LazyPool::new();
+    POOL.get_or_define(|| Heap::define("pinned", MemoryKind::Pinned, None).pool("", 0))
+}
+
+/// Memory that the driver moves between host and devices.
+pub(crate) fn managed() -> Pool {
+    static POOL: LazyPool = LazyPool::new();
+    POOL.get_or_define(|| Heap::define("managed", MemoryKind::Managed, None).pool("", 0))
+}
+
 /// The memory of a device of CUDA: the segments and the blocks of a caching allocator are in one heap.
 #[inline(always)]
 pub(crate) fn cuda(ordinal: u16) -> Pool {
     static POOLS: [LazyPool; MOST_DEVICES] = [const { LazyPool::new() }; MOST_DEVICES];
     let place = &POOLS[usize::from(ordinal).min(MOST_DEVICES - 1)];
     place.get_or_define(|| {
-        let device = Device::define(ordinal, "", None);
+        let device = driver::define_device(ordinal);
         Heap::define(&format!("cuda:{ordinal}"), MemoryKind::Device, Some(device)).pool("", 0)
     })
 }

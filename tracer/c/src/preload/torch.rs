@@ -24,7 +24,7 @@ use std::{
 use memtrace_tracer::{Address, Bytes};
 
 use self::{books::Books, device::Device};
-use super::{next::Next, records};
+use super::{keeping_errno, next::Next, records};
 
 type ReportUsage = unsafe extern "C-unwind" fn(*mut c_void, i64, u64, u64, Device);
 type ReportOutOfMemory = unsafe extern "C-unwind" fn(u64, u64, u64, Device);
@@ -225,9 +225,11 @@ fn find<F: Copy>(next: &'static Next<F>) -> Option<F> {
 #[cold]
 #[inline(never)]
 fn find_in_library<F: Copy>(next: &'static Next<F>) -> Option<F> {
-    if let Some(library) = libc10() {
-        next.learn_from(&library);
-    }
+    keeping_errno(|| {
+        if let Some(library) = libc10() {
+            next.learn_from(&library);
+        }
+    });
     next.get()
 }
 

@@ -1,6 +1,7 @@
 """Runs before a program that is recorded with `memtrace record --torch`: puts the environment back to what it was, runs the
 `sitecustomize` that would have run, and makes ready to hook PyTorch."""
 
+import ctypes
 import importlib.util
 import os
 import sys
@@ -46,9 +47,15 @@ def _activate():
     activate.torch()
 
 
+def _is_recorded():
+    """A child that a recorded program starts is not, unless it is to be followed."""
+    return hasattr(ctypes.CDLL(None), "memtrace_abi")
+
+
 _put_back()
 try:
-    _activate()
+    if _is_recorded():
+        _activate()
 except Exception as error:  # noqa: BLE001 - whatever fails, the program goes on as if it were not traced
     print(f"memtrace: Python is not hooked: {error}", file=sys.stderr)
 _run_the_other()

@@ -3,12 +3,14 @@
 use std::{ffi::OsString, path::PathBuf};
 
 use clap::Args;
+use memtrace_format::Bytes;
 
 /// `memtrace record`
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
     memtrace record -- python launch.py --medvram
+    memtrace record --torch -- python launch.py      the modules of PyTorch have their names, forwards and moves
     memtrace record -o run.trace --analyze -- ./engine
     memtrace record --follow -- ./webui.sh           a script, and whatever it runs: a trace for each process
 
@@ -26,7 +28,7 @@ pub(crate) struct Arguments {
     pub(crate) follow: bool,
     /// Record host memory from blocks of this size on
     #[arg(long, value_name = "BYTES")]
-    pub(crate) host_threshold: Option<u64>,
+    pub(crate) host_threshold: Option<Bytes>,
     /// Name the modules of a Python program that uses PyTorch, their forwards, and their moves between devices
     #[arg(long)]
     pub(crate) torch: bool,

@@ -1,13 +1,15 @@
 //! `memtrace record`: a program is run with the tracer's library in it.
 //!
 //! The file is the only interface between tracer and analyzer: all that this does is to name the library and the file in
-//! the program's environment, and to stand aside until the program ends.
+//! the program's environment, to stand aside until the program ends, and to say where the trace is.
 
 pub(crate) mod arguments;
 
+mod child;
 mod library;
-
+mod program;
 mod python;
+mod traces;
 
 use std::{
     ffi::{OsStr, OsString},
@@ -15,24 +17,41 @@ use std::{
     process::{Command, ExitCode},
 };
 
-use crate::failure::Failure;
+use memtrace_analyzer::Text;
+
+use crate::{analyze, failure::Failure};
 pub(crate) use arguments::Arguments;
+use program::Program;
+pub(crate) use program::Unfit;
+use traces::Traces;
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let library = library::find(arguments.library.as_deref()).map_err(|_| Failure::Verdict)?;
-    let (program, rest) = arguments.command.split_first().expect("clap asks for a command");
-    let pattern = arguments.output.clone().unwrap_or_else(|| default_output(program));
-    let mut command = Command::new(program);
+    let (name, rest) = arguments.command.split_first().expect("clap asks for a command");
+    let library = library::find(arguments.library.as_deref()).map_err(Failure::NoLibrary)?;
+    let program = Program::find(name)?;
+    let traces =
+        Traces::new(arguments.output.clone().unwrap_or_else(|| default_output(name)), arguments.follow)?;
+
+    let mut command = Command::new(program.path());
     command.args(rest);
-    command.env("LD_PRELOAD", preload(&library));
-    command.env("MEMTRACE_FILE", &pattern);
+    command.env("LD_PRELOAD", preload(&program, &library));
+    command.env("MEMTRACE_FILE", traces.pattern());
     command.env("MEMTRACE_RECORD", switches(arguments));
     if arguments.torch {
-        let package = python::find(arguments.python.as_deref(), &library).map_err(|_| Failure::Verdict)?;
+        let package = python::find(arguments.python.as_deref(), &library).map_err(Failure::NoPackage)?;
         python::prepare(&mut command, &package);
     }
-    let status = command.status().map_err(Failure::Output)?;
-    Ok(ExitCode::from(status.code().unwrap_or(1) as u8))
+    if arguments.follow {
+        command.env("MEMTRACE_FOLLOW_FORK", "1");
+    }
+    let ended = child::run(&mut command).map_err(|error| Failure::not_run(name, &error))?;
+
+    let made = traces.made(ended.process);
+    say_where(&made, &program, arguments);
+    if arguments.analyze && !made.is_empty() {
+        analyze::run(&analyze::of(made))?;
+    }
+    Ok(ExitCode::from(ended.status))
 }
 
 /// What the library is told: see `preload/environment.rs` of the tracer.
@@ -40,23 +59,54 @@ fn switches(arguments: &Arguments) -> String {
     let mut words = vec!["on".to_owned()];
     words.extend(arguments.follow.then(|| "follow".to_owned()));
     words.extend(arguments.torch.then(|| "torch".to_owned()));
-    words.extend(arguments.host_threshold.map(|bytes| format!("host={bytes}")));
+    words.extend(arguments.host_threshold.map(|bytes| format!("host={}", bytes.0)));
     words.join(",")
 }
 
-/// The library, before whatever else is to be preloaded.
-fn preload(library: &Path) -> OsString {
-    let mut list = library.as_os_str().to_owned();
-    if let Some(others) = std::env::var_os("LD_PRELOAD").filter(|others| !others.is_empty()) {
-        list.push(":");
-        list.push(others);
-    }
-    list
+/// The library, before whatever else is to be preloaded, and behind what insists on being first.
+fn preload(program: &Program, library: &Path) -> OsString {
+    let others = std::env::var_os("LD_PRELOAD").unwrap_or_default();
+    let (first, rest): (Vec<&OsStr>, Vec<&OsStr>) =
+        program::preloaded(&others).partition(|library| program::is_sanitizer(library));
+    let first = program.sanitizer().into_iter().chain(first);
+    let list: Vec<&OsStr> = first.chain([library.as_os_str()]).chain(rest).collect();
+    list.join(OsStr::new(":"))
 }
 
 fn default_output(program: &OsStr) -> PathBuf {
     let name = Path::new(program).file_name().unwrap_or(OsStr::new("run"));
-    let mut file = name.to_owned();
+    let mut file = OsString::from(name.to_string_lossy().replace('%', "%%"));
     file.push(".%p.trace");
     PathBuf::from(file)
+}
+
+/// Says on stderr where the traces are, and what is not in them.
+fn say_where(made: &[PathBuf], program: &Program, arguments: &Arguments) {
+    let shown = |path: &Path| Text::new(path.to_string_lossy()).to_string();
+    match made {
+        [] => {
+            eprintln!(
+                "memtrace: nothing was recorded: the program did not take the library in, or ended before it could"
+            );
+            eprintln!(
+                "  try: `memtrace doctor`; and if it starts another program, `memtrace record --follow`"
+            );
+        }
+        [trace] => {
+            eprintln!("memtrace: recorded into {}", shown(trace));
+            if !arguments.analyze {
+                eprintln!("  look at it: memtrace analyze {}", shown(trace));
+            }
+        }
+        [first, ..] => {
+            eprintln!("memtrace: recorded {} processes, the first into {}", made.len(), shown(first));
+            if !arguments.analyze {
+                let names: Vec<String> = made.iter().map(|path| shown(path)).collect();
+                eprintln!("  look at them: memtrace analyze {}", names.join(" "));
+            }
+        }
+    }
+    for note in program.notes(arguments.follow) {
+        eprintln!("  note: {note}");
+    }
 }

@@ -1,0 +1,86 @@
+//! What the driver handed out and has not got back, and what each of it was recorded as.
+
+use memtrace_tracer::{Address, Bytes, MemoryKind, Pool};
+
+use super::{DeviceAddress, owner::Owner};
+use crate::preload::extents::{Extent, Extents};
+
+/// What a range is in the log.
+#[derive(Clone, Copy)]
+pub(super) struct About {
+    pub(super) pool: Pool,
+    pub(super) form: Form,
+    pub(super) kind: MemoryKind,
+    pub(super) device: u16,
+}
+
+/// Which events say that it came and went.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    Block,
+    Segment,
+    /// A part of a segment that grows.
+    Mapped,
+}
+
+static LIVE: Extents<About> = Extents::new();
+
+/// Sees to forked children.
+pub(super) fn watch_forks() {
+    extern "C" fn in_child() {
+        LIVE.unlock();
+    }
+    // SAFETY: the handler is a function that lives as long as the program and may be called at any fork.
+    unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
+}
+
+/// The driver handed out memory of a device to `owner`.
+pub(super) fn handed_out(owner: Owner, device: u16, address: DeviceAddress, bytes: usize, virtually: bool) {
+    let form = match (owner.is_caching_allocator(), virtually) {
+        (false, _) => Form::Block,
+        (true, false) => Form::Segment,
+        (true, true) => Form::Mapped,
+    };
+    let about = About { pool: owner.pool(device), form, kind: MemoryKind::Device, device };
+    begin(&extent(address, bytes), about);
+}
+
+/// A range is live from now on.
+pub(super) fn begin(extent: &Extent, about: About) {
+    if extent.is_empty() || !LIVE.insert(extent, about) {
+        return;
+    }
+    let (address, size) = (Address(extent.start as u64), Bytes(extent.len() as u64));
+    match about.form {
+        Form::Block => about.pool.block_alloc(address, size, size),
+        Form::Segment => about.pool.segment_alloc(address, size),
+        Form::Mapped => about.pool.segment_map(address, size),
+    }
+}
+
+/// What lies at `address` is about to be given back.
+pub(super) fn end(address: DeviceAddress) -> Option<(Extent, About)> {
+    end_within(&extent(address, 1))
+}
+
+/// One of the ranges that overlap `range` is about to be given back.
+pub(super) fn end_within(range: &Extent) -> Option<(Extent, About)> {
+    let (extent, about) = LIVE.take(range)?;
+    let (address, size) = (Address(extent.start as u64), Bytes(extent.len() as u64));
+    match about.form {
+        Form::Block => about.pool.block_free(address, size),
+        Form::Segment => about.pool.segment_free(address, size),
+        Form::Mapped => about.pool.segment_unmap(address, size),
+    }
+    Some((extent, about))
+}
+
+/// What `address` is in.
+pub(super) fn around(address: DeviceAddress) -> Option<About> {
+    LIVE.around(address as usize).map(|(_, about)| about)
+}
+
+pub(super) fn extent(address: DeviceAddress, bytes: usize) -> Extent {
+    let start = address as usize;
+    start..start.saturating_add(bytes)
+}

@@ -1,0 +1,146 @@
+//! The C library's allocator, hooked.
+
+use std::{
+    ffi::{c_int, c_void},
+    ptr,
+};
+
+use super::{allocated, bootstrap, freed, is_large};
+use crate::preload::next::next;
+
+type Block = *mut c_void;
+
+next! {
+    MALLOC = malloc(usize) -> Block;
+    CALLOC = calloc(usize, usize) -> Block;
+    REALLOC = realloc(Block, usize) -> Block;
+    FREE = free(Block) -> ();
+    POSIX_MEMALIGN = posix_memalign(*mut Block, usize, usize) -> c_int;
+    ALIGNED_ALLOC = aligned_alloc(usize, usize) -> Block;
+    MEMALIGN = memalign(usize, usize) -> Block;
+    VALLOC = valloc(usize) -> Block;
+    PVALLOC = pvalloc(usize) -> Block;
+    USABLE_SIZE = malloc_usable_size(Block) -> usize;
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn malloc(size: usize) -> Block {
+    let Some(next) = MALLOC.get() else { return bootstrap::alloc(size) };
+    // SAFETY: whatever the caller passes is passed on.
+    recorded(unsafe { next(size) }, size)
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn calloc(count: usize, size: usize) -> Block {
+    let Some(next) = CALLOC.get() else { return bootstrap::alloc(count.saturating_mul(size)) };
+    // SAFETY: whatever the caller passes is passed on.
+    let block = unsafe { next(count, size) };
+    // A product that overflows was refused.
+    recorded(block, count.wrapping_mul(size))
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn free(block: Block) {
+    if bootstrap::owns(block) {
+        return;
+    }
+    freed(block.addr());
+    if let Some(next) = FREE.get() {
+        // SAFETY: whatever the caller passes is passed on.
+        unsafe { next(block) };
+    }
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn free_sized(block: Block, _size: usize) {
+    // SAFETY: the caller keeps the contract of `free`.
+    unsafe { free(block) };
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn free_aligned_sized(block: Block, _alignment: usize, _size: usize) {
+    // SAFETY: the caller keeps the contract of `free`.
+    unsafe { free(block) };
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn realloc(block: Block, size: usize) -> Block {
+    if bootstrap::owns(block) {
+        // SAFETY: the caller keeps the contract of `realloc`.
+        return unsafe { moved_from_bootstrap(block, size) };
+    }
+    // The old block is given back inside the call, so its free goes first; if the call fails, it is handed out again.
+    let was_recorded = freed(block.addr());
+    let Some(next) = REALLOC.get() else { return bootstrap::alloc(size) };
+    // SAFETY: whatever the caller passes is passed on.
+    let moved = unsafe { next(block, size) };
+    if moved.is_null() && size > 0 && was_recorded {
+        // SAFETY: the call failed, so the block is as it was.
+        let kept = USABLE_SIZE.get().map_or(0, |usable_size| unsafe { usable_size(block) });
+        allocated(block.addr(), kept);
+    }
+    recorded(moved, size)
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn reallocarray(block: Block, count: usize, size: usize) -> Block {
+    let Some(size) = count.checked_mul(size) else {
+        // SAFETY: the place is this thread's own.
+        unsafe { *libc::__errno_location() = libc::ENOMEM };
+        return ptr::null_mut();
+    };
+    // SAFETY: the caller keeps the contract of `realloc`.
+    unsafe { realloc(block, size) }
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn posix_memalign(place: *mut Block, alignment: usize, size: usize) -> c_int {
+    let Some(next) = POSIX_MEMALIGN.get() else { return libc::ENOMEM };
+    // SAFETY: whatever the caller passes is passed on.
+    let result = unsafe { next(place, alignment, size) };
+    if result == 0 && is_large(size) {
+        // SAFETY: the call has just written the block there.
+        allocated(unsafe { *place }.addr(), size);
+    }
+    result
+}
+
+macro_rules! aligned {
+    ($($name:ident($($argument:ident),*) by $place:ident;)*) => {
+        $(
+            #[unsafe(no_mangle)]
+            unsafe extern "C" fn $name($($argument: usize,)* size: usize) -> Block {
+                let Some(next) = $place.get() else { return ptr::null_mut() };
+                // SAFETY: whatever the caller passes is passed on.
+                recorded(unsafe { next($($argument,)* size) }, size)
+            }
+        )*
+    };
+}
+
+aligned! {
+    aligned_alloc(alignment) by ALIGNED_ALLOC;
+    memalign(alignment) by MEMALIGN;
+    valloc() by VALLOC;
+    pvalloc() by PVALLOC;
+}
+
+#[inline(always)]
+fn recorded(block: Block, size: usize) -> Block {
+    if is_large(size) {
+        allocated(block.addr(), size);
+    }
+    block
+}
+
+#[cold]
+unsafe fn moved_from_bootstrap(block: Block, size: usize) -> Block {
+    // SAFETY: it is the hook above; the copy stays inside both blocks.
+    unsafe {
+        let moved = malloc(size);
+        if !moved.is_null() {
+            ptr::copy_nonoverlapping(block.cast::<u8>(), moved.cast(), size.min(bootstrap::readable(block)));
+        }
+        moved
+    }
+}
