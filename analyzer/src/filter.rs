@@ -93,6 +93,11 @@ impl<'a> Sieve<'a> {
         })
     }
 
+    /// Whether threads are meant, and not all.
+    pub(crate) fn is_of_threads(&self) -> bool {
+        self.threads.is_some()
+    }
+
     /// Whether the event is of what is meant. It is asked of every event, in their order.
     pub(crate) fn admits(&mut self, now: Moment, event: &Event) -> bool {
         let of_thread = self.threads.as_ref().is_none_or(|threads| threads.get(now.thread) == Some(&true));

@@ -10,3 +10,9 @@ pub const PROFILE_PHASE: &str = "profile run";
 
 /// A mark: caches were released because memory was short; its value is the bytes that came back.
 pub const RELEASED_MARK: &str = "released under pressure";
+
+/// What an allocator says that it has handed out in all: a counter whose name is its heap's, followed by this.
+pub const ALLOCATED_TOTAL: &str = " allocated, says its allocator";
+
+/// What an allocator says that it has reserved in all, named likewise.
+pub const RESERVED_TOTAL: &str = " reserved, says its allocator";

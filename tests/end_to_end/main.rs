@@ -23,6 +23,12 @@ mod truth;
 /// The C interface: an engine in C, hostile calls, several shared objects.
 mod c_abi;
 
+/// What PyTorch's allocators report, from a stand-in for its library.
+mod torch_reports;
+
+/// PyTorch programs, and the Python package.
+mod torch;
+
 /// Faults of the example engine and the remedies for them: the same run with and without, compared.
 mod remedies;
 

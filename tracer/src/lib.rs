@@ -98,7 +98,7 @@ pub use figures::{
 pub use heap::{Device, Heap, Pool};
 pub use memtrace_format::{
     Address, Bytes, CounterId, DeviceId, HeapId, HostMemory, MemoryKind, ModuleId, NameId, PoolId, Reason,
-    SampleSource, Tier, Unit,
+    SampleSource, Tier, Unit, well_known,
 };
 pub use module::{Forward, Module};
 pub use name::{Name, Scope, Site};

@@ -19,6 +19,7 @@ mod residency;
 mod samples;
 mod speeds;
 mod swaps;
+mod totals;
 mod transfers;
 mod uses;
 
@@ -36,6 +37,7 @@ pub(crate) use phases::{PhaseRecord, Phases};
 pub(crate) use profiles::{ProfileRecord, Profiles};
 pub(crate) use samples::{CounterRecord, Counters, MarkRecord, Marks};
 pub(crate) use swaps::{SwapRecord, Swaps as SwapWatch};
+pub(crate) use totals::{Totals, TotalsSample, TotalsWatch};
 pub(crate) use uses::Uses;
 
 use crate::{Nanos, Text, replay::Heap, source::Definitions};
@@ -47,6 +49,7 @@ pub(crate) struct Analyses<'a> {
     pub(crate) phases: Phases,
     pub(crate) marks: Marks,
     pub(crate) counters: Counters,
+    pub(crate) totals: Totals<'a>,
     pub(crate) failures: Failures,
     pub(crate) devices: Devices<'a>,
     pub(crate) profiles: Profiles<'a>,
@@ -61,6 +64,7 @@ impl<'a> Analyses<'a> {
             phases: Phases::default(),
             marks: Marks::default(),
             counters: Counters::default(),
+            totals: Totals::new(definitions),
             failures: Failures::default(),
             devices: Devices::new(definitions, threads),
             profiles: Profiles::new(definitions),
@@ -75,6 +79,7 @@ impl<'a> Analyses<'a> {
         self.phases.forget_the_past(heaps);
         self.marks = Marks::default();
         self.counters.forget_the_past(now);
+        self.totals.forget_the_past();
         self.failures.forget_the_past();
         self.devices.forget_the_past(now, heaps);
         self.profiles.forget_the_past();

@@ -3,6 +3,7 @@
 //! A rule reads the finished report and nothing else, so that whoever has a report can check it. One file a rule; its
 //! thresholds stand at the top of it, and each has a reason. A rule that cannot know says so: silence is not OK.
 
+mod allocator_totals;
 mod cache_hoarding;
 mod duplicate_module;
 mod fragmentation;
@@ -30,6 +31,7 @@ const RULES: &[Rule] = &[
     losses::RULE,
     killed::RULE,
     oddities::RULE,
+    allocator_totals::RULE,
     out_of_memory::RULE,
     leak::RULE,
     fragmentation::RULE,

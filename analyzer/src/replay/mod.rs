@@ -302,6 +302,7 @@ impl<'a> Replay<'a> {
             Event::CounterSample { counter, value } => {
                 self.analyses.counters.sample(*counter, *value, now.time);
                 self.analyses.devices.sample(now, *counter, *value, &self.heaps);
+                self.analyses.totals.sample(now, *counter, *value, &self.heaps);
                 Kind::CounterSample
             }
             Event::Dropped { cause, count, .. } => {

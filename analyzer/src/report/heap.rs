@@ -3,7 +3,7 @@
 use memtrace_format::{Address, Bytes};
 use serde::Serialize;
 
-use super::{AgeShare, Breakdown, Fragmentation, Share, SizeShare, StackShare};
+use super::{AgeShare, AllocatorTotals, Breakdown, Fragmentation, Share, SizeShare, StackShare};
 use crate::{Nanos, Text};
 
 /// One heap.
@@ -40,6 +40,9 @@ pub struct Heap {
     pub peaks: Vec<DistinctPeak>,
     /// How many distinct peaks there were in all.
     pub peaks_total: u64,
+    /// What its allocator says of itself, if it says anything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allocator: Option<AllocatorTotals>,
     /// In ring mode: the largest sums of the events that were not kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub peak_before: Option<PeakBefore>,

@@ -22,6 +22,7 @@ mod state;
 mod swaps;
 pub(crate) mod table;
 mod text;
+mod totals;
 
 pub use breakdown::{AgeShare, Breakdown, Share, SizeShare, StackShare};
 pub use device::{DeviceMemory, Monitor, Profile};
@@ -45,6 +46,7 @@ pub use state::{HeapState, State};
 pub use swaps::{DeviceBound, LowerBound, ModuleSwaps, OtherSwaps, Swap, Swaps, Thrash};
 pub use text::{InfoText, ReportText, StateText};
 pub(crate) use text::{age_words, block_table, is_nobody, size_words, stack_lines};
+pub use totals::{AllocatorTotals, TotalsAt};
 
 use serde::Serialize;
 

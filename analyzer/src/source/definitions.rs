@@ -127,6 +127,12 @@ impl Definitions {
         self.engine.as_ref()
     }
 
+    /// The heap of this name; of several, the first.
+    pub(crate) fn heap_named(&self, name: &str) -> Option<HeapId> {
+        let of_name = self.heaps.iter().filter(|(_, heap)| heap.name == name);
+        of_name.map(|(id, _)| *id).min_by_key(|id| id.0)
+    }
+
     /// A heap.
     pub fn heap(&self, id: HeapId) -> Option<&HeapDefinition> {
         self.heaps.get(&id)

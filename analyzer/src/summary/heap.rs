@@ -11,11 +11,11 @@ use super::{
 };
 use crate::{
     Nanos, Trace,
-    analyses::{FragmentationSnapshot, Level, Summit},
+    analyses::{FragmentationSnapshot, Level, Summit, TotalsSample, TotalsWatch},
     replay::{Block, Heap, HeapKey},
     report::{
-        self, BlockSizes, Breakdown, DistinctPeak, Figures, Fragmentation, Known, Peak, PeakBefore, PeakBy,
-        ReservedPeak,
+        self, AllocatorTotals, BlockSizes, Breakdown, DistinctPeak, Figures, Fragmentation, Known, Peak,
+        PeakBefore, PeakBy, ReservedPeak, TotalsAt,
     },
 };
 
@@ -61,6 +61,7 @@ pub(super) fn report(
         block_sizes: block_sizes(heap.state.by),
         baseline_bytes: Bytes(watch.baseline),
         baseline_counted: names.is_imported(),
+        allocator: None,
         peak_before,
         reserved_peak: segmented
             .then_some(ReservedPeak { time_ns: watch.reserved_peak.0, bytes: Bytes(watch.reserved_peak.1) }),
@@ -77,6 +78,24 @@ pub(super) fn report(
         peaks,
         peaks_total,
         peak: peak(&heap, names),
+    }
+}
+
+/// What an allocator said of itself.
+pub(super) fn totals(watch: &TotalsWatch) -> AllocatorTotals {
+    let at = |sample: &TotalsSample| TotalsAt {
+        time_ns: sample.time,
+        told_bytes: Bytes(sample.told),
+        added_up_bytes: Bytes(sample.added_up),
+    };
+    AllocatorTotals {
+        samples: watch.samples,
+        differing: watch.differing,
+        longest_row: watch.longest_row,
+        several_threads: watch.several_threads,
+        first: at(&watch.first),
+        worst: at(&watch.worst),
+        last: at(&watch.last),
     }
 }
 

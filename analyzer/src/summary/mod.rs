@@ -24,7 +24,7 @@ use crate::{
     findings,
     merge::Events,
     replay::{Heap, Replay},
-    report::{Known, Range, Report, Samples},
+    report::{self, Known, Range, Report, Samples},
 };
 use again::Gaps;
 pub(crate) use breakdown::age_class;
@@ -74,13 +74,16 @@ pub(crate) fn summarize(
     let mut growth =
         growth::report(&replay.analyses.growth, &heaps, growth::Run::of(&trace, end), &mut names);
     growth.idle = growth::idle(&tracks, &growth.cycles, end);
+    let of_threads = sieve.as_ref().is_some_and(Sieve::is_of_threads);
     let heap_reports: Vec<_> = heaps
         .into_iter()
         .enumerate()
         .map(|(index, heap)| {
             let known = known(&heap);
             let before = heap::peak_before(replay.trace, heap.key).filter(|_| trace.range.is_none());
-            heap::report(index, heap, known, before, end, &mut names)
+            // Of threads' blocks alone no allocator has a sum.
+            let told = replay.analyses.totals.of(heap.key).filter(|_| !of_threads).map(heap::totals);
+            report::Heap { allocator: told, ..heap::report(index, heap, known, before, end, &mut names) }
         })
         .collect();
     let phases = phases.into_iter().map(|phase| span::phase(phase, &heap_reports, &mut names)).collect();

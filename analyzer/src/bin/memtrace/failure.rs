@@ -45,6 +45,8 @@ pub(crate) enum Failure {
     TraceExists(Text),
     /// The library that records is at none of these places.
     NoLibrary(Vec<PathBuf>),
+    /// The Python package is at none of these places.
+    NoPackage(Vec<PathBuf>),
     /// The program cannot be recorded.
     Unrecordable { program: Text, error: Unfit },
     /// The program cannot be run.
@@ -165,6 +167,14 @@ impl Failure {
                 eprintln!(
                     "  try: `cargo build --release -p memtrace-c`, and --library target/release/libmemtrace.so"
                 );
+                ExitCode::from(USAGE)
+            }
+            Self::NoPackage(places) => {
+                eprintln!("memtrace: the Python package that --torch needs is not there");
+                for place in places {
+                    eprintln!("  looked at {}", Text::new(place.to_string_lossy()));
+                }
+                eprintln!("  try: --python with the folder tracer/python of the sources");
                 ExitCode::from(USAGE)
             }
             Self::Unrecordable { program, error } => {

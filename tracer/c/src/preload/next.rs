@@ -67,6 +67,19 @@ impl<F: Copy> Next<F> {
         found
     }
 
+    /// The function, if it was found before.
+    #[inline(always)]
+    pub(crate) fn known(&self) -> Option<F> {
+        let found = self.found.load(Ordering::Relaxed);
+        // SAFETY: as in `get`.
+        (!found.is_null()).then(|| unsafe { mem::transmute_copy(&found) })
+    }
+
+    /// Keeps what the function is in `library`, which is loaded, unless it is known.
+    pub(crate) fn learn_from(&self, library: &CStr) {
+        self.learn(symbol_of(library, self.name));
+    }
+
     /// Keeps what the function was found to be elsewhere, unless it is known.
     pub(crate) fn learn(&self, function: *mut c_void) {
         let _ = self.found.compare_exchange(ptr::null_mut(), function, Ordering::Relaxed, Ordering::Relaxed);

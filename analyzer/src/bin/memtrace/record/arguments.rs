@@ -10,6 +10,7 @@ use memtrace_format::Bytes;
 #[command(after_help = "\
 Examples:
     memtrace record -- python launch.py --medvram
+    memtrace record --torch -- python launch.py      the modules of PyTorch have their names, forwards and moves
     memtrace record -o run.trace --analyze -- ./engine
     memtrace record --follow -- ./webui.sh           a script, and whatever it runs: a trace for each process
 
@@ -28,6 +29,12 @@ pub(crate) struct Arguments {
     /// Record host memory from blocks of this size on
     #[arg(long, value_name = "BYTES")]
     pub(crate) host_threshold: Option<Bytes>,
+    /// Name the modules of a Python program that uses PyTorch, their forwards, and their moves between devices
+    #[arg(long)]
+    pub(crate) torch: bool,
+    /// The folder of memtrace's Python package [default: near the library]
+    #[arg(long, value_name = "FOLDER", requires = "torch")]
+    pub(crate) python: Option<PathBuf>,
     /// The library to record with [default: libmemtrace.so near this command]
     #[arg(long, value_name = "libmemtrace.so")]
     pub(crate) library: Option<PathBuf>,

@@ -8,6 +8,7 @@ pub(crate) mod arguments;
 mod child;
 mod library;
 mod program;
+mod python;
 mod traces;
 
 use std::{
@@ -36,6 +37,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     command.env("LD_PRELOAD", preload(&program, &library));
     command.env("MEMTRACE_FILE", traces.pattern());
     command.env("MEMTRACE_RECORD", switches(arguments));
+    if arguments.torch {
+        let package = python::find(arguments.python.as_deref(), &library).map_err(Failure::NoPackage)?;
+        python::prepare(&mut command, &package);
+    }
     if arguments.follow {
         command.env("MEMTRACE_FOLLOW_FORK", "1");
     }
@@ -53,6 +58,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
 fn switches(arguments: &Arguments) -> String {
     let mut words = vec!["on".to_owned()];
     words.extend(arguments.follow.then(|| "follow".to_owned()));
+    words.extend(arguments.torch.then(|| "torch".to_owned()));
     words.extend(arguments.host_threshold.map(|bytes| format!("host={}", bytes.0)));
     words.join(",")
 }

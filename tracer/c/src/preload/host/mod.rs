@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use memtrace_tracer::{Address, Bytes};
 
-use crate::preload::{pools, records};
+use crate::preload::{pools, records, torch};
 
 /// Blocks of at least this many bytes are recorded; none while recording by preload is off.
 static THRESHOLD: AtomicUsize = AtomicUsize::new(usize::MAX);
@@ -48,7 +48,8 @@ fn is_large(size: usize) -> bool {
 /// A large block was handed out.
 #[inline]
 fn allocated(block: usize, size: usize) {
-    if block != 0 && records() && recorded::insert(block) {
+    // PyTorch's blocks are in a heap of their own.
+    if block != 0 && records() && !torch::allocates() && recorded::insert(block) {
         pools::host().block_alloc(Address(block as u64), Bytes(size as u64), Bytes(size as u64));
     }
 }

@@ -1,0 +1,40 @@
+//! What makes a Python program name its modules: a folder that its interpreter looks into first, where a `sitecustomize`
+//! hooks PyTorch. It belongs to the Python package, which says there how it puts things back.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// The folder, in the package.
+const FOLDER: &str = "memtrace/preload";
+
+/// The package's folder: the one that was named, or the first near the library that is there. `Err`: the places looked at.
+pub(crate) fn find(named: Option<&Path>, library: &Path) -> Result<PathBuf, Vec<PathBuf>> {
+    let places = named.map_or_else(|| near(library), |named| vec![named.to_owned()]);
+    let is_there = |place: &&PathBuf| place.join(FOLDER).join("sitecustomize.py").is_file();
+    let found = places.iter().find(is_there).and_then(|place| place.canonicalize().ok());
+    found.ok_or(places)
+}
+
+/// Beside the library, as where it is installed; and in the sources that it was built from.
+fn near(library: &Path) -> Vec<PathBuf> {
+    let Some(folder) = library.parent() else { return Vec::new() };
+    ["python", "memtrace/python", "../../tracer/python", "../../../tracer/python"]
+        .iter()
+        .map(|place| folder.join(place))
+        .collect()
+}
+
+/// Puts the folder in front of what the interpreter is told to look into, and says what that was.
+pub(crate) fn prepare(command: &mut Command, package: &Path) {
+    let before = env::var_os("PYTHONPATH").filter(|path| !path.is_empty());
+    let folder = package.join(FOLDER);
+    let mut path = folder.into_os_string();
+    if let Some(before) = &before {
+        path.push(":");
+        path.push(before);
+    }
+    command.env("PYTHONPATH", path).env("MEMTRACE_PYTHONPATH", before.unwrap_or_default());
+}

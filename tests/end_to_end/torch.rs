@@ -1,0 +1,240 @@
+use std::{
+    collections::BTreeMap,
+    ffi::OsStr,
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+    sync::OnceLock,
+    thread,
+    time::{Duration, Instant},
+};
+
+use memtrace_analyzer::report::{Ended, FindingVerdict, Heap, Module, Report};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::{programs, truth::number};
+
+/// A pipeline that swaps its modules, unmodified: at every event what is live adds up to what PyTorch says, every module has
+/// its name, bytes and forwards, and every move is there.
+#[test]
+fn a_pipeline_is_told_as_its_own_books_tell_it() {
+    let Some(lab) = Lab::new() else { return };
+    let (report, books) = lab.record_program("pipeline.py", &["--jobs", "3"]);
+    let books: Value = serde_json::from_str(&books).unwrap();
+
+    let heap = torch_heap(&report);
+    let totals = heap.allocator.unwrap();
+    assert_eq!((totals.samples, totals.differing), (heap.allocs + heap.frees, 0));
+    assert!(heap.allocs > 1_000 && heap.end.allocated_bytes.0 == totals.last.told_bytes.0);
+
+    let modules = modules_by_path(&report);
+    for (path, forwards) in books["forwards"].as_object().unwrap() {
+        let module = modules.get(path).unwrap_or_else(|| panic!("{path} is not among {:?}", modules.keys()));
+        assert_eq!(module.forwards, number(forwards), "forwards of {path}");
+        assert_eq!(module.bytes.unwrap().0, number(&books["bytes"][path]), "bytes of {path}");
+    }
+    let (loads, evictions) = (number(&books["loads"]), number(&books["evictions"]));
+    let parts = ["text_encoder", "unet", "vae"].map(|name| modules[name]);
+    let moves: u64 = parts.iter().flat_map(|part| part.by_direction.values()).map(|moved| moved.count).sum();
+    // Each part is dropped once before the first job.
+    assert_eq!(moves, loads + evictions + 3);
+    let disk = &report.transfers.by_direction.disk;
+    assert_eq!(disk.count, moves + loads, "each load reads a file");
+    let weights: u64 = parts.iter().map(|part| part.bytes.unwrap().0).sum();
+    assert!(disk.bytes.0 >= 3 * weights, "files have headers beside weights");
+    for part in parts {
+        assert!(part.resident_ns["host"].0 > 0 && part.resident_ns["disk"].0 > 0, "{part:?}");
+    }
+    let owned = heap.peak.by_module.iter().filter(|share| share.name.recorded().starts_with("unet"));
+    assert!(owned.map(|share| share.bytes.0).sum::<u64>() > weights / 2, "the UNet is the largest");
+    let oddities = report.findings.iter().find(|finding| finding.id == "oddities").unwrap();
+    assert_eq!(oddities.verdict, FindingVerdict::Ok, "{oddities:?}");
+}
+
+/// Training, with batches made on another thread: it computes what it computes unrecorded, and the sums agree.
+#[test]
+fn training_computes_what_it_computes_unrecorded() {
+    let Some(lab) = Lab::new() else { return };
+    let unrecorded = run(programs::quiet(&lab.python).arg(program("training.py")));
+    let (report, recorded) = lab.record_program("training.py", &[]);
+    assert_eq!(recorded.as_bytes(), unrecorded.stdout);
+    let heap = torch_heap(&report);
+    assert!(heap.allocs > 500 && heap.peak.by_thread.len() > 1, "{:?}", heap.peak.by_thread);
+    let totals = report.findings.iter().find(|finding| finding.id == "allocator-totals").unwrap();
+    assert_eq!(totals.verdict, FindingVerdict::Ok, "{totals:?}");
+    let model = &modules_by_path(&report)["Sequential"];
+    assert_eq!(model.forwards, 30);
+}
+
+/// Killed in the middle, every forward that the program had acknowledged is in the trace.
+#[test]
+fn a_killed_pipeline_loses_nothing() {
+    let Some(lab) = Lab::new() else { return };
+    let (trace, acks) = (lab.path("killed.trace"), lab.path("acks"));
+    let mut command = lab.record(&trace, &[program("pipeline.py").as_os_str(), "--jobs=100000".as_ref()]);
+    // The program itself, and not what waits for it.
+    command.arg("--acks").arg(&acks).stdout(Stdio::null());
+    let mut recorder = command.spawn().unwrap();
+    let patience = Instant::now() + Duration::from_secs(120);
+    let acknowledged = || fs::read(&acks).map_or(0, |bytes| bytes.len() as u64);
+    while acknowledged() < 50 {
+        assert!(Instant::now() < patience && recorder.try_wait().unwrap().is_none(), "it runs");
+        thread::sleep(Duration::from_millis(2));
+    }
+    let pid = memtrace_analyzer::Trace::open(&trace).unwrap().header().pid;
+    // SAFETY: the process is this test's, and its recorder has not waited for it yet.
+    assert_eq!(unsafe { libc::kill(pid as libc::pid_t, libc::SIGKILL) }, 0);
+    recorder.wait().unwrap();
+    let report = memtrace_analyzer::analyze(&trace).unwrap().report;
+    assert_eq!(report.trace.ended, Ended::Killed);
+    assert_eq!((report.trace.damaged_chunks, report.trace.dropped.total), (0, 0));
+    let forwards = modules_by_path(&report)["unet"].forwards;
+    let acknowledged = acknowledged();
+    assert!((acknowledged..=acknowledged + 1).contains(&forwards), "{forwards}, {acknowledged} acknowledged");
+    assert_eq!(torch_heap(&report).allocator.unwrap().differing, 0);
+}
+
+/// The program's environment, its `sitecustomize` and PyTorch's profiler are what they are without us.
+#[test]
+fn the_program_does_not_notice() {
+    let Some(lab) = Lab::new() else { return };
+    fs::write(lab.path("sitecustomize.py"), "print('customized')\n").unwrap();
+    fs::write(lab.path("notice.py"), NOTICE).unwrap();
+    let mut plain = programs::quiet(&lab.python);
+    let plain = run(plain.arg(lab.path("notice.py")).env("PYTHONPATH", lab.folder.path()));
+    let mut recorded = lab.record(&lab.path("notice.trace"), &[lab.path("notice.py").as_os_str()]);
+    let recorded = run(recorded.env("PYTHONPATH", lab.folder.path()));
+    assert_eq!(String::from_utf8_lossy(&recorded.stdout), String::from_utf8_lossy(&plain.stdout));
+}
+
+/// Phases, marks and counters of a program that calls the package, with the interpreter of this machine, which need not have
+/// PyTorch: recorded or not, it does the same.
+#[test]
+fn the_package_names_what_a_program_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let (script, trace) = (folder.path().join("said.py"), folder.path().join("said.trace"));
+    fs::write(&script, SAID).unwrap();
+    let mut command = programs::quiet(Path::new("python3"));
+    command.arg(&script).env("PYTHONPATH", package());
+    let Ok(output) = command.output() else { return eprintln!("skipped: there is no python3") };
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "False 5\n", "{output:?}");
+    let output = run(command.env("MEMTRACE_FILE", &trace).env("MEMTRACE_LIBRARY", programs::c_library()));
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "True 5\n");
+    let report = memtrace_analyzer::analyze(&trace).unwrap().report;
+    let phases: Vec<_> = report.phases.iter().map(|phase| phase.name.recorded()).collect();
+    assert_eq!(phases, ["job", "decorated"]);
+    let mark = report.marks.iter().find(|mark| mark.name.recorded() == "image done").unwrap();
+    assert_eq!(mark.count, 5);
+    let counter = |name: &str| report.samples.counters.iter().find(|it| it.name.recorded() == name).unwrap();
+    assert_eq!((counter("queue").count, counter("loss").count), (5, 5));
+    assert!(report.growth.cycles.iter().any(|cycle| cycle.name.recorded() == "step" && cycle.count == 5));
+    assert_eq!(report.trace.oddities.len(), 0, "{:?}", report.trace.oddities);
+}
+
+const NOTICE: &str = "
+import os, subprocess, sys, torch
+print([name for name in ('LD_PRELOAD', 'MEMTRACE_RECORD', 'MEMTRACE_PYTHONPATH', 'PYTHONPATH') if name in os.environ])
+print(os.environ.get('PYTHONPATH', '').split(os.sep)[-1] != 'preload', len(sys.path))
+print(subprocess.run(['sh', '-c', 'echo $LD_PRELOAD $MEMTRACE_PYTHONPATH'], capture_output=True).stdout)
+with torch.autograd.profiler.profile(profile_memory=True) as profile:
+    x = torch.ones(1000, 1000)
+    del x
+print([(event.key, event.cpu_memory_usage) for event in profile.key_averages() if event.cpu_memory_usage > 0])
+model = torch.nn.Linear(3, 4)
+try:
+    model(torch.ones(1, 7))
+except RuntimeError as error:
+    print('raised', str(error)[:30])
+print(type(model)(3, 4).to(torch.float64).weight.dtype, torch.nn.Module.__call__.__name__)
+";
+
+const SAID: &str = "
+import memtrace
+@memtrace.phase('decorated')
+def work():
+    return 5
+with memtrace.phase('job'):
+    for i in range(5):
+        with memtrace.step():
+            memtrace.mark('image done', i)
+            memtrace.counter('queue', i)
+            memtrace.counter('loss', i / 2)
+print(memtrace.enabled(), work())
+";
+
+fn torch_heap(report: &Report) -> &Heap {
+    report.heaps.iter().find(|heap| heap.name.recorded() == "torch cpu").unwrap()
+}
+
+/// By the names of all that contain them.
+fn modules_by_path(report: &Report) -> BTreeMap<String, &Module> {
+    report.modules.iter().map(|module| (module.name.recorded().to_owned(), module)).collect()
+}
+
+/// A program of `tests/torch`.
+fn program(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("torch").join(name)
+}
+
+/// The Python package.
+fn package() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tracer/python")
+}
+
+fn run(command: &mut Command) -> Output {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    output
+}
+
+/// An interpreter that has PyTorch, and a folder.
+struct Lab {
+    python: PathBuf,
+    folder: TempDir,
+}
+
+impl Lab {
+    /// `None`, and a message: there is no such interpreter. MEMTRACE_TEST_PYTHON names one.
+    fn new() -> Option<Self> {
+        static PYTHON: OnceLock<Option<PathBuf>> = OnceLock::new();
+        let python = PYTHON.get_or_init(|| {
+            let named = std::env::var_os("MEMTRACE_TEST_PYTHON").map(PathBuf::from);
+            let usual = ["/usr/bin/python3", "python3"].map(PathBuf::from);
+            named.into_iter().chain(usual).find(|python| {
+                let output = Command::new(python).args(["-c", "import torch"]).output();
+                output.is_ok_and(|output| output.status.success())
+            })
+        });
+        match python {
+            None => eprintln!("skipped: there is no python3 with PyTorch"),
+            Some(python) => {
+                return Some(Self { python: python.clone(), folder: tempfile::tempdir().unwrap() });
+            }
+        }
+        None
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// `memtrace record --torch` of Python; each sum of PyTorch's is sampled.
+    fn record(&self, trace: &Path, arguments: &[&OsStr]) -> Command {
+        let mut command = programs::memtrace();
+        command.args(["record", "--torch", "--library"]).arg(programs::c_library());
+        command.arg("--python").arg(package()).arg("-o").arg(trace).arg("--").arg(&self.python);
+        command.args(arguments).env("MEMTRACE_TORCH_TOTALS", "1");
+        command
+    }
+
+    /// Records a program of `tests/torch` to its good end; what was recorded of it, and what it printed.
+    fn record_program(&self, name: &str, arguments: &[&str]) -> (Report, String) {
+        let trace = self.path(name).with_extension("trace");
+        let program = program(name);
+        let arguments: Vec<&OsStr> =
+            [program.as_os_str()].into_iter().chain(arguments.iter().map(OsStr::new)).collect();
+        let output = run(&mut self.record(&trace, &arguments));
+        (memtrace_analyzer::analyze(&trace).unwrap().report, String::from_utf8(output.stdout).unwrap())
+    }
+}

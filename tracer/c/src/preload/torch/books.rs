@@ -1,0 +1,86 @@
+//! An allocator's own sums, beside ours.
+//!
+//! Each report comes with what the allocator has handed out and reserved in all. That goes into the log as counters, which
+//! the analysis holds against what it adds up from the events. A sample beside each event would double the log, so what was
+//! handed out is sampled where it differs from the sum of the blocks reported so far, once more when both agree again, and
+//! otherwise with every 64th report: a report that is missing shows at the next one, an event that is lost between here and
+//! the analysis at the next sample. `MEMTRACE_TORCH_TOTALS` is another number than 64. What was reserved changes rarely,
+//! and is sampled when it does.
+
+use std::{
+    env,
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
+};
+
+use memtrace_tracer::{
+    Counter, Pool, Unit,
+    well_known::{ALLOCATED_TOTAL, RESERVED_TOTAL},
+};
+
+use super::device::{Device, PLACES};
+
+/// Where a device's events and sums are recorded.
+pub(super) struct Books {
+    pub(super) pool: Pool,
+    allocated: Counter,
+    reserved: Counter,
+    /// The blocks reported so far, and what had been handed out before the first.
+    sum: AtomicU64,
+    reserved_before: AtomicU64,
+    reports: AtomicU64,
+    agreed: AtomicBool,
+    /// How many reports go by from sample to sample.
+    interval: u64,
+}
+
+impl Books {
+    /// Those of a device whose allocator had handed out `before` bytes before this report.
+    pub(super) fn of(device: Device, before: u64) -> Option<&'static Self> {
+        static BOOKS: [OnceLock<Books>; PLACES] = [const { OnceLock::new() }; PLACES];
+        let place = &BOOKS[device.place()?];
+        if let Some(books) = place.get() {
+            return Some(books);
+        }
+        let pool = device.pool()?;
+        Some(place.get_or_init(|| Self::open(device, pool, before)))
+    }
+
+    #[cold]
+    fn open(device: Device, pool: Pool, before: u64) -> Self {
+        let counter = |total: &str| Counter::define(&format!("{}{total}", device.name()), Unit::Bytes, None);
+        Self {
+            pool,
+            allocated: counter(ALLOCATED_TOTAL),
+            reserved: counter(RESERVED_TOTAL),
+            sum: AtomicU64::new(before),
+            reserved_before: AtomicU64::new(0),
+            reports: AtomicU64::new(0),
+            agreed: AtomicBool::new(true),
+            interval: interval(),
+        }
+    }
+
+    /// A block of `size` bytes has been recorded, negative if it was given back: what the allocator says of itself since.
+    pub(super) fn compare(&self, size: i64, allocated: u64, reserved: u64) {
+        let sum = self.sum.fetch_add(size as u64, Relaxed).wrapping_add(size as u64);
+        let due = self.reports.fetch_add(1, Relaxed).is_multiple_of(self.interval);
+        let agrees = sum == allocated;
+        if due || !agrees || !self.agreed.load(Relaxed) {
+            self.agreed.store(agrees, Relaxed);
+            self.allocated.record(allocated);
+        }
+        if reserved != self.reserved_before.load(Relaxed) {
+            self.reserved_before.store(reserved, Relaxed);
+            self.reserved.record(reserved);
+        }
+    }
+}
+
+fn interval() -> u64 {
+    const USUAL: u64 = 64;
+    let set = env::var("MEMTRACE_TORCH_TOTALS").ok().and_then(|number| number.parse().ok());
+    set.filter(|&number| number > 0).unwrap_or(USUAL)
+}

@@ -1,0 +1,158 @@
+"""Which module of the program is which in the trace."""
+
+import hashlib
+import os
+import sys
+import threading
+import weakref
+
+import torch
+
+from ..library import LIBRARY
+
+# Modules deeper in the tree than this are parts of their ancestors.
+DEPTH = int(os.environ.get("MEMTRACE_TORCH_DEPTH", "6"))
+
+# A fingerprint is taken of so many values of so many tensors.
+_TENSORS, _VALUES = 16, 8
+
+# Names of variables that say nothing of what they hold.
+_VAGUE = {"self", "module", "model", "m", "mod", "net", "x", "obj", "sub_module", "submodule", "child", "component"}
+
+# So many frames are looked at for a name.
+_FRAMES = 12
+
+
+class Modules:
+    """The modules that have a handle. A handle of 0 is of one that counts as a part of its parent."""
+
+    def __init__(self):
+        self._handles = {}
+        self._references = {}
+        self._lock = threading.RLock()
+
+    def handle(self, module):
+        """The handle of a module; `None` if it was never met."""
+        return self._handles.get(id(module))
+
+    def meet(self, module, parent):
+        """The handle of a module that is used: if it was never met, it and what is in it are named now. One without weights of
+        its own or in it that nobody holds on to is not worth a name."""
+        handle = self._handles.get(id(module))
+        if handle is None:
+            holds_weights = next(module.parameters(), None) is not None or next(module.buffers(), None) is not None
+            handle = self._define_tree(module, _name_in_sight(module), parent) if holds_weights else 0
+        return handle
+
+    def watch(self, module, name=None):
+        """Names a module and what is in it."""
+        if LIBRARY is not None and LIBRARY.enabled() and self.handle(module) is None:
+            self._define_tree(module, name or _name_in_sight(module), 0)
+
+    def _define_tree(self, root, name, parent):
+        with self._lock:
+            self._define(root, name, parent, 0)
+            return self._handles[id(root)]
+
+    def _define(self, module, name, parent, depth):
+        # One that is in the tree twice, or was met before the tree, stays what it was.
+        if id(module) in self._handles:
+            return
+        handle = 0
+        if depth <= DEPTH:
+            fingerprint = _fingerprint(module) if depth == 0 else 0
+            handle = LIBRARY.module_define(name.encode(), parent, weight(module), fingerprint)
+        self._keep(module, handle)
+        for child_name, child in module.named_children():
+            self._define(child, child_name, handle, depth + 1)
+
+    def _keep(self, module, handle):
+        key = id(module)
+
+        def gone(_, handles=self._handles, references=self._references, released=LIBRARY.module_released):
+            handles.pop(key, None)
+            references.pop(key, None)
+            # What goes when the program ends was not let go of.
+            if handle and not sys.is_finalizing():
+                released(handle)
+
+        self._handles[key] = handle
+        self._references[key] = weakref.ref(module, gone)
+
+
+def tensors(module):
+    """Parameters and buffers of a module and of what is in it, each once."""
+    yield from module.parameters()
+    yield from module.buffers()
+
+
+def weight(module):
+    """The bytes of a module's tensors."""
+    return sum(size(tensor) for tensor in tensors(module))
+
+
+def size(tensor):
+    """The bytes of a tensor's elements."""
+    try:
+        return tensor.numel() * tensor.element_size()
+    except (RuntimeError, NotImplementedError, ValueError):
+        # A parameter whose shape is not known yet.
+        return 0
+
+
+def _fingerprint(module):
+    """Tells a model's weights from all others; 0 where they are not in host memory, for to fetch them would cost the
+    program."""
+    try:
+        named = list(module.state_dict(keep_vars=True).items())
+        digest = hashlib.blake2b(digest_size=8)
+        for name, tensor in named:
+            digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}\n".encode())
+        for name, tensor in named[:: max(1, len(named) // _TENSORS)][:_TENSORS]:
+            if tensor.device.type != "cpu" or not tensor.is_contiguous():
+                return 0
+            flat = tensor.detach().view(-1)
+            values = flat[:: max(1, len(flat) // _VALUES)][:_VALUES].tolist()
+            digest.update(repr(values).encode())
+        return int.from_bytes(digest.digest(), "little")
+    except Exception:  # noqa: BLE001 - tensors of other kinds than PyTorch's own have other rules
+        return 0
+
+
+def _name_in_sight(module):
+    """The name by which the program holds the module: an attribute of the object, or a variable of the function, that uses
+    it. A name that says nothing is the class's."""
+    frame = sys._getframe(1)
+    for _ in range(_FRAMES):
+        frame = frame.f_back
+        if frame is None:
+            break
+        if _is_torch(frame):
+            continue
+        owner = frame.f_locals.get("self")
+        if owner is not None and owner is not module:
+            for name, value in _held_by(owner):
+                if value is module:
+                    return name
+        for variables in (frame.f_locals, frame.f_globals):
+            for name, value in list(variables.items()):
+                if value is module and name not in _VAGUE:
+                    return name
+    return type(module).__name__
+
+
+def _is_torch(frame):
+    package = frame.f_globals.get("__name__", "").split(".", 1)[0]
+    return package in ("torch", "memtrace", "accelerate")
+
+
+def _held_by(owner):
+    if isinstance(owner, torch.nn.Module):
+        yield from owner.named_children()
+    try:
+        yield from list(vars(owner).items())
+    except TypeError:
+        return
+
+
+MODULES = Modules()
