@@ -65,6 +65,8 @@ pub(crate) enum Action {
     GoToMark,
     /// Put the cursor on the heap's peak.
     Peak,
+    /// Put the cursor on the next lower of the heap's distinct peaks.
+    LowerPeak,
     /// Put the cursor on the next or the previous event of interest.
     Event(Side),
     /// Look at another heap.

@@ -34,6 +34,12 @@ pub(crate) fn update(ready: &mut Ready, page: Page, action: Action, body: Rect) 
         Action::ZoomOut => run.window.zoom_out(run.cursor),
         Action::Whole => run.window.show_all(),
         Action::Peak => run.visit_peak(),
+        Action::LowerPeak => {
+            return Answer::Say(match run.visit_next_peak() {
+                Some((number, of)) => format!("peak {number} of {of}, the highest first"),
+                None => "the heap has no other distinct peak".to_owned(),
+            });
+        }
         Action::Event(side) => run.visit_event(side),
         Action::Heap(side) => run.turn_heap(side),
         Action::HeapAt(place) => run.heap = place.min(run.report.heaps.len().saturating_sub(1)),
@@ -120,7 +126,7 @@ pub(crate) fn copied(view: &dyn View, action: Action) -> Option<(String, String)
 }
 
 fn list(view: &mut dyn View, run: &mut Run, action: Action) -> Answer {
-    let Some(listing) = view.listing_mut() else { return Answer::Ignored };
+    let Some(listing) = view.listing_mut() else { return Answer::Say("there are no rows here".to_owned()) };
     match action {
         Action::Scroll(scroll) => listing.scroll(scroll),
         Action::Fold if listing.fold() => {}

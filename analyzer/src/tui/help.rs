@@ -27,7 +27,18 @@ const KEYS_CELLS: usize = 12;
 /// Draws the list of keys, from line `scrolled` on.
 pub(crate) fn draw(state: &State, scrolled: u16, area: Rect, buffer: &mut Buffer) {
     let area = Rect { x: area.x + 1, width: area.width - 1, ..area };
-    render(sections(state.own_keys(), state.theme), scrolled, area, buffer);
+    let sections = sections(state.own_keys(), state.theme);
+    let below = height_of(&sections).saturating_sub(scrolled.saturating_add(area.height));
+    render(sections, scrolled, area, buffer);
+    if below > 0 {
+        let foot = Rect { y: area.bottom() - 1, height: 1, ..area };
+        buffer.set_style(foot, ratatui::style::Style::reset());
+        Line::styled(
+            fit(&format!("  ↓ {} more lines", below + 1), usize::from(foot.width)),
+            state.theme.faint(),
+        )
+        .render(foot, buffer);
+    }
 }
 
 /// How high the list of keys is, with those of a view.
@@ -39,7 +50,7 @@ pub(crate) fn height(own: &[Binding]) -> u16 {
 pub(crate) fn draw_footer(state: &State, area: Rect, buffer: &mut Buffer) {
     let theme = state.theme;
     let mut line = Line::raw("");
-    for (word, keys) in footer(state.own_keys()) {
+    for (word, keys) in footer(state.own_keys(), state.has_time_axis()) {
         let mut entry =
             vec![Span::raw(" "), Span::styled(keys, theme.key()), Span::raw(" "), Span::raw(word)];
         entry.push(Span::raw(" "));
@@ -109,11 +120,16 @@ fn signs(theme: Theme) -> Section<'static> {
     Section::lines(Line::styled("Signs and mouse", theme.strong()), lines.collect())
 }
 
-/// The words of the footer with their keys, in the order of the table, with those of a view.
-fn footer(own: &[Binding]) -> Vec<(&'static str, String)> {
+/// The words of the footer with their keys, in the order of the table, with those of a view. Without a time axis the keys of
+/// rows come before those of time.
+fn footer(own: &[Binding], has_time_axis: bool) -> Vec<(&'static str, String)> {
     let mut words: Vec<(&str, String)> = Vec::new();
     // The first two, help and quit, are what somebody who knows nothing looks for; then what is special here.
     let (first, rest) = BINDINGS.split_at(2);
+    let mut rest: Vec<&Binding> = rest.iter().collect();
+    if !has_time_axis {
+        rest.sort_by_key(|binding| binding.group == Group::Time);
+    }
     for binding in first.iter().chain(own).chain(rest) {
         let (Some(word), Some(key)) = (binding.footer, binding.keys.first()) else { continue };
         match words.iter_mut().find(|(known, _)| *known == word) {
@@ -130,9 +146,19 @@ mod tests {
 
     #[test]
     fn the_footer_comes_from_the_table() {
-        let words = footer(&[]);
+        let words = footer(&[], true);
         assert_eq!(words[0], ("help", "?".to_owned()));
         assert!(words.contains(&("zoom", "+-".to_owned())));
         assert!(words.contains(&("event", "[]".to_owned())));
+    }
+
+    #[test]
+    fn without_a_time_axis_rows_come_first() {
+        let place =
+            |words: &[(&str, String)], word| words.iter().position(|(known, _)| *known == word).unwrap();
+        let (with, without) = (footer(&[], true), footer(&[], false));
+        assert!(place(&with, "zoom") < place(&with, "search"));
+        assert!(place(&without, "zoom") > place(&without, "search"));
+        assert_eq!(with.len(), without.len());
     }
 }

@@ -176,6 +176,13 @@ pub(crate) const BINDINGS: &[Binding] = &[
     Binding::new(Group::Time, &[Key::Char('p')], Action::Peak, "to the heap's peak").footer("peak"),
     Binding::new(
         Group::Time,
+        &[Key::Char('P')],
+        Action::LowerPeak,
+        "to the next lower of the heap's distinct peaks",
+    )
+    .footer("peak"),
+    Binding::new(
+        Group::Time,
         &[Key::Char('[')],
         Action::Event(Side::Back),
         "previous failed request, mark or swap",
@@ -260,6 +267,16 @@ pub(crate) fn action_of(key: Key, own: &[Binding]) -> Option<Action> {
     bindings.find(|binding| binding.keys.contains(&key)).map(|binding| binding.action)
 }
 
+/// What is said of a key that means nothing here.
+pub(crate) fn unbound(key: Key) -> String {
+    let label = key.label();
+    let elsewhere = PAGES.iter().find_map(|entry| {
+        let binding = (entry.build)().keys().iter().find(|binding| binding.keys.contains(&key))?;
+        Some(format!("in {}, {}: {}", entry.page.digit(), entry.page.name(), binding.says))
+    });
+    format!("{label} does nothing here; {}", elsewhere.unwrap_or_else(|| "? lists the keys".to_owned()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -286,6 +303,12 @@ mod tests {
                 assert_eq!(binding.group, Group::View);
             }
         }
+    }
+
+    #[test]
+    fn a_key_that_means_nothing_here_says_where_it_does() {
+        assert_eq!(unbound(Key::Char('%')), "% does nothing here; ? lists the keys");
+        assert!(unbound(Key::Char('!')).starts_with("! does nothing here; in 5, Map: "));
     }
 
     #[test]

@@ -91,7 +91,11 @@ impl Run {
     /// Looks at the peak of the heap that matters most: the fullest device, or the fullest heap.
     pub(crate) fn new(analysis: Analysis, trace: Option<Arc<Trace>>, wake: Wake) -> Self {
         let Analysis { report, timeline, checkpoints, .. } = analysis;
-        let window = Window::whole(timeline.end, finest(&timeline));
+        let mut window = Window::whole(timeline.end, finest(&timeline));
+        // Before what a ring kept there is nothing to see.
+        if let Some(from) = trace.as_ref().and_then(|trace| trace.kept_from()) {
+            window.show(from, timeline.end);
+        }
         let heap = report.heaps.iter().enumerate().max_by_key(|(index, heap)| {
             (heap.kind == "device", heap.peak.figures.allocated_bytes, std::cmp::Reverse(*index))
         });

@@ -12,7 +12,7 @@ use super::{
     page::Page,
     state::{Content, Letter, Overlay, State},
     tabs,
-    widget::fit_tail,
+    widget::{fit_tail, put},
 };
 use crate::Text;
 
@@ -84,7 +84,7 @@ fn draw_foot(state: &State, area: Rect, buffer: &mut Buffer) {
                 .render(area, buffer);
         }
         _ => match &state.message {
-            Some(message) => Line::styled(format!(" {message}"), theme.strong()).render(area, buffer),
+            Some(message) => put(&Line::styled(format!(" {message}"), theme.strong()), area, buffer),
             None => help::draw_footer(state, area, buffer),
         },
     }

@@ -70,6 +70,19 @@ fn help_and_the_time_before() {
 }
 
 #[test]
+fn the_tabs_fit_every_width() {
+    let mut lines = String::new();
+    for page in [Page::Overview, Page::Swaps, Page::Events] {
+        for (width, height) in SIZES {
+            let buffer = drawn(&fixture::showing(fixture::small(), page, width, height));
+            let all = of_cells(&buffer, |cell| cell.symbol().to_owned());
+            writeln!(lines, "{}", all.lines().nth(1).unwrap()).unwrap();
+        }
+    }
+    insta::assert_snapshot!("tabs", lines);
+}
+
+#[test]
 fn a_screen_too_small_says_what_it_needs() {
     let state = fixture::showing(fixture::small(), Page::Timeline, 30, 5);
     assert_eq!(text(&state), "\n     memtrace needs 40×10\n         this is 30×5\n           q quits\n\n");
@@ -153,8 +166,13 @@ fn drawn(state: &State) -> Buffer {
     buffer
 }
 
+/// What is on the screen, without the tabs, which are the same in every view: `the_tabs_fit_every_width` has them.
 pub(super) fn text(state: &State) -> String {
-    of_cells(&drawn(state), |cell| cell.symbol().to_owned())
+    let all = of_cells(&drawn(state), |cell| cell.symbol().to_owned());
+    let is_large = state.size.width >= screen::SMALLEST.width && state.size.height >= screen::SMALLEST.height;
+    let tabs = if is_large { Some(1) } else { None };
+    let kept = all.lines().enumerate().filter(|(number, _)| Some(*number) != tabs);
+    kept.map(|(_, line)| format!("{line}\n")).collect()
 }
 
 /// A letter for the colour of each cell, large if it is bold; `#` for reversed, `.` for faint.

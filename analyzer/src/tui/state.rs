@@ -8,7 +8,7 @@ use super::{
     action::{Action, Flow, Scroll, Side},
     everywhere,
     export::Export,
-    keys::{Binding, Key, action_of},
+    keys::{self, Binding, Key, action_of},
     page::{PAGES, Page},
     palette::{Chosen, Palette},
     prompt::{self, Prompt, Purpose, Written},
@@ -195,7 +195,10 @@ impl State {
             }
             Overlay::None | Overlay::Help(_) => match action_of(key, self.own_keys()) {
                 Some(action) => self.update(action),
-                None => Flow::Continue,
+                None => {
+                    self.message = Some(keys::unbound(key));
+                    Flow::Continue
+                }
             },
         }
     }
@@ -240,6 +243,14 @@ impl State {
         match &self.content {
             Content::Ready(ready) => ready.view(self.page).keys(),
             Content::Reading(_) => &[],
+        }
+    }
+
+    /// Whether the view on the screen has a time axis.
+    pub(crate) fn has_time_axis(&self) -> bool {
+        match &self.content {
+            Content::Ready(ready) => ready.view(self.page).plot(&ready.run, self.body()).is_some(),
+            Content::Reading(_) => false,
         }
     }
 

@@ -14,7 +14,6 @@ use ratatui::{
     buffer::Buffer,
     layout::Rect,
     text::{Line, Span},
-    widgets::Widget,
 };
 
 use super::{
@@ -24,7 +23,7 @@ use super::{
     run::Run,
     theme::Theme,
     view::{Answer, Goal, View},
-    widget::{bar, count, fit, percent},
+    widget::{bar, count, fit, percent, put},
 };
 use crate::{
     Nanos, Text,
@@ -86,7 +85,7 @@ impl View for SwapsView {
         let swaps = &run.figures().swaps;
         let lines = [totals(swaps, theme)].into_iter().chain(bound_lines(swaps, theme, area.width));
         for (line, row) in lines.zip(layout.totals.rows()) {
-            line.render(row, buffer);
+            put(&line, row, buffer);
         }
         if swaps.costliest.is_empty() {
             return;
@@ -100,7 +99,7 @@ impl View for SwapsView {
             others.ns,
             others.stall_ns
         );
-        Line::styled(text, theme.faint()).render(layout.others, buffer);
+        put(&Line::styled(text, theme.faint()), layout.others, buffer);
     }
 
     fn update(&mut self, run: &mut Run, action: Action, _: Rect) -> Answer {

@@ -34,6 +34,7 @@ use super::{
     run::Run,
     theme::Theme,
     view::{Answer, Goal, View},
+    widget::put,
     worker::Worker,
 };
 use crate::{Nanos, Text, Trace, events::EventPlace};
@@ -115,7 +116,7 @@ impl View for EventsView {
 
     fn draw(&self, run: &Run, theme: Theme, area: Rect, buffer: &mut Buffer) {
         let head = Rect { height: 1, ..area };
-        self.headline(run, theme).render(head, buffer);
+        put(&self.headline(run, theme), head, buffer);
         self.state(theme).alignment(Alignment::Right).render(head, buffer);
         let rows = Rect { y: area.y + 1, height: area.height - 1, ..area };
         self.rows.draw(theme, rows, buffer);

@@ -12,14 +12,12 @@
 //!    weights vae = preview_vae                   +1.12 MiB        twice
 //! ```
 
-mod chart;
 mod rows;
 
 use ratatui::{
     buffer::Buffer,
     layout::Rect,
     text::{Line, Span},
-    widgets::Widget,
 };
 
 use self::rows::Subject;
@@ -30,7 +28,7 @@ use super::{
     run::Run,
     theme::Theme,
     view::{Answer, Goal, View},
-    widget::{fit, width},
+    widget::{fit, put, spark, spark_ends, width},
 };
 use crate::report::Shape;
 
@@ -84,7 +82,7 @@ impl View for GrowthView {
                 usize::from(area.width).saturating_sub(2),
             );
             for (line, row) in lines.into_iter().zip(area.rows()) {
-                Line::raw(format!(" {line}")).render(row, buffer);
+                put(&Line::raw(format!(" {line}")), row, buffer);
             }
             return;
         }
@@ -92,7 +90,7 @@ impl View for GrowthView {
         if let Some(subject) = subject.filter(|_| area.height >= ROOM) {
             let head = Rect { height: HEAD - 1, ..area };
             for (line, row) in head_lines(&subject, theme, area.width).into_iter().zip(head.rows()) {
-                line.render(row, buffer);
+                put(&line, row, buffer);
             }
         }
         self.rows.draw(theme, listed(area), buffer);
@@ -145,13 +143,13 @@ fn head_lines(subject: &Subject<'_>, theme: Theme, cells: u16) -> Vec<Line<'stat
     let title = subject.title();
     let mut lines = vec![Line::styled(fit(&format!(" {title}"), cells), theme.strong())];
     for (label, floor, levels) in subject.charts() {
-        let (least, most) = chart::ends(&levels, floor);
+        let (least, most) = spark_ends(&levels, floor);
         let label = format!(" {label:<19}{least:>11} ");
         let behind = format!(" {most}");
         let room = cells.saturating_sub(width(&label) + width(&behind));
         lines.push(Line::from(vec![
             Span::styled(label, theme.faint()),
-            Span::styled(chart::spark(&levels, (least, most), room), subject.style(theme)),
+            Span::styled(spark(&levels, (least, most), room), subject.style(theme)),
             Span::styled(behind, theme.faint()),
         ]));
     }

@@ -32,7 +32,7 @@ pub(super) fn columns() -> Vec<Column> {
         Column::number("ends", 5, 5),
         Column::text("heap", 8, 2),
         Column::number("kept", 11, 0),
-        Column::number("held", 10, 4),
+        Column::number("held", 11, 4),
         Column::number("sure", 4, 3),
         Column::text("shape", 9, 1),
     ]
@@ -118,7 +118,7 @@ impl Subject<'_> {
                 ]
             }
             Subject::Idle(idle) => vec![
-                Cell::word("reserved and not used any more"),
+                Cell::word("cached, not used"),
                 Cell::word(""),
                 Cell::Text(idle.heap.clone()),
                 Cell::Change(i64::try_from(idle.bytes.0).unwrap_or(i64::MAX)),

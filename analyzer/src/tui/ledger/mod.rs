@@ -35,7 +35,7 @@ use super::{
     run::Run,
     theme::Theme,
     view::{Answer, View},
-    widget::fit,
+    widget::{fit, put},
 };
 use crate::{Nanos, report::LedgerMoment};
 
@@ -95,7 +95,7 @@ impl View for LedgerView {
             return Line::styled(" nothing is known of any device's memory", theme.faint())
                 .render(layout.title, buffer);
         };
-        self.title(moments, run, theme).render(layout.title, buffer);
+        put(&self.title(moments, run, theme), layout.title, buffer);
         chart::draw(moments, run, theme, layout.scale, layout.plot, buffer);
         draw_times(run, theme, layout.times, buffer);
         self.owners.draw(theme, layout.table, buffer);

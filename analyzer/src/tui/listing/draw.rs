@@ -10,7 +10,7 @@ use ratatui::{
 use super::{Cell, Column, Folding, Listing, Row};
 use crate::tui::{
     theme::Theme,
-    widget::{fit, fit_tail},
+    widget::{fit, fit_name, width},
 };
 
 /// Between two columns.
@@ -52,13 +52,15 @@ impl Listing {
             let column = &self.columns()[index];
             let cell = row.cells.get(index).unwrap_or(&Cell::Unknown);
             let folding = self.folding(row);
-            let text = match (index, folding, row.depth) {
-                (0, Folding::Nothing, 0) => cell.to_string(),
-                (0, ..) => format!("{}{} {cell}", "  ".repeat(row.depth), folding.sign()),
-                _ => cell.to_string(),
+            // Where a row is in its tree stays, however little of its name there is room for.
+            let before = match (index, folding, row.depth) {
+                (0, Folding::Nothing, 0) | (1.., ..) => String::new(),
+                (0, ..) => format!("{}{} ", "  ".repeat(row.depth), folding.sign()),
             };
+            let indent = fit(&before, width(&before).min(usize::from(cells / 2)));
+            let room = cells - u16::try_from(width(&indent)).unwrap_or(cells);
             let style = if *cell == Cell::Unknown { theme.faint() } else { ratatui::style::Style::new() };
-            Span::styled(padded(&text, column, cells), style)
+            Span::styled(indent + &padded(&cell.to_string(), column, room), style)
         });
         line_of(cells)
     }
@@ -103,10 +105,10 @@ fn line_of(cells: impl Iterator<Item = Span<'static>>) -> Line<'static> {
 fn padded(text: &str, column: &Column, cells: u16) -> String {
     let cells = usize::from(cells);
     if column.text {
-        return fit_tail(text, cells);
+        return fit_name(text, cells);
     }
     let text = fit(text, cells);
     let trimmed = text.trim_end();
-    let missing = crate::tui::widget::width(&text) - crate::tui::widget::width(trimmed);
+    let missing = width(&text) - width(trimmed);
     " ".repeat(missing) + trimmed
 }

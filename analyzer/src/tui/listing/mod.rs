@@ -15,6 +15,7 @@ use std::collections::HashSet;
 
 use self::order::Forest;
 use super::action::{Scroll, Side};
+use crate::Text;
 
 /// The rows of a view.
 #[derive(Clone, Debug, Default)]
@@ -33,6 +34,8 @@ pub(crate) struct Listing {
     top: usize,
     /// How many rows the screen has room for.
     room: usize,
+    /// Whether what is selected was jumped to from where it was not on the screen: then its neighbours are shown on both sides.
+    jumped: bool,
 }
 
 /// What rows are sorted by.
@@ -105,13 +108,16 @@ impl Listing {
             self.arrange();
         }
         let Some(selected) = self.shown.iter().position(|&shown| shown == place) else { return false };
-        self.select(selected);
+        self.jumped |= !(self.top..self.top + self.room).contains(&selected);
+        self.selected = selected;
+        self.stay();
         true
     }
 
     /// Selects a row by its place among those that are shown, or the last one.
     pub(crate) fn select(&mut self, place: usize) {
         self.selected = place;
+        self.jumped = false;
         self.stay();
     }
 
@@ -242,6 +248,13 @@ impl Listing {
         found.is_some_and(|id| self.select_id(id))
     }
 
+    /// Selects the row of this name. False: there is none.
+    pub(crate) fn find_name(&mut self, name: &Text) -> bool {
+        let named = |row: &&Row| row.cells.first() == Some(&Cell::Text(name.clone()));
+        let found = self.forest.rows().iter().find(named).map(|row| row.id);
+        found.is_some_and(|id| self.select_id(id))
+    }
+
     fn rearrange(&mut self) {
         let selected = self.selected().map(|row| row.id);
         self.arrange();
@@ -264,6 +277,9 @@ impl Listing {
     fn stay(&mut self) {
         self.selected = self.selected.min(self.shown.len().saturating_sub(1));
         if self.room > 0 {
+            if std::mem::take(&mut self.jumped) {
+                self.top = self.selected.saturating_sub(self.room / 2);
+            }
             self.top = self.top.min(self.selected).max((self.selected + 1).saturating_sub(self.room));
             self.top = self.top.min(self.shown.len().saturating_sub(self.room));
         }

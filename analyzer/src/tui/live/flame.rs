@@ -3,7 +3,7 @@
 use ratatui::{buffer::Buffer, layout::Rect, text::Line, widgets::Widget};
 
 use super::tree::Tree;
-use crate::tui::{theme::Theme, widget::fit_tail};
+use crate::tui::{theme::Theme, widget::fit_name};
 
 /// A node and where it is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,10 +60,10 @@ pub(crate) fn draw(
         let node = tree.node(place);
         let text = match area.width {
             0 | 1 => "▏".to_owned(),
-            2..24 => format!("▏{}", fit_tail(&node.name.to_string(), usize::from(area.width) - 1)),
+            2..24 => format!("▏{}", fit_name(&node.name.to_string(), usize::from(area.width) - 1)),
             _ => {
                 let bytes = format!("{:.1}", memtrace_format::Bytes(node.now.bytes));
-                let name = fit_tail(&node.name.to_string(), usize::from(area.width) - 3 - bytes.len());
+                let name = fit_name(&node.name.to_string(), usize::from(area.width) - 3 - bytes.len());
                 format!("▏{name} {bytes} ")
             }
         };

@@ -38,25 +38,22 @@ use super::{
     run::Run,
     theme::Theme,
     view::{Answer, Goal, View},
-    widget::count,
+    widget::{count, put},
     worker::{Desk, Worker},
 };
-use crate::Nanos;
+use crate::{Nanos, Text};
 
 const KEYS: &[Binding] = &[
     Binding::own(&[Key::Char('t')], GROUP, "by module, scope, stack (down or up) or thread").footer("by"),
     Binding::own(&[Key::Char('i')], FLAME, "as an icicle, or as a table").footer("icicle"),
     Binding::own(&[Key::Char('d')], AGAINST, "differences from the peak, from each mark, or none")
         .footer("diff"),
-    Binding::own(&[Key::Char('P')], LOWER_PEAK, "to the next lower of the heap's distinct peaks")
-        .footer("peaks"),
     Binding::own(&[Key::Char('u')], UP, "from a part to the whole again").footer("up"),
     Binding::own(&[Key::Char('a')], ADDRESS, "show the address space at this time").footer("map"),
 ];
 const GROUP: &str = "grouping";
 const FLAME: &str = "icicle";
 const AGAINST: &str = "differences";
-const LOWER_PEAK: &str = "next lower peak";
 const UP: &str = "up";
 const ADDRESS: &str = "map";
 
@@ -80,6 +77,8 @@ pub(crate) struct LiveView {
     flame: bool,
     /// The node that is looked at alone.
     root: Option<u64>,
+    /// The module to select once what is live at the cursor is counted.
+    wanted: Option<Text>,
 }
 
 /// What the cursor is compared with.
@@ -106,6 +105,7 @@ impl Default for LiveView {
             against: Against::default(),
             flame: false,
             root: None,
+            wanted: None,
         }
     }
 }
@@ -148,7 +148,7 @@ impl View for LiveView {
 
     fn draw(&self, run: &Run, theme: Theme, area: Rect, buffer: &mut Buffer) {
         let head = Rect { height: 1, ..area };
-        self.headline(run, theme).render(head, buffer);
+        put(&self.headline(run, theme), head, buffer);
         if self.asked.is_some() {
             let stale = Line::styled(" counting… ", theme.selected());
             stale.alignment(Alignment::Right).render(head, buffer);
@@ -167,12 +167,6 @@ impl View for LiveView {
             Action::Own(GROUP) => {
                 self.by = self.by.next();
                 self.root = None;
-            }
-            Action::Own(LOWER_PEAK) => {
-                return Answer::Say(match run.visit_next_peak() {
-                    Some((number, of)) => format!("peak {number} of {of}, the highest first"),
-                    None => "the heap has no other distinct peak".to_owned(),
-                });
             }
             Action::Own(FLAME) => self.flame = !self.flame,
             Action::Own(AGAINST) => return self.compare(run),
@@ -220,7 +214,8 @@ impl View for LiveView {
     fn woken(&mut self, _run: &mut Run) {
         let Some(worker) = &mut self.worker else { return };
         let Some(tally) = worker.answers().last() else { return };
-        if self.asked.as_ref() == Some(&tally.question) {
+        let current = self.asked.as_ref() == Some(&tally.question);
+        if current {
             self.asked = None;
         }
         let compared = tally.question.against.is_some();
@@ -235,13 +230,16 @@ impl View for LiveView {
             Err(error) => (Tree::default(), Some(error)),
         };
         self.fill();
+        if let Some(module) = self.wanted.take_if(|_| current) {
+            self.rows.find_name(&module);
+        }
     }
 
     fn visit(&mut self, _run: &mut Run, goal: &Goal) {
         if let Some(module) = &goal.module {
             self.by = Grouping::Module;
             self.root = None;
-            self.rows.find(module.recorded(), super::action::Side::Forward);
+            self.wanted = Some(module.clone());
         }
     }
 

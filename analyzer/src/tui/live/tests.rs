@@ -12,7 +12,7 @@ use crate::{
     },
 };
 
-use super::{AGAINST, FLAME, GROUP, LOWER_PEAK, UP};
+use super::{AGAINST, FLAME, GROUP, UP};
 
 const DOWN: Action = Action::Scroll(Scroll::Line(Side::Forward));
 const MS: u64 = 1_000_000;
@@ -126,7 +126,7 @@ fn the_distinct_peaks_are_visited_from_the_highest() {
     let peaks = session.run().heap().unwrap().peaks.clone();
     session.update(&[Action::Peak]);
     for peak in peaks.iter().skip(1).chain(peaks.first()) {
-        session.update(&[Action::Own(LOWER_PEAK)]);
+        session.update(&[Action::LowerPeak]);
         assert_eq!(session.run().cursor, peak.time_ns);
         let live = format!("{} live", peak.figures.allocated_bytes);
         assert!(text(&session.state).contains(&live), "{live}: {}", text(&session.state));

@@ -19,12 +19,12 @@ use crate::tui::{
     listing::Listing,
     run::Run,
     theme::Theme,
-    widget::{count, fit, width as width_of},
+    widget::{count, fit, put, width as width_of},
 };
 
 pub(super) fn draw(view: &MapView, run: &Run, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let layout = Layout::new(area, view.close.is_some());
-    headline(view, run, theme).render(layout.head, buffer);
+    put(&headline(view, run, theme), layout.head, buffer);
     state(view, theme).alignment(Alignment::Right).render(layout.head, buffer);
     let Some(scene) = &view.scene else { return };
     if scene.heap().is_some() {
@@ -41,10 +41,10 @@ pub(super) fn draw(view: &MapView, run: &Run, theme: Theme, area: Rect, buffer: 
             (None, Some(_)) => {}
             (_, None) => regions(view, scene, theme, &layout, buffer),
         }
-        legend(scene, theme, layout.legend.width).render(layout.legend, buffer);
+        put(&legend(scene, theme, layout.legend.width), layout.legend, buffer);
     }
     for (line, row) in view.words.iter().zip(layout.words.rows()) {
-        line.clone().render(row, buffer);
+        put(line, row, buffer);
     }
 }
 

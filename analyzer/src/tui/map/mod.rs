@@ -89,6 +89,8 @@ pub(crate) struct MapView {
     focus: Option<u64>,
     /// Whether the row with the focus is to be selected when the scene comes.
     reveal: bool,
+    /// Whether the worst pin is to be explained when the scene comes.
+    seeks_pin: bool,
     said: Option<String>,
     words: Vec<Line<'static>>,
 }
@@ -109,6 +111,7 @@ impl Default for MapView {
             close: None,
             focus: None,
             reveal: false,
+            seeks_pin: false,
             said: None,
             words: Vec::new(),
         }
@@ -194,8 +197,8 @@ impl View for MapView {
             self.is_old = false;
             self.ask(question);
         }
-        if self.asked.is_none() && std::mem::take(&mut self.reveal) {
-            self.reveal();
+        if self.asked.is_none() {
+            self.point();
         }
         self.words = words::explain(self, run, theme);
     }
@@ -213,6 +216,9 @@ impl View for MapView {
             self.focus = Some(address.0);
             self.close = None;
             self.reveal = true;
+        } else if goal.time.is_some() {
+            // What is to be seen at an instant is what keeps memory there, if anything does.
+            (self.close, self.seeks_pin) = (None, true);
         }
     }
 
@@ -314,6 +320,17 @@ impl MapView {
             }
         }
         self.scene = Some(scene);
+        if current {
+            self.point();
+        }
+    }
+
+    /// Shows what was meant when the view was opened, or stepped, now that the scene is there.
+    fn point(&mut self) {
+        if std::mem::take(&mut self.seeks_pin) {
+            self.focus = None;
+            let _ = self.turn_pin();
+        }
         if std::mem::take(&mut self.reveal) {
             self.reveal();
         }

@@ -22,6 +22,7 @@
 //! in two where there is room. A section about nothing is left out.
 
 mod findings;
+mod growth;
 mod happenings;
 mod heap;
 mod movement;
@@ -176,10 +177,11 @@ fn columns<'a>(run: &'a Run, theme: Theme, width: u16) -> Vec<(u16, Vec<Section<
     let half = if width < TWO_COLUMNS_FROM { inner } else { (inner - GAP) / 2 };
     let mut answers = lost(run, theme);
     answers.extend([Some(outcome::ending(run, theme)), Some(peak::owners(run, theme, half))]);
+    answers.push(growth::growing(run, theme, half));
     let swaps = movement::swaps(run, theme, half);
     let charts = [peak::over_time(run, theme), heap::fragmentation(run, theme)];
     let details = [
-        movement::transfers(run, theme),
+        movement::transfers(run, theme, half),
         happenings::phases(run, theme, half),
         heap::heaps(run, theme),
         happenings::marks(run, theme),

@@ -13,6 +13,9 @@ use crate::{
 
 /// More modules than this are left out.
 const MAX_MODULES: usize = 8;
+/// The cells of a direction's figures, and those of how fast it was, which come last.
+const DIRECTION_CELLS: usize = 69;
+const SPEED_CELLS: usize = 20;
 /// What follows a bar: how often, bytes, time.
 const FIGURES_CELLS: usize = 30;
 
@@ -51,7 +54,7 @@ pub(crate) fn swaps<'a>(run: &'a Run, theme: Theme, width: u16) -> Option<Sectio
 }
 
 /// The transfers, by direction.
-pub(crate) fn transfers<'a>(run: &'a Run, theme: Theme) -> Option<Section<'a>> {
+pub(crate) fn transfers<'a>(run: &'a Run, theme: Theme, width: u16) -> Option<Section<'a>> {
     let transfers = &run.figures().transfers;
     if transfers.count == 0 && transfers.unfinished == 0 {
         return None;
@@ -65,22 +68,22 @@ pub(crate) fn transfers<'a>(run: &'a Run, theme: Theme) -> Option<Section<'a>> {
         ("disk", &by.disk),
         ("other", &by.other),
     ];
+    // Half a figure is a wrong one: a column that does not fit is left out.
+    let cells = usize::from(width);
+    let cut = move |line: String| match line.char_indices().nth(DIRECTION_CELLS - SPEED_CELLS) {
+        Some((at, _)) if cells < DIRECTION_CELLS => line[..at].to_owned(),
+        _ => line,
+    };
     let head =
         format!("  {:<16}{:>7}{:>13}{:>11}{:>10}{:>10}", "", "times", "bytes", "time", "median", "fastest");
-    let mut lines = vec![Line::styled(head, theme.faint())];
-    lines.extend(
-        directions.into_iter().filter(|(_, one)| one.count > 0).map(|(name, one)| direction_line(name, one)),
-    );
+    let mut lines = vec![Line::styled(cut(head), theme.faint())];
+    let moved = directions.into_iter().filter(|(_, one)| one.count > 0);
+    lines.extend(moved.map(|(name, one)| Line::raw(cut(direction_line(name, one)))));
     if transfers.unfinished > 0 {
         lines.push(Line::raw(format!("  {} began and did not end", count(transfers.unfinished))));
     }
-    let rest = format!(
-        "{} moved {} in {}; forwards waited {}",
-        count(transfers.count),
-        transfers.bytes,
-        transfers.ns,
-        transfers.stall_ns
-    );
+    let rest = format!("{} moved {} in {}", count(transfers.count), transfers.bytes, transfers.ns);
+    lines.insert(0, Line::raw(format!("  forwards waited {} for them", transfers.stall_ns)));
     Some(Section::lines(super::title("Transfers", rest, theme), lines))
 }
 
@@ -99,17 +102,17 @@ fn swap_line(module: &ModuleSwaps, most: u64, theme: Theme, width: usize) -> Lin
     ])
 }
 
-fn direction_line(name: &str, one: &Direction) -> Line<'static> {
+fn direction_line(name: &str, one: &Direction) -> String {
     let speed = |of: fn(&crate::report::Bandwidth) -> f64| match &one.gbps {
         Some(speed) => format!("{:.1} GB/s", of(speed)),
         None => "–".to_owned(),
     };
-    Line::raw(format!(
+    format!(
         "  {name:<16}{:>7}{:>13}{:>11}{:>10}{:>10}",
         count(one.count),
         one.bytes.to_string(),
         one.ns.to_string(),
         speed(|speed| speed.p50),
         speed(|speed| speed.max),
-    ))
+    )
 }

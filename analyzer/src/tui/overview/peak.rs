@@ -14,10 +14,12 @@ use crate::{
         memory_chart::{MemoryChart, top},
         run::Run,
         theme::{self, Theme, series_sign},
-        widget::{Section, bar, fit, fit_tail, percent},
+        widget::{Section, bar, fit, fit_tail, percent, width},
     },
 };
 
+/// Between two figures.
+const BETWEEN: &str = " · ";
 /// More owners than this are summed up.
 const MAX_OWNERS: usize = 8;
 /// The height of the chart.
@@ -41,7 +43,7 @@ pub(crate) fn owners<'a>(run: &'a Run, theme: Theme, width: u16) -> Section<'a> 
         Span::styled(bytes.to_string(), theme.peak()),
         Span::raw(format!(" {of} on {} at {}", heap.name, peak.time_ns)),
     ]);
-    let mut lines = vec![figures(heap, theme)];
+    let mut lines = figures(heap, theme, usize::from(width));
     lines.extend(shares(&peak.by_module, bytes.0, theme, usize::from(width)));
     if let Some(scope) = peak.by_scope.first() {
         lines.push(Line::from(vec![
@@ -74,7 +76,7 @@ pub(crate) fn over_time<'a>(run: &'a Run, theme: Theme) -> Option<Section<'a>> {
     Some(Section::picture(Line::from(legend), CHART_ROWS, draw))
 }
 
-fn figures(heap: &Heap, theme: Theme) -> Line<'static> {
+fn figures(heap: &Heap, theme: Theme, cells: usize) -> Vec<Line<'static>> {
     let Peak { figures, .. } = &heap.peak;
     let mut text = String::from("  ");
     if let Some(reserved) = figures.reserved_bytes {
@@ -82,11 +84,14 @@ fn figures(heap: &Heap, theme: Theme) -> Line<'static> {
     }
     text += &format!("active {} · requested {}", figures.active_bytes, figures.requested_bytes);
     let known = match heap.known {
-        Known::Exact => " · exact",
-        Known::Baseline => " · at least (not all was recorded)",
-        Known::Sampled => " · from samples",
+        Known::Exact => "exact",
+        Known::Baseline => "at least (not all was recorded)",
+        Known::Sampled => "from samples",
     };
-    Line::from(vec![Span::raw(text), Span::styled(known, theme.faint())])
+    if width(&text) + width(known) + BETWEEN.len() > cells {
+        return vec![Line::raw(text), Line::styled(format!("  {known}"), theme.faint())];
+    }
+    vec![Line::from(vec![Span::raw(text), Span::styled(format!("{BETWEEN}{known}"), theme.faint())])]
 }
 
 fn shares(shares: &[Share], whole: u64, theme: Theme, width: usize) -> Vec<Line<'static>> {

@@ -32,7 +32,7 @@ use super::{
     theme::{PARTLY_ON_DEVICE, Theme, tier_sign},
     timeline::{draw_times, own_name, place_of},
     view::{Answer, Goal, View},
-    widget::{fit, fit_tail, width},
+    widget::{fit, fit_tail, put, width},
 };
 use crate::{
     Nanos, Text,
@@ -246,7 +246,7 @@ impl Residency {
         for (sign, style, name) in legend {
             spans.extend([Span::styled(sign.to_string(), style), Span::raw(format!(" {name}  "))]);
         }
-        Line::from(spans).render(area, buffer);
+        put(&Line::from(spans), area, buffer);
     }
 }
 

@@ -4,14 +4,17 @@ use ratatui::{
     buffer::Buffer,
     layout::Rect,
     text::{Line, Span},
-    widgets::Widget,
 };
 
 use super::{bars, words_of_swap};
 use crate::{
     report::Module,
     timeline::ModuleTrack,
-    tui::{run::Run, theme::Theme, widget::count},
+    tui::{
+        run::Run,
+        theme::Theme,
+        widget::{count, put},
+    },
 };
 
 /// Draws as many lines as there is room for, the most needed first.
@@ -30,7 +33,7 @@ pub(super) fn draw(run: &Run, selected: Option<usize>, theme: Theme, area: Rect,
         }
     };
     for (line, row) in lines.into_iter().zip(area.rows()) {
-        line.render(row, buffer);
+        put(&line, row, buffer);
     }
 }
 

@@ -37,6 +37,7 @@ use super::{
     action::Action,
     keys::{Binding, Key},
     listing::{Cell, Column, Listing, Row},
+    page::Page,
     run::Run,
     theme::Theme,
     view::{Answer, Goal, View},
@@ -113,6 +114,7 @@ impl View for TimelineView {
                 Some(range) => run.window.show(range.from, range.to),
                 None => return Answer::Say("there is no range; r begins one".to_owned()),
             },
+            Action::Open => return Answer::Open(Goal::page(Page::Live)),
             _ => return Answer::Ignored,
         }
         Answer::Done

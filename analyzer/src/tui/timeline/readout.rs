@@ -4,7 +4,6 @@ use memtrace_format::{Bytes, Tier};
 use ratatui::{
     buffer::Buffer,
     text::{Line, Span},
-    widgets::Widget,
 };
 
 use super::{
@@ -20,7 +19,7 @@ use crate::{
         instant::instant,
         run::Run,
         theme::{Theme, series_sign, tier_sign},
-        widget::{fit_tail, width},
+        widget::{fit_tail, put, width},
     },
 };
 
@@ -44,7 +43,7 @@ pub(crate) fn draw(
     };
     let area = layout.panel.unwrap_or(layout.readout);
     for (line, row) in lines.into_iter().zip(area.rows()) {
-        line.render(row, buffer);
+        put(&line, row, buffer);
     }
 }
 

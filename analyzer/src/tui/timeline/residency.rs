@@ -20,7 +20,7 @@ use crate::{
         listing::{Folding, Listing, Row},
         run::Run,
         theme::{PARTLY_ON_DEVICE, Theme, tier_sign},
-        widget::{fit, fit_tail, width},
+        widget::{fit, fit_tail, put, width},
     },
 };
 
@@ -68,7 +68,7 @@ fn draw_title(modules: &Listing, theme: Theme, layout: &Layout, buffer: &mut Buf
     for (sign, tier, name) in legend {
         spans.extend([Span::styled(format!("{sign} "), theme.tier(tier)), Span::raw(format!("{name}  "))]);
     }
-    Line::from(spans).render(layout.modules_title, buffer);
+    put(&Line::from(spans), layout.modules_title, buffer);
 }
 
 /// The name below its parents', and the sign of the place at the cursor.

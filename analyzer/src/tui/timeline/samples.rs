@@ -15,7 +15,7 @@ use crate::{
     tui::{
         run::Run,
         theme::Theme,
-        widget::{Dots, count, fit_tail, width},
+        widget::{Dots, count, fit_tail, put, width},
     },
 };
 
@@ -71,7 +71,7 @@ pub(super) fn draw(run: &Run, shown: &[usize], theme: Theme, layout: &Layout, bu
                 Span::styled(text, theme.strong()),
                 Span::styled(format!("  of {most} at most"), theme.faint()),
             ]);
-            line.render(Rect { y: row.y, height: 1, ..panel }, buffer);
+            put(&line, Rect { y: row.y, height: 1, ..panel }, buffer);
         }
     }
 }

@@ -1,8 +1,17 @@
 //! Text of an exact width on the screen.
 
-use ratatui::{style::Style, text::Span};
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    style::Style,
+    text::{Line, Span},
+    widgets::Widget,
+};
 
 const CUT: &str = "…";
+
+/// The cells that the place of a call site needs to tell anything, with the parentheses around it.
+const LEAST_PLACE: usize = 12;
 
 /// How many cells a text takes.
 pub(crate) fn width(text: &str) -> usize {
@@ -46,6 +55,29 @@ pub(crate) fn fit_tail(text: &str, cells: usize) -> String {
     pad(kept, cells)
 }
 
+/// A name in exactly so many cells: its end, or of a call site, `function (path:line)`, the function and the end of the path.
+pub(crate) fn fit_name(name: &str, cells: usize) -> String {
+    let site = name.strip_suffix(')').and_then(|name| name.split_once(" ("));
+    match site {
+        Some((function, place)) if width(name) > cells && width(function) + LEAST_PLACE <= cells => {
+            let room = cells - width(function) - " ()".len();
+            format!("{function} ({})", fit_tail(place, room))
+        }
+        _ => fit_tail(name, cells),
+    }
+}
+
+/// Draws a line from the left; what does not fit is cut off, and a sign says so.
+pub(crate) fn put(line: &Line<'_>, area: Rect, buffer: &mut Buffer) {
+    line.render(area, buffer);
+    if line.width() > usize::from(area.width)
+        && let Some(last) = area.width.checked_sub(1)
+        && let Some(cell) = buffer.cell_mut((area.x + last, area.y))
+    {
+        cell.set_symbol(CUT);
+    }
+}
+
 /// The text in lines of so many cells at most, broken between words; a word that is longer is cut.
 pub(crate) fn wrap(text: &str, cells: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
@@ -85,6 +117,24 @@ mod tests {
         assert_eq!(fit_tail("unet.input_blocks.0", 9), "…blocks.0");
         assert_eq!(fit("x", 0), "");
         assert_eq!(fit_tail("xy", 1), "…");
+    }
+
+    #[test]
+    fn of_a_call_site_the_function_and_the_line_stay() {
+        let site = "attention (/home/somebody/engine/model.py:77)";
+        assert_eq!(fit_name(site, 25), "attention (…/model.py:77)");
+        assert_eq!(fit_name("unet.input_blocks.0", 9), "…blocks.0");
+        assert_eq!(fit_name(site, 12), fit_tail(site, 12), "too narrow for both");
+    }
+
+    #[test]
+    fn a_line_that_is_cut_says_so() {
+        let area = Rect::new(0, 0, 5, 1);
+        for (text, shown) in [("12345", "12345"), ("123456", "1234…")] {
+            let mut buffer = Buffer::empty(area);
+            put(&Line::raw(text), area, &mut buffer);
+            assert_eq!(buffer, Buffer::with_lines([shown]));
+        }
     }
 
     #[test]

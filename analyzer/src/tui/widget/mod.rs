@@ -5,9 +5,11 @@ mod dots;
 mod fit;
 mod number;
 mod section;
+mod spark;
 
 pub(crate) use bar::bar;
 pub(crate) use dots::Dots;
-pub(crate) use fit::{fit, fit_tail, width, wrap};
+pub(crate) use fit::{fit, fit_name, fit_tail, put, width, wrap};
 pub(crate) use number::{count, percent};
 pub(crate) use section::{Section, height, render};
+pub(crate) use spark::{spark, spark_ends};

@@ -1,6 +1,8 @@
 //! A page of sections: headlines with something below each, scrolled as one.
 
-use ratatui::{buffer::Buffer, layout::Rect, text::Line, widgets::Widget};
+use ratatui::{buffer::Buffer, layout::Rect, text::Line};
+
+use super::put;
 
 /// A headline and what is below it.
 pub(crate) struct Section<'a> {
@@ -37,10 +39,10 @@ impl<'a> Section<'a> {
     fn draw(self, area: Rect, buffer: &mut Buffer) {
         let title = Rect { height: 1, ..area };
         let body = Rect { y: area.y + 1, height: area.height - 1, ..area };
-        self.title.render(title, buffer);
+        put(&self.title, title, buffer);
         match self.body {
             Body::Lines(lines) => {
-                lines.into_iter().zip(body.rows()).for_each(|(line, row)| line.render(row, buffer))
+                lines.iter().zip(body.rows()).for_each(|(line, row)| put(line, row, buffer))
             }
             Body::Picture(_, draw) => draw(body, buffer),
         }
@@ -73,6 +75,8 @@ pub(crate) fn render(sections: Vec<Section<'_>>, scrolled: u16, area: Rect, buff
 
 #[cfg(test)]
 mod tests {
+    use ratatui::widgets::Widget as _;
+
     use super::*;
 
     #[test]

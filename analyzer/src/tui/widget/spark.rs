@@ -5,14 +5,14 @@ use memtrace_format::Bytes;
 const SIGNS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 /// The least of some levels, or what stands for it, and the most.
-pub(super) fn ends(levels: &[Bytes], least: Option<Bytes>) -> (Bytes, Bytes) {
+pub(crate) fn spark_ends(levels: &[Bytes], least: Option<Bytes>) -> (Bytes, Bytes) {
     let least = least.or_else(|| levels.iter().copied().min()).unwrap_or_default();
     (least, levels.iter().copied().max().unwrap_or_default())
 }
 
 /// One cell a level, or the most of several where there is no room for all: from the least, which is the lowest sign, to the
 /// most, which is the highest.
-pub(super) fn spark(levels: &[Bytes], (least, most): (Bytes, Bytes), cells: usize) -> String {
+pub(crate) fn spark(levels: &[Bytes], (least, most): (Bytes, Bytes), cells: usize) -> String {
     let height = (most.0.saturating_sub(least.0)).max(1) as f64;
     let group = levels.len().div_ceil(cells.max(1)).max(1);
     let groups = levels.chunks(group).take(cells);
@@ -31,7 +31,7 @@ mod tests {
     fn a_course_goes_from_its_least_to_its_most() {
         let drawn = |list: &[u64], least, cells| {
             let levels: Vec<_> = list.iter().map(|&level| Bytes(level)).collect();
-            spark(&levels, ends(&levels, least), cells)
+            spark(&levels, spark_ends(&levels, least), cells)
         };
         assert_eq!(drawn(&[100, 107, 103], None, 9), "▁█▄");
         assert_eq!(drawn(&[5, 5], None, 9), "▁▁");
