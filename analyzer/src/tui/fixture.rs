@@ -570,6 +570,7 @@ fn heap(name: &str, device: Option<u32>, peak: u64, time: u64) -> Heap {
         age_ns: Nanos(12),
     };
     Heap {
+        allocator: None,
         peak_before: None,
         name: Text::new(name),
         device,
