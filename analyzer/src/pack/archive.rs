@@ -36,6 +36,15 @@ pub(super) fn begin<W: Write + Seek>(out: W, log: &str, log_bytes: u64) -> io::R
     Ok(archive)
 }
 
+/// Adds an entry of its own.
+pub(super) fn add<W: Write + Seek>(archive: &mut ZipWriter<W>, name: &str, content: &[u8]) -> io::Result<()> {
+    let options = SimpleFileOptions::default()
+        .compression_method(CompressionMethod::Deflated)
+        .last_modified_time(zip::DateTime::default());
+    archive.start_file(name, options)?;
+    archive.write_all(content)
+}
+
 /// Ends it, and says how long it is.
 pub(super) fn end<W: Write + Seek>(archive: ZipWriter<W>) -> io::Result<u64> {
     archive.finish()?.stream_position()

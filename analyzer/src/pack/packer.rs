@@ -46,7 +46,8 @@ pub enum PackError {
     Write(#[from] io::Error),
 }
 
-/// Packs a trace into `archive`, an empty file, as an entry of this name. `watch` is told how far it has come.
+/// Packs a trace into `archive`, an empty file, as an entry of this name. Behind it come others, each a name and its content.
+/// `watch` is told how far it has come.
 ///
 /// # Errors
 ///
@@ -54,6 +55,7 @@ pub enum PackError {
 pub fn pack(
     trace: &Trace,
     name: &str,
+    beside: &[(&str, &[u8])],
     archive: impl Write + Seek,
     watch: &mut dyn FnMut(Progress),
 ) -> Result<Packed, PackError> {
@@ -76,6 +78,7 @@ pub fn pack(
     };
     frames.chunks(file, watch)?;
     archive.write_all(&frame::encode(FrameKind::End, Vec::new(), &[])?)?;
+    beside.iter().try_for_each(|(name, content)| archive::add(&mut archive, name, content))?;
     let packed_bytes = Bytes(archive::end(archive)?);
     Ok(Packed { log_bytes: Bytes(file.bytes()), packed_bytes })
 }

@@ -13,6 +13,7 @@ mod heap;
 mod info;
 mod json;
 mod ledger;
+mod markdown;
 mod module;
 mod movement;
 mod oom;
@@ -37,6 +38,7 @@ pub use heap::{
 pub use info::{Info, Thread};
 pub use json::write_json;
 pub use ledger::{LedgerEntry, LedgerMoment, LedgerSources, LedgerTrend, Quarter, SampledFrom};
+pub use markdown::Markdown;
 pub use module::{Module, Moved, Stay};
 pub use movement::{Bandwidth, ByMemory, Direction, Directions, MovedFor, Transfers};
 pub use oom::{Blocker, InVain, ModelAgreement, OutOfMemory, Proof, Remedy, Verdict};

@@ -17,7 +17,7 @@ const FIRST_FRAME: usize = 30 + "log.packed".len() + 24;
 fn packed(log: &[u8]) -> Vec<u8> {
     let trace = Trace::open(file(log).path()).expect("it is a log");
     let mut archive = Cursor::new(Vec::new());
-    pack(&trace, "log", &mut archive, &mut |_| ()).expect("there is room");
+    pack(&trace, "log", &[], &mut archive, &mut |_| ()).expect("there is room");
     archive.into_inner()
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{check, diff, events, pack, record};
+use crate::{check, diff, events, pack, record, report};
 use memtrace_analyzer::{Filter, Nanos, Part, instant::When};
 
 /// Explains what an engine's memory did, from a trace that it recorded.
@@ -47,6 +47,8 @@ pub(crate) enum Command {
     Events(events::Arguments),
     /// Write another program's recording as a trace: a PyTorch memory snapshot, an RMM log, an Nsight Systems export
     Import(Import),
+    /// Write what to paste into a bug report, and what to attach to it
+    Report(report::Arguments),
     /// Make a trace small enough to attach to a bug report; every command reads it as it is
     Pack(pack::Pack),
     /// Write the trace that was packed, every byte as it was

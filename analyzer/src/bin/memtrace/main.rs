@@ -15,6 +15,7 @@ mod pack;
 mod place;
 mod progress;
 mod record;
+mod report;
 
 use std::process::ExitCode;
 
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
         Command::Import(arguments) => import::run(&arguments),
         Command::Pack(arguments) => pack::pack(&arguments),
         Command::Unpack(arguments) => pack::unpack(&arguments),
+        Command::Report(arguments) => report::run(&arguments),
         Command::Record(arguments) => {
             return record::run(&arguments).unwrap_or_else(|failure| failure.report());
         }

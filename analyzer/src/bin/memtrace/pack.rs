@@ -66,7 +66,7 @@ pub(crate) fn pack(arguments: &Pack) -> Result<(), Failure> {
     let trace = opened.map_err(Failure::not_imported(path))?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let mut place = Place::begin(path, &output, *force)?;
-    let packed = pack::pack(&trace, &name, place.file.as_file_mut(), &mut progress::of("packing"));
+    let packed = pack::pack(&trace, &name, &[], place.file.as_file_mut(), &mut progress::of("packing"));
     let packed = packed.map_err(|error| failure(error, path, &place))?;
     place.end()?;
     let (before, after) = (packed.log_bytes, packed.packed_bytes);
@@ -88,7 +88,7 @@ pub(crate) fn unpack(arguments: &Unpack) -> Result<(), Failure> {
     output::print(format_args!("{}: {:.1}\n", shown(&output), unpacked.log_bytes))
 }
 
-fn failure(error: PackError, path: &Path, place: &Place) -> Failure {
+pub(crate) fn failure(error: PackError, path: &Path, place: &Place) -> Failure {
     match error {
         PackError::Read(error) => Failure::unreadable(path)(error),
         PackError::Write(error) => place.unwritable(error),
