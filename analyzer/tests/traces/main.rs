@@ -18,4 +18,5 @@ mod naive;
 mod ranges;
 mod recording;
 mod spans;
+mod swaps;
 mod words;
