@@ -20,7 +20,10 @@ pub(crate) use owner::{Owner, OwnerId, Owners};
 pub(crate) use scope::{ScopeId, ScopeTree};
 pub(crate) use segments::Segment;
 
-use std::hint::black_box;
+use std::{
+    hint::black_box,
+    io::{self, Read, Write},
+};
 
 use hashbrown::HashMap;
 use memtrace_format::{
@@ -36,7 +39,7 @@ use crate::{
     source::Trace,
 };
 use heap::Change::{Done, Impossible, Left, Unknown};
-use snapshot::{HeapOutline, Rows};
+use snapshot::HeapOutline;
 use thread::{OpenBy, OpenScope, ThreadState};
 
 /// Pairs the two ends of a transfer.
@@ -212,27 +215,28 @@ impl<'a> Replay<'a> {
         self.heaps.iter().map(|heap| heap.state.pieces_to_walk() as u64).sum()
     }
 
-    /// How everything is now; what the heaps hold goes to the end of `bytes`.
-    pub(crate) fn standing(&self, bytes: &mut Vec<u8>) -> Standing {
-        for heap in &self.heaps {
-            snapshot::write(&heap.state, bytes);
-        }
-        Standing {
-            end: self.end,
-            heaps: self.heaps.iter().map(HeapOutline::of).collect(),
-            threads: self.threads.clone(),
-            under_way: self.analyses.movement.open.clone(),
-        }
+    /// The most bytes that [`standing`](Self::standing) writes.
+    pub(crate) fn most_bytes(&self) -> u64 {
+        self.heaps.iter().map(|heap| HeapOutline::most_bytes(&heap.state)).sum()
     }
 
-    /// Takes up, anew, where another replay was that has the same owners and scopes. `None`: these are not the bytes to it.
-    pub(crate) fn resume(&mut self, standing: &Standing, bytes: &[u8]) -> Option<()> {
+    /// How everything is now; what the heaps hold is written to `out`.
+    pub(crate) fn standing(&self, out: &mut impl Write) -> io::Result<Standing> {
+        Ok(Standing {
+            end: self.end,
+            heaps: self.heaps.iter().map(|heap| HeapOutline::write(heap, out)).collect::<io::Result<_>>()?,
+            threads: self.threads.clone(),
+            under_way: self.analyses.movement.open.clone(),
+        })
+    }
+
+    /// Takes up, anew, where another replay was that has the same owners and scopes. `None`: this is not what it wrote.
+    pub(crate) fn resume(&mut self, standing: &Standing, written: &mut impl Read) -> Option<()> {
         self.end = standing.end;
         self.threads.clone_from(&standing.threads);
         self.analyses.movement.open = standing.under_way.clone();
-        let mut rows = Rows(bytes);
         for outline in &standing.heaps {
-            let mut state = outline.restore(&mut rows)?;
+            let mut state = outline.restore(written)?;
             let definition = outline.key.heap().and_then(|id| self.trace.definitions().heap(id));
             let device = self.analyses.devices.of_heap(self.heaps.len(), definition);
             let counts = (outline.events, outline.first_event);

@@ -98,18 +98,23 @@ impl Pieces {
     pub(super) fn restore(&mut self, border: PieceId, start: u64, size: u64, piece: super::Piece) {
         let last = self.node(border).prev;
         self.whole_bytes -= self.alone(last);
-        let added = self.insert_hole(start, size, last);
+        let added = match piece {
+            super::Piece::Hole => self.insert_hole(start, size, last),
+            super::Piece::Block(block) => {
+                let added = self.add_block(start, block, What::Placed);
+                self.link(last, added);
+                self.link(added, border);
+                added
+            }
+        };
         self.whole_bytes += self.alone(added);
-        if let super::Piece::Block(block) = piece {
-            self.fill(added, block);
-        }
     }
 
     /// Puts a block at its address, where there is none, though not in the hole that may have been found there.
     pub(super) fn put_apart(&mut self, found: Option<PieceId>, start: u64, block: Block) {
         match found {
             Some(_) => _ = self.strays.insert(start, block),
-            None => self.put_loose(start, block),
+            None => _ = self.add_block(start, block, What::Loose),
         }
     }
 
@@ -494,11 +499,13 @@ impl Pieces {
         self.largest.note(piece, self.holes, &mut self.nodes);
     }
 
-    fn put_loose(&mut self, start: u64, block: Block) {
-        let mut node = Node::new(start, 0, What::Loose);
-        node.fill(What::Loose, block);
+    /// Adds a block where no piece starts; what lies beside it is for the caller to say.
+    fn add_block(&mut self, start: u64, block: Block, what: What) -> PieceId {
+        let mut node = Node::new(start, 0, what);
+        node.fill(what, block);
         let piece = self.add(node);
         self.places.insert(start, piece);
+        piece
     }
 
     /// The hole that this address lies in.
