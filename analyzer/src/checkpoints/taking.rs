@@ -1,9 +1,17 @@
 //! Checkpoints are taken while a trace is replayed.
 
-use std::{fs::File, os::unix::fs::FileExt, sync::Arc};
+use std::{
+    fs::File,
+    io::{self, BufWriter, Seek, SeekFrom},
+    sync::Arc,
+};
 
-use super::{Checkpoint, Checkpoints, Taken};
-use crate::{Trace, merge::Batch, replay::Replay};
+use super::{BUFFER, Checkpoint, Checkpoints, Taken};
+use crate::{
+    Trace,
+    merge::Batch,
+    replay::{Replay, Standing},
+};
 
 /// The fewest events between two checkpoints. As the trace turns out to be long, they come to lie further apart.
 const INTERVAL: u64 = 1 << 18;
@@ -26,7 +34,7 @@ const PART: u64 = 4;
 /// Takes checkpoints of a replay.
 #[derive(Debug)]
 pub(crate) struct Taking {
-    /// None if nothing can be written any more; what was written is good.
+    /// None until something is written.
     file: Option<File>,
     list: Vec<Checkpoint>,
     interval: u64,
@@ -36,7 +44,6 @@ pub(crate) struct Taking {
     written: u64,
     room: u64,
     entries: usize,
-    bytes: Vec<u8>,
 }
 
 impl Taking {
@@ -52,7 +59,6 @@ impl Taking {
             written: 0,
             room: trace.directory.event_bytes() / PART,
             entries: 0,
-            bytes: Vec::new(),
         }
     }
 
@@ -70,30 +76,36 @@ impl Taking {
             return;
         }
         self.latest = self.events;
-        self.bytes.clear();
-        let standing = replay.standing(&mut self.bytes);
-        let entries = standing.entries() + place.threads();
-        if self.bytes.len() as u64 > self.room.saturating_sub(self.written) || entries > ENTRIES / 2 {
+        if replay.most_bytes() > self.room.saturating_sub(self.written) {
             return;
         }
-        let file = match &self.file {
-            Some(file) => file,
-            None => match tempfile::tempfile() {
-                Ok(file) => self.file.insert(file),
-                // Then a replay starts at the beginning.
-                Err(_) => return self.room = 0,
-            },
-        };
-        if file.write_all_at(&self.bytes, self.written).is_err() {
+        let Ok((standing, end)) = self.write(replay) else {
+            // Then a replay starts at the one before.
             return self.room = 0;
+        };
+        let entries = standing.entries() + place.threads();
+        // Where so much is open that few would fit, the next one is written over this one.
+        if entries > ENTRIES / 2 {
+            return;
         }
-        let (at, length) = (self.written, self.bytes.len());
-        self.written += length as u64;
+        let at = std::mem::replace(&mut self.written, end);
         self.entries += entries;
-        self.list.push(Checkpoint { time: replay.end, place: place.clone(), at, length, standing });
+        self.list.push(Checkpoint { time: replay.end, place: place.clone(), at, standing });
         if self.list.len() > KEPT || self.entries > ENTRIES {
             self.thin();
         }
+    }
+
+    /// Writes what the heaps hold behind what is written, and returns where that ends.
+    fn write(&mut self, replay: &Replay<'_>) -> io::Result<(Standing, u64)> {
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => none.insert(tempfile::tempfile()?),
+        };
+        file.seek(SeekFrom::Start(self.written))?;
+        let mut out = BufWriter::with_capacity(BUFFER, file);
+        let standing = replay.standing(&mut out)?;
+        Ok((standing, out.stream_position()?))
     }
 
     /// What was taken of this replay, which has come to its end.

@@ -4,6 +4,7 @@
 //! state: the state gives way, and what did not fit is counted as an [`Oddity`].
 
 mod heap;
+mod heap_events;
 mod largest;
 mod oddity;
 mod owner;
@@ -13,6 +14,7 @@ mod scope;
 mod segments;
 mod snapshot;
 mod thread;
+mod thread_events;
 
 pub(crate) use heap::{Block, HeapState, Piece};
 pub(crate) use oddity::{Oddities, Oddity};
@@ -20,24 +22,22 @@ pub(crate) use owner::{Owner, OwnerId, Owners};
 pub(crate) use scope::{ScopeId, ScopeTree};
 pub(crate) use segments::Segment;
 
-use std::hint::black_box;
+use std::{
+    hint::black_box,
+    io::{self, Read, Write},
+};
 
 use hashbrown::HashMap;
-use memtrace_format::{
-    BlockAlloc, BlockFree, DropCounts, Event, HeapId, Kind, ModuleId, NameId, OutOfMemory, PoolId, ThreadId,
-    TransferBegin, TransferEnd,
-};
+use memtrace_format::{BlockAlloc, BlockFree, DropCounts, Event, HeapId, Kind, PoolId, ThreadId};
 
 use crate::{
     Nanos,
-    analyses::{Analyses, DeviceIndex, DeviceWatch, FailedRequest, HeapWatch, Marks, Movement, UnderWay},
-    autopsy::Scene,
+    analyses::{Analyses, DeviceIndex, DeviceWatch, HeapWatch, Marks, Movement, UnderWay},
     report::{CycleSource, PeakBy},
     source::Trace,
 };
-use heap::Change::{Done, Impossible, Left, Unknown};
-use snapshot::{HeapOutline, Rows};
-use thread::{OpenBy, OpenScope, ThreadState};
+use snapshot::HeapOutline;
+use thread::ThreadState;
 
 /// Pairs the two ends of a transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -212,27 +212,28 @@ impl<'a> Replay<'a> {
         self.heaps.iter().map(|heap| heap.state.pieces_to_walk() as u64).sum()
     }
 
-    /// How everything is now; what the heaps hold goes to the end of `bytes`.
-    pub(crate) fn standing(&self, bytes: &mut Vec<u8>) -> Standing {
-        for heap in &self.heaps {
-            snapshot::write(&heap.state, bytes);
-        }
-        Standing {
-            end: self.end,
-            heaps: self.heaps.iter().map(HeapOutline::of).collect(),
-            threads: self.threads.clone(),
-            under_way: self.analyses.movement.open.clone(),
-        }
+    /// The most bytes that [`standing`](Self::standing) writes.
+    pub(crate) fn most_bytes(&self) -> u64 {
+        self.heaps.iter().map(|heap| HeapOutline::most_bytes(&heap.state)).sum()
     }
 
-    /// Takes up, anew, where another replay was that has the same owners and scopes. `None`: these are not the bytes to it.
-    pub(crate) fn resume(&mut self, standing: &Standing, bytes: &[u8]) -> Option<()> {
+    /// How everything is now; what the heaps hold is written to `out`.
+    pub(crate) fn standing(&self, out: &mut impl Write) -> io::Result<Standing> {
+        Ok(Standing {
+            end: self.end,
+            heaps: self.heaps.iter().map(|heap| HeapOutline::write(heap, out)).collect::<io::Result<_>>()?,
+            threads: self.threads.clone(),
+            under_way: self.analyses.movement.open.clone(),
+        })
+    }
+
+    /// Takes up, anew, where another replay was that has the same owners and scopes. `None`: this is not what it wrote.
+    pub(crate) fn resume(&mut self, standing: &Standing, written: &mut impl Read) -> Option<()> {
         self.end = standing.end;
         self.threads.clone_from(&standing.threads);
         self.analyses.movement.open = standing.under_way.clone();
-        let mut rows = Rows(bytes);
         for outline in &standing.heaps {
-            let mut state = outline.restore(&mut rows)?;
+            let mut state = outline.restore(written)?;
             let definition = outline.key.heap().and_then(|id| self.trace.definitions().heap(id));
             let device = self.analyses.devices.of_heap(self.heaps.len(), definition);
             let counts = (outline.events, outline.first_event);
@@ -326,209 +327,6 @@ impl<'a> Replay<'a> {
             // An event that a later version of the format adds: the reader has not handed it out.
             _ => Kind::Extension,
         }
-    }
-
-    #[inline]
-    fn block_alloc(&mut self, now: Moment, alloc: &BlockAlloc) {
-        let thread = &mut self.threads[now.thread];
-        let owner = thread.owner(&mut self.owners, now.thread as u32, alloc.module, alloc.stack);
-        if owner == OwnerId::OTHERS {
-            self.oddities.count(Oddity::TooManyOwners);
-        }
-        let (heap, device) = self.heap(alloc.pool);
-        let event = heap.watch.count_alloc();
-        match heap.state.alloc(alloc, owner, now.time, event) {
-            Impossible => self.oddities.count(Oddity::ImpossibleAlloc),
-            Left { address, block } => {
-                heap.watch.block_left(address, block);
-                heap.watch.grown(now.time, event, &mut heap.state, device);
-                self.oddities.count(Oddity::AllocOfLive);
-            }
-            Done | Unknown => heap.watch.grown(now.time, event, &mut heap.state, device),
-        }
-    }
-
-    #[inline]
-    fn block_free(&mut self, now: Moment, free: &BlockFree) {
-        let (heap, device) = self.heap(free.pool);
-        heap.watch.count_free();
-        match heap.state.free(free) {
-            Left { address, block } => heap.watch.block_left(address, block),
-            Unknown => {
-                heap.watch.baseline_free(free.size);
-                return self.oddities.count(Oddity::FreeOfUnknown);
-            }
-            Done | Impossible => {}
-        }
-        heap.watch.shrunk(now.time, &mut heap.state, device);
-    }
-
-    fn block_free_requested(&mut self, now: Moment, free: &BlockFree) -> Kind {
-        let (heap, device) = self.heap(free.pool);
-        heap.watch.count_free();
-        match heap.state.request_free(free) {
-            Left { address, block } => {
-                heap.watch.block_left(address, block);
-                heap.watch.shrunk(now.time, &mut heap.state, device);
-            }
-            Done => heap.watch.shrunk(now.time, &mut heap.state, device),
-            Unknown => {
-                heap.watch.baseline_free(free.size);
-                self.oddities.count(Oddity::FreeOfUnknown);
-            }
-            Impossible => self.oddities.count(Oddity::FreeRequestedTwice),
-        }
-        Kind::BlockFreeRequested
-    }
-
-    /// The request has been counted, and so has a block that nobody knows.
-    fn block_free_completed(&mut self, now: Moment, free: &BlockFree) -> Kind {
-        let (heap, device) = self.heap(free.pool);
-        heap.watch.count_event();
-        match heap.state.free(free) {
-            Left { address, block } => {
-                heap.watch.block_left(address, block);
-                heap.watch.shrunk(now.time, &mut heap.state, device);
-                if block.is_allocated() {
-                    self.oddities.count(Oddity::CompletedWithoutRequest);
-                }
-            }
-            Done | Impossible => heap.watch.shrunk(now.time, &mut heap.state, device),
-            Unknown => {}
-        }
-        Kind::BlockFreeCompleted
-    }
-
-    #[cold]
-    fn segment(&mut self, now: Moment, segment: &memtrace_format::Segment, kind: Kind) -> Kind {
-        let mut lost = std::mem::take(&mut self.lost);
-        let (heap, device) = self.heap(segment.pool);
-        heap.watch.count_event();
-        let change = match kind {
-            Kind::SegmentAlloc => heap.state.reserve(segment, false, &mut lost),
-            Kind::SegmentMap => heap.state.reserve(segment, true, &mut lost),
-            _ => heap.state.release(segment, &mut lost),
-        };
-        let count = lost.len();
-        for (address, block) in lost.drain(..) {
-            heap.watch.block_left(address, block);
-        }
-        heap.watch.resegmented(now.time, &mut heap.state, device);
-        match change {
-            Unknown => self.oddities.count(Oddity::ReleaseOfUnknown),
-            Impossible => self.oddities.count(Oddity::ImpossibleSegment),
-            Done | Left { .. } => {}
-        }
-        self.oddities.count_many(Oddity::LiveInReleased, count as u64);
-        self.lost = lost;
-        let index = self.heap_index(segment.pool);
-        let device = self.heaps[index].device;
-        self.analyses.devices.watch(device).ledger.resegmented(now.time, &self.heaps);
-        kind
-    }
-
-    fn out_of_memory(&mut self, now: Moment, failed: &OutOfMemory) -> Kind {
-        let thread = &self.threads[now.thread];
-        let (module, scope) = (thread.module(), thread.scope());
-        let index = self.heap_index(failed.pool);
-        let told = failed.free.map(|free| free.0);
-        let balance = self.analyses.devices.balance(self.heaps[index].device, now.time, &self.heaps, told);
-        let heap = &mut self.heaps[index];
-        heap.watch.count_event();
-        let failures = &mut self.analyses.failures;
-        let rules = failures.rules(self.trace.definitions(), heap.key).rules.clone();
-        let scene = Scene::of(failed, &mut heap.state, balance.as_ref(), rules);
-        let (key, pool, requested) = (heap.key, failed.pool, failed.requested);
-        let failed = FailedRequest { now, heap: index, key, pool, requested, module, scope, balance };
-        failures.add(failed, scene, &heap.state);
-        Kind::OutOfMemory
-    }
-
-    fn forward_begin(&mut self, now: Moment, module: ModuleId) -> Kind {
-        self.analyses.movement.forward_begin(now, module);
-        if !self.threads[now.thread].open(module, OpenBy::Forward) {
-            self.oddities.count(Oddity::TooDeep);
-        }
-        Kind::ForwardBegin
-    }
-
-    fn forward_end(&mut self, now: Moment, module: ModuleId) -> Kind {
-        self.analyses.movement.forward_end(now, module);
-        if !self.threads[now.thread].close(module, OpenBy::Forward) {
-            self.oddities.count(Oddity::EndWithoutBegin);
-        }
-        Kind::ForwardEnd
-    }
-
-    fn transfer_begin(&mut self, now: Moment, begin: &TransferBegin) -> Kind {
-        let key = TransferKey { origin: self.thread_id(now.thread), correlation: begin.correlation };
-        let thread = &mut self.threads[now.thread];
-        if !begin.module.is_none() && !thread.open(begin.module, OpenBy::Transfer(key)) {
-            self.oddities.count(Oddity::TooDeep);
-        }
-        if begin.to.is_device() && !begin.from.is_device() {
-            let scope = self.threads[now.thread].scope();
-            self.analyses.growth.came(now, CycleSource::Load, begin.module, scope, &self.heaps);
-        }
-        let phases = &self.analyses.phases;
-        let cycle = self.threads[now.thread].phase();
-        if !self.analyses.movement.begin(now, key, begin, cycle, |phase| phases.is_open(phase)) {
-            self.oddities.count(Oddity::BeginTwice);
-        }
-        Kind::TransferBegin
-    }
-
-    fn transfer_end(&mut self, now: Moment, end: &TransferEnd) -> Kind {
-        let key = TransferKey { origin: end.origin, correlation: end.correlation };
-        match self.analyses.movement.end(now, key, end) {
-            None => self.oddities.count(Oddity::EndWithoutBegin),
-            Some((thread, module)) if !module.is_none() => {
-                self.threads[thread].close(module, OpenBy::Transfer(key));
-            }
-            Some(_) => {}
-        }
-        Kind::TransferEnd
-    }
-
-    fn scope_begin(&mut self, now: Moment, name: NameId, is_phase: bool) -> Kind {
-        let phase = is_phase.then(|| self.analyses.phases.begin(now, name, &mut self.heaps));
-        if let Some(number) = phase {
-            let Analyses { profiles, devices, .. } = &mut self.analyses;
-            profiles.begin(now, number, name, devices);
-        }
-        let thread = &mut self.threads[now.thread];
-        let left_out = self.scopes.left_out();
-        let scope = self.scopes.enter(thread.scope(), name);
-        self.oddities.count_many(Oddity::TooManyScopes, self.scopes.left_out() - left_out);
-        if thread.enter(OpenScope { name, scope, phase }) {
-            self.analyses.growth.entered(now.thread);
-        } else {
-            self.oddities.count(Oddity::TooDeep);
-        }
-        Kind::ScopeBegin
-    }
-
-    fn scope_end(&mut self, now: Moment, name: NameId) -> Kind {
-        let closed = self.threads[now.thread].leave(name);
-        let count = closed.len();
-        let mut is_phase = false;
-        match count {
-            0 => self.oddities.count(Oddity::EndWithoutBegin),
-            1 => {}
-            more => self.oddities.count_many(Oddity::BeginWithoutEnd, more as u64 - 1),
-        }
-        for open in closed {
-            is_phase = open.phase.is_some();
-            let Some(phase) = open.phase else { continue };
-            self.analyses.phases.end(now, phase, &mut self.heaps);
-            let Analyses { profiles, devices, .. } = &mut self.analyses;
-            profiles.end(now, phase, devices);
-        }
-        if count > 0 {
-            let outer = self.threads[now.thread].scope();
-            self.analyses.growth.left(now, count, (name, is_phase), outer, &self.heaps);
-        }
-        Kind::ScopeEnd
     }
 
     fn thread_id(&self, index: usize) -> ThreadId {

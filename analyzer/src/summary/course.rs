@@ -7,7 +7,7 @@ use crate::{
     analyses::{Activity, CounterRecord, Counters, TRACKED},
     replay::{Heap, Replay},
     report,
-    timeline::{CounterTrack, Happening, HeapTrack, Instant, ModuleTrack, Timeline},
+    timeline::{CounterTrack, Happening, HeapTrack, ModuleTrack, Sign, Timeline},
 };
 
 use super::{module::Inherited, names::Names, span};
@@ -42,12 +42,12 @@ pub(super) fn timeline(
     let mut instants = Vec::new();
     let marks = analyses.marks.instants.iter();
     for &(time, name, value) in marks.filter(|(_, name, _)| !span::is_note(names, *name)) {
-        instants.push(Instant { time, what: Happening::Mark { name: names.definitions.name(name), value } });
+        instants.push(Sign { time, what: Happening::Mark { name: names.definitions.name(name), value } });
     }
     for (failed, _) in &analyses.failures.kept {
         if let Some(heap) = heap_reports.get(failed.heap) {
             let what = Happening::OutOfMemory { heap: heap.name.clone(), requested: failed.requested };
-            instants.push(Instant { time: failed.now.time, what });
+            instants.push(Sign { time: failed.now.time, what });
         }
     }
     for swap in analyses.movement.swaps.costliest.kept() {
@@ -58,7 +58,7 @@ pub(super) fn timeline(
             bytes: swap.bytes,
             took: swap.took,
         };
-        instants.push(Instant { time: swap.time, what });
+        instants.push(Sign { time: swap.time, what });
     }
     instants.sort_by_key(|instant| instant.time);
     let failures_left_out = analyses.failures.total - analyses.failures.kept.len() as u64;

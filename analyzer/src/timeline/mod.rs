@@ -37,7 +37,7 @@ pub struct Timeline {
     /// What was sampled, one track a counter; the first ones, where there are too many.
     pub counters: Vec<CounterTrack>,
     /// Instants worth a sign on the axis, in the order of time. (Phases are in the report.)
-    pub instants: Vec<Instant>,
+    pub instants: Vec<Sign>,
     /// How many instants are left out, because there are too many.
     pub instants_left_out: u64,
 }
@@ -100,9 +100,9 @@ pub struct Move {
     pub bytes: Bytes,
 }
 
-/// Something that happened at an instant.
+/// Something that happened at an instant, worth a sign.
 #[derive(Clone, Debug)]
-pub struct Instant {
+pub struct Sign {
     /// When.
     pub time: Nanos,
     /// What.

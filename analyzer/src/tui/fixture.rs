@@ -26,7 +26,7 @@ use crate::{
         Swap, Swaps, Thrash, Topic, Trace, Transfers, Verdict,
     },
     timeline::{
-        CounterRecorder, CounterTrack, Happening, Instant, LedgerTrack, ModuleTrack, Move, Tick, Timeline,
+        CounterRecorder, CounterTrack, Happening, LedgerTrack, ModuleTrack, Move, Sign, Tick, Timeline,
         TrackRecorder,
     },
 };
@@ -103,7 +103,7 @@ pub(crate) fn large() -> Analysis {
     run.report.ooms_total = 7;
     for failure in &run.report.ooms {
         let what = Happening::OutOfMemory { heap: Text::new("cuda:0"), requested: failure.requested_bytes };
-        run.timeline.instants.push(Instant { time: failure.time_ns, what });
+        run.timeline.instants.push(Sign { time: failure.time_ns, what });
     }
     run.timeline.instants.sort_by_key(|instant| instant.time);
     run.timeline.counters = ["nvml used", "host resident", "host round"].map(counter).into();
@@ -396,10 +396,10 @@ fn build(end: u64, names: &[&str], turns: u64) -> Analysis {
                 bytes: Bytes(200 * MIB),
                 took: Nanos(turn / 10),
             };
-            analysis.timeline.instants.push(Instant { time: Nanos(from), what: swap });
+            analysis.timeline.instants.push(Sign { time: Nanos(from), what: swap });
         } else {
             let mark = Happening::Mark { name: Text::new("weights loaded"), value: 3 };
-            analysis.timeline.instants.push(Instant { time: Nanos(turn / 2), what: mark });
+            analysis.timeline.instants.push(Sign { time: Nanos(turn / 2), what: mark });
         }
     }
     let timeline = &mut analysis.timeline;

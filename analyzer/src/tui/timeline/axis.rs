@@ -11,7 +11,7 @@ use ratatui::{
 use super::layout::Layout;
 use crate::{
     Nanos,
-    timeline::{Happening, Instant},
+    timeline::{Happening, Sign},
     tui::{
         instant::on_axis,
         run::Run,
@@ -50,7 +50,7 @@ fn events_label(left_out: u64, cells: usize) -> String {
 }
 
 /// The sign and the style of an event.
-pub(crate) fn sign(event: &Instant, theme: Theme) -> (char, Style) {
+pub(crate) fn sign(event: &Sign, theme: Theme) -> (char, Style) {
     match event.what {
         Happening::OutOfMemory { .. } => (theme::OUT_OF_MEMORY, theme.bad()),
         Happening::Mark { .. } => (theme::MARK, theme.strong()),
@@ -59,7 +59,7 @@ pub(crate) fn sign(event: &Instant, theme: Theme) -> (char, Style) {
 }
 
 /// The events in the window, in the order of time.
-pub(crate) fn events(run: &Run) -> &[Instant] {
+pub(crate) fn events(run: &Run) -> &[Sign] {
     let instants = &run.timeline.instants;
     let first = instants.partition_point(|instant| instant.time < run.window.from());
     let last = instants.partition_point(|instant| instant.time <= run.window.to());
@@ -67,7 +67,7 @@ pub(crate) fn events(run: &Run) -> &[Instant] {
 }
 
 /// The more an event matters, the larger: it is the one to show where there is room for one.
-pub(crate) fn weight(event: &Instant) -> u8 {
+pub(crate) fn weight(event: &Sign) -> u8 {
     match event.what {
         Happening::OutOfMemory { .. } => 2,
         Happening::Mark { .. } => 1,
@@ -76,7 +76,7 @@ pub(crate) fn weight(event: &Instant) -> u8 {
 }
 
 fn draw_events(run: &Run, theme: Theme, area: Rect, buffer: &mut Buffer) {
-    let mut heaviest = vec![None::<&Instant>; usize::from(area.width)];
+    let mut heaviest = vec![None::<&Sign>; usize::from(area.width)];
     for event in events(run) {
         let Some(column) = run.window.column_of(event.time, area.width) else { continue };
         let slot = &mut heaviest[usize::from(column)];

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     Text,
-    timeline::{Extent, Happening, Instant, Series},
+    timeline::{Extent, Happening, Series, Sign},
     tui::{
         instant::instant,
         run::Run,
@@ -175,13 +175,13 @@ fn phases(run: &Run) -> String {
 }
 
 /// The event that matters most in the cursor's column; the one the cursor is on, if it is on one.
-fn event_at(run: &Run, columns: u16) -> Option<&Instant> {
+fn event_at(run: &Run, columns: u16) -> Option<&Sign> {
     let column = run.window.column_of(run.cursor, columns)?;
-    let here = |event: &&Instant| run.window.column_of(event.time, columns) == Some(column);
+    let here = |event: &&Sign| run.window.column_of(event.time, columns) == Some(column);
     axis::events(run).iter().filter(here).max_by_key(|event| (event.time == run.cursor, axis::weight(event)))
 }
 
-fn event_lines(event: &Instant, theme: Theme) -> Vec<Line<'static>> {
+fn event_lines(event: &Sign, theme: Theme) -> Vec<Line<'static>> {
     let (sign, style) = axis::sign(event, theme);
     let what = match &event.what {
         Happening::OutOfMemory { heap, requested } => {
