@@ -37,8 +37,6 @@ pub(crate) enum Failure {
     NotImported { path: Text, error: ImportError },
     /// The trace to write is there already.
     Exists(Text),
-    /// A folder holds no traces.
-    NoTraces(Text),
     /// What is asked for can be told of one trace alone.
     OneTrace,
     /// The trace to record is there already.
@@ -131,11 +129,6 @@ impl Failure {
             Self::Exists(path) => {
                 eprintln!("memtrace: {path} exists");
                 eprintln!("  try: another name, or --force to replace it (never the recording itself)");
-                ExitCode::from(USAGE)
-            }
-            Self::NoTraces(folder) => {
-                eprintln!("memtrace: there is no file named *.trace in {folder}");
-                eprintln!("  try: name the trace itself");
                 ExitCode::from(USAGE)
             }
             Self::OneTrace => {
