@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{check, diff, events, record};
+use crate::{check, diff, doctor, events, record};
 use memtrace_analyzer::{Filter, Nanos, Part, instant::When};
 
 /// Explains what an engine's memory did, from a trace that it recorded.
@@ -47,6 +47,8 @@ pub(crate) enum Command {
     Events(events::Arguments),
     /// Write another program's recording as a trace: a PyTorch memory snapshot, an RMM log, an Nsight Systems export
     Import(Import),
+    /// Say what can be recorded on this machine, what not, and why
+    Doctor(doctor::Arguments),
 }
 
 /// `memtrace analyze`

@@ -6,6 +6,7 @@ mod analyze;
 mod arguments;
 mod check;
 mod diff;
+mod doctor;
 mod events;
 mod failure;
 mod import;
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         Command::Check(arguments) => check::run(&arguments),
         Command::Events(arguments) => events::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Record(arguments) => {
             return record::run(&arguments).unwrap_or_else(|failure| failure.report());
         }
