@@ -37,8 +37,6 @@ pub(crate) enum Failure {
     NotImported { path: Text, error: ImportError },
     /// The trace to write is there already.
     Exists(Text),
-    /// A folder holds no traces.
-    NoTraces(Text),
     /// What is asked for can be told of one trace alone.
     OneTrace,
     /// The trace to record is there already.

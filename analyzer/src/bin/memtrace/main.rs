@@ -6,6 +6,7 @@ mod analyze;
 mod arguments;
 mod check;
 mod diff;
+mod doctor;
 mod events;
 mod failure;
 mod import;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         Command::Pack(arguments) => pack::pack(&arguments),
         Command::Unpack(arguments) => pack::unpack(&arguments),
         Command::Report(arguments) => report::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Record(arguments) => {
             return record::run(&arguments).unwrap_or_else(|failure| failure.report());
         }
