@@ -53,6 +53,28 @@ fn a_pipeline_is_told_as_its_own_books_tell_it() {
     assert_eq!(oddities.verdict, FindingVerdict::Ok, "{oddities:?}");
 }
 
+/// Weights that accelerate's hooks bring from the disk before a forward and drop behind it, and a safetensors file.
+#[test]
+fn offloaded_weights_come_and_go() {
+    let Some(lab) = Lab::new() else { return };
+    let has = Command::new(&lab.python).args(["-c", "import accelerate, safetensors"]).output().unwrap();
+    if !has.status.success() {
+        return eprintln!("skipped: there is no accelerate with that PyTorch");
+    }
+    let (report, books) = lab.record_program("offload.py", &[]);
+    let books: Value = serde_json::from_str(&books).unwrap();
+    let (rounds, bytes) = (number(&books["rounds"]), number(&books["bytes"]));
+    let modules = modules_by_path(&report);
+    assert_eq!((modules["big"].forwards, modules["big"].bytes.unwrap().0), (rounds, bytes));
+    let moved = |name: &str| modules[name].by_direction["disk"].bytes.0;
+    assert_eq!(moved("big.0") + moved("big.2"), rounds * bytes, "what is dropped is not copied");
+    let count = |name: &str| modules[name].by_direction["disk"].count;
+    assert_eq!((count("big.0"), count("big.2")), (2 * rounds, 2 * rounds));
+    let file = report.transfers.by_direction.disk.bytes.0 - rounds * bytes;
+    assert!((bytes..bytes + 4096).contains(&file), "a file of {bytes} bytes of weights: {file}");
+    assert_eq!(torch_heap(&report).allocator.unwrap().differing, 0);
+}
+
 /// Training, with batches made on another thread: it computes what it computes unrecorded, and the sums agree.
 #[test]
 fn training_computes_what_it_computes_unrecorded() {
@@ -167,7 +189,8 @@ fn figures_of_a_device_are_in_the_trace() {
     let mut command = programs::quiet(Path::new("python3"));
     command.arg(&script).env("PYTHONPATH", package());
     let Ok(output) = command.output() else { return eprintln!("skipped: there is no python3") };
-    let figures = "growth 300 increase 40\nfree 500 total 1000 active_peak 140 min_free 450 system_peak 550\n";
+    let figures =
+        "growth 300 increase 40\nfree 500 total 1000 active_peak 140 min_free 450 system_peak 550\n";
     assert_eq!(String::from_utf8_lossy(&output.stdout), figures, "{output:?}");
     let output = run(command.env("MEMTRACE_FILE", &trace).env("MEMTRACE_LIBRARY", programs::c_library()));
     assert_eq!(String::from_utf8_lossy(&output.stdout), figures);
@@ -219,6 +242,11 @@ try:
     model(torch.ones(1, 7))
 except RuntimeError as error:
     print('raised', str(error)[:30])
+import copy, pickle
+pair = torch.nn.Sequential(model, torch.nn.ReLU())
+traced = torch.jit.trace(pair, torch.ones(1, 3))
+print(traced(torch.ones(1, 3)).shape, len(torch.fx.symbolic_trace(pair).graph.nodes))
+print(len(pickle.dumps(copy.deepcopy(pair))) == len(pickle.dumps(pair)), sorted(vars(pair)) == sorted(vars(torch.nn.Sequential())))
 print(type(model)(3, 4).to(torch.float64).weight.dtype, torch.nn.Module.__call__.__name__)
 ";
 
