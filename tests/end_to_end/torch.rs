@@ -10,6 +10,7 @@ use std::{
 };
 
 use memtrace_analyzer::report::{Ended, FindingVerdict, Heap, Module, Report};
+use memtrace_format::Event;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -50,6 +51,28 @@ fn a_pipeline_is_told_as_its_own_books_tell_it() {
     assert!(owned.map(|share| share.bytes.0).sum::<u64>() > weights / 2, "the UNet is the largest");
     let oddities = report.findings.iter().find(|finding| finding.id == "oddities").unwrap();
     assert_eq!(oddities.verdict, FindingVerdict::Ok, "{oddities:?}");
+}
+
+/// Weights that accelerate's hooks bring from the disk before a forward and drop behind it, and a safetensors file.
+#[test]
+fn offloaded_weights_come_and_go() {
+    let Some(lab) = Lab::new() else { return };
+    let has = Command::new(&lab.python).args(["-c", "import accelerate, safetensors"]).output().unwrap();
+    if !has.status.success() {
+        return eprintln!("skipped: there is no accelerate with that PyTorch");
+    }
+    let (report, books) = lab.record_program("offload.py", &[]);
+    let books: Value = serde_json::from_str(&books).unwrap();
+    let (rounds, bytes) = (number(&books["rounds"]), number(&books["bytes"]));
+    let modules = modules_by_path(&report);
+    assert_eq!((modules["big"].forwards, modules["big"].bytes.unwrap().0), (rounds, bytes));
+    let moved = |name: &str| modules[name].by_direction["disk"].bytes.0;
+    assert_eq!(moved("big.0") + moved("big.2"), rounds * bytes, "what is dropped is not copied");
+    let count = |name: &str| modules[name].by_direction["disk"].count;
+    assert_eq!((count("big.0"), count("big.2")), (2 * rounds, 2 * rounds));
+    let file = report.transfers.by_direction.disk.bytes.0 - rounds * bytes;
+    assert!((bytes..bytes + 4096).contains(&file), "a file of {bytes} bytes of weights: {file}");
+    assert_eq!(torch_heap(&report).allocator.unwrap().differing, 0);
 }
 
 /// Training, with batches made on another thread: it computes what it computes unrecorded, and the sums agree.
@@ -95,6 +118,31 @@ fn a_killed_pipeline_loses_nothing() {
     assert_eq!(torch_heap(&report).allocator.unwrap().differing, 0);
 }
 
+/// Arrays of numpy are in the heap of `malloc`. PyTorch's blocks come from there too, and are in a heap of their own alone.
+#[test]
+fn no_byte_is_in_two_heaps() {
+    let Some(lab) = Lab::new() else { return };
+    let (script, trace) = (lab.path("heaps.py"), lab.path("heaps.trace"));
+    fs::write(&script, HEAPS).unwrap();
+    run(&mut lab.record(&trace, &[script.as_os_str()]));
+    let trace = memtrace_analyzer::Trace::open(&trace).unwrap();
+    let mut heaps: BTreeMap<u64, Vec<String>> = BTreeMap::new();
+    for recorded in trace.events() {
+        if let Event::BlockAlloc(alloc) = recorded.unwrap().event {
+            let heap = trace.definitions().heap_name(alloc.pool);
+            heaps.entry(alloc.size.0).or_default().push(heap.recorded().to_owned());
+        }
+    }
+    assert_eq!(heaps.get(&3_000_001), Some(&vec!["host".to_owned()]), "numpy");
+    assert_eq!(heaps.get(&5_000_003), Some(&vec!["torch cpu".to_owned()]), "PyTorch");
+}
+
+const HEAPS: &str = "
+import numpy, torch
+array = numpy.zeros(3_000_001, dtype=numpy.uint8)
+tensor = torch.empty(5_000_003, dtype=torch.uint8)
+";
+
 /// The program's environment, its `sitecustomize` and PyTorch's profiler are what they are without us.
 #[test]
 fn the_program_does_not_notice() {
@@ -132,6 +180,54 @@ fn the_package_names_what_a_program_says() {
     assert_eq!(report.trace.oddities.len(), 0, "{:?}", report.trace.oddities);
 }
 
+/// A monitor and a profile run on a stand-in for a device: the program gets its figures, and the trace has what the driver said.
+#[test]
+fn figures_of_a_device_are_in_the_trace() {
+    let folder = tempfile::tempdir().unwrap();
+    let (script, trace) = (folder.path().join("figures.py"), folder.path().join("figures.trace"));
+    fs::write(&script, FIGURES).unwrap();
+    let mut command = programs::quiet(Path::new("python3"));
+    command.arg(&script).env("PYTHONPATH", package());
+    let Ok(output) = command.output() else { return eprintln!("skipped: there is no python3") };
+    let figures =
+        "growth 300 increase 40\nfree 500 total 1000 active_peak 140 min_free 450 system_peak 550\n";
+    assert_eq!(String::from_utf8_lossy(&output.stdout), figures, "{output:?}");
+    let output = run(command.env("MEMTRACE_FILE", &trace).env("MEMTRACE_LIBRARY", programs::c_library()));
+    assert_eq!(String::from_utf8_lossy(&output.stdout), figures);
+    let report = memtrace_analyzer::analyze(&trace).unwrap().report;
+    let phases: Vec<_> = report.phases.iter().map(|phase| phase.name.recorded()).collect();
+    assert_eq!(phases, ["profile run"]);
+    let [monitor] = &report.samples.monitor[..] else { panic!("one device") };
+    assert_eq!((monitor.min_free.map(|it| it.0), monitor.total.map(|it| it.0)), (Some(450), Some(1000)));
+}
+
+const FIGURES: &str = "
+import sys, types
+free = [800]
+cuda = types.SimpleNamespace(
+    is_available=lambda: True,
+    reset_peak_memory_stats=lambda device: None,
+    mem_get_info=lambda device: (free[0], 1000),
+    memory_allocated=lambda device: 100,
+    max_memory_allocated=lambda device: 140,
+    memory_stats=lambda device: {'active_bytes.all.current': 120, 'active_bytes.all.peak': 140},
+    get_device_name=lambda device: 'stand-in',
+    synchronize=lambda device: None,
+)
+sys.modules['torch'] = types.SimpleNamespace(cuda=cuda)
+import memtrace
+with memtrace.profile_run() as run:
+    free[0] = 500
+print('growth', run.growth, 'increase', run.allocator_peak_increase)
+with memtrace.monitor(polls_per_second=0) as monitor:
+    free[0] = 450
+    monitor.read()
+    free[0] = 500
+figures = monitor.figures
+assert figures.reserved is None
+print(*(f'{name} {getattr(figures, name)}' for name in ('free', 'total', 'active_peak', 'min_free', 'system_peak')))
+";
+
 const NOTICE: &str = "
 import os, subprocess, sys, torch
 print([name for name in ('LD_PRELOAD', 'MEMTRACE_RECORD', 'MEMTRACE_PYTHONPATH', 'PYTHONPATH') if name in os.environ])
@@ -146,6 +242,11 @@ try:
     model(torch.ones(1, 7))
 except RuntimeError as error:
     print('raised', str(error)[:30])
+import copy, pickle
+pair = torch.nn.Sequential(model, torch.nn.ReLU())
+traced = torch.jit.trace(pair, torch.ones(1, 3))
+print(traced(torch.ones(1, 3)).shape, len(torch.fx.symbolic_trace(pair).graph.nodes))
+print(len(pickle.dumps(copy.deepcopy(pair))) == len(pickle.dumps(pair)), sorted(vars(pair)) == sorted(vars(torch.nn.Sequential())))
 print(type(model)(3, 4).to(torch.float64).weight.dtype, torch.nn.Module.__call__.__name__)
 ";
 

@@ -1,10 +1,11 @@
 """A miniature of Stable Diffusion in PyTorch that keeps one module at a time in memory, as web UIs with `lowvram` do. It knows
 nothing of memtrace. At the end it prints books of its own as JSON.
 
-    pipeline.py [--device DEVICE] [--jobs N] [--acks FILE]
+    pipeline.py [--device DEVICE] [--jobs N] [--acks FILE] [--history]
 
 On the CPU a module that leaves is dropped, and read from its file again; on another device it waits in host memory. With
---acks, a byte is appended to FILE behind each forward of the UNet.
+--acks, a byte is appended to FILE behind each forward of the UNet; with --history, the books have the events of PyTorch's own
+recorder of CUDA memory.
 """
 
 import argparse
@@ -134,8 +135,11 @@ def main():
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--steps", type=int, default=4)
     parser.add_argument("--acks")
+    parser.add_argument("--history", action="store_true")
     arguments = parser.parse_args()
     torch.manual_seed(1)
+    if arguments.history:
+        torch.cuda.memory._record_memory_history(max_entries=1 << 24)
     acks = os.open(arguments.acks, os.O_CREAT | os.O_WRONLY | os.O_APPEND) if arguments.acks else None
 
     def acknowledge():
@@ -156,6 +160,10 @@ def main():
     if arguments.device.startswith("cuda"):
         books["peak_allocated_bytes"] = torch.cuda.max_memory_allocated()
         books["peak_reserved_bytes"] = torch.cuda.max_memory_reserved()
+    if arguments.history:
+        kinds = {"alloc": "alloc", "free_requested": "free"}
+        trace = torch.cuda.memory._snapshot()["device_traces"][0]
+        books["events"] = [[kinds[it["action"]], it["addr"]] for it in trace if it["action"] in kinds]
     print(json.dumps(books))
 
 

@@ -2,7 +2,7 @@
 //!
 //! A report to a listener may come after the lock was let go under which its sum was taken. Then two threads' sums are in
 //! another order than their events, and differ for as long as threads are on their way between the two; they agree again
-//! by themselves. So it is counted how many samples differ in a row.
+//! by themselves. So it is counted how many samples differ in a row, and for how long.
 
 use hashbrown::HashMap;
 use memtrace_format::{CounterId, CounterValue, HeapId, well_known::ALLOCATED_TOTAL};
@@ -28,7 +28,10 @@ pub(crate) struct TotalsWatch {
     pub(crate) differing: u64,
     /// The most samples that differed in a row.
     pub(crate) longest_row: u64,
+    /// The longest time in which all samples differed.
+    pub(crate) longest_time: Nanos,
     row: u64,
+    row_began: Nanos,
     pub(crate) first: TotalsSample,
     /// The one that differs most.
     pub(crate) worst: TotalsSample,
@@ -93,7 +96,9 @@ impl TotalsWatch {
             samples: 0,
             differing: 0,
             longest_row: 0,
+            longest_time: Nanos(0),
             row: 0,
+            row_began: first.time,
             first,
             worst: first,
             last: first,
@@ -110,8 +115,12 @@ impl TotalsWatch {
             self.row = 0;
             return;
         }
+        if self.row == 0 {
+            self.row_began = sample.time;
+        }
         self.differing += 1;
         self.row += 1;
+        self.longest_time = self.longest_time.max(sample.time.since(self.row_began));
         self.longest_row = self.longest_row.max(self.row);
         if sample.difference() > self.worst.difference() {
             self.worst = sample;

@@ -1,7 +1,10 @@
 //! An allocator that says it has handed out something else than its events add up to: some were not recorded, or twice.
 
 use super::{Case, Judgement, Rule};
-use crate::report::{AllocatorTotals, Heap, Place, Report, Topic, table::grouped};
+use crate::{
+    Nanos,
+    report::{AllocatorTotals, Heap, Place, Report, Topic, table::grouped},
+};
 
 pub(super) const RULE: Rule = Rule {
     id: "allocator-totals",
@@ -10,9 +13,10 @@ pub(super) const RULE: Rule = Rule {
     judge,
 };
 
-/// Where several threads record, so many samples in a row may differ: more than threads are between a sum and its event at
-/// one time.
-const IN_PASSING: u64 = 32;
+/// Where several threads record, sums may differ while a thread is between its sum and its event. It may lose its processor
+/// there and others go on meanwhile, but not for so long; a program that is stopped makes no samples.
+const IN_PASSING: Nanos = Nanos(1_000_000_000);
+const SAMPLES_IN_PASSING: u64 = 32;
 
 /// So small a part of the peak leaves it what it is.
 const BEARABLE: f64 = 0.01;
@@ -55,8 +59,10 @@ fn judge(report: &Report) -> Judgement {
 }
 
 fn differs(totals: &AllocatorTotals) -> bool {
-    let passing = if totals.several_threads { IN_PASSING } else { 0 };
-    totals.longest_row > passing
+    if totals.several_threads {
+        return totals.longest_ns > IN_PASSING && totals.longest_row > SAMPLES_IN_PASSING;
+    }
+    totals.differing > 0
 }
 
 fn seen<'a>(all: impl Iterator<Item = &'a AllocatorTotals>) -> String {

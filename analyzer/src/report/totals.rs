@@ -15,7 +15,9 @@ pub struct AllocatorTotals {
     pub differing: u64,
     /// The most samples in a row in which they did.
     pub longest_row: u64,
-    /// Whether several threads recorded it: then a few may differ in passing, for a sum and its event may be in another order than
+    /// The longest time in which all samples differed.
+    pub longest_ns: Nanos,
+    /// Whether several threads recorded it: then they may differ in passing, for a sum and its event may be in another order than
     /// another thread's.
     pub several_threads: bool,
     /// The first sample.

@@ -92,6 +92,7 @@ pub(super) fn totals(watch: &TotalsWatch) -> AllocatorTotals {
         samples: watch.samples,
         differing: watch.differing,
         longest_row: watch.longest_row,
+        longest_ns: watch.longest_time,
         several_threads: watch.several_threads,
         first: at(&watch.first),
         worst: at(&watch.worst),

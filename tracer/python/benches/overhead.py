@@ -3,7 +3,8 @@ modules named, and (on a GPU) with PyTorch's own recorder of memory. Prints a ta
 
     overhead.py [--memtrace COMMAND] [--rounds N] [--device DEVICE] [--smoke]
 
-It needs PyTorch in the interpreter that runs it, and the command `memtrace` with its library.
+On the CPU the time is the processor's, of all threads of the process, so that a busy machine does not count; on a GPU it is the
+clock's. It needs PyTorch in the interpreter that runs it, and the command `memtrace` with its library.
 """
 
 import argparse
@@ -17,9 +18,9 @@ import time
 
 def training(torch, device, rounds):
     nn = torch.nn
-    model = nn.Sequential(*(nn.Sequential(nn.Linear(512, 512), nn.ReLU()) for _ in range(16))).to(device)
+    model = nn.Sequential(*(nn.Sequential(nn.Linear(256, 256), nn.ReLU()) for _ in range(8))).to(device)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
-    batch = torch.randn(64, 512, device=device)
+    batch = torch.randn(32, 256, device=device)
     for _ in rounds():
         optimizer.zero_grad()
         model(batch).pow(2).mean().backward()
@@ -28,9 +29,9 @@ def training(torch, device, rounds):
 
 def inference(torch, device, rounds):
     nn = torch.nn
-    layer = nn.TransformerEncoderLayer(256, 4, 1024, batch_first=True)
-    model = nn.TransformerEncoder(layer, 6).to(device).eval()
-    tokens = torch.randn(4, 64, 256, device=device)
+    layer = nn.TransformerEncoderLayer(128, 4, 512, batch_first=True)
+    model = nn.TransformerEncoder(layer, 4).to(device).eval()
+    tokens = torch.randn(4, 64, 128, device=device)
     with torch.no_grad():
         for _ in rounds():
             model(tokens)
@@ -48,15 +49,17 @@ def measure(loop, device, seconds, history):
     if history:
         torch.cuda.memory._record_memory_history()
     times = []
+    on_device = device.startswith("cuda")
+    clock = time.perf_counter_ns if on_device else time.process_time_ns
 
     def rounds():
         end = time.monotonic() + seconds
         while time.monotonic() < end or len(times) < 3:
-            begin = time.perf_counter_ns()
+            begin = clock()
             yield
-            if device.startswith("cuda"):
+            if on_device:
                 torch.cuda.synchronize()
-            times.append(time.perf_counter_ns() - begin)
+            times.append(clock() - begin)
 
     LOOPS[loop](torch, device, rounds)
     print(statistics.median(times))

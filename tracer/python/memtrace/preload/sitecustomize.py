@@ -14,7 +14,11 @@ def _put_back():
     """Children are recorded only if they are to be followed."""
     sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or os.curdir) != _FOLDER]
     before = os.environ.pop("MEMTRACE_PYTHONPATH", None)
-    if "follow" in os.environ.get("MEMTRACE_RECORD", "").split(","):
+    words = os.environ.get("MEMTRACE_RECORD", "").split(",")
+    if "on" not in words:
+        # The library has taken itself out; this is what it left.
+        os.environ.pop("MEMTRACE_RECORD", None)
+    if "on" in words and "follow" in words:
         os.environ["MEMTRACE_PYTHONPATH"] = before or ""
     elif before:
         os.environ["PYTHONPATH"] = before

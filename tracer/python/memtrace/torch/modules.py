@@ -1,5 +1,6 @@
 """Which module of the program is which in the trace."""
 
+import ctypes
 import hashlib
 import os
 import sys
@@ -13,8 +14,9 @@ from ..library import LIBRARY
 # Modules deeper in the tree than this are parts of their ancestors.
 DEPTH = int(os.environ.get("MEMTRACE_TORCH_DEPTH", "6"))
 
-# A fingerprint is taken of so many values of so many tensors.
-_TENSORS, _VALUES = 16, 8
+# A fingerprint is taken of so many bytes, at two places, of so many tensors; all of them of PyTorch's plain kinds.
+_TENSORS, _BYTES = 16, 64
+_PLAIN = (torch.Tensor, torch.nn.Parameter)
 
 # Names of variables that say nothing of what they hold.
 _VAGUE = {"self", "module", "model", "m", "mod", "net", "x", "obj", "sub_module", "submodule", "child", "component"}
@@ -39,10 +41,11 @@ class Modules:
         """The handle of a module that is used: if it was never met, it and what is in it are named now. One without weights of
         its own or in it that nobody holds on to is not worth a name."""
         handle = self._handles.get(id(module))
-        if handle is None:
+        # While PyTorch traces, even a tensor's size would be a part of what is traced.
+        if handle is None and not torch.jit.is_tracing():
             holds_weights = next(module.parameters(), None) is not None or next(module.buffers(), None) is not None
             handle = self._define_tree(module, _name_in_sight(module), parent) if holds_weights else 0
-        return handle
+        return handle or 0
 
     def watch(self, module, name=None):
         """Names a module and what is in it."""
@@ -103,20 +106,20 @@ def size(tensor):
 def _fingerprint(module):
     """Tells a model's weights from all others; 0 where they are not in host memory, for to fetch them would cost the
     program."""
-    try:
-        named = list(module.state_dict(keep_vars=True).items())
-        digest = hashlib.blake2b(digest_size=8)
-        for name, tensor in named:
-            digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}\n".encode())
-        for name, tensor in named[:: max(1, len(named) // _TENSORS)][:_TENSORS]:
-            if tensor.device.type != "cpu" or not tensor.is_contiguous():
-                return 0
-            flat = tensor.detach().view(-1)
-            values = flat[:: max(1, len(flat) // _VALUES)][:_VALUES].tolist()
-            digest.update(repr(values).encode())
-        return int.from_bytes(digest.digest(), "little")
-    except Exception:  # noqa: BLE001 - tensors of other kinds than PyTorch's own have other rules
-        return 0
+    named = [*module.named_parameters(), *module.named_buffers()]
+    digest = hashlib.blake2b(digest_size=8)
+    for name, tensor in named:
+        plain = type(tensor) in _PLAIN and tensor.layout == torch.strided and tensor.device.type == "cpu"
+        if not plain or not tensor.is_contiguous():
+            return 0
+        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}\n".encode())
+    for _, tensor in named[:: len(named) // _TENSORS + 1]:
+        # The bytes themselves: an operation on the tensor would be seen by whoever watches operations.
+        where, length = tensor.data_ptr(), size(tensor)
+        if where and length:
+            for offset in (0, length // 2):
+                digest.update(ctypes.string_at(where + offset, min(_BYTES, length - offset)))
+    return int.from_bytes(digest.digest(), "little")
 
 
 def _name_in_sight(module):

@@ -9,7 +9,7 @@
 //! lock.
 //!
 //! The host's blocks come from `malloc`. They are in the heap `torch cpu`, and not in the heap `host`: what this library
-//! sees of `malloc` while PyTorch's host allocator asks for memory or gives it back is left alone, so that no byte is in two heaps.
+//! sees of `malloc` while PyTorch's host allocator asks for memory is left alone, so that no byte is in two heaps.
 
 mod books;
 
@@ -30,11 +30,10 @@ type ReportUsage = unsafe extern "C-unwind" fn(*mut c_void, i64, u64, u64, Devic
 type ReportOutOfMemory = unsafe extern "C-unwind" fn(u64, u64, u64, Device);
 type ProfilingEnabled = unsafe extern "C-unwind" fn() -> bool;
 type Allocate = unsafe extern "C-unwind" fn(usize) -> *mut c_void;
-type Free = unsafe extern "C-unwind" fn(*mut c_void);
 
 /// The functions of libc10, whose totals are `size_t`, and were `int64_t` before 2.1.
 mod c10 {
-    use super::{Allocate, Free, Next, ProfilingEnabled, ReportOutOfMemory, ReportUsage};
+    use super::{Allocate, Next, ProfilingEnabled, ReportOutOfMemory, ReportUsage};
 
     macro_rules! functions {
         ($($place:ident: $function:ty = $name:literal;)*) => {
@@ -50,7 +49,6 @@ mod c10 {
         OUT_OF_MEMORY_SIGNED: ReportOutOfMemory = c"_ZN3c1027reportOutOfMemoryToProfilerElllNS_6DeviceE";
         PROFILING: ProfilingEnabled = c"_ZN3c1022memoryProfilingEnabledEv";
         ALLOCATE: Allocate = c"_ZN3c109alloc_cpuEm";
-        FREE: Free = c"_ZN3c108free_cpuEPv";
     }
 }
 
@@ -126,16 +124,6 @@ unsafe extern "C-unwind" fn alloc_cpu(size: usize) -> *mut c_void {
         // SAFETY: the caller's own argument. It throws where there is no memory, and the guard is dropped on the way.
         Some(real) => unsafe { real(size) },
         None => ptr::null_mut(),
-    }
-}
-
-/// `c10::free_cpu(void*)`
-#[unsafe(export_name = "_ZN3c108free_cpuEPv")]
-unsafe extern "C-unwind" fn free_cpu(block: *mut c_void) {
-    let _within = Within::enter();
-    if let Some(real) = find(&c10::FREE) {
-        // SAFETY: the caller's own argument.
-        unsafe { real(block) };
     }
 }
 
