@@ -142,11 +142,6 @@ impl Failure {
                 eprintln!("  try: -o RUN.trace");
                 ExitCode::from(USAGE)
             }
-            Self::NoTraces(folder) => {
-                eprintln!("memtrace: there is no file named *.trace in {folder}");
-                eprintln!("  try: name the trace itself");
-                ExitCode::from(USAGE)
-            }
             Self::OneTrace => {
                 eprintln!("memtrace: --follow, --at and --cycle are for one trace");
                 eprintln!("  try: without them there is a table of processes, with the command for each");

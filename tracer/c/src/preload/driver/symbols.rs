@@ -166,11 +166,9 @@ unsafe extern "C" fn dlsym(handle: *mut c_void, name: *const c_char) -> *mut c_v
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     #[test]
     fn forms_of_a_function_are_known_by_its_name() {
-        let forms = |name| super::super::hooks().filter(|hook| hook.is_form_of(name)).map(|hook| hook.name);
+        let forms = |name| super::super::hooks().filter(move |hook| hook.is_form_of(name)).map(|hook| hook.name);
         assert_eq!(forms(c"cuMemAlloc").collect::<Vec<_>>(), ["cuMemAlloc_v2"]);
         assert_eq!(forms(c"cuMemAlloc_v2").count(), 0, "it is asked for by its base name");
         let copies: Vec<_> = forms(c"cuMemcpyHtoDAsync").collect();
