@@ -93,7 +93,7 @@ impl Check {
                 None => checker.absent(name, limits, "the trace has no heap of this name"),
             }
         }
-        let duration = report.trace.duration_ns;
+        let duration = report.trace.told_ns();
         checker.time("swap time", report.swaps.ns, budget.max_swap_time, duration);
         checker.time("stall time", report.transfers.stall_ns, budget.max_stall_time, duration);
         if let Some(limit) = budget.max_failed_requests {

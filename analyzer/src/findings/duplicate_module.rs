@@ -2,7 +2,7 @@
 
 use memtrace_format::Bytes;
 
-use super::{Case, Judgement, Rule};
+use super::{Case, Judgement, Rule, share_of_run};
 use crate::report::{Duplicate, Place, Report, Topic, table::shorten};
 
 pub(super) const RULE: Rule = Rule {
@@ -30,14 +30,10 @@ fn judge(report: &Report) -> Judgement {
     if let Some(why) = growth.duplicates_why {
         return Judgement::Na(why.to_owned());
     }
-    let run = match &report.trace.range {
-        Some(range) => range.to_ns.since(range.from_ns),
-        None => report.trace.duration_ns,
-    };
     let peaks = report.heaps.iter().map(|heap| heap.peak.by.of(&heap.peak.figures).0);
     let peaks = peaks.fold(0, u64::saturating_add).max(1) as f64;
     let counts = |duplicate: &&Duplicate| {
-        duplicate.together_ns.0 as f64 >= LONG * run.0 as f64
+        share_of_run(report, duplicate.together_ns) >= LONG
             && duplicate.wasted_bytes.0 as f64 >= WORTH_IT * peaks
     };
     let found: Vec<&Duplicate> = growth.duplicates.iter().filter(counts).collect();

@@ -55,7 +55,12 @@ pub(crate) fn judge(report: &Report) -> Vec<Finding> {
 
 /// A time as a share of the run: `12.3% of the run`.
 fn percent_of_run(report: &Report, time: Nanos) -> String {
-    format!("{:.1}% of the run", time.0 as f64 * 100.0 / report.trace.duration_ns.0.max(1) as f64)
+    format!("{:.1}% of the run", share_of_run(report, time) * 100.0)
+}
+
+/// A time as a share of what the report tells of.
+fn share_of_run(report: &Report, time: Nanos) -> f64 {
+    time.0 as f64 / report.trace.told_ns().0.max(1) as f64
 }
 
 /// Something that can be wrong with a run.

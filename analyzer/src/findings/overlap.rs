@@ -2,7 +2,7 @@
 
 use memtrace_format::Bytes;
 
-use super::{Case, Judgement, Rule, percent_of_run};
+use super::{Case, Judgement, Rule, percent_of_run, share_of_run};
 use crate::report::{Module, Place, Report, Topic, table::grouped};
 
 pub(super) const RULE: Rule = Rule {
@@ -24,7 +24,7 @@ fn judge(report: &Report) -> Judgement {
     }
     let transfers = &report.transfers;
     let (hideable, hidden) = (transfers.hideable_ns, transfers.hidden_ns);
-    let share = hideable.0 as f64 / report.trace.duration_ns.0.max(1) as f64;
+    let share = share_of_run(report, hideable);
     if share < WORTH_IT || transfers.reload_waits < WAITS {
         let percent = percent_of_run(report, hideable);
         return Judgement::Ok(format!(

@@ -1,6 +1,6 @@
 //! Weights that take turns and wait in ordinary host memory: the driver copies them twice, and nothing overlaps.
 
-use super::{Case, Judgement, Rule, percent_of_run};
+use super::{Case, Judgement, Rule, percent_of_run, share_of_run};
 use crate::report::{Direction, Module, Place, Report, Topic, table::grouped};
 
 pub(super) const RULE: Rule = Rule {
@@ -21,7 +21,7 @@ fn judge(report: &Report) -> Judgement {
         return Judgement::Na("the engine does not say in what kind of host memory weights wait".to_owned());
     }
     let again = transfers.pageable_again;
-    let share = again.ns.0 as f64 / report.trace.duration_ns.0.max(1) as f64;
+    let share = share_of_run(report, again.ns);
     if share < WORTH_IT {
         let percent = percent_of_run(report, again.ns);
         return Judgement::Ok(format!(

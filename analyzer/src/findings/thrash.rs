@@ -1,6 +1,6 @@
 //! Modules that are evicted and loaded again within one phase: the swaps undo each other.
 
-use super::{Case, Judgement, Rule, percent_of_run};
+use super::{Case, Judgement, Rule, percent_of_run, share_of_run};
 use crate::report::{ModuleSwaps, Place, Report, Topic, table::grouped};
 
 pub(super) const RULE: Rule =
@@ -26,7 +26,7 @@ fn judge(report: &Report) -> Judgement {
     if thrash.count == 0 {
         return Judgement::Ok(format!("{} swaps, none of them undone in its phase", grouped(swaps.count)));
     }
-    let share = thrash.ns.0 as f64 / report.trace.duration_ns.0.max(1) as f64;
+    let share = share_of_run(report, thrash.ns);
     let percent = percent_of_run(report, thrash.ns);
     if share < BEARABLE {
         return Judgement::Ok(format!(

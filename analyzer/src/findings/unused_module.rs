@@ -3,7 +3,7 @@
 use hashbrown::{HashMap, HashSet};
 use memtrace_format::{Bytes, Tier};
 
-use super::{Case, Judgement, Rule};
+use super::{Case, Judgement, Rule, share_of_run};
 use crate::{
     Nanos,
     report::{Ended, Module, Place, Report, Stay, Topic},
@@ -48,11 +48,12 @@ fn judge(report: &Report) -> Judgement {
     }
     let peaks = report.heaps.iter().filter(|heap| heap.device.is_some());
     let most = peaks.map(|heap| heap.peak.figures.allocated_bytes).max().unwrap_or(Bytes(0));
-    let run = report.trace.duration_ns.0 as f64;
     let mut unused = unused(report);
     unused.retain(|unused| {
-        let (bytes, resident) = (unused.bytes.0 as f64, unused.resident.0 as f64);
-        bytes >= most.0 as f64 * LARGE && resident >= run * LONG && unused.weight() > 0.0
+        let bytes = unused.bytes.0 as f64;
+        bytes >= most.0 as f64 * LARGE
+            && share_of_run(report, unused.resident) >= LONG
+            && unused.weight() > 0.0
     });
     unused.sort_by(|a, b| b.weight().total_cmp(&a.weight()));
     if unused.is_empty() {

@@ -84,6 +84,16 @@ pub struct Filtered {
     pub thread: Option<Text>,
 }
 
+impl Trace {
+    /// How long what the figures tell of took: the range that was asked for, what a ring kept, or all of it.
+    pub fn told_ns(&self) -> Nanos {
+        match &self.range {
+            Some(range) => range.to_ns.since(range.from_ns),
+            None => self.duration_ns.since(self.kept_from_ns.unwrap_or_default()),
+        }
+    }
+}
+
 /// A range of a trace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]

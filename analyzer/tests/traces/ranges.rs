@@ -1,6 +1,10 @@
 //! Parts of a trace: between two instants, and runs of phases.
 
-use memtrace_analyzer::{Nanos, Part, PartError, report::CounterNumber};
+use memtrace_analyzer::{
+    Nanos, Part, PartError,
+    check::Check,
+    report::{CounterNumber, FindingVerdict},
+};
 use memtrace_format::{
     Bytes, CounterDefinition, CounterId, CounterValue, Definition, Event, OutOfMemory, StackId, Unit,
 };
@@ -114,6 +118,31 @@ fn transfers_swaps_and_stays_are_those_of_the_range() {
     assert_eq!(stays(1), [stay("host", 30, 45), stay("device:0", 45, 70)]);
     assert_eq!(report.modules[0].evictions, 1);
     assert_eq!(report.modules[0].loads, 0);
+}
+
+/// A share of the run is one of what was asked for: most of half a run is no small part of all of it.
+#[test]
+fn shares_are_those_of_the_range() {
+    let mut recording = Recording::new();
+    let step = recording.name(1, "step");
+    let (unet, vae) = (recording.module(1, "unet", 0, 100), recording.module(2, "vae", 0, 50));
+    recording.at(1, 1, Event::ScopeBegin { name: step, phase: true });
+    recording.transfer(1, (10, 20), evict(unet, 100, vae));
+    recording.transfer(1, (20, 45), load(vae, 50));
+    recording.transfer(1, (50, 60), evict(vae, 50, unet));
+    recording.transfer(1, (60, 90), load(unet, 100));
+    recording.at(1, 100, Event::ScopeEnd { name: step });
+    recording.at(1, 100_000, alloc(HOST, 512, 5, 5));
+    let budget = "max-swap-time = \"5%\"".parse().unwrap();
+    for (part, kept, thrash) in
+        [(Part::Whole, true, FindingVerdict::Ok), (between(0, 100), false, FindingVerdict::Fail)]
+    {
+        let report = recording.part(&part).unwrap();
+        let check = Check::of(&report, &budget);
+        assert_eq!((check.passes(false), check.limits[0].found), (kept, Some(75)), "{part:?}");
+        let found = report.findings.iter().find(|finding| finding.id == "thrash").unwrap();
+        assert_eq!(found.verdict, thrash, "{}", found.evidence);
+    }
 }
 
 #[test]
