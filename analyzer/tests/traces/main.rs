@@ -19,4 +19,5 @@ mod packed;
 mod ranges;
 mod recording;
 mod spans;
+mod swaps;
 mod words;
