@@ -9,13 +9,15 @@
 
 mod inventory;
 mod knapsack;
+mod models;
 mod pins;
 mod rehearsal;
 mod remedies;
 mod requesters;
 mod verdict;
 
-pub(crate) use rehearsal::{Agreement, rehearse};
+pub(crate) use models::Agreement;
+pub(crate) use rehearsal::rehearse;
 pub(crate) use requesters::HeapRules;
 pub(crate) use verdict::Scene;
 
@@ -56,7 +58,7 @@ pub(crate) struct Examination {
     /// What was tried, and why it does not help or is not known to.
     pub(crate) in_vain: Vec<(String, String)>,
     /// How the model of the whole course agrees with the recording; none if there was none.
-    pub(crate) model: Option<(Agreement, rehearsal::AtFailure)>,
+    pub(crate) model: Option<(Agreement, models::AtFailure)>,
     pub(crate) model_why: Option<&'static str>,
 }
 
