@@ -100,4 +100,22 @@ fn the_stages_of_the_example_engine_are_parts_of_its_run() {
         );
     }
     assert!(swaps > 0 && swaps <= whole["swaps"]["count"].as_u64().unwrap());
+
+    // A phase of one device on one thread, in every command that reports: the host's heap is in none of them.
+    let trace = file.to_str().unwrap();
+    let selected = ["--phase", "denoise#2", "--device", "0", "--thread", "diffusion"];
+    let peak = json(&selected)["heaps"][0]["peak"]["allocated_bytes"].as_u64().unwrap();
+    assert!(peak > 0);
+    let run = |arguments: &[&str]| {
+        let output = programs::memtrace().args(arguments).args(selected).arg("--json").output().unwrap();
+        (output.status.code(), serde_json::from_slice::<Value>(&output.stdout).unwrap())
+    };
+    let (status, diff) = run(&["diff", trace, trace, "--fail-if-worse", "0"]);
+    assert_eq!((status, diff["heaps"].as_array().unwrap().len()), (Some(0), 1));
+    assert_eq!(diff["heaps"][0]["peak_allocated_bytes"]["b"], peak);
+    assert_eq!((&diff["a"]["range"]["run"], &diff["a"]["filter"]["device"]), (&2.into(), &0.into()));
+    for (limit, kept) in [(peak, 0), (peak - 1, 1)] {
+        let (status, check) = run(&["check", trace, "--max-peak", &limit.to_string()]);
+        assert_eq!((status, &check["limits"][0]["found"]), (Some(kept), &Value::from(peak)), "{check}");
+    }
 }

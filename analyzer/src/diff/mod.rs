@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use crate::{
     Nanos, Text,
-    report::{Ended, Report},
+    report::{Ended, Filtered, Range, Report},
 };
 pub use change::{Change, Figure, Side};
 pub use growth::{CycleDiff, CycleHeapDiff};
@@ -71,6 +71,12 @@ pub struct Run {
     pub engine: Option<Text>,
     /// How long it was recorded.
     pub duration_ns: Nanos,
+    /// The range that was asked for, if one was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub range: Option<Range>,
+    /// What alone of it was looked at, if not all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub filter: Option<Filtered>,
     /// The events that could be read.
     pub events: u64,
     /// How the recording ended.
@@ -107,6 +113,8 @@ impl Run {
         Self {
             engine: trace.engine.clone(),
             duration_ns: trace.duration_ns,
+            range: trace.range.clone(),
+            filter: trace.filter.clone(),
             events: trace.events,
             ended: trace.ended,
             losses: losses(report),

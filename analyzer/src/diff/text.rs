@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Formatter};
 
 use super::{Change, Diff, Figure, HeapDiff, Judgement, Run, ShareDiff, Side, StackDiff};
 use crate::report::{
-    Shape, stack_lines,
+    Shape, filter_words, range_words, stack_lines,
     table::{Table, shorten},
 };
 
@@ -46,6 +46,12 @@ fn run(f: &mut Formatter<'_>, name: &str, run: &Run) -> fmt::Result {
         run.duration_ns,
         run.ended.name()
     )?;
+    if let Some(range) = &run.range {
+        writeln!(f, "   {}", range_words(range))?;
+    }
+    if let Some(filter) = &run.filter {
+        writeln!(f, "   only {}", filter_words(filter))?;
+    }
     match run.losses {
         Some(losses) => writeln!(f, "   sums may be too small: {losses}"),
         None => Ok(()),

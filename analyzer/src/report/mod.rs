@@ -45,7 +45,9 @@ pub use span::{Counter, CounterNumber, HeapInPhase, Mark, Phase, Samples, Unavai
 pub use state::{HeapState, State};
 pub use swaps::{DeviceBound, LowerBound, ModuleSwaps, OtherSwaps, Swap, Swaps, Thrash};
 pub use text::{InfoText, ReportText, StateText};
-pub(crate) use text::{age_words, block_table, is_nobody, size_words, stack_lines};
+pub(crate) use text::{
+    age_words, block_table, filter_words, is_nobody, range_words, size_words, stack_lines,
+};
 pub use totals::{AllocatorTotals, TotalsAt};
 
 use serde::Serialize;

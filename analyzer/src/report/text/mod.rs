@@ -22,6 +22,7 @@ use super::{Heap, Report, table::grouped};
 pub(crate) use breakdown::{age_words, is_nobody, size_words, stack_lines};
 pub(crate) use heap::block_table;
 pub use run::InfoText;
+pub(crate) use run::{filter_words, range_words};
 pub use state::StateText;
 
 /// The widest name in a table.

@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Formatter};
 
 use super::{NAME, ROWS, and_more, plural};
 use crate::report::{
-    Ended, Info, Trace,
+    Ended, Filtered, Info, Range, Trace,
     table::{Table, grouped, shorten, utc},
 };
 
@@ -70,21 +70,14 @@ pub(super) fn header(f: &mut Formatter<'_>, trace: &Trace) -> fmt::Result {
     writeln!(f, "recorded    {start}, for {}", trace.duration_ns)?;
     writeln!(f, "ended       {ended}")?;
     if let Some(range) = &trace.range {
-        let phase = range.phase.as_ref().map_or_else(String::new, |phase| {
-            format!(", run {} of phase {}", range.run.unwrap_or(1), shorten(phase, NAME))
-        });
-        let took = range.to_ns.since(range.from_ns);
-        writeln!(f, "range       from {} to {} ({took}){phase}", range.from_ns, range.to_ns)?;
+        writeln!(f, "range       {}", range_words(range))?;
         writeln!(
             f,
             "            what was live and where at its beginning is known; counts and peaks are the range's"
         )?;
     }
     if let Some(filter) = &trace.filter {
-        let device = filter.device.map(|device| format!("device {device}, and what is of no device"));
-        let thread = filter.thread.as_ref().map(|thread| format!("threads called {}", shorten(thread, NAME)));
-        let both: Vec<_> = device.into_iter().chain(thread).collect();
-        writeln!(f, "only        {}", both.join("; of these "))?;
+        writeln!(f, "only        {}", filter_words(filter))?;
     }
     if let Some(from) = trace.kept_from_ns {
         writeln!(
@@ -102,6 +95,19 @@ pub(super) fn header(f: &mut Formatter<'_>, trace: &Trace) -> fmt::Result {
         plural(trace.threads, "thread"),
         trace.clock
     )
+}
+
+pub(crate) fn range_words(range: &Range) -> String {
+    let phase = range.phase.as_ref().map_or_else(String::new, |phase| {
+        format!(", run {} of phase {}", range.run.unwrap_or(1), shorten(phase, NAME))
+    });
+    format!("from {} to {} ({}){phase}", range.from_ns, range.to_ns, range.to_ns.since(range.from_ns))
+}
+
+pub(crate) fn filter_words(filter: &Filtered) -> String {
+    let device = filter.device.map(|device| format!("device {device}, and what is of no device"));
+    let thread = filter.thread.as_ref().map(|thread| format!("threads called {}", shorten(thread, NAME)));
+    device.into_iter().chain(thread).collect::<Vec<_>>().join("; of these ")
 }
 
 pub(super) fn losses(f: &mut Formatter<'_>, trace: &Trace) -> fmt::Result {
