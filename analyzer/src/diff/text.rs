@@ -2,9 +2,9 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::{Change, Diff, Figure, HeapDiff, Judgement, Run, ShareDiff, Side, StackDiff};
+use super::{Change, CycleHeapDiff, Diff, Figure, HeapDiff, Judgement, Run, ShareDiff, Side, StackDiff};
 use crate::report::{
-    Shape, filter_words, range_words, stack_lines,
+    Shape, filter_words, is_nobody, range_words, stack_lines,
     table::{Table, shorten},
 };
 
@@ -13,6 +13,8 @@ pub(super) const NAME: usize = 40;
 /// The most rows of a table; the rest is counted.
 pub(super) const ROWS: usize = 20;
 
+/// The most stacks that are listed.
+pub(super) const STACKS: usize = 5;
 /// The most owners of each kind that are listed of what a cycle keeps.
 const OWNERS: usize = 2;
 
@@ -87,12 +89,12 @@ fn stacks(f: &mut Formatter<'_>, stacks: &[StackDiff]) -> fmt::Result {
     }
     let changed: Vec<&StackDiff> = stacks.iter().filter(|stack| !stack.bytes.is_same()).collect();
     let mut table = Table::new(["peak by stack", "A", "B", "B − A"]);
-    for stack in changed.iter().take(ROWS) {
+    for stack in changed.iter().take(STACKS) {
         let mut lines = stack_lines(&stack.stack);
         row(&mut table, &lines.next().unwrap_or_else(|| "(no stack)".to_owned()), &stack.bytes);
         lines.for_each(|line| table.row([line]));
     }
-    if_any(f, &table, changed.len(), "stacks")
+    if_any_of(f, &table, (changed.len(), STACKS), "stacks")
 }
 
 fn movement(f: &mut Formatter<'_>, diff: &Diff) -> fmt::Result {
@@ -144,6 +146,7 @@ fn growth(f: &mut Formatter<'_>, diff: &Diff) -> fmt::Result {
     let changed: Vec<_> = heaps
         .filter(|(_, heap)| heap.retained_bytes_per_cycle.difference.is_some_and(|by| by != 0))
         .collect();
+    let mut told = Vec::new();
     let mut table = Table::new(["KEPT a cycle, where it differs", "heap", "ends", "A", "B", "B − A"]);
     for (cycle, heap) in changed.iter().take(ROWS) {
         let kept = &heap.retained_bytes_per_cycle;
@@ -155,17 +158,25 @@ fn growth(f: &mut Formatter<'_>, diff: &Diff) -> fmt::Result {
             shaped(one(kept.b), heap.b_shape),
             difference(kept),
         ]);
-        for (by, owners) in
-            [("module", &heap.by_module), ("scope", &heap.by_scope), ("stack", &heap.by_stack)]
-        {
-            for owner in owners.iter().filter(|owner| !owner.bytes.is_same()).take(OWNERS) {
-                let name = format!("  by {by} {}", shorten(&owner.name, NAME));
-                let [a, b] = [owner.bytes.a, owner.bytes.b].map(one);
-                table.row([name, String::new(), String::new(), a, b, difference(&owner.bytes)]);
-            }
+        // Whose it is matters where it goes on growing, and is about the same for all that comes around with it.
+        let grows = [heap.a_shape, heap.b_shape].contains(&Some(Shape::Grows));
+        if grows && !told.contains(&&heap.heap) {
+            owners(&mut table, heap);
+            told.push(&heap.heap);
         }
     }
     if_any(f, &table, changed.len(), "cycles")
+}
+
+fn owners(table: &mut Table, heap: &CycleHeapDiff) {
+    for (by, owners) in [("module", &heap.by_module), ("scope", &heap.by_scope), ("at", &heap.by_stack)] {
+        let changed = owners.iter().filter(|owner| !owner.bytes.is_same() && !is_nobody(&owner.name));
+        for owner in changed.take(OWNERS) {
+            let name = format!("  {by} {}", shorten(&owner.name, NAME));
+            let [a, b] = [owner.bytes.a, owner.bytes.b].map(one);
+            table.row([name, String::new(), String::new(), a, b, difference(&owner.bytes)]);
+        }
+    }
 }
 
 fn shaped(kept: String, shape: Option<Shape>) -> String {
@@ -247,11 +258,21 @@ fn only(side: Option<Side>) -> &'static str {
 }
 
 pub(super) fn if_any(f: &mut Formatter<'_>, table: &Table, rows: usize, what: &str) -> fmt::Result {
+    if_any_of(f, table, (rows, ROWS), what)
+}
+
+/// The table if it has rows; `listed` is the most that it has.
+pub(super) fn if_any_of(
+    f: &mut Formatter<'_>,
+    table: &Table,
+    (rows, listed): (usize, usize),
+    what: &str,
+) -> fmt::Result {
     if rows == 0 {
         return Ok(());
     }
     write!(f, "\n{table}")?;
-    match rows.checked_sub(ROWS) {
+    match rows.checked_sub(listed) {
         Some(more @ 1..) => writeln!(f, "  … and {more} more {what} (--json has them all)"),
         _ => Ok(()),
     }

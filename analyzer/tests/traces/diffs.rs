@@ -61,7 +61,7 @@ fn peaks_are_compared_by_stack_and_growth_by_whoever_kept_it() {
     let [owner] = &kept.by_stack[..] else { panic!("{:?}", kept.by_stack) };
     assert_eq!((owner.bytes.a, owner.bytes.b), (Some(Bytes(0)), Some(Bytes(64))));
     let text = DiffText(&diff).to_string();
-    assert!(text.contains("peak by stack") && text.contains("by stack load (model.py:7)"), "{text}");
+    assert!(text.contains("peak by stack") && text.contains("  at load (model.py:7)"), "{text}");
     // What is the same is not listed.
     let same = DiffText(&Diff::between(&sound, &sound)).to_string();
     assert!(!same.contains("by stack"), "{same}");

@@ -6,15 +6,12 @@ use memtrace_format::Bytes;
 
 use super::{Flow, HeapFlow, InstantsDiff, Lot, OwnerFlow};
 use crate::{
-    diff::text::{NAME, ROWS, if_any, row, signed},
+    diff::text::{NAME, ROWS, STACKS, if_any, if_any_of, row, signed},
     report::{
         age_words, block_table, is_nobody, size_words, stack_lines,
         table::{Table, grouped, shorten},
     },
 };
-
-/// The most stacks that are listed.
-const STACKS: usize = 5;
 
 /// A comparison of two instants as text.
 #[derive(Clone, Copy, Debug)]
@@ -111,9 +108,5 @@ fn stacks(f: &mut Formatter<'_>, heap: &HeapFlow) -> fmt::Result {
         flow_row(&mut table, lines.next().unwrap_or_else(|| "(no stack)".to_owned()), &stack.flow);
         lines.for_each(|line| table.row([line]));
     }
-    write!(f, "\n{table}")?;
-    match stacks.len().checked_sub(STACKS) {
-        Some(more @ 1..) => writeln!(f, "  … and {more} more stacks (--json has them all)"),
-        _ => Ok(()),
-    }
+    if_any_of(f, &table, (stacks.len(), STACKS), "stacks")
 }
