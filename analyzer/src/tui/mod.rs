@@ -27,11 +27,10 @@
 //!   view that is opened.
 //! - Keys of its own are [`keys::Binding::own`], returned from `keys`; they come back as `Action::Own`.
 //! - Work that takes long goes to a [`worker::Worker`], with clones of `run.trace` or `run.moments`, and of `run.wake`;
-//!   `settle` asks it when what it depends on has changed, its `wake()` brings about `woken`, which takes the answer. A passage
-//!   through the whole trace is an [`errand::Errand`], which says how far it is and is given up when nobody wants it.
+//!   `settle` asks it when what it depends on has changed, its `wake()` brings about `woken`, which takes the answer. One that takes long
+//!   says how far it is, and learns whether anybody still waits, by `Desk::tell`.
 
 mod action;
-mod errand;
 mod everywhere;
 mod export;
 mod growth;

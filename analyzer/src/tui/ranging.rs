@@ -2,11 +2,18 @@
 
 use std::sync::Arc;
 
-use super::{errand::Errand, phase_lanes::PhaseLanes, run::Range, wake::Wake};
-use crate::{Analysis, Part, Text, Trace, report::Report};
+use super::{
+    phase_lanes::PhaseLanes,
+    run::Range,
+    wake::Wake,
+    worker::{Desk, Worker},
+};
+use crate::{Analysis, Part, Trace, report::Report};
 
-/// Counts the range that was asked for last.
-pub(crate) type Ranging = Errand<Range, Result<Figures, Text>>;
+/// Counts the range that was asked for last, of the trace as far as it was written then.
+pub(crate) type Ranging = Worker<Question, (Range, Figures)>;
+
+type Question = (Arc<Trace>, Range);
 
 /// The figures of a range.
 #[derive(Clone, Debug)]
@@ -17,22 +24,19 @@ pub(crate) struct Figures {
     pub(crate) lanes: Arc<PhaseLanes>,
 }
 
-/// Has this range counted.
-pub(crate) fn count(ranging: &Ranging, range: Range, trace: &Arc<Trace>, wake: &Wake) {
-    let trace = Arc::clone(trace);
-    ranging.ask(range, wake, move |range, tell| {
+/// Starts the worker.
+pub(crate) fn start(wake: Wake) -> Ranging {
+    Worker::new("memtrace-range", wake, |(trace, range): Question, desk: &Desk<Question>| {
         let part = Part::Between { from: range.from, to: Some(range.to) };
         let analysis = trace.analyze_part(&part, |progress| {
-            tell(progress);
+            desk.tell_part(progress);
         });
-        Some(match analysis {
-            Ok(Analysis { report, .. }) => {
-                let lanes = Arc::new(PhaseLanes::new(&report.phases));
-                Ok(Figures { report: Arc::new(report), lanes })
-            }
-            Err(error) => Err(Text::new(error.to_string())),
-        })
-    });
+        let figures = |Analysis { report, .. }: Analysis| {
+            let lanes = Arc::new(PhaseLanes::new(&report.phases));
+            (range, Figures { report: Arc::new(report), lanes })
+        };
+        (!desk.is_overtaken()).then(|| analysis.map(figures))
+    })
 }
 
 #[cfg(test)]

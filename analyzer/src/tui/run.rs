@@ -42,10 +42,11 @@ pub(crate) struct Run {
     /// The range that all views tell of; none: the whole run.
     pub(crate) range: Option<Range>,
     /// Its figures.
-    counted: Option<(Range, Result<Figures, Text>)>,
+    counted: Option<(Range, Result<Figures, String>)>,
     /// The range whose figures were asked for last.
     asked: Option<Range>,
-    ranging: Ranging,
+    /// Who counts; nobody, until there is a range.
+    ranging: Option<Ranging>,
     /// The instants that the user has named.
     pub(crate) marks: BTreeMap<char, Nanos>,
     /// The heap that is looked at, by its place in the report.
@@ -84,7 +85,7 @@ pub(crate) enum Counting {
     /// They are there.
     Counted,
     /// They cannot be had.
-    Failed(Text),
+    Failed(String),
 }
 
 impl Run {
@@ -110,7 +111,7 @@ impl Run {
             range: None,
             counted: None,
             asked: None,
-            ranging: Ranging::default(),
+            ranging: None,
             marks: BTreeMap::new(),
             heap,
             search: String::new(),
@@ -139,7 +140,7 @@ impl Run {
         self.heap = heap.and_then(same).unwrap_or(0);
         // The range may have had more in it than was written.
         (self.counted, self.asked) = (None, None);
-        self.ranging.drop_wish();
+        self.ranging = None;
         if at_end {
             self.visit_edge(Side::Forward);
         }
@@ -177,7 +178,7 @@ impl Run {
                 Ok(_) => Counting::Counted,
                 Err(why) => Counting::Failed(why.clone()),
             },
-            _ => Counting::Percent(self.ranging.percent()),
+            _ => Counting::Percent(self.ranging.as_ref().map_or(0, Ranging::so_far)),
         })
     }
 
@@ -187,17 +188,23 @@ impl Run {
         if counted == self.range && self.asked == self.range {
             return false;
         }
-        if let Some(taken) = self.ranging.take().filter(|(range, _)| Some(*range) == self.range) {
-            self.counted = Some(taken);
+        let answer = self.ranging.as_mut().and_then(|ranging| ranging.answers().last());
+        let answer = answer.and_then(|answer| match answer {
+            Ok((range, figures)) => Some((range, Ok(figures))),
+            Err(why) => self.asked.map(|range| (range, Err(why))),
+        });
+        if let Some(counted) = answer.filter(|(range, _)| Some(*range) == self.range) {
+            self.counted = Some(counted);
             return true;
         }
         let changed = self.asked != self.range;
         self.asked = self.range;
         match (self.range, &self.trace) {
             (Some(range), Some(trace)) if changed => {
-                ranging::count(&self.ranging, range, trace, &self.wake);
+                let ranging = self.ranging.get_or_insert_with(|| ranging::start(self.wake.clone()));
+                ranging.ask((Arc::clone(trace), range));
             }
-            (None, _) => self.ranging.drop_wish(),
+            (None, _) => self.ranging = None,
             _ => {}
         }
         changed && self.counted.take().is_some()

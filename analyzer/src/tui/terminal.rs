@@ -20,6 +20,8 @@ use ratatui::{
     layout::{Position, Rect, Size},
 };
 
+use super::worker;
+
 /// Whether the terminal is ours. A process has one terminal, and the panic hook must know without holding anything.
 static OURS: AtomicBool = AtomicBool::new(false);
 
@@ -100,14 +102,21 @@ fn give_back() {
     }
 }
 
-/// A panic's message belongs on the user's own screen, so the terminal is given back before it is written.
+/// A panic's message belongs on the user's own screen, so the terminal is given back before it is written. (That of a worker is
+/// shown where its answer would be.)
 fn restore_on_panic() {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let print = panic::take_hook();
         panic::set_hook(Box::new(move |panic| {
+            if worker::answers_panics() {
+                return;
+            }
             give_back();
             print(panic);
         }));
     });
 }
+
+#[cfg(test)]
+mod tests;

@@ -24,7 +24,7 @@ use ratatui::{
 };
 
 use self::{
-    reader::{Found, Page, Progress, Question, Reader},
+    reader::{Found, Page, Question, Reader},
     window::Window,
 };
 use super::{
@@ -45,7 +45,6 @@ pub(crate) struct EventsView {
     worker: Option<Worker<Question, reader::Answer>>,
     /// What the worker reads; another one when more of the trace has been written.
     trace: Option<Arc<Trace>>,
-    progress: Progress,
     window: Window,
     rows: Listing,
     /// The filter that the window is read with.
@@ -54,6 +53,8 @@ pub(crate) struct EventsView {
     around: Option<Nanos>,
     /// What is being read.
     asked: Option<Asked>,
+    /// Whether it could not be read: then more of it cannot either.
+    failed: bool,
     /// What is to be said at the head until something else is asked.
     said: Option<String>,
 }
@@ -74,12 +75,12 @@ impl Default for EventsView {
         Self {
             worker: None,
             trace: None,
-            progress: Progress::default(),
             window: Window::default(),
             rows: Listing::new(columns()),
             filter: String::new(),
             around: None,
             asked: None,
+            failed: false,
             said: None,
         }
     }
@@ -102,7 +103,7 @@ impl View for EventsView {
     fn prepare(&mut self, run: &Run) {
         let known = self.trace.as_ref();
         if let Some(trace) = run.trace.as_ref().filter(|new| known.is_none_or(|old| !Arc::ptr_eq(old, new))) {
-            let mut reader = Reader::new(Arc::clone(trace), self.progress.clone(), run.wake.clone());
+            let reader = Reader::new(Arc::clone(trace));
             let answer = move |question, desk: &super::worker::Desk<Question>| reader.answer(question, desk);
             self.worker = Some(Worker::new("memtrace-events", run.wake.clone(), answer));
             self.trace = Some(Arc::clone(trace));
@@ -160,7 +161,7 @@ impl View for EventsView {
         if self.around != Some(run.cursor) {
             self.around = Some(run.cursor);
             self.ask(Asked::Around, Question::Around(run.place(), self.rows.filter_terms()));
-        } else if self.asked.is_none() {
+        } else if self.asked.is_none() && !self.failed {
             self.read_ahead();
         }
     }
@@ -169,7 +170,10 @@ impl View for EventsView {
         let Some(worker) = &mut self.worker else { return };
         let answers: Vec<_> = worker.answers().collect();
         for answer in answers {
-            self.accept(run, answer);
+            match answer {
+                Ok(answer) => self.accept(run, answer),
+                Err(why) => (self.asked, self.failed, self.said) = (None, true, Some(why)),
+            }
         }
     }
 
@@ -207,7 +211,8 @@ impl EventsView {
     }
 
     fn state(&self, theme: Theme) -> Line<'static> {
-        let so_far = self.progress.time().map(|time| format!(" {time}")).unwrap_or_default();
+        let time = self.worker.as_ref().map_or(0, Worker::so_far);
+        let so_far = if time > 0 { format!(" {}", Nanos(time)) } else { String::new() };
         match (&self.asked, &self.said) {
             (Some(Asked::Search(text)), _) => Line::styled(
                 format!("searching {}…{so_far}, Esc gives up ", Text::new(text.as_str())),
@@ -267,7 +272,7 @@ impl EventsView {
 
     fn ask(&mut self, asked: Asked, question: Question) {
         let Some(worker) = &mut self.worker else { return };
-        self.asked = Some(asked);
+        (self.asked, self.failed) = (Some(asked), false);
         worker.ask(question);
     }
 
@@ -292,7 +297,6 @@ impl EventsView {
                 self.rows.fill(self.window.rows());
             }
             (reader::Answer::Found(found), Some(Asked::Search(text))) => self.arrive(run, found, &text),
-            (reader::Answer::Failed(error), Some(_)) => self.said = Some(error),
             (_, asked) => self.asked = asked,
         }
     }

@@ -1,17 +1,11 @@
 //! The worker behind the view: it reads what the window needs.
 
-use std::{
-    ops::ControlFlow,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-};
+use std::{ops::ControlFlow, sync::Arc};
 
 use crate::{
-    Nanos, ReadError, Recorded, Text, Trace,
+    Nanos, ReadError, Recorded, Trace,
     events::{self, Browser, Entry, EventLine, EventPlace, Query},
-    tui::{action::Side, listing::Filter, wake::Wake, worker::Desk},
+    tui::{action::Side, listing::Filter, worker::Desk},
 };
 
 /// How many events are read on each side.
@@ -34,7 +28,6 @@ pub(super) enum Answer {
     Around(Page),
     More(Side, Vec<Shown>),
     Found(Found),
-    Failed(String),
 }
 
 /// What a search came to.
@@ -60,45 +53,26 @@ pub(super) struct Shown {
     pub(super) line: EventLine,
 }
 
-/// How far the worker has read; the view looks at it when a frame is drawn.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Progress(Arc<AtomicU64>);
-
-impl Progress {
-    /// The time that has been reached by what takes long.
-    pub(super) fn time(&self) -> Option<Nanos> {
-        Some(Nanos(self.0.load(Ordering::Relaxed))).filter(|time| time.0 > 0)
-    }
-}
-
-/// Reads for the view.
+/// Reads for the view, and tells the time that it has reached.
 pub(super) struct Reader {
     trace: Arc<Trace>,
-    progress: Progress,
-    wake: Wake,
 }
 
 impl Reader {
-    pub(super) fn new(trace: Arc<Trace>, progress: Progress, wake: Wake) -> Self {
-        Self { trace, progress, wake }
+    pub(super) fn new(trace: Arc<Trace>) -> Self {
+        Self { trace }
     }
 
     /// None: it was overtaken.
-    pub(super) fn answer(&mut self, question: Question, desk: &Desk<Question>) -> Option<Answer> {
-        let trace = Arc::clone(&self.trace);
-        let browser = Browser::new(&trace);
-        self.progress.0.store(0, Ordering::Relaxed);
-        let mut asked = 0_u32;
-        let (progress, wake) = (self.progress.clone(), self.wake.clone());
-        let mut watch = |time: Nanos| {
-            progress.0.store(time.0, Ordering::Relaxed);
-            asked += 1;
-            if asked.is_multiple_of(64) {
-                wake.wake();
-            }
-            if desk.is_overtaken() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        };
-        let mut reading = Reading { browser: &browser, trace: &trace, watch: &mut watch };
+    pub(super) fn answer(
+        &self,
+        question: Question,
+        desk: &Desk<Question>,
+    ) -> Option<Result<Answer, ReadError>> {
+        let browser = Browser::new(&self.trace);
+        let mut watch =
+            |time: Nanos| if desk.tell(time.0) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) };
+        let mut reading = Reading { browser: &browser, trace: &self.trace, watch: &mut watch };
         let answer = match question {
             Question::Around(place, filter) => {
                 reading.around(place, &filter).map(|page| page.map(Answer::Around))
@@ -110,8 +84,7 @@ impl Reader {
                 reading.find(side, &text, place, &filter).map(|found| found.map(Answer::Found))
             }
         };
-        self.progress.0.store(0, Ordering::Relaxed);
-        answer.unwrap_or_else(|error| Some(Answer::Failed(Text::new(error.to_string()).to_string())))
+        answer.transpose()
     }
 }
 

@@ -157,14 +157,18 @@ fn head_lines(subject: &Subject<'_>, theme: Theme, cells: u16) -> Vec<Line<'stat
 }
 
 impl Subject<'_> {
-    /// Where the timeline shows it.
+    /// What a module keeps is shown among all that is live at the last end; the rest, in the timeline.
     fn goal(&self) -> Goal {
         match *self {
-            Subject::Cycle { cycle, heap, owner } => Goal {
-                heap: Some(heap.heap.clone()),
-                module: owner.map(|owner| owner.name.clone()),
-                ..Goal::at(Page::Timeline, cycle.last_ns)
-            },
+            Subject::Cycle { cycle, heap, owner } => {
+                let module = owner.filter(|owner| heap.by_module.iter().any(|of| std::ptr::eq(of, *owner)));
+                let page = if module.is_some() { Page::Live } else { Page::Timeline };
+                Goal {
+                    heap: Some(heap.heap.clone()),
+                    module: module.map(|owner| owner.name.clone()),
+                    ..Goal::at(page, cycle.last_ns)
+                }
+            }
             Subject::Duplicate(duplicate) => Goal {
                 module: duplicate.names.last().cloned(),
                 ..Goal::at(Page::Timeline, duplicate.from_ns)

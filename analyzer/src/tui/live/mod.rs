@@ -213,22 +213,30 @@ impl View for LiveView {
 
     fn woken(&mut self, _run: &mut Run) {
         let Some(worker) = &mut self.worker else { return };
-        let Some(tally) = worker.answers().last() else { return };
-        let current = self.asked.as_ref() == Some(&tally.question);
+        let Some(answer) = worker.answers().last() else { return };
+        let (question, tree) = match answer {
+            Ok(Tally { question, tree }) => {
+                self.failed = None;
+                (question, tree)
+            }
+            // It counts as told, for asked again it would fail again.
+            Err(why) => {
+                let Some(asked) = self.asked.take() else { return };
+                self.failed = Some(why);
+                (asked, Tree::default())
+            }
+        };
+        let current = self.asked.as_ref().is_none_or(|asked| *asked == question);
         if current {
             self.asked = None;
         }
-        let compared = tally.question.against.is_some();
+        let compared = question.against.is_some();
         if self.tally.as_ref().is_some_and(|before| before.against.is_some()) != compared {
             let filter = self.rows.filter().to_owned();
             self.rows = Listing::new(columns(compared));
             self.rows.set_filter(&filter);
         }
-        self.tally = Some(tally.question);
-        (self.tree, self.failed) = match tally.tree {
-            Ok(tree) => (tree, None),
-            Err(error) => (Tree::default(), Some(error)),
-        };
+        (self.tally, self.tree) = (Some(question), tree);
         self.fill();
         if let Some(module) = self.wanted.take_if(|_| current) {
             self.rows.find_name(&module);

@@ -71,8 +71,7 @@ pub(crate) struct Question {
 #[derive(Debug)]
 pub(crate) struct Tally {
     pub(crate) question: Question,
-    /// Or why it cannot be told.
-    pub(crate) tree: Result<Tree, String>,
+    pub(crate) tree: Tree,
 }
 
 /// Makes tallies.
@@ -88,9 +87,13 @@ impl Counter {
     }
 
     /// None: it was overtaken.
-    pub(crate) fn answer(&self, question: Question, desk: &Desk<Question>) -> Option<Tally> {
-        let tree = self.tree(&question).map_err(|error| Text::new(error.to_string()).to_string());
-        (!desk.is_overtaken()).then_some(Tally { question, tree })
+    pub(crate) fn answer(
+        &self,
+        question: Question,
+        desk: &Desk<Question>,
+    ) -> Option<Result<Tally, ReadError>> {
+        let tree = self.tree(&question);
+        (!desk.is_overtaken()).then(|| tree.map(|tree| Tally { question, tree }))
     }
 
     fn tree(&self, question: &Question) -> Result<Tree, ReadError> {

@@ -77,6 +77,8 @@ pub(crate) struct MapView {
     is_old: bool,
     /// What the worker is at.
     asked: Option<Question>,
+    /// What could not be answered.
+    failed: Option<Question>,
     asked_before: u64,
     scene: Option<Box<Scene>>,
     /// A row's id is where its region starts.
@@ -103,6 +105,7 @@ impl Default for MapView {
             letters: Arc::default(),
             is_old: false,
             asked: None,
+            failed: None,
             asked_before: 0,
             scene: None,
             regions: Listing::new(region_columns()),
@@ -192,7 +195,8 @@ impl View for MapView {
             self.words = Vec::new();
             return;
         };
-        let current = self.asked.as_ref().or(self.scene.as_ref().map(|scene| &scene.question));
+        let shown = self.scene.as_ref().map(|scene| &scene.question);
+        let current = self.asked.as_ref().or(self.failed.as_ref()).or(shown);
         if current.is_none_or(|current| !current.is_like(&question)) || self.is_old {
             self.is_old = false;
             self.ask(question);
@@ -207,7 +211,11 @@ impl View for MapView {
         let Some(worker) = &mut self.worker else { return };
         let answers: Vec<_> = worker.answers().collect();
         for answer in answers {
-            self.accept(run, answer);
+            match answer {
+                Ok(answer) => self.accept(run, answer),
+                // Asked again, it would fail again.
+                Err(why) => (self.failed, self.said) = (self.asked.take(), Some(why)),
+            }
         }
     }
 
@@ -272,7 +280,7 @@ impl MapView {
         let Some(worker) = &mut self.worker else { return };
         self.asked_before += 1;
         let question = Question { serial: self.asked_before, ..question };
-        self.asked = Some(question.clone());
+        (self.asked, self.failed) = (Some(question.clone()), None);
         worker.ask(question);
     }
 
@@ -298,10 +306,6 @@ impl MapView {
                 self.asked = None;
                 let way = if side == Side::Back { "before" } else { "behind" };
                 self.said = Some(format!("the heap has no event {way} this one"));
-            }
-            Made::Failed(error) => {
-                self.asked = None;
-                self.said = Some(error);
             }
         }
     }

@@ -72,8 +72,6 @@ pub(crate) enum Answer {
     Scene(Box<Scene>),
     /// The heap has no event further on.
     NoStep(Side),
-    /// The trace cannot be read.
-    Failed(String),
 }
 
 /// A heap at an instant.
@@ -150,9 +148,12 @@ impl Painter {
     }
 
     /// None: it was overtaken.
-    pub(crate) fn answer(&self, question: Question, desk: &Desk<Question>) -> Option<Answer> {
-        let answer = self.look(question, desk);
-        answer.unwrap_or_else(|error| Some(Answer::Failed(Text::new(error.to_string()).to_string())))
+    pub(crate) fn answer(
+        &self,
+        question: Question,
+        desk: &Desk<Question>,
+    ) -> Option<Result<Answer, ReadError>> {
+        self.look(question, desk).transpose()
     }
 
     fn look(&self, mut question: Question, desk: &Desk<Question>) -> Result<Option<Answer>, ReadError> {

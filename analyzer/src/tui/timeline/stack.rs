@@ -19,14 +19,15 @@ use ratatui::{
 };
 
 use crate::{
+    Trace,
     report::PeakBy,
     timeline::{Composition, Extent, Grouping, Part, Series},
     tui::{
-        errand::Errand,
         memory_chart::top,
         run::Run,
         theme::{self, Theme},
         widget::{fit_tail, width},
+        worker::{Desk, Worker},
     },
 };
 
@@ -37,13 +38,17 @@ const PARTS: usize = 7;
 #[derive(Debug, Default)]
 pub(super) struct Stack {
     by: Option<Grouping>,
-    made: Option<(Wish, Result<Arc<Composition>, String>)>,
+    made: Option<(Wish, Result<Composition, String>)>,
     asked: Option<Wish>,
-    errand: Errand<Wish, Result<Arc<Composition>, String>>,
+    /// Who counts; nobody, until it is stacked.
+    worker: Option<Worker<Question, (Wish, Composition)>>,
 }
 
 /// A heap, by its place in the report, and what its bytes are put together by.
 type Wish = (usize, Grouping);
+
+/// What to count, and in what.
+type Question = (Arc<Trace>, Wish);
 
 impl Stack {
     /// To the next way of stacking; behind the last one, to none.
@@ -65,23 +70,24 @@ impl Stack {
         self.asked = wish;
         match (wish, &run.trace) {
             (Some(wish), Some(trace)) if self.made.as_ref().is_none_or(|(made, _)| *made != wish) => {
-                let trace = Arc::clone(trace);
-                self.errand.ask(wish, &run.wake, move |(heap, by), tell| {
-                    let made = trace.composition(heap, by, PARTS, tell);
-                    match made {
-                        Ok(made) => made.map(|made| Ok(Arc::new(made))),
-                        Err(error) => Some(Err(error.to_string())),
-                    }
-                });
+                let count = |(trace, wish): Question, desk: &Desk<Question>| {
+                    let made = trace.composition(wish.0, wish.1, PARTS, |progress| desk.tell_part(progress));
+                    made.map(|made| made.map(|made| (wish, made))).transpose()
+                };
+                let start = || Worker::new("memtrace-stack", run.wake.clone(), count);
+                self.worker.get_or_insert_with(start).ask((Arc::clone(trace), wish));
             }
-            _ => self.errand.drop_wish(),
+            _ => self.worker = None,
         }
     }
 
     /// Takes what was made.
     pub(super) fn take(&mut self) {
-        if let Some(made) = self.errand.take() {
-            self.made = Some(made);
+        let answer = self.worker.as_mut().and_then(|worker| worker.answers().last());
+        match answer {
+            Some(Ok((wish, made))) => self.made = Some((wish, Ok(made))),
+            Some(Err(why)) => self.made = self.asked.map(|wish| (wish, Err(why))),
+            None => {}
         }
     }
 
@@ -104,10 +110,10 @@ impl Stack {
         Some(match &self.made {
             Some((made, Ok(_))) if Some(*made) == self.asked => by.to_owned(),
             Some((made, Err(why))) if Some(*made) == self.asked => {
-                format!("{by}: not counted, {}", crate::Text::new(why.as_str()))
+                format!("{by}: not counted, {why}")
             }
             _ if run.trace.is_none() => format!("{by}: the trace is not there"),
-            _ => format!("{by}: counting {}%", self.errand.percent()),
+            _ => format!("{by}: counting {}%", self.worker.as_ref().map_or(0, Worker::so_far)),
         })
     }
 }
