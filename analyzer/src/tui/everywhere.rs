@@ -5,10 +5,11 @@ use ratatui::layout::{Position, Rect};
 use super::{
     action::{Action, Scroll, Side},
     keys::Key,
+    overlay::{Letter, Overlay},
     page::Page,
     prompt::{Prompt, Purpose},
     run::{Range, Run},
-    state::{Content, Letter, Overlay, Ready},
+    state::{Content, Ready},
     view::{Answer, View},
 };
 use crate::Nanos;

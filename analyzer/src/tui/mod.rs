@@ -45,6 +45,7 @@ mod listing;
 mod memory_chart;
 mod module_tree;
 mod moments;
+mod overlay;
 #[allow(dead_code, reason = "views to come use all of it")]
 mod page;
 mod palette;

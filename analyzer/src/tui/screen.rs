@@ -9,8 +9,9 @@ use ratatui::{
 
 use super::{
     header, help,
+    overlay::{Letter, Overlay},
     page::Page,
-    state::{Content, Letter, Overlay, State},
+    state::{Content, State},
     tabs,
     widget::{fit_tail, put},
 };

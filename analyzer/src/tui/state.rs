@@ -5,13 +5,14 @@ use std::sync::Arc;
 use ratatui::layout::{Rect, Size};
 
 use super::{
-    action::{Action, Flow, Scroll, Side},
+    action::{Action, Flow, Side},
     everywhere,
     export::Export,
     keys::{self, Binding, Key, action_of},
+    overlay::{self, Overlay},
     page::{PAGES, Page},
     palette::{Chosen, Palette},
-    prompt::{self, Prompt, Purpose, Written},
+    prompt::{self, Prompt, Purpose},
     run::Run,
     screen,
     theme::Theme,
@@ -40,30 +41,6 @@ pub(crate) struct State {
     pub(crate) content: Content,
     /// Whether there will be more to show.
     pub(crate) following: bool,
-}
-
-/// What lies over the view and takes the keys.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Overlay {
-    /// Nothing.
-    None,
-    /// The list of keys, scrolled so far.
-    Help(u16),
-    /// A line of text at the foot.
-    Prompt(Prompt),
-    /// Everything that can be done.
-    Palette(Palette),
-    /// The next key is a letter for a mark.
-    Letter(Letter),
-}
-
-/// What a letter is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Letter {
-    /// To name the instant under the cursor.
-    Mark,
-    /// To go to a named one.
-    GoTo,
 }
 
 /// What there is to show.
@@ -285,10 +262,10 @@ impl State {
     }
 
     /// What the view on the screen does, or the frame where the view has no way of its own.
-    fn look(&mut self, action: Action) -> Flow {
+    pub(super) fn look(&mut self, action: Action) -> Flow {
         let body = self.body();
         if let Overlay::Help(scrolled) = &mut self.overlay {
-            scroll_help(scrolled, action, body);
+            overlay::scroll_help(scrolled, action, body);
             return Flow::Continue;
         }
         let Content::Ready(ready) = &mut self.content else { return Flow::Continue };
@@ -343,43 +320,6 @@ impl State {
         Flow::Copy(text)
     }
 
-    fn write(&mut self, written: Written) -> Flow {
-        let Overlay::Prompt(prompt) = &self.overlay else { return Flow::Continue };
-        let prompt = prompt.clone();
-        if let Written::Done | Written::Cancelled = written {
-            self.overlay = Overlay::None;
-        }
-        if let (Purpose::Export, Written::Done) = (prompt.purpose, written) {
-            return self.export(&prompt.text);
-        }
-        let Content::Ready(ready) = &mut self.content else { return Flow::Continue };
-        let listing = ready.parts(self.page).0.listing_mut();
-        match (prompt.purpose, written) {
-            (Purpose::Filter, Written::Changed) => {
-                listing.into_iter().for_each(|listing| listing.set_filter(&prompt.text));
-            }
-            (Purpose::Filter, Written::Cancelled) => {
-                listing.into_iter().for_each(|listing| listing.set_filter(""));
-            }
-            (Purpose::Search, Written::Done) if !prompt.text.is_empty() => {
-                ready.run.search = prompt.text;
-                let _ = self.look(Action::Find(Side::Forward));
-            }
-            _ => {}
-        }
-        Flow::Continue
-    }
-
-    fn export(&mut self, name: &str) -> Flow {
-        match Export::of(self, name) {
-            Ok(export) => Flow::Save(export),
-            Err(why) => {
-                self.message = Some(why);
-                Flow::Continue
-            }
-        }
-    }
-
     /// Lets the view know what it will be drawn with.
     fn settle(&mut self) {
         let (theme, body) = (self.theme, self.body());
@@ -406,20 +346,6 @@ impl State {
     fn body(&self) -> Rect {
         screen::body(self.size)
     }
-}
-
-fn scroll_help(scrolled: &mut u16, action: Action, body: Rect) {
-    let (side, by) = match action {
-        Action::Scroll(Scroll::Line(side)) => (side, 1),
-        Action::Scroll(Scroll::Page(side)) => (side, body.height.saturating_sub(2).max(1)),
-        Action::Wheel(Side::Forward, _) => (Side::Back, 3),
-        Action::Wheel(Side::Back, _) => (Side::Forward, 3),
-        _ => return,
-    };
-    *scrolled = match side {
-        Side::Back => scrolled.saturating_sub(by),
-        Side::Forward => scrolled.saturating_add(by),
-    };
 }
 
 #[cfg(test)]

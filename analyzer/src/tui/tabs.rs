@@ -8,8 +8,9 @@ use ratatui::{
 };
 
 use super::{
+    overlay::Overlay,
     page::{PAGES, Page},
-    state::{Overlay, State},
+    state::State,
 };
 
 /// How the tabs are written, from the widest.

@@ -9,8 +9,8 @@ use crate::tui::{
     fixture,
     keys::Key,
     listing::{self, Column, Listing, Row},
+    overlay::Overlay,
     page::{PAGES, Page},
-    state::Overlay,
 };
 
 /// Every view as SVG is well-formed, and has all the words that are on the screen.

@@ -16,18 +16,16 @@
 mod draw;
 mod layout;
 mod legend;
+mod pointing;
 mod regions;
+mod rows;
 mod scene;
 mod strip;
 mod words;
 
 use std::sync::{Arc, Mutex};
 
-use ratatui::{
-    buffer::Buffer,
-    layout::{Position, Rect},
-    text::Line,
-};
+use ratatui::{buffer::Buffer, layout::Rect, text::Line};
 
 use self::{
     layout::Layout,
@@ -38,7 +36,7 @@ use self::{
 use super::{
     action::{Action, Side},
     keys::{Binding, Key},
-    listing::{Cell, Column, Listing, Row},
+    listing::Listing,
     moments::Moments,
     page::Page,
     run::Run,
@@ -108,8 +106,8 @@ impl Default for MapView {
             failed: None,
             asked_before: 0,
             scene: None,
-            regions: Listing::new(region_columns()),
-            blocks: Listing::new(block_columns()),
+            regions: Listing::new(rows::region_columns()),
+            blocks: Listing::new(rows::block_columns()),
             colouring: Colouring::default(),
             close: None,
             focus: None,
@@ -119,31 +117,6 @@ impl Default for MapView {
             words: Vec::new(),
         }
     }
-}
-
-fn region_columns() -> Vec<Column> {
-    vec![
-        Column::text("segment", 14, 1),
-        Column::number("size", 11, 0),
-        Column::number("free", 5, 2),
-        Column::number("largest", 11, 4),
-        Column::number("holes", 6, 5),
-        Column::number("blocks", 6, 5),
-        Column::text("pool", 8, 6),
-    ]
-}
-
-fn block_columns() -> Vec<Column> {
-    vec![
-        Column::text("block", 14, 1),
-        Column::number("size", 11, 0),
-        Column::number("asked", 11, 5),
-        Column::text("module", Column::WIDE, 2),
-        Column::text("scope", Column::WIDE, 4),
-        Column::text("thread", 12, 7),
-        Column::number("age", 10, 3),
-        Column::text("state", 13, 6),
-    ]
 }
 
 impl View for MapView {
@@ -312,7 +285,7 @@ impl MapView {
 
     fn show(&mut self, run: &mut Run, mut scene: Box<Scene>, current: bool) {
         scene.question.step = None;
-        self.regions.fill(scene.strips.iter().map(|strip| region_row(&strip.region)).collect());
+        self.regions.fill(scene.strips.iter().map(|strip| rows::region_row(&strip.region)).collect());
         if let Some(close) = &mut scene.close {
             self.blocks.fill(std::mem::take(&mut close.rows));
         }
@@ -327,94 +300,6 @@ impl MapView {
         if current {
             self.point();
         }
-    }
-
-    /// Shows what was meant when the view was opened, or stepped, now that the scene is there.
-    fn point(&mut self) {
-        if std::mem::take(&mut self.seeks_pin) {
-            self.focus = None;
-            let _ = self.turn_pin();
-        }
-        if std::mem::take(&mut self.reveal) {
-            self.reveal();
-        }
-    }
-
-    /// Selects what has the focus.
-    fn reveal(&mut self) {
-        let (Some(focus), Some(scene)) = (self.focus, &self.scene) else { return };
-        let holder = scene.strips.iter().find(|strip| strip.region.holds(focus));
-        let Some(region) = holder.map(|strip| strip.region.clone()) else { return };
-        self.regions.select_id(region.from);
-        if let Some(close) = self.close
-            && !(close.from..close.to).contains(&focus)
-        {
-            self.close = Some(range(&region));
-            self.reveal = true;
-        }
-        if let Some(block) = self.block_at(focus) {
-            self.blocks.select_id(block);
-        }
-    }
-
-    /// The focus goes with the selected row.
-    fn follow_rows(&mut self) {
-        if self.close.is_some() {
-            let selected = self.blocks.selected().map(|row| row.id);
-            let is_elsewhere =
-                self.focus.and_then(|focus| self.block_at(focus)).is_some_and(|at| Some(at) != selected);
-            if self.focus.is_none() || (is_elsewhere && selected.is_some()) {
-                self.focus = selected;
-            }
-        } else if !self.reveal
-            && let (Some(focus), Some(region)) = (self.focus, self.region())
-            && !region.holds(focus)
-        {
-            self.focus = None;
-        }
-    }
-
-    /// Where the block starts that holds an address.
-    fn block_at(&self, address: u64) -> Option<u64> {
-        let heap = self.scene.as_ref()?.heap()?;
-        heap.block_at(memtrace_format::Address(address)).map(|block| block.address.0)
-    }
-
-    fn turn_block(&mut self, side: Side) {
-        let (Some(scene), Some(region)) = (&self.scene, self.region()) else { return };
-        let Some(heap) = scene.heap() else { return };
-        let blocks = scene::within(&heap.blocks, range(region));
-        let next = match (side, self.focus) {
-            (Side::Forward, None) => blocks.first(),
-            (Side::Back, None) => blocks.last(),
-            (Side::Forward, Some(focus)) => blocks.iter().find(|block| block.address.0 > focus),
-            (Side::Back, Some(focus)) => blocks.iter().rfind(|block| block.address.0 < focus),
-        };
-        if let Some(address) = next.map(|block| block.address.0) {
-            self.focus = Some(address);
-            self.blocks.select_id(address);
-        }
-    }
-
-    /// The focus goes to the first block of the next pin.
-    fn turn_pin(&mut self) -> Answer {
-        let Some((scene, heap)) = self.scene.as_ref().and_then(|scene| Some((scene, scene.heap()?))) else {
-            return Answer::Done;
-        };
-        let firsts = scene.pins.iter().filter_map(|pin| heap.blocks.get(*pin.blocks.first()?));
-        let firsts: Vec<u64> = firsts.map(|block| block.address.0).collect();
-        let here = firsts.iter().position(|first| self.focus == Some(*first));
-        let next = here.map_or(0, |here| here + 1) % firsts.len().max(1);
-        let Some(&first) = firsts.get(next) else {
-            return Answer::Say("no block keeps a segment that is mostly free".to_owned());
-        };
-        self.focus = Some(first);
-        self.reveal();
-        Answer::Say(format!(
-            "{} of {}, the one that keeps the most for its size first",
-            next + 1,
-            firsts.len()
-        ))
     }
 
     fn open(&mut self) -> Answer {
@@ -437,86 +322,10 @@ impl MapView {
             _ => Answer::Say("no block is selected".to_owned()),
         }
     }
-
-    /// Looks at so many parts of so many of the range, around the focus.
-    fn zoom(&mut self, times: u64, of: u64) {
-        let (Some(close), Some(region)) = (self.close, self.region().map(range)) else { return };
-        let middle = close.from + (close.to - close.from) / 2;
-        let around = self.focus.filter(|focus| (close.from..close.to).contains(focus)).unwrap_or(middle);
-        let length = ((close.to - close.from) / of).saturating_mul(times);
-        let length = length.max(CLOSEST).min(region.to - region.from);
-        let from = around.saturating_sub(length / 2).clamp(region.from, region.to - length);
-        self.close = Some(Range { from, to: from + length });
-    }
-
-    fn pan(&mut self, side: Side) {
-        let (Some(close), Some(region)) = (self.close, self.region().map(range)) else { return };
-        let length = close.to - close.from;
-        let from = match side {
-            Side::Back => close.from.saturating_sub(length / 2),
-            Side::Forward => close.from.saturating_add(length / 2),
-        };
-        let from = from.clamp(region.from, region.to.saturating_sub(length).max(region.from));
-        self.close = Some(Range { from, to: from + length });
-    }
-
-    fn press(&mut self, run: &Run, position: Position, area: Rect) -> Answer {
-        let layout = Layout::new(area, self.close.is_some());
-        let Some(address) = self.address_under(&layout, position) else {
-            let _ = run;
-            return Answer::Ignored;
-        };
-        self.focus = Some(address);
-        if self.close.is_some() {
-            if let Some(block) = self.block_at(address) {
-                self.blocks.select_id(block);
-            }
-        } else {
-            self.reveal();
-        }
-        Answer::Done
-    }
-
-    /// The address that the mouse points at.
-    fn address_under(&self, layout: &Layout, position: Position) -> Option<u64> {
-        let scene = self.scene.as_ref()?;
-        let (range, cells, cell) = match &scene.close {
-            Some(close) if self.close.is_some() && layout.lines.contains(position) => {
-                let (range, tiles) = close.lines.get(usize::from(position.y - layout.lines.y))?;
-                let cell = usize::from(position.x.checked_sub(layout.line_x())?);
-                (*range, tiles.len(), cell)
-            }
-            _ if self.close.is_none() && layout.strip.contains(position) => {
-                let row = self.regions.top() + usize::from(position.y - layout.rows.y);
-                let from = self.regions.shown().nth(row)?.id;
-                let place = scene.strips.binary_search_by_key(&from, |strip| strip.region.from).ok()?;
-                let strip = &scene.strips[place];
-                (range(&strip.region), strip.tiles.len(), usize::from(position.x - layout.strip.x))
-            }
-            _ => return None,
-        };
-        (cell < cells).then(|| strip::address_of(cell, (range.from, range.to), cells))
-    }
 }
 
 fn range(region: &Region) -> Range {
     Range { from: region.from, to: region.to }
-}
-
-fn region_row(region: &Region) -> Row {
-    let share = region.free.map(|free| free.bytes.0 as f64 / region.bytes().0.max(1) as f64);
-    Row::new(
-        region.from,
-        vec![
-            Cell::word(format!("{:#x}", region.from)),
-            Cell::Bytes(region.bytes()),
-            share.map_or(Cell::Unknown, Cell::Share),
-            region.free.map_or(Cell::Unknown, |free| Cell::Bytes(free.largest)),
-            region.free.map_or(Cell::Unknown, |free| Cell::Count(free.holes as u64)),
-            Cell::Count(region.blocks.len() as u64),
-            region.pool.clone().map_or(Cell::Unknown, Cell::Text),
-        ],
-    )
 }
 
 #[cfg(test)]
