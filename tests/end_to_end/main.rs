@@ -50,6 +50,9 @@ mod findings;
 /// The example engine, killed.
 mod killed;
 
+/// Programs that know nothing of the tracer, under `memtrace record`.
+mod record;
+
 /// Whatever happens to a process that records: nothing it committed is lost, and the recording hurts nobody.
 mod survival;
 

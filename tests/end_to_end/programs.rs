@@ -56,6 +56,17 @@ pub(crate) fn sampled() -> Command {
     quiet(Path::new(env!("CARGO_BIN_EXE_sampled")))
 }
 
+/// The program on cudarc that knows nothing of the tracer.
+pub(crate) fn unmodified() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_unmodified"))
+}
+
+/// A library that has nothing to do with a program's memory.
+pub(crate) fn other_library() -> &'static Path {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    PATH.get_or_init(|| build_library("software-nvml", "libsoftware_nvml.so"))
+}
+
 /// The program that records through hazards.
 pub(crate) fn survivor() -> Command {
     quiet(Path::new(env!("CARGO_BIN_EXE_survivor")))
@@ -73,7 +84,7 @@ pub(crate) fn cuda(capacity: &str, settings: &[(&str, &str)]) -> Vec<(String, Os
 }
 
 /// The folder that holds the software CUDA driver under the names by which programs ask for it, and nothing else.
-fn cuda_folder() -> &'static Path {
+pub(crate) fn cuda_folder() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("software-driver");
@@ -112,13 +123,18 @@ pub(crate) fn nvml(settings: &[(&str, &str)]) -> Vec<(String, OsString)> {
 /// `libmemtrace.so`, beside which lies `libmemtrace.a`.
 pub(crate) fn c_library() -> &'static Path {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
-    PATH.get_or_init(|| build_library("memtrace-c", "libmemtrace.so"))
+    PATH.get_or_init(|| {
+        build_library("memtrace-c-static", "libmemtrace.a");
+        build_library("memtrace-c", "libmemtrace.so")
+    })
 }
 
 /// A command whose recording the test alone switches on.
 pub(crate) fn quiet(program: &Path) -> Command {
     let mut command = Command::new(program);
-    for variable in ["MEMTRACE_FILE", "MEMTRACE_MAX_SIZE", "MEMTRACE_MODE", "MEMTRACE_FOLLOW_FORK"] {
+    for variable in
+        ["MEMTRACE_FILE", "MEMTRACE_RECORD", "MEMTRACE_MAX_SIZE", "MEMTRACE_MODE", "MEMTRACE_FOLLOW_FORK"]
+    {
         command.env_remove(variable);
     }
     // Tests count what the program records.

@@ -79,6 +79,7 @@ fn a_trace_is_analyzed_as_text_and_as_json() {
 fn what_is_no_trace_ends_with_three_and_says_what_to_try() {
     let (directory, path) = trace();
     let whole = std::fs::read(&path).unwrap();
+    let folder = tempfile::tempdir().unwrap();
     let file = |name: &str, bytes: &[u8]| {
         let path = directory.path().join(name);
         std::fs::write(&path, bytes).unwrap();
@@ -86,7 +87,7 @@ fn what_is_no_trace_ends_with_three_and_says_what_to_try() {
     };
     let cases = [
         (directory.path().join("none.trace").to_string_lossy().into_owned(), "cannot be opened"),
-        (directory.path().to_string_lossy().into_owned(), "it is a directory"),
+        (folder.path().to_string_lossy().into_owned(), "it is a directory"),
         (file("empty", b""), "it is empty"),
         (file("zip", b"PK\x03\x04 and more"), "does not begin like a memtrace log"),
         (file("short", &whole[..1000]), "it ends after 1000 bytes"),

@@ -102,7 +102,9 @@ fn traces(named: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
             .collect();
         found.sort();
         if found.is_empty() {
-            return Err(Failure::NoTraces(Text::new(path.to_string_lossy())));
+            return Err(Failure::unreadable(path)(ReadError::NotAFile {
+                what: "a directory without traces",
+            }));
         }
         traces.append(&mut found);
     }

@@ -37,8 +37,6 @@ pub(crate) enum Failure {
     NotImported { path: Text, error: ImportError },
     /// The trace to write is there already.
     Exists(Text),
-    /// A folder holds no traces.
-    NoTraces(Text),
     /// What is asked for can be told of one trace alone.
     OneTrace,
     /// The trace to record is there already.
@@ -142,11 +140,6 @@ impl Failure {
                     "memtrace: the name does not end in .zip, so nothing says what the trace is to be called"
                 );
                 eprintln!("  try: -o RUN.trace");
-                ExitCode::from(USAGE)
-            }
-            Self::NoTraces(folder) => {
-                eprintln!("memtrace: there is no file named *.trace in {folder}");
-                eprintln!("  try: name the trace itself");
                 ExitCode::from(USAGE)
             }
             Self::OneTrace => {

@@ -1,0 +1,152 @@
+use std::{
+    ffi::OsStr,
+    fs,
+    io::Read as _,
+    os::unix::{fs::PermissionsExt as _, process::ExitStatusExt as _},
+    process::{Output, Stdio},
+};
+
+use super::{Lab, heap};
+use crate::programs;
+
+/// The program's status is the command's; 128 + n where signal n ended it, as shells have it.
+#[test]
+fn the_status_is_the_programs() {
+    let lab = Lab::new();
+    for (number, (script, status)) in
+        [("exit 0", 0), ("exit 7", 7), ("kill -KILL $$", 137), ("kill -SEGV $$", 139)].into_iter().enumerate()
+    {
+        let trace = format!("{number}.trace");
+        let output = lab.record(&["-o", &trace], &["sh", "-c", script].map(OsStr::new)).output().unwrap();
+        assert_eq!(output.status.code(), Some(status), "{script}: {output:?}");
+        assert!(said(&output).contains(&format!("recorded into {trace}")), "{}", said(&output));
+        assert_eq!(output.stdout, b"", "the program's output is its own");
+    }
+}
+
+/// A signal that is sent to the command comes to the program, and what it recorded before is there.
+#[test]
+fn signals_go_on_to_the_program() {
+    let lab = Lab::new();
+    let program = lab.compile("endings", &[]);
+    for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGUSR1] {
+        let trace = format!("{signal}.trace");
+        let number = signal.to_string();
+        let mut record = lab.record(&["-o", &trace], &[program.as_os_str(), OsStr::new(&number)]);
+        let mut recording = record.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut ready = [0; 6];
+        recording.stdout.as_mut().unwrap().read_exact(&mut ready).unwrap();
+        send(recording.id(), signal);
+        let status = recording.wait().unwrap();
+        assert_eq!(status.code(), Some(signal), "{status:?}");
+        assert_eq!(heap(&lab.report(&trace), "host").end.allocated_bytes.0, 1 << 16);
+    }
+}
+
+/// A program that stops is not ended, and goes on when it is told to.
+#[test]
+fn a_program_can_be_stopped_and_continued() {
+    let lab = Lab::new();
+    let program = lab.compile("endings", &[]);
+    let number = libc::SIGTERM.to_string();
+    let mut record = lab.record(&["-o", "run.trace"], &[program.as_os_str(), OsStr::new(&number)]);
+    let mut recording = record.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    recording.stdout.as_mut().unwrap().read_exact(&mut [0; 6]).unwrap();
+    for signal in [libc::SIGTSTP, libc::SIGCONT, libc::SIGTERM] {
+        send(recording.id(), signal);
+        if signal == libc::SIGTSTP {
+            wait_until_stopped(recording.id());
+        }
+    }
+    assert_eq!(recording.wait().unwrap().code(), Some(libc::SIGTERM));
+}
+
+/// What cannot be recorded is said, with what to do, and with the statuses of shells where there is nothing to run.
+#[test]
+fn what_cannot_be_recorded_is_said() {
+    let lab = Lab::new();
+    let fixed = lab.compile("endings", &["-static"]);
+    let text = |name: &str, content: &[u8], mode: u32| {
+        let path = lab.path(name);
+        fs::write(&path, content).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        path
+    };
+    let elf_of_32_bits = [b"\x7fELF\x01\x01\x01".as_slice(), &[0; 57]].concat();
+    let raised = text("raised", &fs::read("/bin/true").unwrap(), 0o4755);
+    for (program, status, message) in [
+        (fixed, 2, "linked statically"),
+        (raised, 2, "setuid"),
+        (text("other", &elf_of_32_bits, 0o755), 2, "another kind of processor"),
+        (text("script", b"echo no interpreter\n", 0o755), 2, "neither a program nor a script"),
+        (text("data", b"", 0o644), 126, "cannot be run"),
+        (lab.path("nothing"), 127, "cannot be run"),
+    ] {
+        let output = lab.record(&[], &[program.as_os_str()]).output().unwrap();
+        assert_eq!(output.status.code(), Some(status), "{program:?}: {output:?}");
+        assert!(said(&output).contains(message), "{}", said(&output));
+        assert!(status != 2 || said(&output).contains("try: "), "{}", said(&output));
+    }
+    assert_eq!(lab.traces(), [""; 0], "nothing was begun");
+
+    let mut record = programs::memtrace();
+    let output =
+        record.args(["record", "--library", "/nowhere/libmemtrace.so", "--", "true"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(said(&output).contains("/nowhere/libmemtrace.so"), "{}", said(&output));
+}
+
+/// A trace that exists is not written to.
+#[test]
+fn a_trace_takes_nobodys_place() {
+    let lab = Lab::new();
+    fs::write(lab.path("run.trace"), "mine").unwrap();
+    let output = lab.record(&["-o", "run.trace"], &[OsStr::new("true")]).output().unwrap();
+    assert_eq!((output.status.code(), output.status.signal()), (Some(2), None));
+    assert_eq!(fs::read(lab.path("run.trace")).unwrap(), b"mine");
+}
+
+/// With `--analyze` the report follows; the status stays the program's.
+#[test]
+fn the_report_can_follow_at_once() {
+    let lab = Lab::new();
+    let command = ["sh", "-c", "exit 3"].map(OsStr::new);
+    let output = lab.record(&["--analyze"], &command).output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    let report = String::from_utf8_lossy(&output.stdout);
+    assert!(report.contains("FINDINGS") && report.contains("engine"), "{report}");
+    let [trace] = &lab.traces()[..] else { panic!("{:?}", lab.traces()) };
+    assert!(trace.to_str().unwrap().starts_with("sh."), "named after the program: {trace:?}");
+}
+
+/// What else is preloaded stays, behind the library; a sanitizer stays before it, and both are named.
+#[test]
+fn other_preloaded_libraries_stay() {
+    let lab = Lab::new();
+    let other = programs::other_library();
+    let mut record = lab.record(&["-o", "run.trace"], &["sh", "-c", "echo $LD_PRELOAD"].map(OsStr::new));
+    let output = record.env("LD_PRELOAD", other).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), other.to_str().unwrap());
+    assert!(said(&output).contains("is preloaded too"), "{}", said(&output));
+
+    let guarded = lab.compile("endings", &["-fsanitize=address"]);
+    let output = lab.record(&["-o", "guarded.trace"], &[guarded.as_os_str()]).output().unwrap();
+    assert_eq!(output.status.code(), Some(99), "{output:?}");
+    assert!(said(&output).contains("host memory is not recorded"), "{}", said(&output));
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Waits until the kernel says that a process is stopped.
+fn wait_until_stopped(process: u32) {
+    while !fs::read_to_string(format!("/proc/{process}/stat")).unwrap().contains(") T ") {
+        std::thread::yield_now();
+    }
+}
+
+fn send(process: u32, signal: i32) {
+    // SAFETY: it has no memory arguments. The process has not been waited for, so the id is its own.
+    assert_eq!(unsafe { libc::kill(process.cast_signed(), signal) }, 0);
+}
