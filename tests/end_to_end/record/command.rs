@@ -150,3 +150,26 @@ fn send(process: u32, signal: i32) {
     // SAFETY: it has no memory arguments. The process has not been waited for, so the id is its own.
     assert_eq!(unsafe { libc::kill(process.cast_signed(), signal) }, 0);
 }
+
+/// Where programs can be recorded, the doctor says so and ends with 0; where they cannot, with 1 and what to try.
+#[test]
+fn the_doctor_tries_it() {
+    let doctor = |library: &std::path::Path| {
+        programs::memtrace().args(["doctor", "--library"]).arg(library).output().unwrap()
+    };
+    let output = doctor(programs::c_library());
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    for line in
+        ["OK    recording: `true` was recorded", "clock: ", "disk: ", "CUDA driver: ", "NVML: ", "PyTorch: "]
+    {
+        assert!(said.contains(line), "{said}");
+    }
+    // A library that is none of ours is loaded, and records nothing.
+    for library in [programs::other_library(), std::path::Path::new("/nowhere.so")] {
+        let output = doctor(library);
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains("FAIL") && said.contains("try: "), "{said}");
+    }
+}

@@ -79,7 +79,11 @@ impl Lab {
     fn report(&self, trace: impl AsRef<Path>) -> Report {
         let report = memtrace_analyzer::analyze(self.folder.path().join(trace)).unwrap().report;
         assert_eq!(report.trace.dropped.total, 0);
-        assert!(report.trace.oddities.values().all(|&count| count == 0), "{:?}", report.trace.oddities);
+        // A thread that has to wait for a processor between reading the clock and taking its first chunk has an event from
+        // before that chunk was made.
+        let mut oddities = report.trace.oddities.clone();
+        oddities.remove("chunk whose recorder saw time step back");
+        assert!(oddities.values().all(|&count| count == 0), "{oddities:?}");
         report
     }
 }

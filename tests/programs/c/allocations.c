@@ -126,8 +126,8 @@ static void mappings(void) {
 static void child(void) {
     for (int thread = 0; thread < THREADS; thread++)
         for (int i = 0; i < SLOTS; i++) free(slots[thread][i].block);
-    free(malloc(1 << 20));
-    void *kept = malloc(12345);
+    free(ask(9, NULL, 1 << 20));
+    void *kept = ask(9, NULL, 12345);
     _exit(kept ? 0 : 1);
 }
 

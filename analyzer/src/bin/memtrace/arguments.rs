@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{check, diff, events, pack, record};
+use crate::{check, diff, doctor, events, pack, record};
 use memtrace_analyzer::{Filter, Nanos, Part, instant::When};
 
 /// Explains what an engine's memory did, from a trace that it recorded.
@@ -51,6 +51,8 @@ pub(crate) enum Command {
     Pack(pack::Pack),
     /// Write the trace that was packed, every byte as it was
     Unpack(pack::Unpack),
+    /// Say what can be recorded on this machine, what not, and why
+    Doctor(doctor::Arguments),
 }
 
 /// `memtrace analyze`

@@ -6,6 +6,7 @@ mod analyze;
 mod arguments;
 mod check;
 mod diff;
+mod doctor;
 mod events;
 mod failure;
 mod import;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
         Command::Import(arguments) => import::run(&arguments),
         Command::Pack(arguments) => pack::pack(&arguments),
         Command::Unpack(arguments) => pack::unpack(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Record(arguments) => {
             return record::run(&arguments).unwrap_or_else(|failure| failure.report());
         }

@@ -6,7 +6,7 @@
 pub(crate) mod arguments;
 
 mod child;
-mod library;
+pub(crate) mod library;
 mod program;
 mod python;
 mod traces;

@@ -58,9 +58,11 @@ pub(super) fn begin(extent: &Extent, about: About) {
     }
 }
 
-/// What lies at `address` is about to be given back.
+/// What begins at `address` is about to be given back.
 pub(super) fn end(address: DeviceAddress) -> Option<(Extent, About)> {
-    end_within(&extent(address, 1))
+    let (extent, _) = LIVE.around(address as usize)?;
+    // The driver takes back nothing by an address inside it.
+    if extent.start == address as usize { end_within(&extent) } else { None }
 }
 
 /// One of the ranges that overlap `range` is about to be given back.
