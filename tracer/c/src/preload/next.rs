@@ -94,9 +94,11 @@ thread_local! {
 macro_rules! next {
     ($($place:ident = $name:ident($($argument:ty),* $(,)?) -> $result:ty;)*) => {
         $(
-            // SAFETY: this is the type of the C library's function of this name.
-            static $place: $crate::preload::next::Next<unsafe extern "C" fn($($argument),*) -> $result> =
-                unsafe { $crate::preload::next::Next::named(const { $crate::preload::next::c_name(concat!(stringify!($name), "\0")) }) };
+            static $place: $crate::preload::next::Next<unsafe extern "C" fn($($argument),*) -> $result> = {
+                const NAME: &std::ffi::CStr = $crate::preload::next::c_name(concat!(stringify!($name), "\0"));
+                // SAFETY: this is the type of the C library's function of this name.
+                unsafe { $crate::preload::next::Next::named(NAME) }
+            };
         )*
 
         /// Finds all of them.

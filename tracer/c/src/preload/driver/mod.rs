@@ -67,14 +67,12 @@ macro_rules! hooked {
 
 macro_rules! hook {
     ($since:literal $name:ident ($($argument:ident: $type:ty),* $(,)?) $next:ident $body:block) => {{
-        // SAFETY: this is the function's type in cuda.h.
         static NEXT: crate::preload::next::Next<
             unsafe extern "C" fn($($type),*) -> crate::preload::driver::Code,
-        > = unsafe {
-            crate::preload::next::Next::of(
-                const { crate::preload::next::c_name(concat!(stringify!($name), "\0")) },
-                crate::preload::driver::LIBRARY,
-            )
+        > = {
+            const NAME: &std::ffi::CStr = crate::preload::next::c_name(concat!(stringify!($name), "\0"));
+            // SAFETY: this is the function's type in cuda.h.
+            unsafe { crate::preload::next::Next::of(NAME, crate::preload::driver::LIBRARY) }
         };
 
         #[unsafe(no_mangle)]
@@ -98,10 +96,12 @@ use {hook, hooked};
 macro_rules! driver_functions {
     ($($place:ident = $name:literal($($type:ty),*);)*) => {
         $(
-            // SAFETY: this is the function's type in cuda.h.
             static $place: crate::preload::next::Next<
                 unsafe extern "C" fn($($type),*) -> crate::preload::driver::Code,
-            > = unsafe { crate::preload::next::Next::of($name, crate::preload::driver::LIBRARY) };
+            > = {
+                // SAFETY: this is the function's type in cuda.h.
+                unsafe { crate::preload::next::Next::of($name, crate::preload::driver::LIBRARY) }
+            };
         )*
     };
 }
