@@ -8,11 +8,11 @@
 //! next failure that is examined.
 
 use hashbrown::HashMap;
-use memtrace_format::{BlockAlloc, Event, PoolId, Segment};
+use memtrace_format::{BlockAlloc, Bytes, Event, PoolId, Segment};
 
 use super::{Autopsy, Remedy, bytes, inventory::Inventory, requesters::HeapRules};
 use crate::{
-    Nanos, ReadError, Trace,
+    Nanos, Progress, ReadError, Trace,
     allocator::{Allocator, BlockId, Requester, Rules},
     filter::Sieve,
     replay::{HeapKey, HeapState, Moment, OwnerId, Step},
@@ -66,6 +66,7 @@ pub(crate) fn rehearse<'f>(
     trace: &Trace,
     mut sieve: Option<Sieve<'_>>,
     failed: impl Iterator<Item = (u64, HeapKey, &'f mut Autopsy)>,
+    mut watch: impl FnMut(Progress),
 ) -> Result<(), ReadError> {
     let mut failures: Vec<Failure<'_>> = failed
         .filter(|(.., autopsy)| autopsy.examination.is_some())
@@ -95,6 +96,7 @@ pub(crate) fn rehearse<'f>(
     }
     let mut failures = failures.into_iter().peekable();
     let mut number = 0;
+    let total = Bytes(trace.directory.event_bytes());
     let mut events = trace.events();
     if trace.baseline.is_some() {
         events.replay_baseline(|time, thread, event| {
@@ -106,7 +108,12 @@ pub(crate) fn rehearse<'f>(
             }
         })?;
     }
+    let mut done = Bytes(0);
     while let Some(Step { now, event }) = events.next_event()? {
+        if events.bytes_read() != done {
+            done = events.bytes_read();
+            watch(Progress { done, total });
+        }
         if !sieve.as_mut().is_none_or(|sieve| sieve.admits(now, &event)) {
             continue;
         }
@@ -132,6 +139,7 @@ pub(crate) fn rehearse<'f>(
             heap.follow(now.time, &event);
         }
     }
+    watch(Progress { done: total, total });
     Ok(())
 }
 
