@@ -27,7 +27,7 @@ pub struct Analysis {
     pub checkpoints: Checkpoints,
 }
 
-/// How far an analysis has come.
+/// How far an analysis has come. What it looks at again, if something deserves that, it tells of anew, from the beginning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
     /// The bytes of the file that are replayed.
@@ -51,18 +51,18 @@ impl Trace {
     /// # Errors
     ///
     /// The operating system cannot read a part of the file.
-    pub fn analyze(&self, watch: impl FnMut(Progress)) -> Result<Analysis, ReadError> {
+    pub fn analyze(&self, mut watch: impl FnMut(Progress)) -> Result<Analysis, ReadError> {
         let mut passage = Passage::begin(self)?;
         passage.tell_places(PLACES);
         let mut taking = Taking::new(self);
-        let (mut replay, events) = passage.run(watch, |replay, batch| {
+        let (mut replay, events) = passage.run(&mut watch, |replay, batch| {
             replay.apply_all(&batch.steps);
             taking.pass(replay, batch);
             Continue(())
         })?;
         let checkpoints = taking.finish(&replay);
-        replay.analyses.failures.rehearse(self, None)?;
-        Ok(summarize(replay, &events, None, None, checkpoints)?)
+        replay.analyses.failures.rehearse(self, None, &mut watch)?;
+        summarize(replay, &events, None, None, checkpoints, watch)
     }
 
     /// Replays all events and says what it found in a part of the trace: the figures are those of a ring that kept this
@@ -84,7 +84,7 @@ impl Trace {
         &self,
         part: &Part,
         filter: &Filter,
-        watch: impl FnMut(Progress),
+        mut watch: impl FnMut(Progress),
     ) -> Result<Analysis, PartError> {
         let mut borders = Borders::of(part, self)?;
         if borders.is_none() && filter.is_empty() {
@@ -96,7 +96,7 @@ impl Trace {
         if let (Some(from), Some(borders)) = (self.kept_from(), &mut borders) {
             borders.kept(&mut passage.replay, from);
         }
-        let (mut replay, events) = passage.run(watch, |replay, batch| {
+        let (mut replay, events) = passage.run(&mut watch, |replay, batch| {
             for step in &batch.steps {
                 if !all && !sieve.admits(step.now, &step.event) {
                     continue;
@@ -118,9 +118,9 @@ impl Trace {
         let again = || if all { Ok(None) } else { Sieve::new(filter, self).map(Some) };
         // What other settings would have done is known of an allocator, not of some threads that it serves.
         if filter.thread.is_none() {
-            replay.analyses.failures.rehearse(self, again()?)?;
+            replay.analyses.failures.rehearse(self, again()?, &mut watch)?;
         }
-        let mut analysis = summarize(replay, &events, range, again()?, Checkpoints::default())?;
+        let mut analysis = summarize(replay, &events, range, again()?, Checkpoints::default(), watch)?;
         if !all {
             analysis.report.tell_of(filter);
         }

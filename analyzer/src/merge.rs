@@ -2,7 +2,7 @@
 
 use std::{cmp::Reverse, collections::BinaryHeap};
 
-use memtrace_format::{DropCounts, Event, Kind, Record, ThreadId, Ticks, Word};
+use memtrace_format::{Bytes, CHUNK_BYTES, DropCounts, Event, Kind, Record, ThreadId, Ticks, Word};
 
 use crate::{
     Nanos,
@@ -194,6 +194,11 @@ impl<'a> Events<'a> {
         }
         self.now = self.now.max(baseline.at);
         Ok(())
+    }
+
+    /// The bytes of the chunks that were read so far.
+    pub(crate) fn bytes_read(&self) -> Bytes {
+        Bytes(self.chunks_read * CHUNK_BYTES as u64)
     }
 
     /// When the latest event happened, so far.

@@ -6,9 +6,11 @@
 
 use std::ops::ControlFlow::{Break, Continue};
 
-use memtrace_format::Event;
+use memtrace_format::{Bytes, Event};
 
-use crate::{Checkpoints, Nanos, ReadError, Trace, filter::Sieve, passage::Passage, replay::Replay};
+use crate::{
+    Checkpoints, Nanos, Progress, ReadError, Trace, filter::Sieve, passage::Passage, replay::Replay,
+};
 
 /// An event of a heap, behind which a passage stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,12 +31,14 @@ impl Trace {
         checkpoints: &Checkpoints,
         stops: &[Stop],
         mut sieve: Option<Sieve<'_>>,
+        mut watch: impl FnMut(Progress),
         mut show: impl FnMut(&Replay<'_>, usize),
     ) -> Result<(), ReadError> {
         let mut order: Vec<usize> = (0..stops.len()).collect();
         order.sort_unstable_by_key(|&stop| std::cmp::Reverse(stops[stop]));
         let way = |stop: usize| checkpoints.times().partition_point(|&time| time < stops[stop].time);
-        for together in order.chunk_by(|&one, &other| way(one) == way(other)) {
+        let ways: Vec<&[usize]> = order.chunk_by(|&one, &other| way(one) == way(other)).collect();
+        for (number, together) in (0..).zip(&ways) {
             let before = together.last().and_then(|&first| stops[first].time.0.checked_sub(1));
             let passage = match before.and_then(|before| checkpoints.resume(self, Nanos(before))) {
                 Some(passage) => passage,
@@ -42,7 +46,11 @@ impl Trace {
                     sieve.as_mut().is_none_or(|sieve| sieve.admits(now, event))
                 })?,
             };
-            visit(passage, stops, together.to_vec(), sieve.as_mut(), &mut show)?;
+            let part = |Progress { done, total }| {
+                let done = Bytes(total.0.saturating_mul(number).saturating_add(done.0) / ways.len() as u64);
+                watch(Progress { done, total });
+            };
+            visit(passage, stops, together.to_vec(), sieve.as_mut(), part, &mut show)?;
         }
         Ok(())
     }
@@ -54,6 +62,7 @@ fn visit(
     stops: &[Stop],
     mut left: Vec<usize>,
     mut sieve: Option<&mut Sieve<'_>>,
+    watch: impl FnMut(Progress),
     show: &mut impl FnMut(&Replay<'_>, usize),
 ) -> Result<(), ReadError> {
     // Before an event each stop is shown that came before it. (One may stand at the beginning of a part, long after
@@ -66,30 +75,27 @@ fn visit(
     };
     let all = sieve.is_none();
     let mut admits = |now, event: &Event| sieve.as_mut().is_none_or(|sieve| sieve.admits(now, event));
-    let passed = passage.run(
-        |_| (),
-        |replay, batch| {
-            let steps = &batch.steps;
-            let next = left.last().map_or(Nanos(u64::MAX), |&next| stops[next].time);
-            if all && steps.last().is_some_and(|last| last.now.time < next) {
-                replay.apply_all(steps);
-                return Continue(());
+    let passed = passage.run(watch, |replay, batch| {
+        let steps = &batch.steps;
+        let next = left.last().map_or(Nanos(u64::MAX), |&next| stops[next].time);
+        if all && steps.last().is_some_and(|last| last.now.time < next) {
+            replay.apply_all(steps);
+            return Continue(());
+        }
+        for step in steps {
+            if !admits(step.now, &step.event) {
+                continue;
             }
-            for step in steps {
-                if !admits(step.now, &step.event) {
-                    continue;
-                }
-                if left.last().is_some_and(|&next| stops[next].time <= step.now.time) {
-                    show_reached(&mut left, replay, step.now.time);
-                }
-                if left.is_empty() {
-                    return Break(());
-                }
-                replay.apply(step.now, &step.event);
+            if left.last().is_some_and(|&next| stops[next].time <= step.now.time) {
+                show_reached(&mut left, replay, step.now.time);
             }
-            Continue(())
-        },
-    )?;
+            if left.is_empty() {
+                return Break(());
+            }
+            replay.apply(step.now, &step.event);
+        }
+        Continue(())
+    })?;
     show_reached(&mut left, &passed.0, Nanos(u64::MAX));
     Ok(())
 }
@@ -104,7 +110,7 @@ impl Stop {
 mod tests {
     use std::{collections::BTreeMap, num::NonZeroU64};
 
-    use memtrace_format::{Address, BlockAlloc, BlockFree, Bytes, ModuleId, PoolId, StackId};
+    use memtrace_format::{Address, BlockAlloc, BlockFree, ModuleId, PoolId, StackId};
     use proptest::prelude::*;
 
     use super::*;
@@ -161,7 +167,7 @@ mod tests {
             told.sort_unstable();
             assert_eq!(shown.insert(stop, told), None, "it is shown once");
         };
-        trace.revisit(checkpoints, stops, None, show).unwrap();
+        trace.revisit(checkpoints, stops, None, |_| (), show).unwrap();
         shown
     }
 

@@ -5,7 +5,7 @@ use memtrace_format::{Bytes, ModuleId, PoolId};
 
 use super::Balance;
 use crate::{
-    ReadError, Trace,
+    Progress, ReadError, Trace,
     autopsy::{Autopsy, Effort, HeapRules, Scene, rehearse},
     filter::Sieve,
     replay::{HeapKey, HeapState, Moment, ScopeId},
@@ -78,8 +78,14 @@ impl Failures {
     }
 
     /// Finds out what other settings would have done for those that were examined.
-    pub(crate) fn rehearse(&mut self, trace: &Trace, sieve: Option<Sieve<'_>>) -> Result<(), ReadError> {
+    pub(crate) fn rehearse(
+        &mut self,
+        trace: &Trace,
+        sieve: Option<Sieve<'_>>,
+        watch: impl FnMut(Progress),
+    ) -> Result<(), ReadError> {
         let numbered = (self.before..).zip(&mut self.kept);
-        rehearse(trace, sieve, numbered.map(|(number, (failed, autopsy))| (number, failed.key, autopsy)))
+        let failed = numbered.map(|(number, (failed, autopsy))| (number, failed.key, autopsy));
+        rehearse(trace, sieve, failed, watch)
     }
 }

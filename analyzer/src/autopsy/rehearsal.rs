@@ -1,11 +1,11 @@
 //! The whole course followed again, heap by heap, for the requests that failed.
 
 use hashbrown::HashMap;
-use memtrace_format::{Event, PoolId};
+use memtrace_format::{Bytes, Event, PoolId};
 
 use super::{Autopsy, models::Rehearsal, requesters::HeapRules};
 use crate::{
-    ReadError, Trace,
+    Progress, ReadError, Trace,
     filter::Sieve,
     replay::{HeapKey, Moment, Step},
 };
@@ -30,6 +30,7 @@ pub(crate) fn rehearse<'f>(
     trace: &Trace,
     mut sieve: Option<Sieve<'_>>,
     failed: impl Iterator<Item = (u64, HeapKey, &'f mut Autopsy)>,
+    mut watch: impl FnMut(Progress),
 ) -> Result<(), ReadError> {
     let mut failures: Vec<Failure<'_>> = failed
         .filter(|(.., autopsy)| autopsy.examination.is_some())
@@ -59,6 +60,7 @@ pub(crate) fn rehearse<'f>(
     }
     let mut failures = failures.into_iter().peekable();
     let mut number = 0;
+    let total = Bytes(trace.directory.event_bytes());
     let mut events = trace.events();
     if trace.baseline.is_some() {
         events.replay_baseline(|time, thread, event| {
@@ -70,7 +72,12 @@ pub(crate) fn rehearse<'f>(
             }
         })?;
     }
+    let mut done = Bytes(0);
     while let Some(Step { now, event }) = events.next_event()? {
+        if events.bytes_read() != done {
+            done = events.bytes_read();
+            watch(Progress { done, total });
+        }
         if !sieve.as_mut().is_none_or(|sieve| sieve.admits(now, &event)) {
             continue;
         }
@@ -96,6 +103,7 @@ pub(crate) fn rehearse<'f>(
             heap.follow(now.time, &event);
         }
     }
+    watch(Progress { done: total, total });
     Ok(())
 }
 

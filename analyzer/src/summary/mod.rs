@@ -19,7 +19,7 @@ mod state;
 mod swaps;
 
 use crate::{
-    Analysis, Checkpoints, ReadError,
+    Analysis, Checkpoints, Progress, ReadError,
     filter::Sieve,
     findings,
     merge::Events,
@@ -52,6 +52,7 @@ pub(crate) fn summarize(
     range: Option<Range>,
     sieve: Option<Sieve<'_>>,
     checkpoints: Checkpoints,
+    watch: impl FnMut(Progress),
 ) -> Result<Analysis, ReadError> {
     let trace = run::trace(&replay, events, range);
     let end = trace.range.as_ref().map_or(trace.duration_ns, |range| range.to_ns);
@@ -112,7 +113,7 @@ pub(crate) fn summarize(
         modules: modules.into_iter().map(|(report, _)| report).collect(),
         heaps: heap_reports,
     };
-    replay.trace.revisit(&checkpoints, gaps.stops(), sieve, |replay, stop| {
+    replay.trace.revisit(&checkpoints, gaps.stops(), sieve, watch, |replay, stop| {
         gaps.fill(stop, replay, &mut report.heaps)
     })?;
     report.findings = findings::judge(&report);

@@ -165,6 +165,26 @@ proptest! {
 }
 
 #[test]
+fn what_is_looked_at_again_is_told_of_as_well() {
+    let rounds = |sizes: &[u64]| {
+        let mut recording = Recording::new();
+        for (time, &size) in (0..).step_by(2).zip(sizes) {
+            recording.at(1, time, alloc(HOST, 64, size, size));
+            recording.at(1, time + 1, free(HOST, 64));
+        }
+        let file = file(&recording.bytes());
+        let mut ends = 0;
+        let watch =
+            |progress: memtrace_analyzer::Progress| ends += u64::from(progress.done == progress.total);
+        Trace::open(file.path()).unwrap().analyze(watch).unwrap();
+        ends
+    };
+    assert_eq!(rounds(&[100]), 1);
+    // Whose the second peak was is not known after one round.
+    assert_eq!(rounds(&[100, 90]), 2);
+}
+
+#[test]
 fn a_long_trace_is_resumed_and_not_replayed_from_its_beginning() {
     let mut recording = Recording::new();
     for n in 0..700_000u64 {
