@@ -123,7 +123,6 @@ impl Binding {
     }
 
     /// A key of one view: it does what the view does for [`Action::Own`] of `name`.
-    #[allow(dead_code, reason = "views with keys of their own use it")]
     pub(crate) const fn own(keys: &'static [Key], name: &'static str, says: &'static str) -> Self {
         Self::new(Group::View, keys, Action::Own(name), says)
     }

@@ -39,14 +39,12 @@ mod help;
 mod input;
 mod instant;
 mod keys;
-#[allow(dead_code, reason = "views to come use all of it")]
 mod ledger;
 mod listing;
 mod memory_chart;
 mod module_tree;
 mod moments;
 mod overlay;
-#[allow(dead_code, reason = "views to come use all of it")]
 mod page;
 mod palette;
 mod phase_lanes;
@@ -61,7 +59,6 @@ mod tabs;
 mod terminal;
 mod theme;
 mod trail;
-#[allow(dead_code, reason = "views to come use all of it")]
 mod view;
 mod wake;
 mod widget;

@@ -18,11 +18,12 @@ use super::{
     action::{Action, Flow},
     fixture,
     page::Page,
+    snapshot_tests::SIZES,
     state::{Content, State},
     view::Goal,
     wake::Wake,
 };
-use crate::Trace;
+use crate::{Nanos, Trace};
 
 const DEVICE: PoolId = PoolId(1);
 const HOST: PoolId = PoolId(2);
@@ -135,6 +136,16 @@ pub(crate) fn showing(trace: &Arc<Trace>, page: Page, width: u16, height: u16) -
     session
 }
 
+/// The view on every kind of trace at every size, each with a name.
+pub(crate) fn everywhere(page: Page) -> impl Iterator<Item = (String, Session)> {
+    let traces = [("empty", empty()), ("small", small()), ("large", large()), ("damaged", damaged())];
+    traces.into_iter().flat_map(move |(name, trace)| {
+        let session =
+            move |(width, height)| (format!("{name}_{width}x{height}"), showing(&trace, page, width, height));
+        SIZES.map(session)
+    })
+}
+
 /// A UI whose workers are waited for.
 pub(crate) struct Session {
     pub(crate) state: State,
@@ -148,6 +159,12 @@ impl Session {
             assert_eq!(self.state.update(*action), Flow::Continue, "{action:?}");
             self.wait();
         }
+    }
+
+    /// Puts the cursor there.
+    pub(crate) fn at(&mut self, ms: u64) {
+        self.run().visit(Nanos(ms * MS));
+        self.update(&[Action::Help, Action::Help]);
     }
 
     /// Waits until the view has all it asked for.

@@ -119,6 +119,13 @@ fn styles_say_what_is_where() {
     insta::assert_snapshot!("timeline_styles", styles(&state));
     let state = fixture::showing(fixture::large(), Page::Overview, 80, 24);
     insta::assert_snapshot!("overview_styles", styles(&state));
+    for (page, run) in [(Page::Growth, fixture::large()), (Page::Ledger, fixture::small())] {
+        let state = fixture::showing(run, page, 80, 24);
+        insta::assert_snapshot!(format!("{}_styles", page.name().to_lowercase()), styles(&state));
+    }
+    // Rows of samples are in the large run, the stack in one that was recorded.
+    let state = fixture::showing(fixture::large(), Page::Timeline, 120, 40);
+    insta::assert_snapshot!("timeline_samples_styles", styles(&state));
 }
 
 #[test]

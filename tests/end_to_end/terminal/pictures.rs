@@ -58,8 +58,8 @@ fn pictures_of_every_view() {
         terminal.await_text(shown);
         let file = pictures.join(format!("{name}.svg"));
         let _ = fs::remove_file(&file);
-        // What is suggested is struck out.
-        terminal.press(&format!("x{}{}\r", "\x7f".repeat(40), file.display()));
+        // What is suggested is struck out with Ctrl-U.
+        terminal.press(&format!("x\x15{}\r", file.display()));
         terminal.await_text("wrote");
         terminal.press("q");
         assert!(terminal.finish().status.success());

@@ -8,7 +8,7 @@ use crate::{
         keys::Key,
         page::Page,
         recorded::{self, Session},
-        snapshot_tests::{SIZES, styles, text},
+        snapshot_tests::{styles, text},
     },
 };
 
@@ -30,17 +30,8 @@ fn selected(session: &Session) -> String {
 
 #[test]
 fn at_every_size() {
-    let traces = [
-        ("empty", recorded::empty()),
-        ("small", recorded::small()),
-        ("large", recorded::large()),
-        ("damaged", recorded::damaged()),
-    ];
-    for (name, trace) in traces {
-        for (width, height) in SIZES {
-            let session = recorded::showing(&trace, Page::Events, width, height);
-            insta::assert_snapshot!(format!("events_{name}_{width}x{height}"), text(&session.state));
-        }
+    for (name, session) in recorded::everywhere(Page::Events) {
+        insta::assert_snapshot!(format!("events_{name}"), text(&session.state));
     }
     let session = recorded::showing(&recorded::small(), Page::Events, 80, 24);
     insta::assert_snapshot!("events_styles", styles(&session.state));

@@ -34,6 +34,7 @@ use super::{
     listing::{Column, Listing},
     run::Run,
     theme::Theme,
+    timeline::draw_cursor,
     view::{Answer, View},
     widget::{fit, put},
 };
@@ -99,7 +100,7 @@ impl View for LedgerView {
         chart::draw(moments, run, theme, layout.scale, layout.plot, buffer);
         draw_times(run, theme, layout.times, buffer);
         self.owners.draw(theme, layout.table, buffer);
-        draw_cursor(run, theme, layout.plot, buffer);
+        draw_cursor(run, theme, layout.plot, layout.plot.top()..layout.plot.bottom(), buffer);
     }
 
     fn update(&mut self, run: &mut Run, action: Action, _area: Rect) -> Answer {
@@ -217,18 +218,6 @@ fn draw_times(run: &Run, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let gap = usize::from(area.width).saturating_sub(to.chars().count());
     let line = format!("{}{to}", fit(&from, gap));
     Line::styled(line, theme.faint()).render(area, buffer);
-}
-
-fn draw_cursor(run: &Run, theme: Theme, plot: Rect, buffer: &mut Buffer) {
-    let Some(column) = run.window.column_of(run.cursor, plot.width) else { return };
-    for y in plot.top()..plot.bottom() {
-        let Some(cell) = buffer.cell_mut((plot.x + column, y)) else { continue };
-        if cell.symbol() == " " {
-            cell.set_symbol("│").set_style(theme.strong());
-        } else {
-            cell.set_style(theme.selected());
-        }
-    }
 }
 
 /// A part of a whole.

@@ -69,7 +69,6 @@ impl Column {
 
 /// A figure or a name.
 #[derive(Clone, Debug, PartialEq)]
-#[allow(dead_code, reason = "each view has figures of its own kinds")]
 pub(crate) enum Cell {
     /// A name.
     Text(Text),

@@ -8,7 +8,7 @@ use crate::{
         action::{Action, Scroll, Side},
         page::Page,
         recorded::{self, Session},
-        snapshot_tests::{SIZES, styles, text},
+        snapshot_tests::{styles, text},
     },
 };
 
@@ -17,33 +17,21 @@ use super::{AGAINST, FLAME, GROUP, UP};
 const DOWN: Action = Action::Scroll(Scroll::Line(Side::Forward));
 const MS: u64 = 1_000_000;
 
-fn at(session: &mut Session, time: u64) {
-    session.run().visit(Nanos(time));
-    session.update(&[Action::Help, Action::Help]);
-}
-
 #[test]
 fn at_every_size() {
-    let traces = [
-        ("empty", recorded::empty()),
-        ("small", recorded::small()),
-        ("large", recorded::large()),
-        ("damaged", recorded::damaged()),
-    ];
-    for (name, trace) in traces {
-        for (width, height) in SIZES {
-            let mut session = recorded::showing(&trace, Page::Live, width, height);
-            insta::assert_snapshot!(format!("live_{name}_{width}x{height}"), text(&session.state));
-            session.update(&[Action::Own(FLAME)]);
-            insta::assert_snapshot!(format!("live_{name}_icicle_{width}x{height}"), text(&session.state));
-        }
+    for (name, mut session) in recorded::everywhere(Page::Live) {
+        insta::assert_snapshot!(format!("live_{name}"), text(&session.state));
+        session.update(&[Action::Own(FLAME)]);
+        insta::assert_snapshot!(format!("live_icicle_{name}"), text(&session.state));
     }
     let mut session = recorded::showing(&recorded::small(), Page::Live, 80, 24);
     for grouping in ["scope", "top_down", "bottom_up", "thread"] {
         session.update(&[Action::Own(GROUP)]);
         insta::assert_snapshot!(format!("live_by_{grouping}"), text(&session.state));
     }
-    session.update(&[Action::Own(GROUP), Action::Own(FLAME)]);
+    session.update(&[Action::Own(GROUP), DOWN]);
+    insta::assert_snapshot!("live_styles", styles(&session.state));
+    session.update(&[Action::Scroll(Scroll::Line(Side::Back)), Action::Own(FLAME)]);
     insta::assert_snapshot!("live_icicle_styles", styles(&session.state));
 }
 
@@ -69,7 +57,7 @@ fn the_peak_is_what_the_report_says() {
 #[test]
 fn modules_lie_below_what_contains_them_and_enter_looks_at_a_part() {
     let mut session = recorded::showing(&recorded::small(), Page::Live, 100, 30);
-    at(&mut session, 40 * MS);
+    session.at(40);
     let rows: Vec<String> = session.rows();
     assert!(rows[0].starts_with("unet\t16.00 MiB\t84%\t5"), "{rows:?}");
     assert!(
@@ -91,7 +79,7 @@ fn modules_lie_below_what_contains_them_and_enter_looks_at_a_part() {
 fn differences_are_told_from_the_peak_and_from_marks() {
     let mut session = recorded::showing(&recorded::small(), Page::Live, 120, 30);
     session.run().marks.insert('a', Nanos(12 * MS));
-    at(&mut session, 100 * MS);
+    session.at(100);
     session.update(&[Action::Own(AGAINST)]);
     let shown = text(&session.state);
     assert!(shown.contains("against the peak at 40.0 ms"), "{shown}");
@@ -113,10 +101,10 @@ fn differences_are_told_from_the_peak_and_from_marks() {
 #[test]
 fn a_run_that_goes_on_is_counted_anew() {
     let mut session = recorded::showing(&recorded::small_until(30), Page::Live, 120, 30);
-    at(&mut session, 40 * MS);
+    session.at(40);
     assert!(text(&session.state).contains("13.00 MiB live"), "{}", text(&session.state));
     session.renew(&recorded::small());
-    at(&mut session, 40 * MS);
+    session.at(40);
     assert!(text(&session.state).contains("19.00 MiB live, its peak"), "{}", text(&session.state));
 }
 

@@ -5,8 +5,8 @@ use crate::{
     tui::{
         action::{Action, Scroll, Side},
         page::Page,
-        recorded::{self, BASE, Session},
-        snapshot_tests::{SIZES, styles, text},
+        recorded::{self, BASE},
+        snapshot_tests::{styles, text},
     },
 };
 
@@ -15,26 +15,12 @@ use super::{BLOCK, BLOCK_BACK, COLOUR, NEXT, PIN, PREVIOUS};
 const DOWN: Action = Action::Scroll(Scroll::Line(Side::Forward));
 const MS: u64 = 1_000_000;
 
-fn at(session: &mut Session, time: u64) {
-    session.run().visit(Nanos(time));
-    session.update(&[Action::Help, Action::Help]);
-}
-
 #[test]
 fn at_every_size() {
-    let traces = [
-        ("empty", recorded::empty()),
-        ("small", recorded::small()),
-        ("large", recorded::large()),
-        ("damaged", recorded::damaged()),
-    ];
-    for (name, trace) in traces {
-        for (width, height) in SIZES {
-            let mut session = recorded::showing(&trace, Page::Map, width, height);
-            insta::assert_snapshot!(format!("map_{name}_{width}x{height}"), text(&session.state));
-            session.update(&[Action::Own(BLOCK), Action::Open]);
-            insta::assert_snapshot!(format!("map_{name}_close_{width}x{height}"), text(&session.state));
-        }
+    for (name, mut session) in recorded::everywhere(Page::Map) {
+        insta::assert_snapshot!(format!("map_{name}"), text(&session.state));
+        session.update(&[Action::Own(BLOCK), Action::Open]);
+        insta::assert_snapshot!(format!("map_close_{name}"), text(&session.state));
     }
     let mut session = recorded::showing(&recorded::small(), Page::Map, 80, 24);
     session.update(&[Action::Own(BLOCK)]);
@@ -48,7 +34,7 @@ fn at_every_size() {
 #[test]
 fn stepping_shows_blocks_come_and_go() {
     let mut session = recorded::showing(&recorded::small(), Page::Map, 100, 30);
-    at(&mut session, 12 * MS);
+    session.at(12);
     let before = text(&session.state);
     assert!(before.contains("at 12.0 ms · 11.00 MiB in 3 blocks"), "{before}");
     session.update(&[Action::Own(NEXT)]);
@@ -58,7 +44,7 @@ fn stepping_shows_blocks_come_and_go() {
     assert!(after.contains("block alloc of 1.00 MiB at 13.0 ms by main · unet"), "{after}");
     session.update(&[Action::Own(PREVIOUS), Action::Own(PREVIOUS)]);
     assert_eq!(session.run().cursor, Nanos(11 * MS));
-    at(&mut session, MS);
+    session.at(1);
     session.update(&[Action::Own(PREVIOUS)]);
     assert!(
         text(&session.state).contains("the heap has no event before this one"),
@@ -71,7 +57,7 @@ fn stepping_shows_blocks_come_and_go() {
 #[test]
 fn each_of_several_events_of_an_instant_is_a_step() {
     let mut session = recorded::showing(&recorded::large(), Page::Map, 100, 30);
-    at(&mut session, 300 * MS);
+    session.at(300);
     let start = session.run().place();
     for _ in 0..6 {
         session.update(&[Action::Own(NEXT)]);
@@ -83,7 +69,7 @@ fn each_of_several_events_of_an_instant_is_a_step() {
 #[test]
 fn blocks_and_holes_are_explained() {
     let mut session = recorded::showing(&recorded::small(), Page::Map, 100, 30);
-    at(&mut session, 100 * MS);
+    session.at(100);
     session.update(&[Action::Own(BLOCK), Action::Own(BLOCK), Action::Own(BLOCK_BACK)]);
     let shown = text(&session.state);
     assert!(
@@ -102,7 +88,7 @@ fn blocks_and_holes_are_explained() {
 #[test]
 fn a_segment_is_looked_at_closely_and_left_again() {
     let mut session = recorded::showing(&recorded::small(), Page::Map, 100, 30);
-    at(&mut session, 60 * MS);
+    session.at(60);
     session.update(&[Action::Open]);
     let close = text(&session.state);
     assert!(close.contains("20.00 MiB from 0x7f0000000000 · 7 blocks"), "{close}");
@@ -119,7 +105,7 @@ fn a_segment_is_looked_at_closely_and_left_again() {
 #[test]
 fn the_mouse_points_at_a_block() {
     let mut session = recorded::showing(&recorded::small(), Page::Map, 100, 30);
-    at(&mut session, 100 * MS);
+    session.at(100);
     let screen = text(&session.state);
     let (y, line) = screen.lines().enumerate().find(|(_, line)| line.starts_with(" 0x7f0000000000")).unwrap();
     let x = line.chars().count() - 7;
@@ -131,17 +117,17 @@ fn the_mouse_points_at_a_block() {
 #[test]
 fn a_run_that_goes_on_is_drawn_anew() {
     let mut session = recorded::showing(&recorded::small_until(30), Page::Map, 120, 30);
-    at(&mut session, 40 * MS);
+    session.at(40);
     assert!(text(&session.state).contains("13.00 MiB in 7 blocks"), "{}", text(&session.state));
     session.renew(&recorded::small());
-    at(&mut session, 40 * MS);
+    session.at(40);
     assert!(text(&session.state).contains("19.00 MiB in 9 blocks"), "{}", text(&session.state));
 }
 
 #[test]
 fn what_keeps_a_segment_is_marked_and_found() {
     let mut session = recorded::showing(&recorded::small(), Page::Map, 120, 30);
-    at(&mut session, 100 * MS);
+    session.at(100);
     session.update(&[Action::Own(PIN)]);
     let shown = text(&session.state);
     assert!(shown.contains("block at 0x7f0002000000: 512 B"), "{shown}");

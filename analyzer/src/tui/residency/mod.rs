@@ -18,7 +18,6 @@ use memtrace_format::Tier;
 use ratatui::{
     buffer::Buffer,
     layout::Rect,
-    style::Style,
     text::{Line, Span},
     widgets::Widget,
 };
@@ -26,13 +25,13 @@ use ratatui::{
 use super::{
     action::Action,
     keys::{Binding, Key},
-    listing::{Cell, Column, Folding, Listing, Row},
+    listing::{Cell, Column, Listing, Row},
     page::Page,
     run::Run,
     theme::{PARTLY_ON_DEVICE, Theme, tier_sign},
-    timeline::{draw_times, own_name, place_of},
+    timeline::{draw_cursor, draw_name, draw_times, place_of},
     view::{Answer, Goal, View},
-    widget::{fit, fit_tail, put, width},
+    widget::{fit, put},
 };
 use crate::{
     Nanos, Text,
@@ -141,7 +140,8 @@ impl View for Residency {
             let Some(module) = run.timeline.modules.get(index) else { continue };
             let beside = |part: Rect| Rect { y: bar.y, height: 1, ..part };
             let name = beside(layout.names);
-            draw_name(run, (row, self.modules.folding(row)), module, theme, name, buffer);
+            let before = format!("{} ", self.modules.folding(row).sign());
+            draw_name(run, row, module, &before, theme, name, buffer);
             if selected {
                 buffer.set_style(Rect { width: name.width.saturating_sub(2), ..name }, theme.selected());
             }
@@ -150,7 +150,7 @@ impl View for Residency {
                 draw_figures(run, index, module, beside(panel), buffer);
             }
         }
-        draw_cursor(run, theme, layout.bars, buffer);
+        draw_cursor(run, theme, layout.bars, layout.bars.top()..layout.bars.bottom(), buffer);
         words::draw(run, self.selected(), theme, layout.words, buffer);
     }
 
@@ -264,52 +264,11 @@ fn words_of_swap(swap: &Swap) -> String {
     )
 }
 
-fn draw_name(
-    run: &Run,
-    (row, folding): (&Row, Folding),
-    module: &ModuleTrack,
-    theme: Theme,
-    area: Rect,
-    buffer: &mut Buffer,
-) {
-    let (sign, style) = match place_of(&module.stays, run.cursor) {
-        Some(tier) => (tier_sign(tier), theme.tier(tier)),
-        None => (' ', Style::new()),
-    };
-    let cells = usize::from(area.width).saturating_sub(5);
-    let indent = " ".repeat(row.depth.min(cells / 2));
-    let name = own_name(run, module).to_string();
-    let line = Line::from(vec![
-        Span::raw(format!("{} ", folding.sign())),
-        Span::styled(
-            indent.clone() + &fit_tail(&name, cells - width(&indent)),
-            if module.inherited { theme.faint() } else { Style::new() },
-        ),
-        Span::raw(" "),
-        Span::styled(sign.to_string(), style),
-        Span::styled("│", theme.faint()),
-    ]);
-    line.render(area, buffer);
-}
-
 fn draw_figures(run: &Run, index: usize, module: &ModuleTrack, area: Rect, buffer: &mut Buffer) {
     let place = place_of(&module.stays, run.cursor).map_or(String::new(), |tier| tier.to_string());
     let bytes = run.report.modules.get(index).and_then(|module| module.bytes);
     let bytes = bytes.map_or(String::new(), |bytes| bytes.to_string());
     Line::raw(format!(" {}{bytes:>12}", fit(&place, 12))).render(area, buffer);
-}
-
-/// A line through the bars at the cursor.
-fn draw_cursor(run: &Run, theme: Theme, area: Rect, buffer: &mut Buffer) {
-    let Some(column) = run.window.column_of(run.cursor, area.width) else { return };
-    for y in area.top()..area.bottom() {
-        let Some(cell) = buffer.cell_mut((area.x + column, y)) else { continue };
-        if cell.symbol() == " " {
-            cell.set_symbol("│").set_style(theme.strong());
-        } else {
-            cell.set_style(theme.selected());
-        }
-    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@ use memtrace_format::Bytes;
 use ratatui::layout::Position;
 
 use super::*;
+use crate::tui::action::Scroll;
 use crate::{
     Nanos,
     report::Topic,

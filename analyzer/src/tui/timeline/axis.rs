@@ -182,6 +182,25 @@ fn span_of(name: &str, cells: usize, theme: Theme) -> Vec<Span<'static>> {
     }
 }
 
+/// A line at the cursor through these rows of a plot, where nothing is drawn; what is drawn there is turned around.
+pub(crate) fn draw_cursor(
+    run: &Run,
+    theme: Theme,
+    plot: Rect,
+    rows: impl IntoIterator<Item = u16>,
+    buffer: &mut Buffer,
+) {
+    let Some(column) = run.window.column_of(run.cursor, plot.width) else { return };
+    for y in rows {
+        let Some(cell) = buffer.cell_mut((plot.x + column, y)) else { continue };
+        if cell.symbol() == " " {
+            cell.set_symbol("│").set_style(theme.strong());
+        } else {
+            cell.set_style(theme.selected());
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

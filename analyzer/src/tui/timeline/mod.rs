@@ -24,8 +24,8 @@ mod residency;
 mod samples;
 mod stack;
 
-pub(crate) use axis::draw_times;
-pub(crate) use residency::{own_name, place_of, shown_in};
+pub(crate) use axis::{draw_cursor, draw_times};
+pub(crate) use residency::{draw_name, place_of, shown_in};
 
 use std::collections::HashMap;
 
@@ -120,6 +120,11 @@ impl View for TimelineView {
         Answer::Done
     }
 
+    #[cfg(test)]
+    fn is_waiting(&self) -> bool {
+        self.stack.is_waiting()
+    }
+
     fn keys(&self) -> &'static [Binding] {
         KEYS
     }
@@ -131,7 +136,7 @@ impl View for TimelineView {
         samples::draw(run, &self.samples, theme, &layout, buffer);
         residency::draw(run, &self.modules, theme, &layout, buffer);
         readout::draw(run, &self.stack, samples::in_words(run, &self.samples), theme, &layout, buffer);
-        draw_cursor(run, theme, &layout, buffer);
+        draw_cursor(run, theme, layout.plot, layout.timed_rows(), buffer);
     }
 
     fn visit(&mut self, run: &mut Run, goal: &Goal) {
@@ -162,20 +167,6 @@ impl View for TimelineView {
 impl TimelineView {
     fn layout(&self, run: &Run, area: Rect) -> Layout {
         Layout::new(run, self.modules.total(), self.samples.len(), area)
-    }
-}
-
-/// A line through everything that shares the plot's time.
-fn draw_cursor(run: &Run, theme: Theme, layout: &Layout, buffer: &mut Buffer) {
-    let Some(column) = run.window.column_of(run.cursor, layout.plot.width) else { return };
-    let x = layout.plot.x + column;
-    for y in layout.timed_rows() {
-        let Some(cell) = buffer.cell_mut((x, y)) else { continue };
-        if cell.symbol() == " " {
-            cell.set_symbol("│").set_style(theme.strong());
-        } else {
-            cell.set_style(theme.selected());
-        }
     }
 }
 

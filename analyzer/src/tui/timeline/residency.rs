@@ -31,7 +31,9 @@ pub(crate) fn draw(run: &Run, modules: &Listing, theme: Theme, layout: &Layout, 
         let Ok(index) = usize::try_from(row.id) else { continue };
         let Some(module) = run.timeline.modules.get(index) else { continue };
         let name = layout.beside(bar);
-        draw_name(run, (row, modules.folding(row)), module, theme, name, buffer);
+        let folding = modules.folding(row);
+        let before = if folding == Folding::Folded { folding.sign() } else { ' ' };
+        draw_name(run, row, module, &before.to_string(), theme, name, buffer);
         if selected {
             buffer.set_style(Rect { width: name.width.saturating_sub(2), ..name }, theme.selected());
         }
@@ -71,11 +73,12 @@ fn draw_title(modules: &Listing, theme: Theme, layout: &Layout, buffer: &mut Buf
     put(&Line::from(spans), layout.modules_title, buffer);
 }
 
-/// The name below its parents', and the sign of the place at the cursor.
-fn draw_name(
+/// What stands before a name, the name below its parents', and the sign of the place at the cursor.
+pub(crate) fn draw_name(
     run: &Run,
-    (row, folding): (&Row, Folding),
+    row: &Row,
     module: &ModuleTrack,
+    before: &str,
     theme: Theme,
     area: Rect,
     buffer: &mut Buffer,
@@ -84,11 +87,11 @@ fn draw_name(
         Some(tier) => (tier_sign(tier), theme.tier(tier)),
         None => (' ', Style::new()),
     };
-    let cells = usize::from(area.width).saturating_sub(4);
+    let cells = usize::from(area.width).saturating_sub(3 + width(before));
     let indent = " ".repeat(row.depth.min(cells / 2));
     let name = own_name(run, module).to_string();
     let line = Line::from(vec![
-        Span::raw(if folding == Folding::Folded { folding.sign() } else { ' ' }.to_string()),
+        Span::raw(before.to_owned()),
         Span::styled(
             indent.clone() + &fit_tail(&name, cells - width(&indent)),
             if module.inherited { theme.faint() } else { Style::new() },

@@ -91,6 +91,12 @@ impl Stack {
         }
     }
 
+    /// Whether something is counted.
+    #[cfg(test)]
+    pub(super) fn is_waiting(&self) -> bool {
+        self.asked.is_some() && self.asked != self.made.as_ref().map(|(wish, _)| *wish)
+    }
+
     /// What is to be shown; none: the chart is not stacked, or what it is made of is not there yet.
     pub(super) fn shown(&self, run: &Run) -> Option<&Composition> {
         let wish = self.by.map(|by| (run.heap, by))?;

@@ -4,7 +4,16 @@ use memtrace_format::{Address, BlockAlloc, Event, ModuleId, PoolId, StackId};
 use ratatui::buffer::Buffer;
 
 use super::*;
-use crate::tui::{Message, action::Flow, fixture, page::Page, screen, state::State, wake::Wake};
+use crate::tui::{
+    Message,
+    action::Flow,
+    fixture,
+    page::Page,
+    recorded, screen,
+    snapshot_tests::{styles, text},
+    state::State,
+    wake::Wake,
+};
 
 const MIB: u64 = 1 << 20;
 
@@ -102,4 +111,12 @@ fn what_was_sampled_has_rows_below_the_phases() {
     // Nothing is known before the first sample, and that is not zero.
     assert!(row("host resident │").contains("│  "));
     assert!(!drawn.concat().contains("host round"));
+}
+
+#[test]
+fn the_stack_has_a_style_for_each_part() {
+    let mut session = recorded::showing(&recorded::small(), Page::Timeline, 80, 24);
+    session.update(&[Action::Own(super::STACK)]);
+    insta::assert_snapshot!("timeline_stack", text(&session.state));
+    insta::assert_snapshot!("timeline_stack_styles", styles(&session.state));
 }
