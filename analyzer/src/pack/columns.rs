@@ -15,8 +15,8 @@ const SIZE: usize = 16;
 
 /// Appends the records of chunks of one thread to `out`.
 pub(super) fn split(bodies: &[&[u8; BODY]], out: &mut Vec<u8>) {
-    let used: Vec<usize> = bodies.iter().map(|body| used(records(*body))).collect();
-    let all = || bodies.iter().zip(&used).flat_map(|(body, &used)| &records(*body)[..used]);
+    let used: Vec<usize> = bodies.iter().map(|body| used(records(body))).collect();
+    let all = || bodies.iter().zip(&used).flat_map(|(body, &used)| &records(body)[..used]);
     for &used in &used {
         out.extend((used as u16).to_le_bytes());
     }

@@ -1,4 +1,5 @@
-//! The tracer behind a C interface: `libmemtrace.so`, `libmemtrace.a` and `include/memtrace.h`.
+//! The tracer behind a C interface: `libmemtrace.so`, `libmemtrace.a` and `include/memtrace.h`. The shared library is also what
+//! `memtrace record` preloads.
 //!
 //! Each function is one call of [`memtrace_tracer`]; the header says what callers must know. The library may be linked,
 //! opened with `dlopen` and used from several shared objects at once: they share it, and its one recording. A program that

@@ -128,7 +128,7 @@ mod tests {
         let path = folder.path().join("run.trace");
         let traces = Traces::new(path.clone(), false).unwrap();
         fs::write(&path, "").unwrap();
-        assert_eq!(traces.made(7), [path.clone()]);
+        assert_eq!(traces.made(7), std::slice::from_ref(&path));
         assert!(Traces::new(path, false).is_err());
     }
 }
