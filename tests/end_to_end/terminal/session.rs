@@ -70,8 +70,7 @@ fn find_the_leak(screen: &mut dyn Screen) {
     assert!(cycle.contains("grows"), "{cycle}");
     let owner = screen.line_with("module unet");
     assert!(owner.contains('+'), "{owner}");
-    // A row down is the module; the line at the head is of it.
-    screen.press("j");
+    // The module is selected; the line at the head is of it.
     screen.await_text("of it unet");
     // Enter shows it among all that is live at the last switch.
     screen.press(ENTER);
