@@ -111,12 +111,12 @@ pub fn run(path: impl AsRef<Path>) -> Result<(), Error> {
     show(path.as_ref(), false)
 }
 
-/// As [`run`], and while the trace is being written the analysis is made anew, about once a second. Only the file is read:
+/// As [`run()`], and while the trace is being written the analysis is made anew, about once a second. Only the file is read:
 /// the engine does not know.
 ///
 /// # Errors
 ///
-/// As [`run`]; a trace that cannot be read any more is no error: what was read last stays on the screen.
+/// As [`run()`]; a trace that cannot be read any more is no error: what was read last stays on the screen.
 pub fn follow(path: impl AsRef<Path>) -> Result<(), Error> {
     show(path.as_ref(), true)
 }
