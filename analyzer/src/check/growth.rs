@@ -10,7 +10,7 @@ const NOT_THERE: &str = "nothing of this name came around again";
 const TOO_FEW: &str = "it ended too seldom to tell";
 
 impl Checker {
-    /// Holds each heap against what all cycles may leave behind, by the one that leaves the most; and named ones by themselves.
+    /// Holds each heap against what all cycles may leave behind, by the one that leaves the most (the first of several); and named ones by themselves.
     pub(super) fn growth(&mut self, report: &Report, budget: &Budget) {
         let cycles = &report.growth.cycles;
         if let Some(limit) = &budget.max_growth {
@@ -18,7 +18,7 @@ impl Checker {
             for heap in &report.heaps {
                 let of =
                     |cycle: &'_ Cycle| Some((kept(trend(cycle, heap)?, Shape::Over)?, cycle.name.clone()));
-                if let Some((kept, name)) = cycles.iter().filter_map(of).max_by_key(|(kept, _)| *kept) {
+                if let Some((kept, name)) = cycles.iter().rev().filter_map(of).max_by_key(|(kept, _)| *kept) {
                     told = true;
                     let figure = format!("kept by {} a {}", heap.name.recorded(), name.recorded());
                     self.limit(figure, "bytes", limit.bytes.0, kept, self.trust);

@@ -64,7 +64,19 @@ fn judge(report: &Report) -> Judgement {
 }
 
 fn described(duplicate: &Duplicate) -> String {
-    let names: Vec<_> = duplicate.names.iter().map(ToString::to_string).collect();
+    // A model that is loaded again and again has one name each time.
+    let mut names: Vec<(String, usize)> = Vec::new();
+    for name in &duplicate.names {
+        let name = name.to_string();
+        match names.iter_mut().find(|(other, _)| *other == name) {
+            Some((_, times)) => *times += 1,
+            None => names.push((name, 1)),
+        }
+    }
+    let names: Vec<_> = names
+        .into_iter()
+        .map(|(name, times)| if times > 1 { format!("{times} × {name}") } else { name })
+        .collect();
     format!(
         "{} are the same {} (for {}, from {})",
         shorten(&names.join(" and "), NAMES),
