@@ -72,6 +72,8 @@ pub mod timeline;
 
 pub mod instant;
 
+pub mod html;
+
 pub mod processes;
 
 pub mod check;

@@ -46,6 +46,7 @@ pub use run::{ChunkCounts, Dropped, Ended, Filtered, Range, Trace};
 pub use span::{Counter, CounterNumber, HeapInPhase, Mark, Phase, Samples, Unavailable};
 pub use state::{HeapState, State};
 pub use swaps::{DeviceBound, LowerBound, ModuleSwaps, OtherSwaps, Swap, Swaps, Thrash};
+pub(crate) use table::{grouped, utc};
 pub use text::{InfoText, ReportText, StateText};
 pub(crate) use text::{
     age_words, block_table, filter_words, is_nobody, range_words, size_words, stack_lines,

@@ -88,7 +88,7 @@ pub(crate) fn grouped(number: u64) -> String {
 }
 
 /// The day and time of an instant, in UTC.
-pub(super) fn utc(unix_ns: u64) -> String {
+pub(crate) fn utc(unix_ns: u64) -> String {
     let seconds = unix_ns / 1_000_000_000;
     let (days, second) = (seconds / 86_400, seconds % 86_400);
     // Years are counted from March, so that the leap day is the last; 719,468 days lie between that era and 1970.

@@ -1,10 +1,12 @@
 //! `memtrace report`: what to paste into an issue, and what to attach to it.
 
-use std::path::PathBuf;
+use std::{io::Write as _, path::PathBuf};
 
 use clap::Args;
 use memtrace_analyzer::{
-    Text, import, pack,
+    Text,
+    html::Html,
+    import, pack,
     report::{Markdown, write_json},
 };
 use memtrace_format::Bytes;
@@ -25,6 +27,7 @@ const ATTACHMENT: Bytes = Bytes(25 << 20);
 #[command(after_help = "\
 Examples:
     memtrace report run.trace                 a page of Markdown, to paste into an issue
+    memtrace report run.trace --html run.html one page for a browser, with charts: it needs nothing else and loads nothing
     memtrace report run.trace -o bug.zip      the page, the whole report as JSON and the trace itself, to attach to it
     memtrace analyze bug.zip                  what whoever gets it does
 
@@ -37,17 +40,25 @@ pub(crate) struct Arguments {
     /// Write an archive with the report and the packed trace
     #[arg(short, long, value_name = "BUG.zip")]
     output: Option<PathBuf>,
-    /// Replace the archive if there is one
-    #[arg(long, requires = "output")]
+    /// Write one page for a browser, with charts
+    #[arg(long, value_name = "RUN.html", conflicts_with = "output")]
+    html: Option<PathBuf>,
+    /// Replace what is there
+    #[arg(long)]
     force: bool,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let Arguments { trace: path, output, force } = arguments;
+    let Arguments { trace: path, output, html, force } = arguments;
     let opened = import::open(path, &mut progress::imported());
     let trace = opened.map_err(Failure::not_imported(path))?;
     let analysis = trace.analyze(progress::shown()).map_err(Failure::unreadable(path))?;
     let (report, timeline) = (&analysis.report, &analysis.timeline);
+    if let Some(output) = html {
+        let mut place = Place::begin(path, output, *force)?;
+        write!(place.file, "{}", Html { report, timeline }).map_err(|error| place.unwritable(error))?;
+        return place.end();
+    }
     let page = Markdown { report, timeline }.to_string();
     let Some(output) = output else { return output::print(page) };
     let mut place = Place::begin(path, output, *force)?;
