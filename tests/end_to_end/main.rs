@@ -56,6 +56,9 @@ mod record;
 /// Whatever happens to a process that records: nothing it committed is lost, and the recording hurts nobody.
 mod survival;
 
+/// The page of `memtrace report --html`, in a browser.
+mod browser;
+
 /// The golden traces, told by the analyzer.
 mod golden;
 

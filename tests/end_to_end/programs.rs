@@ -46,6 +46,11 @@ pub(crate) fn history() -> Command {
     quiet(Path::new(env!("CARGO_BIN_EXE_history")))
 }
 
+/// The program whose names are markup.
+pub(crate) fn hostile_names() -> Command {
+    quiet(Path::new(env!("CARGO_BIN_EXE_hostile-names")))
+}
+
 /// The program that asks the tracer for figures of a device.
 pub(crate) fn figures() -> Command {
     quiet(Path::new(env!("CARGO_BIN_EXE_figures")))

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::report::{Finding, FindingVerdict, OutOfMemory, Report, grouped};
+use crate::report::{Finding, FindingVerdict, OutOfMemory, Place, Report, grouped};
 
 pub(super) fn findings(report: &Report) -> Markup {
     let wrong = |finding: &&Finding| finding.verdict <= FindingVerdict::Warn;
@@ -42,9 +42,13 @@ fn verdict(finding: &Finding) -> Markup {
 
 /// Buttons by which the script shows where it was.
 fn places(finding: &Finding) -> Markup {
+    let named = |place: &Place| (place.time_ns, place.heap.clone(), place.module.clone());
+    let shown = finding.places.iter().enumerate();
+    let shown = shown
+        .filter(|(index, place)| !finding.places[..*index].iter().any(|other| named(other) == named(place)));
     html! {
         p .controls {
-            @for place in &finding.places {
+            @for (_, place) in shown {
                 @if let Some(time) = place.time_ns {
                     button type="button" data-time=(time.0) data-heap=[place.heap.as_ref().map(ToString::to_string)] {
                         @if let Some(module) = &place.module { (module) " " }

@@ -22,6 +22,7 @@ use crate::{
 
 /// <https://github.com/leeoniya/uPlot>, with its licence beside it.
 const CHARTS: &str = include_str!("assets/uPlot.iife.min.js");
+const CHARTS_LICENCE: &str = include_str!("assets/uPlot.LICENSE");
 const CHARTS_STYLE: &str = include_str!("assets/uPlot.min.css");
 const SCRIPT: &str = include_str!("assets/page.js");
 const STYLE: &str = include_str!("assets/page.css");
@@ -85,6 +86,7 @@ impl Html<'_> {
                     footer {
                         "Made by memtrace " (env!("CARGO_PKG_VERSION"))
                         ". This page holds all that it shows; it loads nothing and tells nobody."
+                        details { summary { "Its charts are drawn by uPlot" } p { (CHARTS_LICENCE) } }
                     }
                     script type="application/json" id="course" { (PreEscaped(course::json(report, self.timeline))) }
                     script { (PreEscaped(CHARTS)) }
