@@ -57,7 +57,7 @@
         const shown = course.heaps[heap];
         if (!shown) return "";
         const points = shown.allocated.length;
-        const index = Math.min(points - 1, Math.max(0, Math.floor(ns / END * points)));
+        const index = Math.min(points - 1, Math.max(0, Math.ceil((ns + 1) * points / END) - 1));
         const said = [time(ns)];
         if (shown.allocated[index] !== null) {
             const [least, most] = [bytes(shown.least[index]), bytes(shown.allocated[index])];
