@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{check, diff, doctor, events, pack, record, report};
+use crate::{check, completions, diff, doctor, events, man, pack, record, report};
 use memtrace_analyzer::{Filter, Nanos, Part, instant::When};
 
 /// Explains what an engine's memory did, from a trace that it recorded.
@@ -55,6 +55,10 @@ pub(crate) enum Command {
     Unpack(pack::Unpack),
     /// Say what can be recorded on this machine, what not, and why
     Doctor(doctor::Arguments),
+    /// Print what a shell needs to complete this command line
+    Completions(completions::Arguments),
+    /// Write the manual pages
+    Man(man::Arguments),
 }
 
 /// `memtrace analyze`
@@ -152,6 +156,11 @@ impl Selection {
 
 /// `memtrace info`
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+    memtrace info run.trace
+    memtrace info run.trace --json | jq .trace.ended     clean, killed or running
+    memtrace info run.trace.zip                          packed traces and recordings of other programs, too")]
 pub(crate) struct Info {
     /// The trace, or a recording that `memtrace import` reads
     #[arg(value_name = "RUN.trace")]
