@@ -44,7 +44,7 @@ fn words(line: &str, run: &str, folder: &std::path::Path) -> (Vec<String>, Optio
     let _ = fs::remove_file(&new);
     let _ = fs::remove_dir_all(&new);
     let other = folder.join("other");
-    fs::write(&other, crate::SNAPSHOT).unwrap();
+    fs::write(&other, crate::SNAPSHOT).expect("room");
     let path = |path: &std::path::Path| path.to_string_lossy().into_owned();
     let word = |word| match word {
         "RUN" => run.to_owned(),

@@ -10,6 +10,7 @@ mod filters;
 mod findings;
 mod growth;
 mod heaps;
+mod hostile;
 mod instants;
 mod ledger;
 mod merge;

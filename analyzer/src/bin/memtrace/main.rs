@@ -30,12 +30,10 @@ mod report;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use arguments::{Arguments, Command};
 
 fn main() -> ExitCode {
-    let done = match Arguments::parse().command {
+    let done = match Arguments::of_command_line().command {
         Command::Analyze(arguments) => analyze::run(&arguments),
         Command::Info(arguments) => info::run(&arguments),
         Command::Diff(arguments) => diff::run(&arguments),
