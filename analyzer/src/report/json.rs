@@ -3,7 +3,7 @@
 use std::io;
 
 use serde::Serialize;
-use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
+use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter, Serializer};
 
 use crate::text::is_unsafe;
 
@@ -12,16 +12,27 @@ use crate::text::is_unsafe;
 /// # Errors
 ///
 /// The writer's.
-pub fn write_json(value: &impl Serialize, mut writer: impl io::Write) -> io::Result<()> {
-    let mut serializer =
-        Serializer::with_formatter(&mut writer, EscapingFormatter(PrettyFormatter::with_indent(b" ")));
-    value.serialize(&mut serializer)?;
+pub fn write_json(value: &impl Serialize, writer: impl io::Write) -> io::Result<()> {
+    write(value, writer, PrettyFormatter::with_indent(b" "))
+}
+
+/// As [`write_json`], and all of it on one line.
+///
+/// # Errors
+///
+/// The writer's.
+pub fn write_json_line(value: &impl Serialize, writer: impl io::Write) -> io::Result<()> {
+    write(value, writer, CompactFormatter)
+}
+
+fn write(value: &impl Serialize, mut writer: impl io::Write, layout: impl Formatter) -> io::Result<()> {
+    value.serialize(&mut Serializer::with_formatter(&mut writer, Escaping(layout)))?;
     writer.write_all(b"\n")
 }
 
-struct EscapingFormatter(PrettyFormatter<'static>);
+struct Escaping<F>(F);
 
-impl Formatter for EscapingFormatter {
+impl<F: Formatter> Formatter for Escaping<F> {
     fn write_string_fragment<W: ?Sized + io::Write>(
         &mut self,
         writer: &mut W,
@@ -83,11 +94,16 @@ mod tests {
     #[test]
     fn hostile_text_is_escaped_and_read_back_unchanged() {
         let hostile = "a\u{1b}[2J\u{9b}1m\u{202e}\"\\\n\u{e0041}ü";
-        let mut written = Vec::new();
-        write_json(&[Text::new(hostile)], &mut written).unwrap();
-        let written = String::from_utf8(written).unwrap();
-        assert!(!written.replace('\n', "").chars().any(is_unsafe), "{written:?}");
-        let read: Vec<String> = serde_json::from_str(&written).unwrap();
-        assert_eq!(read, [hostile]);
+        for (pretty, lines) in [(true, 3), (false, 1)] {
+            let mut written = Vec::new();
+            let value = [Text::new(hostile)];
+            if pretty { write_json(&value, &mut written) } else { write_json_line(&value, &mut written) }
+                .unwrap();
+            let written = String::from_utf8(written).unwrap();
+            assert_eq!(written.matches('\n').count(), lines);
+            assert!(!written.replace('\n', "").chars().any(is_unsafe), "{written:?}");
+            let read: Vec<String> = serde_json::from_str(&written).unwrap();
+            assert_eq!(read, [hostile]);
+        }
     }
 }

@@ -36,7 +36,7 @@ pub use heap::{
     Block, BlockSizes, DistinctPeak, Figures, Heap, Known, Peak, PeakBefore, PeakBy, ReservedPeak,
 };
 pub use info::{Info, Thread};
-pub use json::write_json;
+pub use json::{write_json, write_json_line};
 pub use ledger::{LedgerEntry, LedgerMoment, LedgerSources, LedgerTrend, Quarter, SampledFrom};
 pub use markdown::Markdown;
 pub use module::{Module, Moved, Stay};

@@ -1,6 +1,8 @@
 //! The command as a shell sees it: status, messages, pipes.
 
 mod compare;
+mod habits;
+mod help;
 mod packing;
 
 use std::process::{Command, Output, Stdio};
@@ -120,7 +122,7 @@ fn a_damaged_trace_still_reads() {
 }
 
 /// A pickle of `{'segments': [], 'device_traces': []}`.
-const SNAPSHOT: &[u8] = b"\x80\x02}(X\x08\x00\x00\x00segments]X\x0d\x00\x00\x00device_traces]u.";
+pub(crate) const SNAPSHOT: &[u8] = b"\x80\x02}(X\x08\x00\x00\x00segments]X\x0d\x00\x00\x00device_traces]u.";
 
 #[test]
 fn a_recording_of_another_program_is_imported_or_read_as_it_is() {

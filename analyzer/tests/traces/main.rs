@@ -1,6 +1,7 @@
 //! Traces built in memory, analyzed from files.
 
 mod autopsy;
+mod bounds;
 mod checkpoints;
 mod damage;
 mod devices;
@@ -8,8 +9,10 @@ mod diffs;
 mod events;
 mod filters;
 mod findings;
+mod golden;
 mod growth;
 mod heaps;
+mod hostile;
 mod instants;
 mod ledger;
 mod merge;

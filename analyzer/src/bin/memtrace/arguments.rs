@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{check, diff, doctor, events, pack, record, report};
-use memtrace_analyzer::{Filter, Nanos, Part, instant::When};
+use crate::{check, completions, diff, doctor, events, man, pack, record, report};
+use memtrace_analyzer::{Filter, Nanos, Part, Text, instant::When};
 
 /// Explains what an engine's memory did, from a trace that it recorded.
 #[derive(Debug, Parser)]
@@ -28,6 +28,20 @@ A damaged trace is read as far as it goes, and the report says what is missing."
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Arguments {
+    /// What was typed. What is said about mistakes repeats them, and shows them escaped as text from elsewhere.
+    pub(crate) fn of_command_line() -> Self {
+        Self::try_parse().unwrap_or_else(|error| {
+            let shown = std::env::args_os().map(|typed| Text::new(typed.to_string_lossy()).to_string());
+            match Self::try_parse_from(shown) {
+                Err(escaped) => escaped.exit(),
+                // Only bytes that are no text are wrong, and those are not repeated.
+                Ok(_) => error.exit(),
+            }
+        })
+    }
 }
 
 /// What to do.
@@ -55,6 +69,10 @@ pub(crate) enum Command {
     Unpack(pack::Unpack),
     /// Say what can be recorded on this machine, what not, and why
     Doctor(doctor::Arguments),
+    /// Print what a shell needs to complete this command line
+    Completions(completions::Arguments),
+    /// Write the manual pages
+    Man(man::Arguments),
 }
 
 /// `memtrace analyze`
@@ -152,6 +170,11 @@ impl Selection {
 
 /// `memtrace info`
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+    memtrace info run.trace
+    memtrace info run.trace --json | jq .trace.ended     clean, killed or running
+    memtrace info run.trace.zip                          packed traces and recordings of other programs, too")]
 pub(crate) struct Info {
     /// The trace, or a recording that `memtrace import` reads
     #[arg(value_name = "RUN.trace")]

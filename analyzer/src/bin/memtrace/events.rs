@@ -11,6 +11,7 @@ use memtrace_analyzer::{
     Nanos, ReadError, Trace,
     events::{Browser, Entry, EventLine, EventPlace, Query},
     import,
+    report::write_json_line,
 };
 
 use crate::{failure::Failure, progress};
@@ -118,13 +119,7 @@ impl<W: Write> List<'_, W> {
 
     fn line(&mut self, entry: &Entry) -> Result<(), Broken> {
         let line = EventLine::new(&entry.recorded, self.trace.definitions());
-        let written = if self.json {
-            serde_json::to_writer(&mut self.out, &line)
-                .map_err(io::Error::from)
-                .and_then(|()| writeln!(self.out))
-        } else {
-            self.text(&line)
-        };
+        let written = if self.json { write_json_line(&line, &mut self.out) } else { self.text(&line) };
         written.map_err(Broken::Write)
     }
 

@@ -2,15 +2,25 @@
 
 #![forbid(unsafe_code)]
 
+/// The standard macro panics if nobody takes the message; that is no reason for another exit status.
+macro_rules! eprintln {
+    ($($message:tt)*) => {{
+        use std::io::Write as _;
+        drop(writeln!(std::io::stderr(), $($message)*));
+    }};
+}
+
 mod analyze;
 mod arguments;
 mod check;
+mod completions;
 mod diff;
 mod doctor;
 mod events;
 mod failure;
 mod import;
 mod info;
+mod man;
 mod output;
 mod pack;
 mod place;
@@ -20,12 +30,10 @@ mod report;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use arguments::{Arguments, Command};
 
 fn main() -> ExitCode {
-    let done = match Arguments::parse().command {
+    let done = match Arguments::of_command_line().command {
         Command::Analyze(arguments) => analyze::run(&arguments),
         Command::Info(arguments) => info::run(&arguments),
         Command::Diff(arguments) => diff::run(&arguments),
@@ -36,6 +44,8 @@ fn main() -> ExitCode {
         Command::Unpack(arguments) => pack::unpack(&arguments),
         Command::Report(arguments) => report::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
+        Command::Completions(arguments) => completions::run(&arguments),
+        Command::Man(arguments) => man::run(&arguments),
         Command::Record(arguments) => {
             return record::run(&arguments).unwrap_or_else(|failure| failure.report());
         }

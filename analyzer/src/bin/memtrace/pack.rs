@@ -42,6 +42,10 @@ pub(crate) struct Pack {
 
 /// `memtrace unpack`
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+    memtrace unpack run.trace.zip                 writes run.trace
+    memtrace unpack bug.zip -o run.trace          whatever the archive calls it, it is written there and nowhere else")]
 pub(crate) struct Unpack {
     /// The packed trace
     #[arg(value_name = "RUN.trace.zip")]
