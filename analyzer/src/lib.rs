@@ -76,6 +76,7 @@ pub mod processes;
 
 pub mod check;
 pub mod diff;
+pub mod export;
 pub mod import;
 pub mod pack;
 

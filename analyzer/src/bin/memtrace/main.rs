@@ -8,6 +8,7 @@ mod check;
 mod diff;
 mod doctor;
 mod events;
+mod export;
 mod failure;
 mod import;
 mod info;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
         Command::Check(arguments) => check::run(&arguments),
         Command::Events(arguments) => events::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
+        Command::Export(arguments) => export::run(&arguments),
         Command::Pack(arguments) => pack::pack(&arguments),
         Command::Unpack(arguments) => pack::unpack(&arguments),
         Command::Report(arguments) => report::run(&arguments),
