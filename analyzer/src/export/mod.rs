@@ -15,6 +15,7 @@
 //! they go: a trace comes from strangers.
 
 mod perfetto;
+mod torch;
 mod walk;
 
 use std::io::{self, Write};
@@ -23,6 +24,7 @@ use thiserror::Error;
 
 use crate::{Filter, Part, PartError, Progress, ReadError, Trace, instant::WhenError};
 use perfetto::Perfetto;
+use torch::Torch;
 
 /// What is to be written.
 #[derive(Clone, Debug)]
@@ -42,6 +44,8 @@ pub struct Export {
 pub enum Format {
     /// A timeline for Perfetto.
     Perfetto,
+    /// A memory snapshot of PyTorch.
+    Torch,
 }
 
 /// Why a trace is not exported.
@@ -87,7 +91,8 @@ impl Trace {
         let out = io::BufWriter::with_capacity(1 << 16, out);
         let selection = (&export.part, &export.filter);
         match export.format {
-            Format::Perfetto => walk::walk(self, selection, &mut Perfetto::new(self, out)?, watch),
+            Format::Perfetto => walk::walk(self, selection, Perfetto::new(self, out)?, watch),
+            Format::Torch => walk::walk(self, selection, Torch::new(self, out)?, watch),
         }
     }
 }

@@ -26,7 +26,7 @@ pub(super) trait Visitor {
     /// An event of the part; the replay is behind it.
     fn event(&mut self, replay: &Replay<'_>, seen: &Seen<'_>) -> io::Result<()>;
     /// The part ends.
-    fn end(&mut self, replay: &Replay<'_>) -> io::Result<()>;
+    fn end(self, replay: &Replay<'_>) -> io::Result<()>;
 }
 
 /// An event, and what the state behind it does not tell any more.
@@ -45,7 +45,7 @@ pub(super) struct Seen<'e> {
 pub(super) fn walk(
     trace: &Trace,
     (part, filter): (&Part, &Filter),
-    visitor: &mut impl Visitor,
+    mut visitor: impl Visitor,
     watch: impl FnMut(Progress),
 ) -> Result<(), ExportError> {
     let mut sieve = Sieve::new(filter, trace)?;

@@ -259,6 +259,20 @@ impl Definitions {
         })
     }
 
+    /// The ids of a stack's frames, innermost first.
+    pub(crate) fn stack_ids(&self, stack: StackId) -> impl Iterator<Item = StackId> + '_ {
+        let parent = |id: &StackId| self.stacks.get(id).map(|frame| StackId(frame.parent));
+        let known = |id: &StackId| !id.is_none();
+        std::iter::successors(Some(stack).filter(known), move |id| parent(id).filter(known)).take(FRAMES)
+    }
+
+    /// The function, the file and the line of a frame, as far as they are known; the line is 0 if not.
+    pub(crate) fn frame_parts(&self, id: StackId) -> Option<(Option<Text>, Option<Text>, u32)> {
+        let frame = self.stacks.get(&id)?;
+        let name = |id: u32| (id != 0).then(|| self.name(NameId(id)));
+        Some((name(frame.function), name(frame.file), frame.line))
+    }
+
     /// The innermost frame of a stack whose line is known, for the ones inside it are the allocator's and the runtime's own; or the
     /// innermost of all.
     pub(crate) fn telling_frame(&self, stack: StackId) -> Option<Text> {

@@ -68,6 +68,8 @@ pub(crate) struct Arguments {
 enum To {
     /// A timeline of threads, transfers and heaps: counters of what is allocated, active and reserved, and what evictions made room for
     Perfetto,
+    /// A memory snapshot of PyTorch: device heaps and page-locked memory, for its viewer and torch.cuda._memory_viz
+    Torch,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
@@ -112,6 +114,7 @@ impl Arguments {
     fn export(&self) -> Export {
         let mut export = Export::new(match self.to {
             To::Perfetto => Format::Perfetto,
+            To::Torch => Format::Torch,
         });
         let selection = Selection {
             from: self.from,
@@ -128,6 +131,6 @@ impl Arguments {
 impl To {
     /// Whether a person cannot read it.
     fn is_binary(self) -> bool {
-        self == Self::Perfetto
+        matches!(self, Self::Perfetto | Self::Torch)
     }
 }

@@ -178,7 +178,7 @@ impl<W: Write> Visitor for Perfetto<'_, W> {
         }
     }
 
-    fn end(&mut self, _replay: &Replay<'_>) -> io::Result<()> {
+    fn end(mut self, _replay: &Replay<'_>) -> io::Result<()> {
         self.packets.flush()
     }
 }
