@@ -78,6 +78,7 @@ pub mod processes;
 
 pub mod check;
 pub mod diff;
+pub mod export;
 pub mod import;
 pub mod pack;
 

@@ -155,6 +155,14 @@ impl<'a> Borders<'a> {
         Ok(Some(Self { part, trace, place: Place::Before, runs: 0, run: 0, phases: Vec::new() }))
     }
 
+    /// Where the part began; none if it has not begun.
+    pub(crate) fn began(&self) -> Option<Nanos> {
+        match self.place {
+            Place::Before => None,
+            Place::Inside(from) | Place::Behind(from, _) => Some(from),
+        }
+    }
+
     /// The replay stands where what was kept of a ring begins.
     pub(crate) fn kept(&mut self, replay: &mut Replay<'_>, now: Nanos) {
         let open: Vec<_> = replay.analyses.phases.open().collect();

@@ -10,7 +10,7 @@ use super::{
     module::{ModuleRecord, Modules},
     overlap::{OpenForward, Overlap},
     speeds::Room,
-    swaps::{Eviction, Load, Swaps, ThreadSwaps},
+    swaps::{Eviction, Load, SwapRecord, Swaps, ThreadSwaps},
     transfers::{TransferSums, Way, sum},
     uses::Uses,
 };
@@ -32,6 +32,11 @@ impl UnderWay {
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.0.len()
+    }
+
+    /// Every one of them.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (TransferKey, &TransferBegin)> {
+        self.0.iter().map(|(&key, open)| (key, &open.begin))
     }
 }
 
@@ -301,6 +306,11 @@ impl<'a> Movement<'a> {
         self.not_followed = 0;
         self.modules.left_out = 0;
         self.since = now;
+    }
+
+    /// The swap of a thread that came about last, since its latest border.
+    pub(crate) fn latest_swap(&self, thread: usize) -> Option<&SwapRecord> {
+        self.threads.get(thread)?.latest()
     }
 
     /// How many transfers began and did not end.

@@ -304,6 +304,11 @@ impl ThreadSwaps {
         *waiting = waiting.plus(took);
     }
 
+    /// The swap that came about last, since the latest border.
+    pub(crate) fn latest(&self) -> Option<&SwapRecord> {
+        self.unsettled.last()
+    }
+
     /// A module came back, so that its eviction makes room for nothing any more.
     fn forget(&mut self, module: ModuleId) {
         self.evictions.retain(|waiting| waiting.eviction.module != module);

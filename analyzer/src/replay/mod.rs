@@ -364,6 +364,11 @@ impl<'a> Replay<'a> {
         index as usize
     }
 
+    /// What is open on a thread.
+    pub(crate) fn thread(&self, index: usize) -> &ThreadState {
+        &self.threads[index]
+    }
+
     /// The movement of modules, for the report.
     pub(crate) fn movement(&self) -> &Movement<'a> {
         &self.analyses.movement

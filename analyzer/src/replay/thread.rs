@@ -54,6 +54,16 @@ impl ThreadState {
         self.modules.last().map_or(ModuleId::NONE, |open| open.module)
     }
 
+    /// The open scopes, outermost first.
+    pub(crate) fn scopes(&self) -> &[OpenScope] {
+        &self.scopes
+    }
+
+    /// The modules whose forwards are open, outermost first.
+    pub(crate) fn forwards(&self) -> impl Iterator<Item = ModuleId> {
+        self.modules.iter().filter(|open| open.by == OpenBy::Forward).map(|open| open.module)
+    }
+
     /// The innermost open phase.
     pub(crate) fn phase(&self) -> Option<u64> {
         self.scopes.iter().rev().find_map(|open| open.phase)

@@ -12,7 +12,7 @@ use super::{
     file::LogFile,
     losses::{Fault, Losses},
 };
-use crate::Text;
+use crate::{Text, replay::HeapKey};
 
 /// The most parents that are followed up: definitions may be damaged, and parents form a circle.
 const DEPTH: usize = 64;
@@ -42,7 +42,7 @@ pub struct Definitions {
 }
 
 /// What stands for an id whose definition is lost.
-pub(crate) struct Lost<I>(pub(crate) I);
+struct Lost<I>(I);
 
 impl<I: std::fmt::Display> From<Lost<I>> for Text {
     fn from(lost: Lost<I>) -> Self {
@@ -207,10 +207,18 @@ impl Definitions {
 
     /// The name of the heap that a pool is of.
     pub fn heap_name(&self, pool: PoolId) -> Text {
-        let Some(heap) = self.pools.get(&pool).map(|pool| HeapId(pool.heap)) else {
-            return Text::new(format!("pool <lost {pool}>"));
-        };
-        self.heaps.get(&heap).map_or_else(|| Lost(heap).into(), |heap| Text::new(heap.name.as_str()))
+        let heap = self.pools.get(&pool).map(|pool| HeapKey::Heap(HeapId(pool.heap)));
+        self.heap_of(heap.unwrap_or(HeapKey::LostPool(pool)))
+    }
+
+    /// The name of a heap as replays tell heaps apart.
+    pub(crate) fn heap_of(&self, key: HeapKey) -> Text {
+        match key {
+            HeapKey::Heap(id) => {
+                self.heaps.get(&id).map_or_else(|| Lost(id).into(), |heap| Text::new(heap.name.as_str()))
+            }
+            HeapKey::LostPool(id) => Text::new(format!("pool <lost {id}>")),
+        }
     }
 
     /// A module's name with its parents': `unet.input_blocks.0`.
@@ -249,6 +257,20 @@ impl Definitions {
             next = StackId(frame.parent);
             Some(self.frame(frame))
         })
+    }
+
+    /// The ids of a stack's frames, innermost first.
+    pub(crate) fn stack_ids(&self, stack: StackId) -> impl Iterator<Item = StackId> + '_ {
+        let parent = |id: &StackId| self.stacks.get(id).map(|frame| StackId(frame.parent));
+        let known = |id: &StackId| !id.is_none();
+        std::iter::successors(Some(stack).filter(known), move |id| parent(id).filter(known)).take(FRAMES)
+    }
+
+    /// The function, the file and the line of a frame, as far as they are known; the line is 0 if not.
+    pub(crate) fn frame_parts(&self, id: StackId) -> Option<(Option<Text>, Option<Text>, u32)> {
+        let frame = self.stacks.get(&id)?;
+        let name = |id: u32| (id != 0).then(|| self.name(NameId(id)));
+        Some((name(frame.function), name(frame.file), frame.line))
     }
 
     /// The innermost frame of a stack whose line is known, for the ones inside it are the allocator's and the runtime's own; or the

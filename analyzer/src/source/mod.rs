@@ -14,7 +14,7 @@ mod losses;
 pub(crate) use baseline::Baseline;
 pub(crate) use chunk::ChunkReader;
 pub use definitions::Definitions;
-pub(crate) use definitions::{Lost, parents};
+pub(crate) use definitions::parents;
 pub(crate) use directory::{Directory, FREE_RUN, ThreadChunks};
 pub use error::ReadError;
 pub use losses::{Damage, Losses};

@@ -1,12 +1,12 @@
 //! Names for ids, each made once.
 
 use hashbrown::HashMap;
-use memtrace_format::{HeapId, ModuleId, PoolId, StackId};
+use memtrace_format::{ModuleId, StackId};
 
 use crate::{
     Text,
     replay::{HeapKey, Owner, OwnerId, Owners, Replay, ScopeId, ScopeTree},
-    source::{Definitions, Lost, Trace},
+    source::{Definitions, Trace},
 };
 
 /// The most frames that stand for a stack.
@@ -92,15 +92,6 @@ impl<'a> Names<'a> {
     }
 
     pub(super) fn heap(&self, key: HeapKey) -> Text {
-        match key {
-            HeapKey::Heap(id) => match self.definitions.heap(id) {
-                Some(heap) => Text::new(heap.name.as_str()),
-                None => Lost::<HeapId>(id).into(),
-            },
-            HeapKey::LostPool(id) => {
-                let lost: Text = Lost::<PoolId>(id).into();
-                Text::new(format!("pool {}", lost.recorded()))
-            }
-        }
+        self.definitions.heap_of(key)
     }
 }

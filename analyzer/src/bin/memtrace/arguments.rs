@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{check, completions, diff, doctor, events, man, pack, record, report};
+use crate::{check, completions, diff, doctor, events, export, man, pack, record, report};
 use memtrace_analyzer::{Filter, Nanos, Part, Text, instant::When};
 
 /// Explains what an engine's memory did, from a trace that it recorded.
@@ -61,6 +61,8 @@ pub(crate) enum Command {
     Events(events::Arguments),
     /// Write another program's recording as a trace: a PyTorch memory snapshot, an RMM log, an Nsight Systems export
     Import(Import),
+    /// Write a trace for another tool: Perfetto
+    Export(export::Arguments),
     /// Write what to paste into a bug report, and what to attach to it
     Report(report::Arguments),
     /// Make a trace small enough to attach to a bug report; every command reads it as it is
@@ -129,19 +131,19 @@ pub(crate) struct Analyze {
 pub(crate) struct Selection {
     /// Report what happened from this time on, since the trace's start: 1.5s, 200ms, or plain seconds
     #[arg(long, value_name = "TIME")]
-    from: Option<Nanos>,
+    pub(crate) from: Option<Nanos>,
     /// Report what happened up to this time
     #[arg(long, value_name = "TIME")]
-    to: Option<Nanos>,
+    pub(crate) to: Option<Nanos>,
     /// Report what happened in a run of this phase; NAME#2 is its second
     #[arg(long, value_name = "NAME", conflicts_with_all = ["from", "to"])]
-    phase: Option<String>,
+    pub(crate) phase: Option<String>,
     /// Report one device alone: its heaps, the transfers to and from it, its samples and its ledger
     #[arg(long, value_name = "N")]
-    device: Option<u32>,
+    pub(crate) device: Option<u32>,
     /// Report the threads of this name alone: what they allocated, whoever freed it, and what they did
     #[arg(long, value_name = "NAME")]
-    thread: Option<String>,
+    pub(crate) thread: Option<String>,
 }
 
 impl Selection {

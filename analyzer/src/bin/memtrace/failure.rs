@@ -63,6 +63,8 @@ pub(crate) enum Failure {
     NoScreen,
     /// There is no budget.
     NoBudget,
+    /// The output is a terminal, and not for one.
+    ForNoScreen,
     /// A check or a comparison failed, and its output says how.
     Verdict,
     /// The output cannot be written.
@@ -122,6 +124,11 @@ impl Failure {
             Self::NoScreen => {
                 eprintln!("memtrace: --follow needs a terminal on standard output, and TERM other than dumb");
                 eprintln!("  try: without --follow there is a report of what is written so far");
+                ExitCode::from(USAGE)
+            }
+            Self::ForNoScreen => {
+                eprintln!("memtrace: this is no text, and standard output is a terminal");
+                eprintln!("  try: -o FILE, or a pipe");
                 ExitCode::from(USAGE)
             }
             Self::NoBudget => {

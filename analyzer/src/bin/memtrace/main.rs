@@ -17,6 +17,7 @@ mod completions;
 mod diff;
 mod doctor;
 mod events;
+mod export;
 mod failure;
 mod import;
 mod info;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         Command::Check(arguments) => check::run(&arguments),
         Command::Events(arguments) => events::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
+        Command::Export(arguments) => export::run(&arguments),
         Command::Pack(arguments) => pack::pack(&arguments),
         Command::Unpack(arguments) => pack::unpack(&arguments),
         Command::Report(arguments) => report::run(&arguments),

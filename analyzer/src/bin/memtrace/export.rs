@@ -1,0 +1,136 @@
+//! `memtrace export`: a trace for other tools.
+
+use std::{
+    io::{self, IsTerminal as _, Write},
+    path::{Path, PathBuf},
+};
+
+use clap::{Args, ValueEnum};
+use memtrace_analyzer::{
+    Nanos, PartError, Trace,
+    export::{Export, ExportError, Format},
+    import,
+    instant::WhenError,
+};
+use memtrace_format::Bytes;
+
+use crate::{
+    arguments::Selection,
+    failure::Failure,
+    output,
+    place::{Place, shown},
+    progress,
+};
+
+/// What stands for standard output.
+const STDOUT: &str = "-";
+
+/// `memtrace export`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+    memtrace export run.trace --to perfetto -o run.pftrace    open it in Perfetto's viewer, or ask its SQL
+
+With --from, --until, --phase, --device or --thread no more is written than what `memtrace analyze` would report with
+such a range or filter. docs/export.md says what becomes of what.")]
+pub(crate) struct Arguments {
+    /// The trace, or a recording that `memtrace import` reads
+    #[arg(value_name = "RUN.trace")]
+    trace: PathBuf,
+    /// What to write
+    #[arg(long, value_name = "FORMAT")]
+    to: To,
+    /// The file to write; `-` is standard output
+    #[arg(short, long, value_name = "FILE", default_value = STDOUT)]
+    output: PathBuf,
+    /// Replace the file if there is one
+    #[arg(long)]
+    force: bool,
+    /// Begin at this time, since the trace's start: 1.5s, 200ms, or plain seconds
+    #[arg(long, value_name = "TIME")]
+    from: Option<Nanos>,
+    /// End at this time
+    #[arg(long, value_name = "TIME")]
+    until: Option<Nanos>,
+    /// Write a run of this phase; NAME#2 is its second
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["from", "until"])]
+    phase: Option<String>,
+    /// Write one device alone: its heaps, the transfers to and from it, its samples
+    #[arg(long, value_name = "N")]
+    device: Option<u32>,
+    /// Write the threads of this name alone: what they allocated, whoever freed it, and what they did
+    #[arg(long, value_name = "NAME")]
+    thread: Option<String>,
+}
+
+/// What can be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum To {
+    /// A timeline of threads, transfers and heaps: counters of what is allocated, active and reserved, and what evictions made room for
+    Perfetto,
+    /// A memory snapshot of PyTorch: device heaps and page-locked memory, for its viewer and torch.cuda._memory_viz
+    Torch,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let Arguments { trace: path, output, force, .. } = arguments;
+    let to_stdout = output.as_os_str() == STDOUT;
+    if to_stdout && arguments.to.is_binary() && io::stdout().is_terminal() {
+        return Err(Failure::ForNoScreen);
+    }
+    let opened = import::open(path, &mut progress::imported());
+    let trace = opened.map_err(Failure::not_imported(path))?;
+    let export = arguments.export();
+    if to_stdout {
+        return write(&trace, &export, io::stdout().lock(), path, Failure::Output);
+    }
+    let place = Place::begin(path, output, *force)?;
+    let file = place.file.as_file();
+    write(&trace, &export, file, path, |error| place.unwritable(error))?;
+    let bytes = file.metadata().map_err(|error| place.unwritable(error))?.len();
+    place.end()?;
+    output::print(format_args!("{}: {:.1}\n", shown(output), Bytes(bytes)))
+}
+
+fn write(
+    trace: &Trace,
+    export: &Export,
+    out: impl Write,
+    path: &Path,
+    unwritable: impl FnOnce(io::Error) -> Failure,
+) -> Result<(), Failure> {
+    trace.export(export, out, progress::of("exporting")).map_err(|error| match error {
+        ExportError::Part(PartError::Read(error)) | ExportError::When(WhenError::Read(error)) => {
+            Failure::unreadable(path)(error)
+        }
+        ExportError::Part(error) => Failure::NoSuchPart(error),
+        ExportError::When(error) => Failure::NoSuchInstant(error),
+        ExportError::Write(error) => unwritable(error),
+        error => unwritable(io::Error::other(error)),
+    })
+}
+
+impl Arguments {
+    fn export(&self) -> Export {
+        let mut export = Export::new(match self.to {
+            To::Perfetto => Format::Perfetto,
+            To::Torch => Format::Torch,
+        });
+        let selection = Selection {
+            from: self.from,
+            to: self.until,
+            phase: self.phase.clone(),
+            device: self.device,
+            thread: self.thread.clone(),
+        };
+        (export.part, export.filter) = (selection.part(), selection.filter());
+        export
+    }
+}
+
+impl To {
+    /// Whether a person cannot read it.
+    fn is_binary(self) -> bool {
+        matches!(self, Self::Perfetto | Self::Torch)
+    }
+}

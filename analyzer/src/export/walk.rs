@@ -1,0 +1,138 @@
+//! The way through a part of a trace that every streaming export takes: the replay goes along, so that each event is seen with
+//! the state that it led to.
+
+use std::{
+    io,
+    ops::ControlFlow::{Break, Continue},
+};
+
+use memtrace_format::Event;
+
+use super::ExportError;
+use crate::{
+    Filter, Nanos, Part, Progress, Trace,
+    filter::Sieve,
+    part::Borders,
+    passage::Passage,
+    replay::{Block, Moment, Replay, Step},
+};
+
+/// Sees a part of a trace event by event.
+pub(super) trait Visitor {
+    /// Something that led to the part's beginning: of the baseline, or before the part.
+    fn before(&mut self, _event: &Event) {}
+    /// The part begins, in this state.
+    fn begin(&mut self, replay: &Replay<'_>, from: Nanos) -> io::Result<()>;
+    /// An event of the part; the replay is behind it.
+    fn event(&mut self, replay: &Replay<'_>, seen: &Seen<'_>) -> io::Result<()>;
+    /// The part ends.
+    fn end(self, replay: &Replay<'_>) -> io::Result<()>;
+}
+
+/// An event, and what the state behind it does not tell any more.
+pub(super) struct Seen<'e> {
+    pub(super) now: Moment,
+    pub(super) event: &'e Event,
+    /// The heap that it is about, as the replay numbers them.
+    pub(super) heap: Option<usize>,
+    /// The block that it gives back, as it was.
+    pub(super) freed: Option<Block>,
+    /// How many scopes were open on its thread.
+    pub(super) scopes: usize,
+}
+
+/// Shows a part of the trace to a visitor.
+pub(super) fn walk(
+    trace: &Trace,
+    (part, filter): (&Part, &Filter),
+    mut visitor: impl Visitor,
+    watch: impl FnMut(Progress),
+) -> Result<(), ExportError> {
+    let mut sieve = Sieve::new(filter, trace)?;
+    let all = filter.is_empty();
+    let mut borders = Borders::of(part, trace)?;
+    let mut passage = Passage::begin_with(trace, |now, event| {
+        let admitted = all || sieve.admits(now, event);
+        if admitted {
+            visitor.before(event);
+        }
+        admitted
+    })?;
+    if let (Some(from), Some(borders)) = (trace.kept_from(), &mut borders) {
+        borders.kept(&mut passage.replay, from);
+    }
+    let mut begun = false;
+    if borders.is_none() {
+        begun = true;
+        visitor.begin(&passage.replay, trace.kept_from().unwrap_or_default())?;
+    }
+    let mut written = Ok(());
+    let mut step = |replay: &mut Replay<'_>, step: &Step| {
+        let Step { now, event } = step;
+        if !all && !sieve.admits(*now, event) {
+            return Ok(());
+        }
+        if let Some(borders) = &mut borders {
+            let admitted = borders.admit(replay, now.time, event);
+            let Some(from) = borders.began() else {
+                visitor.before(event);
+                replay.apply(*now, event);
+                return Ok(());
+            };
+            if !std::mem::replace(&mut begun, true) {
+                visitor.begin(replay, from)?;
+            }
+            if !admitted {
+                return Ok(());
+            }
+        }
+        let mut seen = Seen::before(replay, *now, event);
+        replay.apply(*now, event);
+        // A heap's first event makes it.
+        seen.heap = heap_of(replay, event);
+        visitor.event(replay, &seen)
+    };
+    let (mut replay, events) = passage.run(watch, |replay, batch| {
+        written = batch.steps.iter().try_for_each(|next| step(replay, next));
+        if written.is_ok() { Continue(()) } else { Break(()) }
+    })?;
+    written?;
+    if let Some(borders) = borders {
+        let (from, _) = borders.finish(&mut replay, trace.end(&events))?;
+        if !begun {
+            visitor.begin(&replay, from)?;
+        }
+    }
+    Ok(visitor.end(&replay)?)
+}
+
+impl<'e> Seen<'e> {
+    fn before(replay: &mut Replay<'_>, now: Moment, event: &'e Event) -> Self {
+        let freed = match event {
+            Event::BlockFree(free) | Event::BlockFreeRequested(free) | Event::BlockFreeCompleted(free) => {
+                let heap = replay.heap_index(free.pool);
+                replay.heaps[heap].state.block(free.address.0)
+            }
+            _ => None,
+        };
+        Self { now, event, heap: None, freed, scopes: replay.thread(now.thread).scopes().len() }
+    }
+}
+
+/// The heap that an event is about.
+fn heap_of(replay: &mut Replay<'_>, event: &Event) -> Option<usize> {
+    let pool = match event {
+        Event::BlockAlloc(block) => block.pool,
+        Event::BlockFree(block) | Event::BlockFreeRequested(block) | Event::BlockFreeCompleted(block) => {
+            block.pool
+        }
+        Event::SegmentAlloc(segment)
+        | Event::SegmentFree(segment)
+        | Event::SegmentMap(segment)
+        | Event::SegmentUnmap(segment) => segment.pool,
+        Event::OutOfMemory(failed) => failed.pool,
+        Event::HeapMark { pool, .. } => *pool,
+        _ => return None,
+    };
+    Some(replay.heap_index(pool))
+}
