@@ -1,16 +1,19 @@
 //! What the ids in records stand for.
 
+use std::{collections::VecDeque, mem};
+
 use hashbrown::HashMap;
 use memtrace_format::{
-    ChunkHeader, CounterDefinition, CounterId, Definition, DeviceDefinition, DeviceId, EngineDefinition,
-    HeapDefinition, HeapId, ModuleDefinition, ModuleId, NameId, PoolDefinition, PoolId, StackDefinition,
-    StackId, ThreadDefinition, ThreadId, definitions,
+    Address, ChunkHeader, CounterDefinition, CounterId, Definition, DeviceDefinition, DeviceId,
+    EngineDefinition, HeapDefinition, HeapId, ModuleDefinition, ModuleId, NameId, PoolDefinition, PoolId,
+    StackDefinition, StackId, ThreadDefinition, ThreadId, definitions,
 };
 
 use super::{
     ChunkReader, Directory, ReadError,
     file::LogFile,
     losses::{Fault, Losses},
+    symbols::{self, Symbols},
 };
 use crate::Text;
 
@@ -26,6 +29,9 @@ const FRAMES: usize = 256;
 /// The most bytes of a function's or a file's name in a frame.
 const FRAME_TEXT: usize = 200;
 
+/// Where the lines of Rust's own library are, in what it was built into.
+const RUST_LIBRARY: &str = "/rustc/";
+
 /// Every definition of a trace that could be read. The first one of an id counts.
 #[derive(Debug, Default)]
 pub struct Definitions {
@@ -39,6 +45,7 @@ pub struct Definitions {
     stacks: HashMap<StackId, StackDefinition>,
     engine: Option<EngineDefinition>,
     thread_names: HashMap<String, u32>,
+    symbols: Symbols,
 }
 
 /// What stands for an id whose definition is lost.
@@ -237,47 +244,66 @@ impl Definitions {
 
     /// The frames of a stack, innermost first, each when it is asked for.
     pub(crate) fn walk_frames(&self, stack: StackId) -> impl Iterator<Item = Text> + '_ {
+        self.walk(stack).map(|(frame, _)| frame)
+    }
+
+    /// The innermost frame of a stack that tells where in the program it is, for the ones inside it are the allocator's and the
+    /// runtime's own; or the innermost of all.
+    pub(crate) fn telling_frame(&self, stack: StackId) -> Option<Text> {
+        let telling = self.walk(stack).find_map(|(frame, tells)| tells.then_some(frame));
+        telling.or_else(|| self.walk_frames(stack).next())
+    }
+
+    /// The frames of a stack, innermost first, and whether each tells where in the program it is.
+    fn walk(&self, stack: StackId) -> impl Iterator<Item = (Text, bool)> + '_ {
         let mut next = stack;
         let mut left = FRAMES;
+        let mut found = VecDeque::new();
         std::iter::from_fn(move || {
-            if next.is_none() || left == 0 {
-                return None;
+            if found.is_empty() && !next.is_none() && left > 0 {
+                left -= 1;
+                let id = mem::replace(&mut next, StackId::NONE);
+                match self.stacks.get(&id) {
+                    Some(frame) => {
+                        next = StackId(frame.parent);
+                        found.extend(self.told(frame));
+                    }
+                    None => found.push_back((Lost(id).into(), false)),
+                }
             }
-            left -= 1;
-            let id = std::mem::replace(&mut next, StackId::NONE);
-            let Some(frame) = self.stacks.get(&id) else { return Some(Lost(id).into()) };
-            next = StackId(frame.parent);
-            Some(self.frame(frame))
+            found.pop_front()
         })
     }
 
-    /// The innermost frame of a stack whose line is known, for the ones inside it are the allocator's and the runtime's own; or the
-    /// innermost of all.
-    pub(crate) fn telling_frame(&self, stack: StackId) -> Option<Text> {
-        let mut next = self.stacks.get(&stack);
-        for _ in 0..FRAMES {
-            match next {
-                Some(frame) if frame.line != 0 => return Some(self.frame(frame)),
-                Some(frame) => next = self.stacks.get(&StackId(frame.parent)),
-                None => break,
-            }
+    /// What a frame says: the function and where it is. A frame of machine code is several, where functions were inlined.
+    fn told(&self, frame: &StackDefinition) -> Vec<(Text, bool)> {
+        let name = |id: u32| (id != 0).then(|| self.name(NameId(id)).recorded().to_owned());
+        let file = name(frame.file);
+        if let Some(function) = name(frame.function) {
+            return vec![told(&function, file.as_deref(), frame.line)];
         }
-        self.walk_frames(stack).next()
-    }
-
-    fn frame(&self, frame: &StackDefinition) -> Text {
-        let name = |id: u32| {
-            (id != 0).then(|| {
-                let name = self.name(NameId(id));
-                let name = name.recorded();
-                name[name.ceil_char_boundary(name.len().saturating_sub(FRAME_TEXT))..].to_owned()
-            })
+        let address = format!("{:#x}", frame.address);
+        let Some(code) = file else { return vec![told(&address, None, 0)] };
+        let calls = self.symbols.calls(NameId(frame.file), &code, Address(frame.address));
+        if calls.is_empty() {
+            return vec![told(&address, Some(symbols::path(&code)), 0)];
+        }
+        let call = |call: &symbols::Symbol| match &call.place {
+            Some((file, line)) => told(&call.function, Some(file), *line),
+            None => told(&call.function, Some(symbols::path(&code)), 0),
         };
-        let function = name(frame.function).unwrap_or_else(|| format!("{:#x}", frame.address));
-        Text::new(match name(frame.file) {
-            Some(file) if frame.line != 0 => format!("{function} ({file}:{})", frame.line),
-            Some(file) => format!("{function} ({file})"),
-            None => function,
-        })
+        calls.iter().map(call).collect()
     }
+}
+
+/// A frame in words, and whether it tells where in the program it is: it has a line, in a file that is not of Rust's own library.
+fn told(function: &str, file: Option<&str>, line: u32) -> (Text, bool) {
+    let end = |text: &str| text[text.ceil_char_boundary(text.len().saturating_sub(FRAME_TEXT))..].to_owned();
+    let function = end(function);
+    let text = match file.map(end) {
+        Some(file) if line != 0 => format!("{function} ({file}:{line})"),
+        Some(file) => format!("{function} ({file})"),
+        None => function,
+    };
+    (Text::new(text), line != 0 && !file.is_some_and(|file| file.starts_with(RUST_LIBRARY)))
 }
