@@ -286,11 +286,11 @@ impl Definitions {
         let Some(code) = file else { return vec![told(&address, None, 0)] };
         let calls = self.symbols.calls(NameId(frame.file), &code, Address(frame.address));
         if calls.is_empty() {
-            return vec![told(&address, Some(symbols::path(&code)), 0)];
+            return vec![told(&address, Some(symbols::file_name(&code)), 0)];
         }
         let call = |call: &symbols::Symbol| match &call.place {
             Some((file, line)) => told(&call.function, Some(file), *line),
-            None => told(&call.function, Some(symbols::path(&code)), 0),
+            None => told(&call.function, Some(symbols::file_name(&code)), 0),
         };
         calls.iter().map(call).collect()
     }

@@ -55,20 +55,26 @@ impl Symbols {
     }
 }
 
-/// The path in what a log says of a file of machine code.
-pub(super) fn path(identity: &str) -> &str {
-    identity.rsplit_once('#').map_or(identity, |(path, _)| path)
+/// The name of the file in what a log says of a file of machine code.
+pub(super) fn file_name(identity: &str) -> &str {
+    let (path, _) = parts(identity);
+    path.rsplit_once('/').map_or(path, |(_, name)| name)
+}
+
+/// The path and the build id in what a log says of a file of machine code.
+fn parts(identity: &str) -> (&str, Option<&str>) {
+    identity.rsplit_once('#').map_or((identity, None), |(path, build)| (path, Some(build)))
 }
 
 fn open(identity: &str) -> Option<Loader> {
-    let path = Path::new(path(identity));
-    let recorded = identity.rsplit_once('#').map(|(_, build)| build.to_owned());
+    let (path, recorded) = parts(identity);
+    let path = Path::new(path);
     if !path.is_absolute() || !fs::metadata(path).is_ok_and(|file| file.is_file()) {
         return None;
     }
     let content = ReadCache::new(File::open(path).ok()?);
     let build = object::File::parse(&content).ok()?.build_id().ok()?.map(hexadecimal);
-    (build == recorded).then(|| Loader::new(path).ok()).flatten()
+    (build.as_deref() == recorded).then(|| Loader::new(path).ok()).flatten()
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {

@@ -7,6 +7,7 @@
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     sync::atomic::{AtomicU64, Ordering::Relaxed},
+    thread,
 };
 
 use candle_core::{DType, Device, Result, Tensor};
@@ -23,6 +24,19 @@ const WIDTH: usize = 768;
 const LATENT: (usize, usize, usize, usize) = (1, 4, 16, 16);
 
 fn main() -> Result<()> {
+    // What is a thread's own is gone when it has ended, and out of its books.
+    let weights = thread::spawn(pipeline).join().expect("the pipeline does not panic")?;
+    let [allocs, frees, live, peak] = BOOKS.each_ref().map(|figure| figure.load(Relaxed));
+    let weights: Vec<_> = weights.iter().map(|(name, bytes)| format!(r#""{name}":{bytes}"#)).collect();
+    println!(
+        r#"{{"host":{{"allocs":{allocs},"frees":{frees},"live":{live},"peak":{peak}}},"weights":{{{}}}}}"#,
+        weights.join(",")
+    );
+    Ok(())
+}
+
+/// Runs all of it. The bytes of each part's weights.
+fn pipeline() -> Result<Vec<(String, usize)>> {
     let device = Device::Cpu;
     let mut weights = Vec::new();
     // Makes a part, runs it and drops it, and notes how large its weights were.
@@ -48,24 +62,14 @@ fn main() -> Result<()> {
         }
         Ok(latents)
     })?;
-    let image = part("vae", &mut |weights| {
-        AutoEncoderKL::new(weights, 3, 3, vae())?.decode(&latents)
-    })?;
+    let image = part("vae", &mut |weights| AutoEncoderKL::new(weights, 3, 3, vae())?.decode(&latents))?;
     assert_eq!(image.dims(), [1, 3, 128, 128]);
-
-    let books = BOOKS.each_ref().map(|figure| figure.load(Relaxed));
-    let [allocs, frees, live, peak] = books;
-    let weights: Vec<_> = weights.iter().map(|(name, bytes)| format!(r#""{name}":{bytes}"#)).collect();
-    println!(
-        r#"{{"host":{{"allocs":{allocs},"frees":{frees},"live":{live},"peak":{peak}}},"weights":{{{}}}}}"#,
-        weights.join(",")
-    );
-    // Whatever is dropped from here on is in nobody's books.
-    std::process::exit(0)
+    Ok(weights)
 }
 
 fn unet() -> UNet2DConditionModelConfig {
-    let block = |out_channels, use_cross_attn| BlockConfig { out_channels, use_cross_attn, attention_head_dim: 8 };
+    let block =
+        |out_channels, use_cross_attn| BlockConfig { out_channels, use_cross_attn, attention_head_dim: 8 };
     UNet2DConditionModelConfig {
         blocks: vec![block(64, Some(1)), block(128, Some(1)), block(128, None)],
         layers_per_block: 1,
@@ -75,7 +79,11 @@ fn unet() -> UNet2DConditionModelConfig {
 }
 
 fn vae() -> AutoEncoderKLConfig {
-    AutoEncoderKLConfig { block_out_channels: vec![32, 32, 64, 64], layers_per_block: 1, ..Default::default() }
+    AutoEncoderKLConfig {
+        block_out_channels: vec![32, 32, 64, 64],
+        layers_per_block: 1,
+        ..Default::default()
+    }
 }
 
 #[global_allocator]

@@ -24,7 +24,8 @@ pub(super) fn here(depth: usize) -> Stack {
     let Some(this_library) = THIS_LIBRARY.get() else { return Stack::NONE };
     let (mut callers, mut count) = ([0; MOST_FRAMES], 0);
     callers::each(|caller| {
-        if count > 0 || !this_library.contains(&caller) {
+        // Behind the outermost call there may be one from nowhere.
+        if caller != 0 && (count > 0 || !this_library.contains(&caller)) {
             callers[count] = caller as u64;
             count += 1;
         }
