@@ -18,10 +18,10 @@
 use std::time::Duration;
 
 use memtrace_format::{
-    Bytes, CounterId, DeviceId, Event, HeapId, ModuleId, NameId, PoolId, ThreadId, TransferEnd,
+    Bytes, CounterId, DeviceId, Event, HeapId, ModuleId, NameId, PoolId, StackId, ThreadId, TransferEnd,
 };
 
-use crate::{Counter, Device, Heap, Module, Name, Pool, cursor};
+use crate::{Counter, Device, Heap, Module, Name, Pool, Stack, cursor};
 
 macro_rules! handles {
     ($($handle:ident: $id:ident,)*) => {
@@ -48,6 +48,7 @@ handles! {
     Pool: PoolId,
     Module: ModuleId,
     Counter: CounterId,
+    Stack: StackId,
 }
 
 impl Name {

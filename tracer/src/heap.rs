@@ -5,7 +5,7 @@ use memtrace_format::{
     HeapId, MemoryKind, ModuleId, OutOfMemory, PoolDefinition, PoolId, Segment, StackId,
 };
 
-use crate::{cursor, definitions::cut, module::Module, session};
+use crate::{cursor, definitions::cut, module::Module, session, stack::Stack};
 
 /// A device of the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,41 +72,49 @@ impl Heap {
 pub struct Pool(pub(crate) PoolId);
 
 impl Pool {
+    /// What is asked for by a stack of calls. Events without one are of nobody's.
+    #[inline(always)]
+    pub fn asked_by(self, stack: Stack) -> Request {
+        Request { pool: self.0, stack: stack.0 }
+    }
+
     /// A caching allocator reserved a segment from the driver.
     #[inline]
     pub fn segment_alloc(self, address: Address, size: Bytes) {
-        cursor::record(|| Event::SegmentAlloc(self.segment(address, size)));
+        self.asked_by(Stack::NONE).segment_alloc(address, size);
     }
 
     /// A caching allocator gave a segment back to the driver.
     #[inline]
     pub fn segment_free(self, address: Address, size: Bytes) {
-        cursor::record(|| Event::SegmentFree(self.segment(address, size)));
+        cursor::record(|| Event::SegmentFree(self.asked_by(Stack::NONE).segment(address, size)));
     }
 
     /// A part of a reserved address range got memory (expandable segments).
     #[inline]
     pub fn segment_map(self, address: Address, size: Bytes) {
-        cursor::record(|| Event::SegmentMap(self.segment(address, size)));
+        self.asked_by(Stack::NONE).segment_map(address, size);
     }
 
     /// A part of a reserved address range lost its memory.
     #[inline]
     pub fn segment_unmap(self, address: Address, size: Bytes) {
-        cursor::record(|| Event::SegmentUnmap(self.segment(address, size)));
+        cursor::record(|| Event::SegmentUnmap(self.asked_by(Stack::NONE).segment(address, size)));
     }
 
     /// A block of `size` bytes was handed out for a request of `requested` bytes. It belongs to the module and the scopes
     /// that are open on this thread.
     #[inline]
     pub fn block_alloc(self, address: Address, size: Bytes, requested: Bytes) {
-        cursor::record(|| Event::BlockAlloc(self.block(address, size, requested, ModuleId::NONE)));
+        self.asked_by(Stack::NONE).block_alloc(address, size, requested);
     }
 
     /// A block was handed out to `module`, whatever is open on this thread.
     #[inline]
     pub fn block_alloc_for(self, module: Module, address: Address, size: Bytes, requested: Bytes) {
-        cursor::record(|| Event::BlockAlloc(self.block(address, size, requested, module.0)));
+        cursor::record(|| {
+            Event::BlockAlloc(self.asked_by(Stack::NONE).block(address, size, requested, module.0))
+        });
     }
 
     /// A block was given back and can be used again at once.
@@ -130,18 +138,51 @@ impl Pool {
     /// A request for `requested` bytes failed while the device had `free` bytes, if known.
     #[inline]
     pub fn out_of_memory(self, requested: Bytes, free: Option<Bytes>) {
+        self.asked_by(Stack::NONE).out_of_memory(requested, free);
+    }
+}
+
+/// What a stack of calls asks of a pool: the events of [`Pool`] that have somebody who asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Request {
+    pool: PoolId,
+    stack: StackId,
+}
+
+impl Request {
+    /// As [`Pool::segment_alloc`].
+    #[inline]
+    pub fn segment_alloc(self, address: Address, size: Bytes) {
+        cursor::record(|| Event::SegmentAlloc(self.segment(address, size)));
+    }
+
+    /// As [`Pool::segment_map`].
+    #[inline]
+    pub fn segment_map(self, address: Address, size: Bytes) {
+        cursor::record(|| Event::SegmentMap(self.segment(address, size)));
+    }
+
+    /// As [`Pool::block_alloc`].
+    #[inline]
+    pub fn block_alloc(self, address: Address, size: Bytes, requested: Bytes) {
+        cursor::record(|| Event::BlockAlloc(self.block(address, size, requested, ModuleId::NONE)));
+    }
+
+    /// As [`Pool::out_of_memory`].
+    #[inline]
+    pub fn out_of_memory(self, requested: Bytes, free: Option<Bytes>) {
         cursor::record(|| {
-            Event::OutOfMemory(OutOfMemory { pool: self.0, requested, free, stack: StackId::NONE })
+            Event::OutOfMemory(OutOfMemory { pool: self.pool, requested, free, stack: self.stack })
         });
     }
 
     #[inline(always)]
     fn segment(self, address: Address, size: Bytes) -> Segment {
-        Segment { pool: self.0, address, size, stack: StackId::NONE }
+        Segment { pool: self.pool, address, size, stack: self.stack }
     }
 
     #[inline(always)]
     fn block(self, address: Address, size: Bytes, requested: Bytes, module: ModuleId) -> BlockAlloc {
-        BlockAlloc { pool: self.0, address, size, requested, module, stack: StackId::NONE }
+        BlockAlloc { pool: self.pool, address, size, requested, module, stack: self.stack }
     }
 }

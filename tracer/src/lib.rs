@@ -32,6 +32,8 @@ mod name;
 
 mod heap;
 
+mod stack;
+
 mod module;
 
 mod transfer;
@@ -95,16 +97,17 @@ pub use figures::{
     WeightsLoading, WeightsMemory, cpu_memory, max_shared_memory_per_block, memory_profiling,
     weights_loading,
 };
-pub use heap::{Device, Heap, Pool};
+pub use heap::{Device, Heap, Pool, Request};
 pub use memtrace_format::{
     Address, Bytes, CounterId, DeviceId, HeapId, HostMemory, MemoryKind, ModuleId, NameId, PoolId, Reason,
-    SampleSource, Tier, Unit, well_known,
+    SampleSource, StackId, Tier, Unit, well_known,
 };
 pub use module::{Forward, Module};
 pub use name::{Name, Scope, Site};
 pub use options::{DEFAULT_RING, Mode, OptionError, Options};
 pub use sampling::Sampling;
 pub use session::{StartError, engine, finish, start, start_or_say};
+pub use stack::{Frame, Stack};
 pub use state::enabled;
 pub use swapper::{Method, Swapper, Weights};
 pub use transfer::{Transfer, TransferPlan};

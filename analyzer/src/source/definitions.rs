@@ -2,15 +2,16 @@
 
 use hashbrown::HashMap;
 use memtrace_format::{
-    ChunkHeader, CounterDefinition, CounterId, Definition, DeviceDefinition, DeviceId, EngineDefinition,
-    HeapDefinition, HeapId, ModuleDefinition, ModuleId, NameId, PoolDefinition, PoolId, StackDefinition,
-    StackId, ThreadDefinition, ThreadId, definitions,
+    Address, ChunkHeader, CounterDefinition, CounterId, Definition, DeviceDefinition, DeviceId,
+    EngineDefinition, HeapDefinition, HeapId, ModuleDefinition, ModuleId, NameId, PoolDefinition, PoolId,
+    StackDefinition, StackId, ThreadDefinition, ThreadId, definitions,
 };
 
 use super::{
     ChunkReader, Directory, ReadError,
     file::LogFile,
     losses::{Fault, Losses},
+    symbols::{self, Symbols},
 };
 use crate::{Text, replay::HeapKey};
 
@@ -26,6 +27,9 @@ const FRAMES: usize = 256;
 /// The most bytes of a function's or a file's name in a frame.
 const FRAME_TEXT: usize = 200;
 
+/// Where the lines of Rust's own library are, in what it was built into.
+const RUST_LIBRARY: &str = "/rustc/";
+
 /// Every definition of a trace that could be read. The first one of an id counts.
 #[derive(Debug, Default)]
 pub struct Definitions {
@@ -39,6 +43,7 @@ pub struct Definitions {
     stacks: HashMap<StackId, StackDefinition>,
     engine: Option<EngineDefinition>,
     thread_names: HashMap<String, u32>,
+    symbols: Symbols,
 }
 
 /// What stands for an id whose definition is lost.
@@ -245,17 +250,21 @@ impl Definitions {
 
     /// The frames of a stack, innermost first, each when it is asked for.
     pub(crate) fn walk_frames(&self, stack: StackId) -> impl Iterator<Item = Text> + '_ {
-        let mut next = stack;
-        let mut left = FRAMES;
-        std::iter::from_fn(move || {
-            if next.is_none() || left == 0 {
-                return None;
-            }
-            left -= 1;
-            let id = std::mem::replace(&mut next, StackId::NONE);
-            let Some(frame) = self.stacks.get(&id) else { return Some(Lost(id).into()) };
-            next = StackId(frame.parent);
-            Some(self.frame(frame))
+        self.walk(stack).map(|(frame, _)| frame)
+    }
+
+    /// The innermost frame of a stack that tells where in the program it is, for the ones inside it are the allocator's and the
+    /// runtime's own; or the innermost of all.
+    pub(crate) fn telling_frame(&self, stack: StackId) -> Option<Text> {
+        let telling = self.walk(stack).find_map(|(frame, tells)| tells.then_some(frame));
+        telling.or_else(|| self.walk_frames(stack).next())
+    }
+
+    /// The frames of a stack, innermost first, and whether each tells where in the program it is.
+    fn walk(&self, stack: StackId) -> impl Iterator<Item = (Text, bool)> + '_ {
+        self.stack_ids(stack).flat_map(|id| match self.calls(id) {
+            Some(calls) => calls.iter().map(|call| (call.in_words(), call.tells())).collect(),
+            None => vec![(Lost(id).into(), false)],
         })
     }
 
@@ -266,38 +275,55 @@ impl Definitions {
         std::iter::successors(Some(stack).filter(known), move |id| parent(id).filter(known)).take(FRAMES)
     }
 
-    /// The function, the file and the line of a frame, as far as they are known; the line is 0 if not.
-    pub(crate) fn frame_parts(&self, id: StackId) -> Option<(Option<Text>, Option<Text>, u32)> {
+    /// What a frame is, innermost first: several calls, where it is one of machine code and functions were inlined. None: it is
+    /// not defined.
+    pub(crate) fn calls(&self, id: StackId) -> Option<Vec<Call>> {
         let frame = self.stacks.get(&id)?;
-        let name = |id: u32| (id != 0).then(|| self.name(NameId(id)));
-        Some((name(frame.function), name(frame.file), frame.line))
-    }
-
-    /// The innermost frame of a stack whose line is known, for the ones inside it are the allocator's and the runtime's own; or the
-    /// innermost of all.
-    pub(crate) fn telling_frame(&self, stack: StackId) -> Option<Text> {
-        let mut next = self.stacks.get(&stack);
-        for _ in 0..FRAMES {
-            match next {
-                Some(frame) if frame.line != 0 => return Some(self.frame(frame)),
-                Some(frame) => next = self.stacks.get(&StackId(frame.parent)),
-                None => break,
-            }
+        let name = |id: u32| (id != 0).then(|| self.name(NameId(id)).recorded().to_owned());
+        let file = name(frame.file);
+        if let Some(function) = name(frame.function) {
+            return Some(vec![Call { function, file, line: frame.line }]);
         }
-        self.walk_frames(stack).next()
+        let nameless = |file| Call { function: format!("{:#x}", frame.address), file, line: 0 };
+        let Some(code) = file else { return Some(vec![nameless(None)]) };
+        let found = self.symbols.calls(NameId(frame.file), &code, Address(frame.address));
+        let code = || Some(symbols::file_name(&code).to_owned());
+        if found.is_empty() {
+            return Some(vec![nameless(code())]);
+        }
+        let call = |symbol: &symbols::Symbol| match &symbol.place {
+            Some((file, line)) => {
+                Call { function: symbol.function.clone(), file: Some(file.clone()), line: *line }
+            }
+            None => Call { function: symbol.function.clone(), file: code(), line: 0 },
+        };
+        Some(found.iter().map(call).collect())
+    }
+}
+
+/// A call, as far as it is known.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    /// The name, or the address.
+    pub(crate) function: String,
+    /// Where it is written; the file of machine code, if no more is known.
+    pub(crate) file: Option<String>,
+    /// 0: not known.
+    pub(crate) line: u32,
+}
+
+impl Call {
+    /// Whether it tells where in the program it is: it has a line, in a file that is not of Rust's own library.
+    fn tells(&self) -> bool {
+        self.line != 0 && !self.file.as_ref().is_some_and(|file| file.starts_with(RUST_LIBRARY))
     }
 
-    fn frame(&self, frame: &StackDefinition) -> Text {
-        let name = |id: u32| {
-            (id != 0).then(|| {
-                let name = self.name(NameId(id));
-                let name = name.recorded();
-                name[name.ceil_char_boundary(name.len().saturating_sub(FRAME_TEXT))..].to_owned()
-            })
-        };
-        let function = name(frame.function).unwrap_or_else(|| format!("{:#x}", frame.address));
-        Text::new(match name(frame.file) {
-            Some(file) if frame.line != 0 => format!("{function} ({file}:{})", frame.line),
+    fn in_words(&self) -> Text {
+        let end =
+            |text: &str| text[text.ceil_char_boundary(text.len().saturating_sub(FRAME_TEXT))..].to_owned();
+        let function = end(&self.function);
+        Text::new(match self.file.as_deref().map(end) {
+            Some(file) if self.line != 0 => format!("{function} ({file}:{})", self.line),
             Some(file) => format!("{function} ({file})"),
             None => function,
         })

@@ -10,6 +10,7 @@ mod directory;
 mod error;
 mod file;
 mod losses;
+mod symbols;
 
 pub(crate) use baseline::Baseline;
 pub(crate) use chunk::ChunkReader;

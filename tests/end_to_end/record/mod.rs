@@ -9,6 +9,12 @@ mod command;
 /// Forks, shells, and programs that a program becomes.
 mod children;
 
+/// Who asked for memory.
+mod stacks;
+
+/// A program in Rust that is none of this repository's: candle.
+mod candle;
+
 /// The CUDA driver, by each of the ways in which a program comes to it.
 mod cuda;
 

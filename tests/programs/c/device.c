@@ -14,6 +14,21 @@
 
 typedef uint64_t Address;
 
+typedef struct {
+    size_t x, y;
+    unsigned kind; // 1 host, 2 device
+    const void *host;
+    Address device;
+    void *array;
+    size_t pitch;
+} Plane;
+
+// CUDA_MEMCPY2D
+typedef struct {
+    Plane from, to;
+    size_t width, height;
+} Rectangle;
+
 #define FUNCTIONS(each) \
     each(cuInit, "cuInit", (unsigned)) \
     each(cuDeviceGet, "cuDeviceGet", (int *, int)) \
@@ -29,7 +44,8 @@ typedef uint64_t Address;
     each(cuMemHostUnregister, "cuMemHostUnregister", (void *)) \
     each(cuMemcpyHtoD_v2, "cuMemcpyHtoD", (Address, const void *, size_t)) \
     each(cuMemcpyDtoHAsync_v2, "cuMemcpyDtoHAsync", (void *, Address, size_t, void *)) \
-    each(cuMemcpyDtoD_v2, "cuMemcpyDtoD", (Address, Address, size_t))
+    each(cuMemcpyDtoD_v2, "cuMemcpyDtoD", (Address, Address, size_t)) \
+    each(cuMemcpy2D_v2, "cuMemcpy2D", (const Rectangle *))
 
 #define DECLARE(name, base, arguments) extern int name arguments __attribute__((weak));
 FUNCTIONS(DECLARE)
@@ -100,6 +116,10 @@ int main(int count, char **arguments) {
     across += 3 * MIB;
     if (driver.cuMemcpyDtoHAsync_v2(bytes, activations, MIB, NULL)) return 9;
     down += MIB;
+    Rectangle rows = {.from = {.kind = 2, .device = activations, .pitch = 4096},
+                      .to = {.kind = 1, .host = bytes, .pitch = 1000}, .width = 1000, .height = 700};
+    if (driver.cuMemcpy2D_v2(&rows)) return 13;
+    down += 1000 * 700;
     give(activations, 3 * MIB, 1);
     activations = take(7 * MIB, 1);
     if (take((size_t)1 << 40, 0)) return 10;

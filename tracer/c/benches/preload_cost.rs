@@ -84,6 +84,11 @@ impl Variant {
             variant("without", vec![], false),
             variant("memtrace, preloaded and not asked", vec![preload(library)], false),
             variant("memtrace record", vec![preload(library), ("MEMTRACE_RECORD", "on".into())], true),
+            variant(
+                "memtrace record --stacks native",
+                vec![preload(library), ("MEMTRACE_RECORD", "on,stacks=native".into())],
+                true,
+            ),
         ];
         if Path::new(HEAPTRACK).exists() {
             let output = ("DUMP_HEAPTRACK_OUTPUT", "/dev/null".into());

@@ -21,7 +21,8 @@ const MODULE: &str = "module";
 #[derive(Debug)]
 pub(super) struct Frames<'a> {
     definitions: &'a Definitions,
-    frames: HashMap<StackId, Remembered>,
+    /// A frame of machine code is several calls, where functions were inlined.
+    frames: HashMap<StackId, Vec<Remembered>>,
     modules: HashMap<ModuleId, Remembered>,
     lists: HashMap<(StackId, ModuleId), Remembered>,
 }
@@ -44,7 +45,7 @@ impl<'a> Frames<'a> {
         }
         let mut frames = Vec::new();
         for id in self.definitions.stack_ids(stack) {
-            frames.push(self.frame(pickle, id)?);
+            frames.extend(self.frame(pickle, id)?);
         }
         if !module.is_none() {
             frames.push(self.module(pickle, module)?);
@@ -56,16 +57,21 @@ impl<'a> Frames<'a> {
         Ok(list)
     }
 
-    fn frame<W: Write>(&mut self, pickle: &mut Pickle<W>, id: StackId) -> io::Result<Remembered> {
-        if let Some(&known) = self.frames.get(&id) {
-            return Ok(known);
+    fn frame<W: Write>(&mut self, pickle: &mut Pickle<W>, id: StackId) -> io::Result<Vec<Remembered>> {
+        if let Some(known) = self.frames.get(&id) {
+            return Ok(known.clone());
         }
-        let (function, file, line) = self.definitions.frame_parts(id).unwrap_or_default();
-        let name = function.as_ref().map_or(UNKNOWN, |name| name.recorded());
-        let file = file.as_ref().map_or(UNKNOWN, |file| file.recorded());
-        let frame = written(pickle, name, file, line)?;
-        self.frames.insert(id, frame);
-        Ok(frame)
+        let frames = match self.definitions.calls(id) {
+            None => vec![written(pickle, UNKNOWN, UNKNOWN, 0)?],
+            Some(calls) => {
+                let written = calls.iter().map(|call| {
+                    written(pickle, &call.function, call.file.as_deref().unwrap_or(UNKNOWN), call.line)
+                });
+                written.collect::<io::Result<_>>()?
+            }
+        };
+        self.frames.insert(id, frames.clone());
+        Ok(frames)
     }
 
     fn module<W: Write>(&mut self, pickle: &mut Pickle<W>, id: ModuleId) -> io::Result<Remembered> {

@@ -15,9 +15,7 @@ use std::{
 };
 
 use hashbrown::HashMap;
-use memtrace_format::{
-    DeviceId, Event, MemoryKind, ModuleId, NameId, PoolId, Segment, StackId,
-};
+use memtrace_format::{DeviceId, Event, MemoryKind, ModuleId, NameId, PoolId, Segment, StackId};
 
 use self::{
     frames::Frames,
@@ -280,7 +278,11 @@ impl<W: Write> Visitor for Torch<'_, W> {
             if self.trace.is_imported() && self.trace.kept_from() == Some(from) {
                 break;
             }
-            replay.thread(thread).scopes().iter().try_for_each(|open| self.annotation(now, open.name, true))?;
+            replay
+                .thread(thread)
+                .scopes()
+                .iter()
+                .try_for_each(|open| self.annotation(now, open.name, true))?;
         }
         Ok(())
     }

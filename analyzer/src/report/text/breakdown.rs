@@ -76,11 +76,12 @@ pub(crate) fn stack_lines(stack: &[Text]) -> impl Iterator<Item = String> {
 }
 
 /// The frames that say where in the program: those with a line, where there are any. The others are the allocator's and the
-/// interpreter's own.
+/// interpreter's own; so are the lines of Rust's own library.
 pub(super) fn told(stack: &[Text]) -> Vec<&Text> {
     // As definitions write them: `function (file:line)`.
     let line = |frame: &Text| frame.recorded().rsplit_once(':')?.1.strip_suffix(')')?.parse::<u32>().ok();
-    let frames: Vec<&Text> = stack.iter().filter(|frame| line(frame).is_some()).collect();
+    let is_telling = |frame: &&Text| line(frame).is_some() && !frame.recorded().contains("(/rustc/");
+    let frames: Vec<&Text> = stack.iter().filter(is_telling).collect();
     if frames.is_empty() { stack.iter().collect() } else { frames }
 }
 

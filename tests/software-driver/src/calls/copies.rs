@@ -58,10 +58,61 @@ driver_calls! {
         copy(driver, Side::unified(driver, to), Side::unified(driver, from), bytes)
     }
 
+    fn cuMemcpy2D_v2(shape: *const Rectangle) {
+        copy_rows(context::current()?.driver, shape)
+    }
+
+    fn cuMemcpy2DAsync_v2(shape: *const Rectangle, stream: Handle) {
+        copy_rows(streams::context_of(stream)?.driver, shape)
+    }
+
     fn cuMemcpyAsync(to: DeviceAddress, from: DeviceAddress, bytes: usize, stream: Handle) {
         let driver = streams::context_of(stream)?.driver;
         copy(driver, Side::unified(driver, to), Side::unified(driver, from), bytes)
     }
+}
+
+/// One half of `CUDA_MEMCPY2D`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(crate) struct Plane {
+    x: usize,
+    y: usize,
+    kind: u32,
+    host: usize,
+    device: DeviceAddress,
+    array: Handle,
+    pitch: usize,
+}
+
+/// `CUDA_MEMCPY2D`
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(crate) struct Rectangle {
+    from: Plane,
+    to: Plane,
+    width: usize,
+    height: usize,
+}
+
+impl Plane {
+    /// Where a row begins.
+    fn row(&self, row: usize) -> Result<Side, Code> {
+        const HOST: u32 = 1;
+        const DEVICE: u32 = 2;
+        let offset = (self.y + row) * self.pitch + self.x;
+        match self.kind {
+            HOST => Ok(Side::Host(self.host + offset)),
+            DEVICE => Ok(Side::Device(DeviceAddress(self.device.0 + offset as u64))),
+            _ => Err(Code::INVALID_VALUE),
+        }
+    }
+}
+
+fn copy_rows(driver: &Driver, shape: *const Rectangle) -> Result<(), Code> {
+    // SAFETY: the caller owes null or a whole structure.
+    let shape = unsafe { shape.as_ref() }.ok_or(Code::INVALID_VALUE)?;
+    (0..shape.height).try_for_each(|row| copy(driver, shape.to.row(row)?, shape.from.row(row)?, shape.width))
 }
 
 /// One end of a copy.

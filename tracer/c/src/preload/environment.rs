@@ -6,6 +6,8 @@
 //! | `follow` | children are recorded as well: the library stays in `LD_PRELOAD` |
 //! | `host=BYTES` | host memory is recorded from this size on |
 //! | `torch` | the Python package names modules and phases |
+//! | `stacks=KIND` | who asks for memory is recorded as well: `native` is machine code |
+//! | `depth=FRAMES` | how much of a stack is kept |
 
 use std::{
     env,
@@ -17,7 +19,7 @@ use std::{
 
 use memtrace_tracer::Options;
 
-use crate::preload::{driver, exec, host};
+use crate::preload::{driver, exec, host, stacks};
 
 const VARIABLE: &str = "MEMTRACE_RECORD";
 
@@ -36,9 +38,13 @@ pub(crate) fn begin() -> bool {
     if !words.contains(&"follow") {
         leave_the_environment(&preload, &words);
     }
-    let threshold = words.iter().find_map(|word| word.strip_prefix("host="));
+    let value = |name| words.iter().find_map(|word| word.strip_prefix(name));
+    let number = |name| value(name).and_then(|number| number.parse().ok());
     driver::watch();
-    host::begin(threshold.and_then(|bytes| bytes.parse().ok()));
+    if let Some(kind) = value("stacks=") {
+        stacks::begin(kind, number("depth="));
+    }
+    host::begin(number("host="));
     true
 }
 

@@ -18,6 +18,12 @@ mod extents;
 
 mod pools;
 
+mod callers;
+
+mod code;
+
+mod stacks;
+
 mod host;
 
 mod exec;

@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, path::PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use memtrace_format::Bytes;
 
 /// `memtrace record`
@@ -29,6 +29,13 @@ pub(crate) struct Arguments {
     /// Record host memory from blocks of this size on
     #[arg(long, value_name = "BYTES")]
     pub(crate) host_threshold: Option<Bytes>,
+    /// Record who asks for memory as well: the stack of calls
+    #[arg(long, value_name = "KIND")]
+    pub(crate) stacks: Option<Stacks>,
+    /// How many frames of a stack are kept, the innermost
+    #[arg(long, value_name = "FRAMES", requires = "stacks", default_value_t = 32,
+        value_parser = clap::value_parser!(u8).range(1..=128))]
+    pub(crate) stack_depth: u8,
     /// Name the modules of a Python program that uses PyTorch, their forwards, and their moves between devices
     #[arg(long)]
     pub(crate) torch: bool,
@@ -41,4 +48,20 @@ pub(crate) struct Arguments {
     /// The program and its arguments
     #[arg(required = true, last = true, value_name = "CMD")]
     pub(crate) command: Vec<OsString>,
+}
+
+/// The calls that a stack is made of.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Stacks {
+    /// Of machine code; the analysis names them, on this machine
+    Native,
+}
+
+impl Stacks {
+    /// As the library has it.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Native => "native",
+        }
+    }
 }

@@ -59,6 +59,9 @@ fn switches(arguments: &Arguments) -> String {
     let mut words = vec!["on".to_owned()];
     words.extend(arguments.follow.then(|| "follow".to_owned()));
     words.extend(arguments.torch.then(|| "torch".to_owned()));
+    if let Some(stacks) = arguments.stacks {
+        words.extend([format!("stacks={}", stacks.word()), format!("depth={}", arguments.stack_depth)]);
+    }
     words.extend(arguments.host_threshold.map(|bytes| format!("host={}", bytes.0)));
     words.join(",")
 }

@@ -89,11 +89,11 @@ hooked! {
 }
 
 /// Where bytes are, and if that is the host, in which kind of its memory.
-type End = (Tier, HostMemory);
+pub(super) type End = (Tier, HostMemory);
 
 /// Runs a copy as a transfer; one that fails has moved nothing.
 #[inline]
-fn copy(ends: impl FnOnce() -> (End, End), bytes: usize, call: impl FnOnce() -> Code) -> Code {
+pub(super) fn copy(ends: impl FnOnce() -> (End, End), bytes: usize, call: impl FnOnce() -> Code) -> Code {
     if !records() {
         return call();
     }
@@ -110,18 +110,18 @@ fn copy(ends: impl FnOnce() -> (End, End), bytes: usize, call: impl FnOnce() -> 
     code
 }
 
-fn device(address: DeviceAddress) -> End {
+pub(super) fn device(address: DeviceAddress) -> End {
     let device = live::around(address).map_or_else(context::device, |about| about.device);
     (Tier::Device(device), HostMemory::Unknown)
 }
 
-fn host(address: u64) -> End {
+pub(super) fn host(address: u64) -> End {
     let is_pinned = live::around(address).is_some_and(|about| about.kind == MemoryKind::Pinned);
     (Tier::Host, if is_pinned { HostMemory::Pinned } else { HostMemory::Pageable })
 }
 
 /// The driver tells by the address which it is, and so does what it handed out.
-fn either(address: u64) -> End {
+pub(super) fn either(address: u64) -> End {
     match live::around(address) {
         Some(about) if about.kind != MemoryKind::Pinned => device(address),
         _ => host(address),

@@ -9,7 +9,7 @@ use super::{
     live::{self, About, Form},
     owner::Owner,
 };
-use crate::preload::{pools, records};
+use crate::preload::{pools, records, stacks};
 
 hooked! {
     3020 fn [cuMemAlloc_v2](place: *mut DeviceAddress, bytes: usize) |next| {
@@ -39,7 +39,7 @@ hooked! {
         let code = unsafe { next(place, bytes, flags) };
         if code == SUCCESS && records() {
             let device = context::device();
-            let about = About { pool: pools::managed(), form: Form::Block, kind: MemoryKind::Managed, device };
+            let about = About { pool: pools::managed(), form: Form::Block, kind: MemoryKind::Managed, device, stack: stacks::here() };
             // SAFETY: the call succeeded, and has written the address.
             live::begin(&live::extent(unsafe { *place }, bytes), about);
         }
@@ -93,7 +93,7 @@ unsafe fn allocated(code: Code, place: *mut DeviceAddress, bytes: usize) -> Code
             live::handed_out(owner, device, unsafe { *place }, bytes, false);
         } else if !owner.is_caching_allocator() {
             // A caching allocator tries again with less in its cache, and says by itself when that fails.
-            owner.pool(device).out_of_memory(Bytes(bytes as u64), context::free());
+            owner.pool(device).asked_by(stacks::here()).out_of_memory(Bytes(bytes as u64), context::free());
         }
     }
     code

@@ -1,9 +1,12 @@
 //! What the driver handed out and has not got back, and what each of it was recorded as.
 
-use memtrace_tracer::{Address, Bytes, MemoryKind, Pool};
+use memtrace_tracer::{Address, Bytes, MemoryKind, Pool, Stack};
 
 use super::{DeviceAddress, owner::Owner};
-use crate::preload::extents::{Extent, Extents};
+use crate::preload::{
+    extents::{Extent, Extents},
+    stacks,
+};
 
 /// What a range is in the log.
 #[derive(Clone, Copy)]
@@ -12,6 +15,8 @@ pub(super) struct About {
     pub(super) form: Form,
     pub(super) kind: MemoryKind,
     pub(super) device: u16,
+    /// Who asked for it.
+    pub(super) stack: Stack,
 }
 
 /// Which events say that it came and went.
@@ -41,7 +46,8 @@ pub(super) fn handed_out(owner: Owner, device: u16, address: DeviceAddress, byte
         (true, false) => Form::Segment,
         (true, true) => Form::Mapped,
     };
-    let about = About { pool: owner.pool(device), form, kind: MemoryKind::Device, device };
+    let about =
+        About { pool: owner.pool(device), form, kind: MemoryKind::Device, device, stack: stacks::here() };
     begin(&extent(address, bytes), about);
 }
 
@@ -51,10 +57,11 @@ pub(super) fn begin(extent: &Extent, about: About) {
         return;
     }
     let (address, size) = (Address(extent.start as u64), Bytes(extent.len() as u64));
+    let request = about.pool.asked_by(about.stack);
     match about.form {
-        Form::Block => about.pool.block_alloc(address, size, size),
-        Form::Segment => about.pool.segment_alloc(address, size),
-        Form::Mapped => about.pool.segment_map(address, size),
+        Form::Block => request.block_alloc(address, size, size),
+        Form::Segment => request.segment_alloc(address, size),
+        Form::Mapped => request.segment_map(address, size),
     }
 }
 

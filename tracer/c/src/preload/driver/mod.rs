@@ -17,6 +17,8 @@ mod owner;
 
 mod pinned;
 
+mod pitched;
+
 mod symbols;
 
 mod virtual_memory;
@@ -110,7 +112,13 @@ use driver_functions;
 
 /// All hooks.
 fn hooks() -> impl Iterator<Item = &'static Hook> {
-    let chapters =
-        [device_memory::HOOKS, pinned::HOOKS, virtual_memory::HOOKS, copies::HOOKS, symbols::HOOKS];
+    let chapters = [
+        device_memory::HOOKS,
+        pinned::HOOKS,
+        virtual_memory::HOOKS,
+        copies::HOOKS,
+        pitched::HOOKS,
+        symbols::HOOKS,
+    ];
     chapters.into_iter().flatten()
 }

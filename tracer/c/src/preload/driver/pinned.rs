@@ -10,7 +10,7 @@ use super::{
     hooked,
     live::{self, About, Form},
 };
-use crate::preload::{pools, records};
+use crate::preload::{pools, records, stacks};
 
 hooked! {
     2020 fn [cuMemHostAlloc](place: *mut *mut c_void, bytes: usize, flags: c_uint) |next| {
@@ -50,7 +50,13 @@ hooked! {
 
 fn pinned(code: Code, address: impl FnOnce() -> *mut c_void, bytes: usize) -> Code {
     if code == SUCCESS && records() {
-        let about = About { pool: pools::pinned(), form: Form::Block, kind: MemoryKind::Pinned, device: 0 };
+        let about = About {
+            pool: pools::pinned(),
+            form: Form::Block,
+            kind: MemoryKind::Pinned,
+            device: 0,
+            stack: stacks::here(),
+        };
         live::begin(&live::extent(address().addr() as u64, bytes), about);
     }
     code

@@ -5,13 +5,13 @@
 
 use std::ffi::{c_int, c_void};
 
-use memtrace_tracer::{Address, Bytes};
+use memtrace_tracer::{Address, Bytes, Stack};
 
 use super::is_large;
 use crate::preload::{
     extents::{Extent, Extents},
     next::next,
-    pools, records,
+    pools, records, stacks,
 };
 
 type Place = *mut c_void;
@@ -22,7 +22,8 @@ next! {
     MREMAP = mremap(Place, usize, usize, c_int, Place) -> Place;
 }
 
-static MAPPINGS: Extents<()> = Extents::new();
+/// Each with who asked for it.
+static MAPPINGS: Extents<Stack> = Extents::new();
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn mmap(
@@ -48,7 +49,7 @@ unsafe extern "C" fn mmap(
     let takes_memory = flags & (libc::MAP_ANONYMOUS | libc::MAP_NORESERVE) == libc::MAP_ANONYMOUS
         && access & libc::PROT_WRITE != 0;
     if done && takes_memory && is_large(length) && records() {
-        begins(&extent(mapped, length));
+        begins(&extent(mapped, length), stacks::here());
     }
     mapped
 }
@@ -102,7 +103,7 @@ unsafe extern "C" fn mremap(
     if let Some(moving) = moving {
         remains(moving, &old, done);
         if done && records() {
-            begins(&extent(moved, new_length));
+            begins(&extent(moved, new_length), stacks::here());
         }
     }
     moved
@@ -117,35 +118,35 @@ pub(super) fn watch_forks() {
     unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
 }
 
-fn begins(extent: &Extent) {
-    if MAPPINGS.insert(extent, ()) {
+fn begins(extent: &Extent, stack: Stack) {
+    if MAPPINGS.insert(extent, stack) {
         let size = Bytes(extent.len() as u64);
-        pools::mapped().block_alloc(Address(extent.start as u64), size, size);
+        pools::mapped().asked_by(stack).block_alloc(Address(extent.start as u64), size, size);
     }
 }
 
 /// Some or all of `range` is about to be unmapped: records the frees of what lies there, and returns from where to where
-/// that was.
-fn loses(range: &Extent) -> Option<Extent> {
-    let mut lost: Option<Extent> = None;
+/// that was, with who asked for the lowest of it.
+fn loses(range: &Extent) -> Option<(Extent, Stack)> {
+    let mut lost: Option<(Extent, Stack)> = None;
     while !range.is_empty()
-        && let Some((extent, ())) = MAPPINGS.take(range)
+        && let Some((extent, stack)) = MAPPINGS.take(range)
     {
         pools::mapped().block_free(Address(extent.start as u64), Bytes(extent.len() as u64));
-        let end = lost.map_or(extent.end, |above| above.end);
-        lost = Some(extent.start..end);
+        let end = lost.map_or(extent.end, |(above, _)| above.end);
+        lost = Some((extent.start..end, stack));
     }
     lost
 }
 
 /// Records what is left of what was `lost`: all of it, or if `range` was unmapped indeed, what sticks out of that.
-fn remains(lost: Extent, range: &Extent, unmapped: bool) {
+fn remains((lost, stack): (Extent, Stack), range: &Extent, unmapped: bool) {
     if !unmapped {
-        return begins(&lost);
+        return begins(&lost, stack);
     }
     for rest in [lost.start..range.start, range.end..lost.end] {
         if !rest.is_empty() {
-            begins(&rest);
+            begins(&rest, stack);
         }
     }
 }

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use memtrace_tracer::{Address, Bytes};
 
-use crate::preload::{pools, records, torch};
+use crate::preload::{pools, records, stacks, torch};
 
 /// Blocks of at least this many bytes are recorded; none while recording by preload is off.
 static THRESHOLD: AtomicUsize = AtomicUsize::new(usize::MAX);
@@ -50,7 +50,8 @@ fn is_large(size: usize) -> bool {
 fn allocated(block: usize, size: usize) {
     // PyTorch's blocks are in a heap of their own.
     if block != 0 && records() && !torch::allocates() && recorded::insert(block) {
-        pools::host().block_alloc(Address(block as u64), Bytes(size as u64), Bytes(size as u64));
+        let size = Bytes(size as u64);
+        pools::host().asked_by(stacks::here()).block_alloc(Address(block as u64), size, size);
     }
 }
 

@@ -24,7 +24,7 @@ use std::{
 use memtrace_tracer::{Address, Bytes};
 
 use self::{books::Books, device::Device};
-use super::{keeping_errno, next::Next, records};
+use super::{keeping_errno, next::Next, records, stacks};
 
 type ReportUsage = unsafe extern "C-unwind" fn(*mut c_void, i64, u64, u64, Device);
 type ReportOutOfMemory = unsafe extern "C-unwind" fn(u64, u64, u64, Device);
@@ -160,7 +160,7 @@ fn record_usage(block: *mut c_void, size: i64, allocated: u64, reserved: u64, de
     let Some(books) = Books::of(device, allocated.wrapping_sub(size as u64)) else { return };
     let (address, bytes) = (Address(block.addr() as u64), Bytes(size.unsigned_abs()));
     if size > 0 {
-        books.pool.block_alloc(address, bytes, bytes);
+        books.pool.asked_by(stacks::here()).block_alloc(address, bytes, bytes);
     } else {
         books.pool.block_free(address, bytes);
     }
@@ -171,7 +171,7 @@ fn record_out_of_memory(requested: u64, device: Device) {
     if records()
         && let Some(pool) = device.pool()
     {
-        pool.out_of_memory(Bytes(requested), None);
+        pool.asked_by(stacks::here()).out_of_memory(Bytes(requested), None);
     }
 }
 

@@ -1,0 +1,186 @@
+//! The files of machine code in the process: which one an address is of, and how that file is told from others of its name.
+
+use std::{
+    env,
+    ffi::{CStr, c_char, c_int, c_void},
+    fmt::Write as _,
+    fs,
+    mem::MaybeUninit,
+    ops::Range,
+    os::unix::ffi::OsStrExt as _,
+    path::Path,
+    ptr, slice,
+};
+
+use super::next::Next;
+
+/// A file of code in the process, which stays loaded as long as it is looked at: some call that is under way is in it.
+#[derive(Clone, Copy)]
+pub(crate) struct Code {
+    /// Its path; empty, or what the user typed, of the program itself.
+    file: &'static CStr,
+    /// Where it is loaded, with its headers first.
+    base: *const u8,
+}
+
+impl Code {
+    /// What the code at `instruction` is from. `None`: it was made at run time.
+    pub(crate) fn around(instruction: usize) -> Option<Self> {
+        match FIND.get() {
+            Some(find) => Self::found(find, instruction),
+            None => Self::asked_for(instruction),
+        }
+    }
+
+    fn found(find: FindObject, instruction: usize) -> Option<Self> {
+        let mut found = MaybeUninit::<Found>::zeroed();
+        // SAFETY: the place is valid to write to, and is written to where the call succeeds; then the linker's description of
+        // the file is there as long as the file is.
+        unsafe {
+            if find(ptr::with_exposed_provenance(instruction), found.as_mut_ptr()) != 0 {
+                return None;
+            }
+            let found = found.assume_init();
+            Some(Self { file: CStr::from_ptr((*found.file).path), base: found.start.cast() })
+        }
+    }
+
+    /// As [`found`](Self::found), before glibc 2.35: under the loader's lock.
+    fn asked_for(instruction: usize) -> Option<Self> {
+        let mut found = MaybeUninit::<libc::Dl_info>::uninit();
+        // SAFETY: the place is valid to write to, and is written to where the call succeeds. What is in a call is not
+        // unloaded, and the names of what stays loaded stay.
+        unsafe {
+            if libc::dladdr(ptr::with_exposed_provenance(instruction), found.as_mut_ptr()) == 0 {
+                return None;
+            }
+            let found = found.assume_init();
+            Some(Self { file: CStr::from_ptr(found.dli_fname), base: found.dli_fbase.cast_const().cast() })
+        }
+    }
+
+    /// Where it is loaded.
+    pub(crate) fn base(self) -> usize {
+        self.base.addr()
+    }
+
+    pub(crate) fn file_name(self) -> &'static str {
+        let path = self.file.to_str().unwrap_or_default();
+        path.rsplit('/').next().unwrap_or_default()
+    }
+
+    pub(crate) fn is_this_library(self) -> bool {
+        Self::around(Self::around as *const () as usize).is_some_and(|this| this.base == self.base)
+    }
+
+    pub(crate) fn is_the_program(self) -> bool {
+        // SAFETY: getauxval reads a constant of the process.
+        let entry = unsafe { libc::getauxval(libc::AT_ENTRY) } as usize;
+        Self::around(entry).is_some_and(|program| program.base == self.base)
+    }
+
+    /// The addresses at which it is loaded.
+    pub(crate) fn range(self) -> Option<Range<usize>> {
+        let end = self.headers()?.iter().filter(|part| part.p_type == libc::PT_LOAD);
+        let end = end.map(|part| (part.p_vaddr + part.p_memsz) as usize).max()?;
+        Some(self.base()..self.bias()?.wrapping_add(end))
+    }
+
+    /// What is to be taken from an address in the process to have it as the file numbers addresses.
+    pub(crate) fn bias(self) -> Option<usize> {
+        let first = self.headers()?.iter().find(|part| part.p_type == libc::PT_LOAD)?;
+        Some(self.base().wrapping_sub((first.p_vaddr - first.p_offset) as usize))
+    }
+
+    /// Its path, `#`, and its build id, if it has one: `docs/format.md` has it so.
+    pub(crate) fn identity(self) -> String {
+        let path = Path::new(std::ffi::OsStr::from_bytes(self.file.to_bytes()));
+        let path = if self.is_the_program() { env::current_exe() } else { fs::canonicalize(path) }
+            .unwrap_or_else(|_| path.to_owned());
+        let mut identity = path.to_string_lossy().into_owned();
+        if let Some(build) = self.build_id() {
+            identity.push('#');
+            for byte in build {
+                let _ = write!(identity, "{byte:02x}");
+            }
+        }
+        identity
+    }
+
+    /// The note that the linker has left of the build.
+    fn build_id(self) -> Option<&'static [u8]> {
+        const BUILD_ID: u32 = 3;
+        const HEADER: usize = 12;
+        for part in self.headers()?.iter().filter(|part| part.p_type == libc::PT_NOTE) {
+            let start = ptr::with_exposed_provenance::<u8>(self.bias()?.wrapping_add(part.p_vaddr as usize));
+            // SAFETY: notes lie in a part that is loaded, as long as its header says.
+            let mut notes = unsafe { slice::from_raw_parts(start, part.p_filesz as usize) };
+            while let Some((header, rest)) = notes.split_at_checked(HEADER) {
+                let number = |at: usize| header[at..at + 4].try_into().map_or(0, u32::from_ne_bytes) as usize;
+                let (name, content) = (number(0), number(4));
+                let padded = |length: usize| length.checked_next_multiple_of(4);
+                let (name_end, content_end) = (padded(name)?, padded(content)?);
+                if number(8) as u32 == BUILD_ID && rest.starts_with(b"GNU\0") {
+                    return rest.get(name_end..)?.get(..content);
+                }
+                notes = rest.get(name_end.checked_add(content_end)?..)?;
+            }
+        }
+        None
+    }
+
+    fn headers(self) -> Option<&'static [libc::Elf64_Phdr]> {
+        // SAFETY: a file is loaded from its first page on, which begins with its header. What is something else is told by its
+        // first bytes. The program headers follow in the same part.
+        unsafe {
+            let header = &*self.base.cast::<libc::Elf64_Ehdr>();
+            let is_whole = header.e_ident.starts_with(b"\x7fELF")
+                && usize::from(header.e_phentsize) == size_of::<libc::Elf64_Phdr>();
+            let first = self.base.add(header.e_phoff as usize).cast();
+            is_whole.then(|| slice::from_raw_parts(first, usize::from(header.e_phnum)))
+        }
+    }
+}
+
+/// `struct dl_find_object`
+#[repr(C)]
+struct Found {
+    flags: u64,
+    start: *const c_void,
+    end: *const c_void,
+    file: *const LinkMap,
+    /// Where its tables for unwinding are, and room for what glibc may add.
+    rest: [u64; 10],
+}
+
+/// The beginning of `struct link_map`.
+#[repr(C)]
+struct LinkMap {
+    bias: usize,
+    path: *const c_char,
+}
+
+type FindObject = unsafe extern "C" fn(*const c_void, *mut Found) -> c_int;
+
+// SAFETY: this is its type in dlfcn.h, since glibc 2.35.
+static FIND: Next<FindObject> = unsafe { Next::named(c"_dl_find_object") };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_told_as_its_file_numbers_it() {
+        let address = an_address_is_told_as_its_file_numbers_it as *const () as usize;
+        for code in [Code::around(address), Code::asked_for(address)] {
+            let code = code.expect("it is code of this program");
+            assert!(code.is_the_program() && code.range().is_some_and(|range| range.contains(&address)));
+            let program = env::current_exe().map(|path| path.to_string_lossy().into_owned());
+            let identity = code.identity();
+            assert_eq!(identity.split('#').next(), program.as_deref().ok());
+            assert!(identity.split('#').nth(1).is_none_or(|build| build.len() >= 16), "{identity}");
+            assert!(code.bias().is_some_and(|bias| bias <= code.base()));
+        }
+        assert!(Code::around(8).is_none());
+    }
+}
