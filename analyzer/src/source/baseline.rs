@@ -22,11 +22,12 @@ pub(crate) struct Baseline {
 }
 
 impl Baseline {
-    /// Finds the newest baseline all of whose chunks are there. Others are left-overs, and no damage.
+    /// Finds the newest baseline all of whose chunks are there. Others are left-overs, and no damage, unless a seal does not fit.
     pub(super) fn read(
         file: &LogFile,
         directory: &Directory,
         session: u64,
+        losses: &mut Losses,
     ) -> Result<Option<Self>, ReadError> {
         let mut generations: BTreeMap<u64, Vec<BaselineChunk>> = BTreeMap::new();
         for &chunk in &directory.baselines {
@@ -34,7 +35,7 @@ impl Baseline {
         }
         for (_, mut chunks) in generations.into_iter().rev() {
             chunks.sort_unstable_by_key(|chunk| chunk.index);
-            if let Some(baseline) = Self::read_generation(file, &chunks, session)? {
+            if let Some(baseline) = Self::read_generation(file, &chunks, session, losses)? {
                 return Ok(Some(baseline));
             }
         }
@@ -45,6 +46,7 @@ impl Baseline {
         file: &LogFile,
         chunks: &[BaselineChunk],
         session: u64,
+        losses: &mut Losses,
     ) -> Result<Option<Self>, ReadError> {
         let Some(first) = chunks.first() else { return Ok(None) };
         let mut baseline = Self {
@@ -58,9 +60,7 @@ impl Baseline {
         let mut records: Vec<Record> = Vec::new();
         let mut whole = false;
         for (index, chunk) in (0..).zip(chunks) {
-            // What is wrong with a left-over is of no interest.
-            let mut ignored = Losses::default();
-            let header = reader.read_records(file, chunk.offset, &mut ignored, &mut records)?;
+            let header = reader.read_records(file, chunk.offset, losses, &mut records)?;
             let sealed = header.is_some_and(|header| header.seal.is_some());
             if whole || !sealed || chunk.index != index {
                 return Ok(None);

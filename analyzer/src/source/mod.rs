@@ -73,7 +73,8 @@ impl Trace {
 
         let mut losses = Losses::default();
         let mut directory = Directory::read(&file, header.short_session(), &mut losses)?;
-        let baseline = Baseline::read(&file, &directory, header.short_session())?;
+        let mut torn = Losses::default();
+        let baseline = Baseline::read(&file, &directory, header.short_session(), &mut torn)?;
         if let Some(baseline) = &baseline {
             directory.begin_behind(baseline);
         }
@@ -82,6 +83,10 @@ impl Trace {
         let clock =
             Clock::fit(header.clock, header.start, directory.calibrations.iter().copied().chain(last));
         let being_written = file.is_being_written();
+        if !being_written {
+            // While it is, one may be cleared between its first byte and its last.
+            losses.join(&torn);
+        }
         Ok(Self {
             file,
             directory,

@@ -68,7 +68,10 @@ pub(crate) fn rearrange(random: &mut Rng, bytes: &mut Vec<u8>, words: &[&[u8]]) 
                 let word = words[random.usize(..words.len())];
                 bytes.splice(at..at + length.min(word.len()), word.iter().copied());
             }
-            _ => change(random, bytes, 0..bytes.len()),
+            _ => {
+                let all = 0..bytes.len();
+                change(random, bytes, all);
+            }
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use fastrand::Rng;
 use memtrace_format::{
-    CHUNK_BYTES, CLOSING_OFFSET, ChunkHeader, Closing, ENTRY_ALIGNMENT, ENTRY_HEADER_BYTES,
-    FIRST_CHUNK_OFFSET, FileHeader, chunk, definition,
+    CHUNK_BYTES, CLOSING_OFFSET, ChunkHeader, Closing, FIRST_CHUNK_OFFSET, FileHeader, chunk,
+    definition::{self, ENTRY_ALIGNMENT, ENTRY_HEADER_BYTES},
 };
 
 use crate::changes::change;
