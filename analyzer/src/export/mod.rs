@@ -118,7 +118,22 @@ impl Trace {
         out: impl Write,
         watch: impl FnMut(Progress),
     ) -> Result<(), ExportError> {
-        let out = io::BufWriter::with_capacity(1 << 16, out);
+        let mut out = io::BufWriter::with_capacity(1 << 16, out);
+        let written = self.write_export(export, &mut out, watch);
+        if written.is_err() {
+            // What a part would begin with is not written if there is no such part.
+            drop(out.into_parts());
+            return written;
+        }
+        Ok(out.flush()?)
+    }
+
+    fn write_export(
+        &self,
+        export: &Export,
+        out: &mut impl Write,
+        watch: impl FnMut(Progress),
+    ) -> Result<(), ExportError> {
         let selection = (&export.part, &export.filter);
         let shape = match export.format {
             _ if export.at.is_some() && export.format.is_of_a_range() => {

@@ -1,6 +1,8 @@
 //! Traces in the forms that other tools read, read with readers of their own here.
 
+mod live;
 mod perfetto;
+mod tables;
 
 use memtrace_analyzer::{
     Trace,

@@ -65,7 +65,7 @@ impl<'a, W: Write> Events<'a, W> {
 
 impl<W: Write> Visitor for Events<'_, W> {
     fn begin(&mut self, _replay: &Replay<'_>, _from: Nanos) -> io::Result<()> {
-        Ok(())
+        self.rows.begin(&COLUMNS)
     }
 
     fn event(&mut self, replay: &Replay<'_>, seen: &Seen<'_>) -> io::Result<()> {

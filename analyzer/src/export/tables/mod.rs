@@ -55,8 +55,7 @@ pub(super) fn write(
     out: impl Write,
     watch: impl FnMut(Progress),
 ) -> Result<(), ExportError> {
-    let mut rows = Rows { writer: Writer::from_writer(out), record: Vec::new() };
-    rows.writer.write_record(table.columns()).map_err(io::Error::from)?;
+    let rows = Rows { writer: Writer::from_writer(out), record: Vec::new() };
     match table {
         Table::Events => walk(trace, selection, events::Events::new(trace, rows), watch),
         Table::Samples => walk(trace, selection, samples::Samples::new(trace, rows), watch),
@@ -75,6 +74,11 @@ struct Rows<W: Write> {
 }
 
 impl<W: Write> Rows<W> {
+    /// Begins with the names of the columns: once it is known that there is what was asked for.
+    fn begin(&mut self, columns: &[&str]) -> io::Result<()> {
+        self.writer.write_record(columns).map_err(io::Error::from)
+    }
+
     fn row<const N: usize>(&mut self, cells: [Cell; N]) -> io::Result<()> {
         self.record.clear();
         self.record.extend(cells.into_iter().map(Cell::written));

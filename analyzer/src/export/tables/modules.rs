@@ -21,6 +21,7 @@ pub(super) const COLUMNS: [&str; 12] = [
 ];
 
 pub(super) fn write<W: Write>(report: &Report, mut rows: Rows<W>) -> io::Result<()> {
+    rows.begin(&COLUMNS)?;
     for module in &report.modules {
         rows.row([
             Cell::Number(module.id.into()),

@@ -27,7 +27,7 @@ impl<'a, W: Write> Samples<'a, W> {
 
 impl<W: Write> Visitor for Samples<'_, W> {
     fn begin(&mut self, _replay: &Replay<'_>, _from: Nanos) -> io::Result<()> {
-        Ok(())
+        self.rows.begin(&COLUMNS)
     }
 
     fn event(&mut self, _replay: &Replay<'_>, seen: &Seen<'_>) -> io::Result<()> {
