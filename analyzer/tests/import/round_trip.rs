@@ -42,20 +42,15 @@ fn events(trace: &Trace) -> (Vec<Value>, Vec<String>) {
     (told, annotations)
 }
 
-/// What the report says of heaps, but for the order of what is equal, and of settings.
+/// What the report says of heaps and of settings, but for scopes: those of overlapping annotations depend on their lanes.
 fn figures(trace: &Trace) -> Value {
     let report = trace.analyze(|_| ()).unwrap().report;
     let heap = |heap: &memtrace_analyzer::report::Heap| {
         let (peak, end) = (&heap.peak, &heap.end);
-        json!([
-            heap.name,
-            heap.known,
-            heap.baseline_bytes,
-            peak.figures,
-            peak.event_index,
-            end,
-            heap.fragmentation
-        ])
+        let holes = serde_json::to_value(&heap.fragmentation).unwrap();
+        let holes = ["at_peak", "worst", "end"]
+            .map(|when| (holes[when]["time_ns"].clone(), holes[when]["free_by_size"].clone()));
+        json!([heap.name, heap.known, heap.baseline_bytes, peak.figures, peak.event_index, end, holes])
     };
     json!([report.heaps.iter().map(heap).collect::<Vec<_>>(), report.marks, report.trace.duration_ns])
 }
