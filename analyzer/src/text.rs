@@ -32,6 +32,14 @@ impl Text {
     }
 }
 
+/// A spreadsheet takes a text that begins with one of these for a formula, and would run it.
+const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
+
+/// The text as a cell of a spreadsheet.
+pub(crate) fn as_cell(text: String) -> String {
+    if text.starts_with(FORMULA) { format!("'{text}") } else { text }
+}
+
 /// Whether a screen must not see this character as it is.
 pub(crate) fn is_unsafe(c: char) -> bool {
     c.is_control()

@@ -14,7 +14,9 @@
 //! Nothing is kept of the events: what is written grows with them, and memory with what is live. Names are escaped for where
 //! they go: a trace comes from strangers.
 
+mod live;
 mod perfetto;
+mod tables;
 mod torch;
 mod walk;
 
@@ -22,8 +24,13 @@ use std::io::{self, Write};
 
 use thiserror::Error;
 
-use crate::{Filter, Part, PartError, Progress, ReadError, Trace, instant::WhenError};
+use crate::{
+    Filter, Nanos, Part, PartError, Progress, ReadError, Trace,
+    instant::{When, WhenError},
+};
+use live::Shape;
 use perfetto::Perfetto;
+pub use tables::Table;
 use torch::Torch;
 
 /// What is to be written.
@@ -36,6 +43,8 @@ pub struct Export {
     pub part: Part,
     /// Of what alone.
     pub filter: Filter,
+    /// Of what is live when; formats of an instant alone ask for it. `None`: at the highest peak.
+    pub at: Option<When>,
 }
 
 /// What other tools read.
@@ -46,6 +55,14 @@ pub enum Format {
     Perfetto,
     /// A memory snapshot of PyTorch.
     Torch,
+    /// A table, with commas between.
+    Csv(Table),
+    /// What is live at an instant, as collapsed stacks.
+    Collapsed,
+    /// What is live at an instant, as a picture.
+    FlameGraph,
+    /// What is live at an instant, for speedscope.
+    Speedscope,
 }
 
 /// Why a trace is not exported.
@@ -58,6 +75,12 @@ pub enum ExportError {
     /// It has no such instant.
     #[error(transparent)]
     When(#[from] WhenError),
+    /// An instant was asked for, and the format shows a course, or the other way round.
+    #[error("{0}")]
+    Selection(&'static str),
+    /// There is nothing to show.
+    #[error("nothing is live at {0}")]
+    NothingLive(Nanos),
     /// What is written cannot be.
     #[error(transparent)]
     Write(#[from] io::Error),
@@ -69,10 +92,17 @@ impl From<ReadError> for ExportError {
     }
 }
 
+impl Format {
+    /// Whether it shows what happens from one time to another.
+    fn is_of_a_range(self) -> bool {
+        matches!(self, Self::Perfetto | Self::Torch | Self::Csv(_))
+    }
+}
+
 impl Export {
     /// All of a trace.
     pub fn new(format: Format) -> Self {
-        Self { format, part: Part::Whole, filter: Filter::default() }
+        Self { format, part: Part::Whole, filter: Filter::default(), at: None }
     }
 }
 
@@ -88,11 +118,38 @@ impl Trace {
         out: impl Write,
         watch: impl FnMut(Progress),
     ) -> Result<(), ExportError> {
-        let out = io::BufWriter::with_capacity(1 << 16, out);
-        let selection = (&export.part, &export.filter);
-        match export.format {
-            Format::Perfetto => walk::walk(self, selection, Perfetto::new(self, out)?, watch),
-            Format::Torch => walk::walk(self, selection, Torch::new(self, out)?, watch),
+        let mut out = io::BufWriter::with_capacity(1 << 16, out);
+        let written = self.write_export(export, &mut out, watch);
+        if written.is_err() {
+            // What a part would begin with is not written if there is no such part.
+            drop(out.into_parts());
+            return written;
         }
+        Ok(out.flush()?)
+    }
+
+    fn write_export(
+        &self,
+        export: &Export,
+        out: &mut impl Write,
+        watch: impl FnMut(Progress),
+    ) -> Result<(), ExportError> {
+        let selection = (&export.part, &export.filter);
+        let shape = match export.format {
+            _ if export.at.is_some() && export.format.is_of_a_range() => {
+                return Err(ExportError::Selection("this format shows a course, not an instant"));
+            }
+            Format::Perfetto => return walk::walk(self, selection, Perfetto::new(self, out)?, watch),
+            Format::Torch => return walk::walk(self, selection, Torch::new(self, out)?, watch),
+            Format::Csv(table) => return tables::write(self, table, selection, out, watch),
+            Format::Collapsed => Shape::Collapsed,
+            Format::FlameGraph => Shape::FlameGraph,
+            Format::Speedscope => Shape::Speedscope,
+        };
+        if export.part != Part::Whole {
+            return Err(ExportError::Selection("this format shows an instant, not a course"));
+        }
+        let when = export.at.as_ref().unwrap_or(&When::Peak(1));
+        live::write(self, shape, (when, &export.filter), out)
     }
 }

@@ -5,6 +5,7 @@ use std::{convert::Infallible, str::FromStr};
 use memtrace_format::Event;
 use thiserror::Error;
 
+use super::Instant;
 use crate::{
     Analysis, Checkpoints, Nanos, ReadError, Text, Trace,
     diff::InstantsDiff,
@@ -100,6 +101,16 @@ impl Trace {
     pub fn state(&self, checkpoints: &Checkpoints, when: &When) -> Result<State, WhenError> {
         let (replay, time) = self.stand(checkpoints, when, &mut None)?;
         Ok(summary::state(replay, time))
+    }
+
+    /// What is live at an instant.
+    ///
+    /// # Errors
+    ///
+    /// The trace has no such instant, or the operating system cannot read a part of the file.
+    pub fn instant(&self, checkpoints: &Checkpoints, when: &When) -> Result<Instant, WhenError> {
+        let (replay, time) = self.stand(checkpoints, when, &mut None)?;
+        Ok(summary::picture(&replay, time))
     }
 
     /// What is new in the heaps at the second instant, and what is gone.

@@ -1,6 +1,7 @@
 //! The command as a shell sees it: status, messages, pipes.
 
 mod compare;
+mod exporting;
 mod habits;
 mod help;
 mod packing;

@@ -7,3 +7,4 @@ mod nsight;
 mod pytorch;
 mod real;
 mod rmm;
+mod round_trip;

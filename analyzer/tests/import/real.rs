@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::pytorch::{heap, read, scope_ends, snapshots};
 
 /// A file that others recorded; none where it is not at hand.
-fn recording(name: &str) -> Option<PathBuf> {
+pub(crate) fn recording(name: &str) -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data").join(name);
     if !path.exists() {
         eprintln!("skipped: {} is not here", path.display());

@@ -7,6 +7,7 @@ mod damage;
 mod devices;
 mod diffs;
 mod events;
+mod export;
 mod filters;
 mod findings;
 mod golden;

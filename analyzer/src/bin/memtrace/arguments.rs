@@ -61,7 +61,7 @@ pub(crate) enum Command {
     Events(events::Arguments),
     /// Write another program's recording as a trace: a PyTorch memory snapshot, an RMM log, an Nsight Systems export
     Import(Import),
-    /// Write a trace for another tool: Perfetto
+    /// Write a trace for another tool: Perfetto, PyTorch's viewers, CSV, flame graphs, speedscope
     Export(export::Arguments),
     /// Write what to paste into a bug report, and what to attach to it
     Report(report::Arguments),

@@ -8,9 +8,9 @@ use std::{
 use clap::{Args, ValueEnum};
 use memtrace_analyzer::{
     Nanos, PartError, Trace,
-    export::{Export, ExportError, Format},
+    export::{Export, ExportError, Format, Table},
     import,
-    instant::WhenError,
+    instant::{When, WhenError},
 };
 use memtrace_format::Bytes;
 
@@ -29,7 +29,15 @@ const STDOUT: &str = "-";
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-    memtrace export run.trace --to perfetto -o run.pftrace    open it in Perfetto's viewer, or ask its SQL
+    memtrace export run.trace --to perfetto -o run.pftrace    open it in Perfetto's viewer
+    memtrace export run.trace --to torch -o run.pickle        open it in PyTorch's viewer of memory
+    memtrace export run.trace --to csv | head                 the events, as a table
+    memtrace export run.trace --to csv --table modules -o modules.csv
+    memtrace export run.trace --to flamegraph -o peak.svg     what is live at the highest peak, and whose it is
+    memtrace export run.trace --to collapsed --at end         what is live at the end, for other flame graphs
+
+What shows a course (perfetto, torch, csv) takes --from, --until and --phase; what shows an instant (collapsed, flamegraph,
+speedscope) takes --at.
 
 With --from, --until, --phase, --device or --thread no more is written than what `memtrace analyze` would report with
 such a range or filter. docs/export.md says what becomes of what.")]
@@ -46,6 +54,12 @@ pub(crate) struct Arguments {
     /// Replace the file if there is one
     #[arg(long)]
     force: bool,
+    /// Of `--to csv`: which table
+    #[arg(long, value_name = "TABLE", default_value = "events")]
+    table: Rows,
+    /// Of what is live: when, as a time, `peak`, `peak#2`, `oom`, `end`, or a mark's name [default: peak]
+    #[arg(long, value_name = "WHEN")]
+    at: Option<When>,
     /// Begin at this time, since the trace's start: 1.5s, 200ms, or plain seconds
     #[arg(long, value_name = "TIME")]
     from: Option<Nanos>,
@@ -70,6 +84,25 @@ enum To {
     Perfetto,
     /// A memory snapshot of PyTorch: device heaps and page-locked memory, for its viewer and torch.cuda._memory_viz
     Torch,
+    /// A table as CSV, which `--table` chooses
+    Csv,
+    /// What is live at an instant, as collapsed stacks: heap, module, scopes and frames, with bytes
+    Collapsed,
+    /// The same as a flame graph (SVG)
+    Flamegraph,
+    /// The same for speedscope (JSON)
+    Speedscope,
+}
+
+/// Which table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Rows {
+    /// Every event, with what its heap has then
+    Events,
+    /// Every value that was sampled
+    Samples,
+    /// Every module, with what it moved
+    Modules,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
@@ -105,6 +138,7 @@ fn write(
         }
         ExportError::Part(error) => Failure::NoSuchPart(error),
         ExportError::When(error) => Failure::NoSuchInstant(error),
+        ExportError::Selection(_) | ExportError::NothingLive(_) => Failure::NoSuchExport(error),
         ExportError::Write(error) => unwritable(error),
         error => unwritable(io::Error::other(error)),
     })
@@ -115,7 +149,16 @@ impl Arguments {
         let mut export = Export::new(match self.to {
             To::Perfetto => Format::Perfetto,
             To::Torch => Format::Torch,
+            To::Csv => Format::Csv(match self.table {
+                Rows::Events => Table::Events,
+                Rows::Samples => Table::Samples,
+                Rows::Modules => Table::Modules,
+            }),
+            To::Collapsed => Format::Collapsed,
+            To::Flamegraph => Format::FlameGraph,
+            To::Speedscope => Format::Speedscope,
         });
+        export.at.clone_from(&self.at);
         let selection = Selection {
             from: self.from,
             to: self.until,

@@ -9,6 +9,7 @@ use std::{
 
 use memtrace_analyzer::{
     PartError, ReadError, Text,
+    export::ExportError,
     import::{ImportError, OpenError, PickleFault},
     instant::WhenError,
 };
@@ -57,6 +58,8 @@ pub(crate) enum Failure {
     NoSuchPart(PartError),
     /// The trace has no such instant.
     NoSuchInstant(WhenError),
+    /// What is asked for is not what the format shows.
+    NoSuchExport(ExportError),
     /// A budget cannot be used.
     Budget { path: Text, error: String },
     /// There is no terminal that could show what is asked for.
@@ -111,6 +114,13 @@ impl Failure {
             Self::NoSuchInstant(error) => {
                 eprintln!("memtrace: the trace has no such instant: {error}");
                 eprintln!("  try: `memtrace analyze` without --at shows peaks, failed requests and marks");
+                ExitCode::from(USAGE)
+            }
+            Self::NoSuchExport(error) => {
+                eprintln!("memtrace: {error}");
+                eprintln!(
+                    "  try: `memtrace export --help` says which format takes --from, --until and --phase, and which takes --at"
+                );
                 ExitCode::from(USAGE)
             }
             Self::Budget { path, error } => {

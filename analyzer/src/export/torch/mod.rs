@@ -152,8 +152,11 @@ impl<'a, W: Write> Torch<'a, W> {
         }
     }
 
-    fn time_us(&self, time: Nanos) -> u64 {
-        self.trace.header().start.realtime_ns.saturating_add(time.0) / 1_000
+    /// When it was, if the trace knows: a snapshot of PyTorch 2.0 has no times, and neither has what was made of it.
+    fn time(&self, time: Nanos) -> Option<(&'static str, Item<'static>)> {
+        let start = self.trace.header().start.realtime_ns;
+        let known = start > 0 || !self.trace.is_imported();
+        known.then(|| ("time_us", Item::Number(start.saturating_add(time.0) / 1_000)))
     }
 
     /// An event of a device: what, where, how much, of which pool, and who asked for it.
@@ -167,11 +170,8 @@ impl<'a, W: Write> Torch<'a, W> {
         let Some(place) = self.place(HeapKey::of(self.trace, pool)) else { return Ok(()) };
         let list = self.trace_of(place)?;
         let pool = self.pool(pool);
-        let mut entries = vec![
-            ("action", Item::Text(action)),
-            ("stream", Item::Number(pool.stream)),
-            ("time_us", Item::Number(self.time_us(time))),
-        ];
+        let mut entries = vec![("action", Item::Text(action)), ("stream", Item::Number(pool.stream))];
+        entries.extend(self.time(time));
         if pool.id != (0, 0) {
             entries.push(("pool_id", Item::Pair(pool.id.0, pool.id.1)));
         }
@@ -235,15 +235,13 @@ impl<'a, W: Write> Torch<'a, W> {
     fn annotation(&mut self, now: Moment, name: NameId, begins: bool) -> io::Result<()> {
         let text = self.trace.definitions().name(name);
         let device = self.device_of(now.thread);
-        self.pickle.add(
-            self.annotations,
-            &[
-                ("stage", Item::Text(if begins { "START" } else { "END" })),
-                ("name", Item::Text(text.recorded())),
-                ("device", Item::Number(device.into())),
-                ("time_us", Item::Number(self.time_us(now.time))),
-            ],
-        )
+        let mut entries = vec![
+            ("stage", Item::Text(if begins { "START" } else { "END" })),
+            ("name", Item::Text(text.recorded())),
+            ("device", Item::Number(device.into())),
+        ];
+        entries.extend(self.time(now.time));
+        self.pickle.add(self.annotations, &entries)
     }
 
     /// The device that a thread's scopes are of: an imported thread is called after its heap; for others, the first.

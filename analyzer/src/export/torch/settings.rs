@@ -51,5 +51,8 @@ fn item(value: &str) -> Item<'_> {
     if let Ok(number) = value.parse() {
         return Item::Signed(number);
     }
+    if let Ok(number) = value.parse() {
+        return Item::Number(number);
+    }
     value.parse().map_or(Item::Text(value), Item::Float)
 }

@@ -2,10 +2,10 @@
 
 use csv::Writer;
 
-use crate::tui::listing::{Cell, Listing};
-
-/// A spreadsheet takes a text that begins with one of these for a formula, and would run it.
-const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
+use crate::{
+    text::as_cell,
+    tui::listing::{Cell, Listing},
+};
 
 /// The rows of a listing that are shown, in their order. Rows of a tree say how deep they are.
 pub(super) fn render(listing: &Listing) -> String {
@@ -37,10 +37,7 @@ fn unit(cell: &Cell) -> Option<&'static str> {
 
 fn value(cell: &Cell) -> String {
     match cell {
-        Cell::Text(text) => {
-            let text = text.to_string();
-            if text.starts_with(FORMULA) { format!("'{text}") } else { text }
-        }
+        Cell::Text(text) => as_cell(text.to_string()),
         Cell::Bytes(bytes) => bytes.0.to_string(),
         Cell::Change(bytes) => bytes.to_string(),
         Cell::Time(time) => time.0.to_string(),
