@@ -36,7 +36,7 @@ unsafe extern "C" fn malloc(size: usize) -> Block {
 }
 
 #[inline(never)]
-fn recorded_malloc(size: usize) -> Block {
+extern "C" fn recorded_malloc(size: usize) -> Block {
     let Some(next) = MALLOC.get() else { return bootstrap::alloc(size) };
     // SAFETY: whatever the caller passes is passed on.
     handed_out(unsafe { next(size) }, size)
@@ -52,7 +52,7 @@ unsafe extern "C" fn calloc(count: usize, size: usize) -> Block {
 }
 
 #[inline(never)]
-fn recorded_calloc(count: usize, size: usize) -> Block {
+extern "C" fn recorded_calloc(count: usize, size: usize) -> Block {
     let Some(next) = CALLOC.get() else { return bootstrap::alloc(count.saturating_mul(size)) };
     // SAFETY: whatever the caller passes is passed on.
     let block = unsafe { next(count, size) };
@@ -72,9 +72,9 @@ unsafe extern "C" fn free(block: Block) {
     }
 }
 
-/// The free of a block that `was_recorded`; or the first of all.
+/// The free of a block that `was_recorded`; or the first of all. (What is `extern "C"` does not unwind, so calling it is a jump.)
 #[inline(never)]
-fn recorded_free(block: Block, was_recorded: bool) {
+extern "C" fn recorded_free(block: Block, was_recorded: bool) {
     if was_recorded {
         free_recorded(block.addr());
     } else {
