@@ -12,6 +12,8 @@ use std::{
 
 use memtrace_format::{ChunkHeader, ChunkKind, DropCause, Encoded, Event, Record, ThreadId, Ticks};
 
+#[cfg(all(target_arch = "x86_64", not(loom)))]
+use crate::own_place;
 use crate::{
     clock,
     log::{Chunk, Log, Retired, write_record},
@@ -28,18 +30,40 @@ pub(crate) fn record(event: impl FnOnce() -> Event) {
     let mode = state::mode();
     if mode.is_on() {
         let encoded = event().encode(clock::now(mode));
-        CURSOR.with(|cursor| cursor.append(&encoded, session::current));
+        with_own(|cursor| cursor.append(&encoded, session::current));
     }
+}
+
+/// Runs `work` with this thread's cursor.
+#[cfg(all(target_arch = "x86_64", not(loom)))]
+#[inline(always)]
+fn with_own<R>(work: impl FnOnce(&Cursor) -> R) -> R {
+    match own_place::kept::<Cursor>() {
+        // SAFETY: only the line below keeps anything there: this thread's own cursor, which lives as long as the thread, for
+        // it has no destructor.
+        Some(cursor) => work(unsafe { cursor.as_ref() }),
+        None => CURSOR.with(|cursor| {
+            own_place::keep(cursor);
+            work(cursor)
+        }),
+    }
+}
+
+/// Runs `work` with this thread's cursor.
+#[cfg(not(all(target_arch = "x86_64", not(loom))))]
+#[inline(always)]
+fn with_own<R>(work: impl FnOnce(&Cursor) -> R) -> R {
+    CURSOR.with(work)
 }
 
 /// The next number for a transfer that this thread begins.
 pub(crate) fn next_correlation() -> u32 {
-    CURSOR.with(|cursor| cursor.correlation.fetch_add(1, Ordering::Relaxed))
+    with_own(|cursor| cursor.correlation.fetch_add(1, Ordering::Relaxed))
 }
 
 /// The id of this thread in the log, once it has recorded something.
 pub(crate) fn thread() -> ThreadId {
-    CURSOR.with(|cursor| cursor.thread.get())
+    with_own(|cursor| cursor.thread.get())
 }
 
 /// This thread is inside the tracer until the value is dropped: events that happen meanwhile (an allocation, say, in a program
@@ -53,7 +77,7 @@ pub(crate) struct Inside {
 /// Whether this thread is inside the tracer.
 #[inline(always)]
 pub(crate) fn is_inside() -> bool {
-    CURSOR.with(|cursor| cursor.taken.load(Ordering::Relaxed))
+    with_own(|cursor| cursor.taken.load(Ordering::Relaxed))
 }
 
 /// Enters the tracer. `None`: this thread is inside already.

@@ -65,6 +65,9 @@ mod fork;
 
 mod cursor;
 
+#[cfg(all(target_arch = "x86_64", not(loom)))]
+mod own_place;
+
 mod signals;
 
 mod clock;

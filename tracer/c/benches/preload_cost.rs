@@ -3,7 +3,7 @@
 //!
 //! `cargo bench -p memtrace-c --bench preload_cost` prints two tables: of small blocks, which are not recorded, and of large
 //! ones, which are; `-- --smoke` runs a few rounds. Each round runs every variant once, in a process of its own, by turns. The
-//! floor F is measured in the same rounds.
+//! floor F is measured in the same rounds. Times are of the processor, of the thread that asks.
 
 use std::{
     env,
@@ -13,7 +13,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use memtrace_measure::{Floor, Samples, monotonic_ns};
+use memtrace_measure::{Floor, Samples, cpu_time};
 
 /// What the command line of the measured program begins with; what it is to do follows.
 const PROGRAM: &str = "--program";
@@ -152,18 +152,14 @@ fn program(work: &str) -> f64 {
     let pairs = |size: fn(usize) -> usize| {
         let mut blocks = Blocks::new(size);
         blocks.turn(ROUNDS / 4);
-        let begin = monotonic_ns();
-        blocks.turn(ROUNDS);
-        (monotonic_ns() - begin) as f64 / ROUNDS as f64
+        cpu_time(|| blocks.turn(ROUNDS)) / ROUNDS as f64
     };
     match work {
         "small" => pairs(|random| 16 + random % 1009),
         "large" => pairs(|random| 4096 + random % 4096),
         _ => {
             let floor = Floor::populated(&env::temp_dir());
-            let begin = monotonic_ns();
-            (0..ROUNDS).for_each(|i| floor.record(i));
-            (monotonic_ns() - begin) as f64 / ROUNDS as f64
+            cpu_time(|| (0..ROUNDS).for_each(|i| floor.record(i))) / ROUNDS as f64
         }
     }
 }

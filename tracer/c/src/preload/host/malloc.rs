@@ -1,11 +1,14 @@
 //! The C library's allocator, hooked.
+//!
+//! What is most often called, for blocks that are not recorded, goes on to the next function as a jump, without a frame of its
+//! own; all else is in functions beside (`benches/preload_cost.rs`).
 
 use std::{
     ffi::{c_int, c_void},
     ptr,
 };
 
-use super::{allocated, bootstrap, freed, is_large};
+use super::{allocated, bootstrap, free_recorded, freed, is_large, recorded};
 use crate::preload::next::next;
 
 type Block = *mut c_void;
@@ -25,18 +28,36 @@ next! {
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn malloc(size: usize) -> Block {
+    match MALLOC.known() {
+        // SAFETY: whatever the caller passes is passed on.
+        Some(next) if !is_large(size) => unsafe { next(size) },
+        _ => recorded_malloc(size),
+    }
+}
+
+#[inline(never)]
+extern "C" fn recorded_malloc(size: usize) -> Block {
     let Some(next) = MALLOC.get() else { return bootstrap::alloc(size) };
     // SAFETY: whatever the caller passes is passed on.
-    recorded(unsafe { next(size) }, size)
+    handed_out(unsafe { next(size) }, size)
 }
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn calloc(count: usize, size: usize) -> Block {
+    match CALLOC.known() {
+        // SAFETY: whatever the caller passes is passed on.
+        Some(next) if !is_large(count.saturating_mul(size)) => unsafe { next(count, size) },
+        _ => recorded_calloc(count, size),
+    }
+}
+
+#[inline(never)]
+extern "C" fn recorded_calloc(count: usize, size: usize) -> Block {
     let Some(next) = CALLOC.get() else { return bootstrap::alloc(count.saturating_mul(size)) };
     // SAFETY: whatever the caller passes is passed on.
     let block = unsafe { next(count, size) };
     // A product that overflows was refused.
-    recorded(block, count.wrapping_mul(size))
+    handed_out(block, count.wrapping_mul(size))
 }
 
 #[unsafe(no_mangle)]
@@ -44,7 +65,21 @@ unsafe extern "C" fn free(block: Block) {
     if bootstrap::owns(block) {
         return;
     }
-    freed(block.addr());
+    match FREE.known() {
+        // SAFETY: whatever the caller passes is passed on.
+        Some(next) if !recorded::remove(block.addr()) => unsafe { next(block) },
+        known => recorded_free(block, known.is_some()),
+    }
+}
+
+/// The free of a block that `was_recorded`; or the first of all. (What is `extern "C"` does not unwind, so calling it is a jump.)
+#[inline(never)]
+extern "C" fn recorded_free(block: Block, was_recorded: bool) {
+    if was_recorded {
+        free_recorded(block.addr());
+    } else {
+        freed(block.addr());
+    }
     if let Some(next) = FREE.get() {
         // SAFETY: whatever the caller passes is passed on.
         unsafe { next(block) };
@@ -79,7 +114,7 @@ unsafe extern "C" fn realloc(block: Block, size: usize) -> Block {
         let kept = USABLE_SIZE.get().map_or(0, |usable_size| unsafe { usable_size(block) });
         allocated(block.addr(), kept);
     }
-    recorded(moved, size)
+    handed_out(moved, size)
 }
 
 #[unsafe(no_mangle)]
@@ -112,7 +147,7 @@ macro_rules! aligned {
             unsafe extern "C" fn $name($($argument: usize,)* size: usize) -> Block {
                 let Some(next) = $place.get() else { return ptr::null_mut() };
                 // SAFETY: whatever the caller passes is passed on.
-                recorded(unsafe { next($($argument,)* size) }, size)
+                handed_out(unsafe { next($($argument,)* size) }, size)
             }
         )*
     };
@@ -126,7 +161,7 @@ aligned! {
 }
 
 #[inline(always)]
-fn recorded(block: Block, size: usize) -> Block {
+fn handed_out(block: Block, size: usize) -> Block {
     if is_large(size) {
         allocated(block.addr(), size);
     }

@@ -19,6 +19,7 @@ use std::{
     cell::Cell,
     ffi::{CStr, CString, c_int, c_void},
     ptr,
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 use memtrace_tracer::{Address, Bytes};
@@ -131,8 +132,12 @@ unsafe extern "C-unwind" fn alloc_cpu(size: usize) -> *mut c_void {
 /// `malloc`.
 #[inline(always)]
 pub(crate) fn allocates() -> bool {
-    WITHIN.with(Cell::get)
+    // A program without PyTorch need not look at its threads. Relaxed: a thread that is in the allocator has set it itself.
+    SEEN.load(Ordering::Relaxed) && WITHIN.with(Cell::get)
 }
+
+/// Whether PyTorch's host allocator was ever asked.
+static SEEN: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
     static WITHIN: Cell<bool> = const { Cell::new(false) };
@@ -143,6 +148,7 @@ struct Within(bool);
 
 impl Within {
     fn enter() -> Self {
+        SEEN.store(true, Ordering::Relaxed);
         Self(WITHIN.replace(records()))
     }
 }
