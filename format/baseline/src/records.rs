@@ -10,7 +10,7 @@ use super::{
 impl Fold {
     /// Hands the events of the baseline to `write`, in their order, each with its time. `folded` says how far each thread is
     /// folded. The event that ends the baseline is the writer's to add.
-    pub(crate) fn baseline(&self, folded: &[Folded], mut write: impl FnMut(Ticks, Event)) {
+    pub fn baseline(&self, folded: &[Folded], mut write: impl FnMut(Ticks, Event)) {
         let mut thread = None;
         for (stamp, what) in self.remembered() {
             let mut write = |event| write(stamp.time, event);

@@ -11,20 +11,20 @@ use super::nesting::{Nesting, PathId, Paths};
 
 /// When and on which thread something was recorded, and which of all folded events it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Stamp {
-    pub(super) order: u64,
-    pub(super) time: Ticks,
-    pub(super) thread: ThreadId,
+pub(crate) struct Stamp {
+    pub(crate) order: u64,
+    pub(crate) time: Ticks,
+    pub(crate) thread: ThreadId,
 }
 
 /// The state after the events that were folded so far.
 #[derive(Debug, Default)]
-pub(crate) struct Fold {
-    pub(super) heaps: BTreeMap<HeapId, Heap>,
-    pub(super) threads: BTreeMap<ThreadId, Nesting>,
-    pub(super) modules: BTreeMap<ModuleId, Module>,
-    pub(super) counters: BTreeMap<CounterId, (Stamp, CounterValue)>,
-    pub(super) paths: Paths,
+pub struct Fold {
+    pub(crate) heaps: BTreeMap<HeapId, Heap>,
+    pub(crate) threads: BTreeMap<ThreadId, Nesting>,
+    pub(crate) modules: BTreeMap<ModuleId, Module>,
+    pub(crate) counters: BTreeMap<CounterId, (Stamp, CounterValue)>,
+    pub(crate) paths: Paths,
     /// The heap of each pool; pool ids start at 1.
     heap_of_pool: Vec<HeapId>,
     folded: u64,
@@ -32,70 +32,68 @@ pub(crate) struct Fold {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Heap {
-    pub(super) blocks: HashMap<u64, Block>,
-    pub(super) segments: BTreeMap<u64, (Stamp, Segment, SegmentKind)>,
-    pub(super) allocated: Level,
-    pub(super) reserved: Level,
+pub(crate) struct Heap {
+    pub(crate) blocks: HashMap<u64, Block>,
+    pub(crate) segments: BTreeMap<u64, (Stamp, Segment, SegmentKind)>,
+    pub(crate) allocated: Level,
+    pub(crate) reserved: Level,
 }
 
 /// A sum of bytes, and the largest that it has been.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Level {
+pub(crate) struct Level {
     now: u64,
-    pub(super) peak: u64,
-    pub(super) peak_time: Ticks,
+    pub(crate) peak: u64,
+    pub(crate) peak_time: Ticks,
 }
 
 /// A block that was handed out and is not yet wholly back.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Block {
-    pub(super) since: Stamp,
-    pub(super) alloc: BlockAlloc,
-    pub(super) path: PathId,
+pub(crate) struct Block {
+    pub(crate) since: Stamp,
+    pub(crate) alloc: BlockAlloc,
+    pub(crate) path: PathId,
     /// Its free was requested and is not completed.
-    pub(super) requested_back: Option<(Stamp, BlockFree)>,
+    pub(crate) requested_back: Option<(Stamp, BlockFree)>,
 }
 
 /// How a segment came into being.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum SegmentKind {
+pub(crate) enum SegmentKind {
     Allocated,
     Mapped,
 }
 
 /// What is to be remembered of a module.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Module {
-    pub(super) defined: Option<Stamp>,
-    pub(super) last_transfer: Option<((Stamp, TransferBegin), (Stamp, TransferEnd))>,
+pub(crate) struct Module {
+    pub(crate) defined: Option<Stamp>,
+    pub(crate) last_transfer: Option<((Stamp, TransferBegin), (Stamp, TransferEnd))>,
 }
 
 impl Fold {
     /// Says which heap each pool belongs to, by the pools' ids from 1 on.
-    pub(crate) fn know_pools(&mut self, heap_of_pool: &[HeapId]) {
+    pub fn know_pools(&mut self, heap_of_pool: &[HeapId]) {
         self.heap_of_pool = heap_of_pool.to_vec();
     }
 
     /// The time of the latest event that was folded.
-    pub(crate) fn latest(&self) -> Ticks {
+    pub fn latest(&self) -> Ticks {
         self.latest
     }
 
     /// How many events were folded.
-    #[cfg(all(test, loom))]
-    pub(crate) fn folded(&self) -> u64 {
+    pub fn folded(&self) -> u64 {
         self.folded
     }
 
     /// How many counters were sampled.
-    #[cfg(all(test, loom))]
-    pub(crate) fn counters(&self) -> usize {
+    pub fn counters(&self) -> usize {
         self.counters.len()
     }
 
     /// Folds an event in. Events come in the order of time; `time` never steps back.
-    pub(crate) fn apply(&mut self, time: Ticks, thread: ThreadId, event: &Event) {
+    pub fn apply(&mut self, time: Ticks, thread: ThreadId, event: &Event) {
         let now = Stamp { order: self.folded, time, thread };
         self.folded += 1;
         self.latest = time;
