@@ -4,6 +4,7 @@ mod compare;
 mod habits;
 mod help;
 mod packing;
+mod travel;
 
 use std::process::{Command, Output, Stdio};
 

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use memtrace_format::{
-    BlockAlloc, BlockFree, CounterId, CounterValue, Event, HeapId, ModuleId, PoolId, Segment, ThreadId,
-    Ticks, TransferBegin, TransferEnd,
+    BlockAlloc, BlockFree, CounterId, CounterValue, Event, HeapId, ModuleId, OutOfMemory, PoolId, Segment,
+    ThreadId, Ticks, TransferBegin, TransferEnd,
 };
 
 use super::nesting::{Nesting, PathId, Paths};
@@ -23,7 +23,8 @@ pub struct Fold {
     pub(crate) heaps: BTreeMap<HeapId, Heap>,
     pub(crate) threads: BTreeMap<ThreadId, Nesting>,
     pub(crate) modules: BTreeMap<ModuleId, Module>,
-    pub(crate) counters: BTreeMap<CounterId, (Stamp, CounterValue)>,
+    /// What each thread sampled last of each counter.
+    pub(crate) counters: BTreeMap<(CounterId, ThreadId), Sample>,
     pub(crate) paths: Paths,
     /// The heap of each pool; pool ids start at 1.
     heap_of_pool: Vec<HeapId>,
@@ -33,10 +34,16 @@ pub struct Fold {
 
 #[derive(Debug, Default)]
 pub(crate) struct Heap {
+    /// When it was first heard of, and a pool of it.
+    pub(crate) first: Option<(Stamp, PoolId)>,
+    /// When its first segment came.
+    pub(crate) segmented: Option<Stamp>,
     pub(crate) blocks: HashMap<u64, Block>,
     pub(crate) segments: BTreeMap<u64, (Stamp, Segment, SegmentKind)>,
     pub(crate) allocated: Level,
     pub(crate) reserved: Level,
+    /// Allocated, and freed but not completed.
+    pub(crate) active: u64,
 }
 
 /// A sum of bytes, and the largest that it has been.
@@ -65,10 +72,35 @@ pub(crate) enum SegmentKind {
 }
 
 /// What is to be remembered of a module.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Module {
-    pub(crate) defined: Option<Stamp>,
-    pub(crate) last_transfer: Option<((Stamp, TransferBegin), (Stamp, TransferEnd))>,
+    /// When it was first heard of.
+    pub(crate) first: Stamp,
+    pub(crate) released: Option<Stamp>,
+    /// The transfer that brought it to a device or away from one last, and the last of all.
+    pub(crate) transfers: Vec<Transfer>,
+}
+
+/// A transfer that has ended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Transfer {
+    pub(crate) began: (Stamp, TransferBegin),
+    pub(crate) ended: (Stamp, TransferEnd),
+}
+
+/// A counter's value, and what the heaps held when it was sampled.
+#[derive(Clone, Debug)]
+pub(crate) struct Sample {
+    pub(crate) at: Stamp,
+    pub(crate) value: CounterValue,
+    pub(crate) held: Vec<(HeapId, Held)>,
+}
+
+/// What a heap holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Held {
+    pub(crate) active: u64,
+    pub(crate) reserved: u64,
 }
 
 impl Fold {
@@ -99,22 +131,42 @@ impl Fold {
         self.latest = time;
         match *event {
             Event::BlockAlloc(alloc) => self.alloc(now, alloc),
-            Event::BlockFree(free) | Event::BlockFreeCompleted(free) => self.heap(free.pool).free(&free),
-            Event::BlockFreeRequested(free) => self.heap(free.pool).request_free(now, free),
-            Event::SegmentAlloc(s) => self.heap(s.pool).reserve(now, s, SegmentKind::Allocated),
-            Event::SegmentMap(s) => self.heap(s.pool).reserve(now, s, SegmentKind::Mapped),
-            Event::SegmentFree(s) | Event::SegmentUnmap(s) => self.heap(s.pool).release(&s),
-            Event::ModuleDefined(module) => self.modules.entry(module).or_default().defined = Some(now),
-            Event::ModuleReleased(module) => _ = self.modules.remove(&module),
-            Event::ForwardBegin(module) => self.thread(thread).begin_forward(now, module),
-            Event::ForwardEnd(module) => self.thread(thread).end_forward(module),
-            Event::TransferBegin(begin) => self.thread(thread).begin_transfer(now, begin),
+            Event::BlockFree(free) | Event::BlockFreeCompleted(free) => self.heap(now, free.pool).free(&free),
+            Event::BlockFreeRequested(free) => self.heap(now, free.pool).request_free(now, free),
+            Event::SegmentAlloc(s) => self.heap(now, s.pool).reserve(now, s, SegmentKind::Allocated),
+            Event::SegmentMap(s) => self.heap(now, s.pool).reserve(now, s, SegmentKind::Mapped),
+            Event::SegmentFree(s) | Event::SegmentUnmap(s) => self.heap(now, s.pool).release(&s),
+            Event::OutOfMemory(OutOfMemory { pool, .. }) | Event::HeapMark { pool, .. } => {
+                self.heap(now, pool);
+            }
+            Event::ModuleDefined(module) => _ = self.module(now, module),
+            Event::ModuleReleased(module) => {
+                let module = self.module(now, module);
+                module.released = Some(now);
+                module.transfers.clear();
+            }
+            Event::ForwardBegin(module) => {
+                self.module(now, module);
+                self.thread(thread).begin_forward(now, module);
+            }
+            Event::ForwardEnd(module) => self.thread(thread).end_forward(now, module),
+            Event::TransferBegin(begin) => {
+                if !begin.module.is_none() {
+                    self.module(now, begin.module);
+                }
+                self.thread(thread).begin_transfer(now, begin);
+            }
             Event::TransferEnd(end) => self.end_transfer(now, end),
             Event::ScopeBegin { name, phase } => {
                 self.threads.entry(thread).or_default().enter(now, name, phase, &mut self.paths);
             }
             Event::ScopeEnd { name } => self.thread(thread).leave(name),
-            Event::CounterSample { counter, value } => _ = self.counters.insert(counter, (now, value)),
+            // A sample that is not a number says nothing.
+            Event::CounterSample { value: CounterValue::Float(x), .. } if !x.is_finite() => {}
+            Event::CounterSample { counter, value } => {
+                let held = self.heaps.iter().map(|(&id, heap)| (id, heap.held())).collect();
+                self.counters.insert((counter, thread), Sample { at: now, value, held });
+            }
             // What happened at an instant leaves no state behind.
             _ => {}
         }
@@ -126,39 +178,69 @@ impl Fold {
             alloc.module = nesting.module();
         }
         let block = Block { since: now, alloc, path: nesting.path(), requested_back: None };
-        self.heap(alloc.pool).alloc(block);
+        self.heap(now, alloc.pool).alloc(block);
     }
 
     fn end_transfer(&mut self, now: Stamp, end: TransferEnd) {
-        let begun = self.thread(end.origin).end_transfer(end.correlation);
-        if let Some(begun) = begun.filter(|(_, begin)| !begin.module.is_none()) {
-            self.modules.entry(begun.1.module).or_default().last_transfer = Some((begun, (now, end)));
+        let Some(began) = self.thread(end.origin).end_transfer(end.correlation) else { return };
+        let begin = began.1;
+        let changes = begin.from != begin.to;
+        let (leaves, comes) = (changes && begin.from.is_device(), changes && begin.to.is_device());
+        // A load that moved nothing of what it was to move has failed: the module stays where it was.
+        let failed = comes && end.size.0 == 0 && begin.size.0 > 0;
+        if begin.module.is_none() || failed {
+            return;
         }
+        let transfers = &mut self.module(now, begin.module).transfers;
+        transfers.truncate(usize::from(!leaves && !comes));
+        transfers.push(Transfer { began, ended: (now, end) });
+    }
+
+    fn module(&mut self, now: Stamp, module: ModuleId) -> &mut Module {
+        self.modules.entry(module).or_insert_with(|| Module {
+            first: now,
+            released: None,
+            transfers: Vec::new(),
+        })
     }
 
     fn thread(&mut self, thread: ThreadId) -> &mut Nesting {
         self.threads.entry(thread).or_default()
     }
 
-    fn heap(&mut self, pool: PoolId) -> &mut Heap {
+    pub(crate) fn heap_of(&self, pool: PoolId) -> HeapId {
         let index = usize::from(pool.0).checked_sub(1);
-        let heap = index.and_then(|index| self.heap_of_pool.get(index)).copied().unwrap_or(HeapId::NONE);
-        self.heaps.entry(heap).or_default()
+        index.and_then(|index| self.heap_of_pool.get(index)).copied().unwrap_or(HeapId::NONE)
+    }
+
+    fn heap(&mut self, now: Stamp, pool: PoolId) -> &mut Heap {
+        let heap = self.heap_of(pool);
+        let heap = self.heaps.entry(heap).or_default();
+        heap.first.get_or_insert((now, pool));
+        heap
     }
 }
 
 impl Heap {
+    /// What it holds now.
+    fn held(&self) -> Held {
+        Held { active: self.active, reserved: self.reserved.now }
+    }
+
     fn alloc(&mut self, block: Block) {
         // A block that is live at this address was given back unseen.
         if let Some(old) = self.blocks.insert(block.alloc.address.0, block) {
             self.allocated.shrink(old.allocated());
+            self.active = self.active.saturating_sub(old.alloc.size.0);
         }
+        self.active = self.active.saturating_add(block.alloc.size.0);
         self.allocated.grow(block.alloc.size.0, block.since.time);
     }
 
     fn free(&mut self, free: &BlockFree) {
         if let Some(block) = self.blocks.remove(&free.address.0) {
             self.allocated.shrink(block.allocated());
+            self.active = self.active.saturating_sub(block.alloc.size.0);
         }
     }
 
@@ -171,6 +253,9 @@ impl Heap {
     }
 
     fn reserve(&mut self, now: Stamp, segment: Segment, kind: SegmentKind) {
+        self.segmented.get_or_insert(now);
+        // What it overlaps was given back unseen.
+        self.release(&segment);
         self.segments.insert(segment.address.0, (now, segment, kind));
         self.reserved.grow(segment.size.0, now.time);
     }

@@ -45,6 +45,19 @@ impl Paths {
 pub(crate) struct Nesting {
     pub(crate) scopes: Vec<OpenScope>,
     pub(crate) modules: Vec<OpenModule>,
+    /// Of the forwards that have ended, the one that began last and the one that ended last: since then the thread has crossed no
+    /// border of forwards, as far as it is not open.
+    begun: Option<Forward>,
+    ended: Option<Forward>,
+}
+
+/// A forward that has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Forward {
+    pub(crate) module: ModuleId,
+    /// None if its beginning is missing.
+    pub(crate) began: Option<Stamp>,
+    pub(crate) ended: Stamp,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -80,11 +93,22 @@ impl Nesting {
         self.modules.push(OpenModule { since, module, transfer: None });
     }
 
-    pub(crate) fn end_forward(&mut self, module: ModuleId) {
+    pub(crate) fn end_forward(&mut self, now: Stamp, module: ModuleId) {
         let forward = |open: &OpenModule| open.module == module && open.transfer.is_none();
-        if let Some(at) = self.modules.iter().rposition(forward) {
-            self.modules.remove(at);
+        let at = self.modules.iter().rposition(forward);
+        let began = at.map(|at| self.modules.remove(at).since);
+        let ended = Forward { module, began, ended: now };
+        self.ended = Some(ended);
+        let order = |forward: Forward| forward.began.map(|began| began.order);
+        if self.begun.is_none_or(|begun| order(begun) < order(ended)) {
+            self.begun = Some(ended);
         }
+    }
+
+    /// The forwards that have ended and are to be remembered.
+    pub(crate) fn forwards(&self) -> impl Iterator<Item = Forward> {
+        let begun = self.begun.filter(|_| self.begun != self.ended);
+        begun.into_iter().chain(self.ended)
     }
 
     pub(crate) fn begin_transfer(&mut self, since: Stamp, begin: TransferBegin) {
@@ -105,6 +129,7 @@ impl Nesting {
 
     /// The module that owns what the thread allocates.
     pub(crate) fn module(&self) -> ModuleId {
-        self.modules.last().map_or(ModuleId::NONE, |open| open.module)
+        let modules = self.modules.iter().rev().map(|open| open.module);
+        modules.into_iter().find(|module| !module.is_none()).unwrap_or(ModuleId::NONE)
     }
 }
