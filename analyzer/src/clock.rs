@@ -41,6 +41,29 @@ impl Clock {
         let nanos = (since * u128::from(self.rate)) >> FRACTION;
         Nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
+
+    /// The first ticks at which so much time has passed.
+    pub(crate) fn ticks(&self, nanos: Nanos) -> Ticks {
+        let since = (u128::from(nanos.0) << FRACTION).div_ceil(u128::from(self.rate));
+        Ticks(u64::try_from(since).unwrap_or(u64::MAX).saturating_add(self.start.0))
+    }
+
+    /// These ticks on all clocks.
+    pub(crate) fn calibration(&self, start: Calibration, ticks: Ticks) -> Calibration {
+        let since = self.nanos(ticks).0;
+        let (monotonic, realtime) = (start.monotonic_ns, start.realtime_ns);
+        let (monotonic_ns, realtime_ns) = (monotonic.saturating_add(since), realtime.saturating_add(since));
+        Calibration { ticks, monotonic_ns, realtime_ns }
+    }
+
+    /// A far point of the line: whoever fits one through the start and this gets the same line again. (A tick more than that is half a
+    /// unit of the rate, so that no rounding matters.)
+    pub(crate) fn far(&self, start: Calibration) -> Calibration {
+        let ticks = Ticks(start.ticks.0.saturating_add(2 << FRACTION));
+        let since = self.rate.saturating_mul(2).saturating_add(1);
+        let monotonic_ns = start.monotonic_ns.saturating_add(since);
+        Calibration { ticks, monotonic_ns, realtime_ns: start.realtime_ns.saturating_add(since) }
+    }
 }
 
 fn slope(start: Calibration, calibrations: impl IntoIterator<Item = Calibration>) -> Option<f64> {
@@ -83,6 +106,30 @@ mod tests {
         assert_eq!(clock.nanos(Ticks(0)), Nanos(0));
         let after_a_minute = clock.nanos(Ticks(1_000_000 + 60 * 3_000_000_000)).0;
         assert!(after_a_minute.abs_diff(60_000_000_000) < 200, "{after_a_minute}");
+    }
+
+    #[test]
+    fn a_far_point_makes_the_same_line_whatever_else_lies_on_it() {
+        for (ticks, nanos) in [(3, 1), (2_999_999_997, 1_000_000_001), (24, 1000), (7, 3)] {
+            let start = at(1 << 50, 1 << 40);
+            let clock = Clock::fit(
+                ClockKind::Tsc,
+                start,
+                [at((1 << 50) + ticks * 1_000_003, (1 << 40) + nanos * 1_000_003)],
+            );
+            for chunks in [1, 3, 1000] {
+                for since in [0, 1, 1 << 20, 1 << 44] {
+                    let end = clock.calibration(start, Ticks((1 << 50) + since));
+                    let far = std::iter::repeat_n(clock.far(start), chunks);
+                    assert_eq!(Clock::fit(ClockKind::Tsc, start, far.chain([end])), clock, "{since}");
+                }
+            }
+            for since in [0, 1, 5, 1 << 30] {
+                let ticks = clock.ticks(Nanos(since));
+                assert!(clock.nanos(ticks) >= Nanos(since));
+                assert!(ticks == start.ticks || clock.nanos(Ticks(ticks.0 - 1)) < Nanos(since));
+            }
+        }
     }
 
     #[test]

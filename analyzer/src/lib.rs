@@ -76,11 +76,15 @@ pub mod html;
 
 pub mod processes;
 
+mod chunk_writer;
+
 pub mod check;
+pub mod cut;
 pub mod diff;
 pub mod export;
 pub mod import;
 pub mod pack;
+pub mod scrub;
 
 mod analysis;
 

@@ -6,6 +6,7 @@ use memtrace_format::{Bytes, CHUNK_BYTES, DropCounts, Event, Kind, Record, Threa
 
 use crate::{
     Nanos,
+    clock::Clock,
     replay::{Moment, Step},
     source::{ChunkReader, Losses, ReadError, ThreadChunks, Trace},
 };
@@ -42,6 +43,18 @@ pub struct Events<'a> {
     chunks_read: u64,
     /// If batches are to say now and then where they stand: how many events are to lie between, and the events since.
     places: Option<(u64, u64)>,
+}
+
+/// An event, and when it happened by the log's own clock.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ticked {
+    /// When the merged stream has it.
+    pub(crate) now: Ticks,
+    /// The latest time of its thread, at least that of its record.
+    pub(crate) latest: Ticks,
+    /// The index of the thread among the trace's threads.
+    pub(crate) thread: usize,
+    pub(crate) event: Event,
 }
 
 /// Events in their order, some at a time.
@@ -168,7 +181,7 @@ impl<'a> Events<'a> {
     /// Hands every event of the baseline, if there is one, to `apply`, with its time and the index of its thread.
     pub(crate) fn replay_baseline(
         &mut self,
-        mut apply: impl FnMut(Nanos, usize, &Event),
+        mut apply: impl FnMut(Ticks, usize, &Event),
     ) -> Result<(), ReadError> {
         let Some(baseline) = &self.trace.baseline else { return Ok(()) };
         let mut records = Vec::new();
@@ -186,7 +199,7 @@ impl<'a> Events<'a> {
                     (Some(Event::Folded(_) | Event::PeakPassed(_) | Event::BaselineEnd { .. }), _) => {}
                     (Some(event), Some(thread)) => {
                         self.now = self.now.max(record.time());
-                        apply(self.trace.clock.nanos(self.now), thread, &event);
+                        apply(self.now, thread, &event);
                     }
                     _ => self.unknown += 1,
                 }
@@ -226,8 +239,9 @@ impl<'a> Events<'a> {
         steps.clear();
         steps.reserve(BATCH);
         let most = self.places.map_or(BATCH, |(between, _)| BATCH.min(between as usize));
-        self.hand_out(|step| {
-            steps.push(step);
+        let clock = self.trace.clock;
+        self.hand_out(|ticked| {
+            steps.push(ticked.step(clock));
             steps.len() < most
         })?;
         batch.chunks = self.chunks_read;
@@ -244,9 +258,15 @@ impl<'a> Events<'a> {
 
     /// The next event.
     pub(crate) fn next_event(&mut self) -> Result<Option<Step>, ReadError> {
+        let clock = self.trace.clock;
+        Ok(self.next_ticked()?.map(|ticked| ticked.step(clock)))
+    }
+
+    /// The next event, by the log's own clock.
+    pub(crate) fn next_ticked(&mut self) -> Result<Option<Ticked>, ReadError> {
         let mut next = None;
-        self.hand_out(|step| {
-            next = Some(step);
+        self.hand_out(|ticked| {
+            next = Some(ticked);
             false
         })?;
         Ok(next)
@@ -254,7 +274,7 @@ impl<'a> Events<'a> {
 
     /// Hands out the next events, until `take` returns `false` or there are none.
     #[inline(always)]
-    fn hand_out(&mut self, mut take: impl FnMut(Step) -> bool) -> Result<(), ReadError> {
+    fn hand_out(&mut self, mut take: impl FnMut(Ticked) -> bool) -> Result<(), ReadError> {
         loop {
             let Some(index) = self.current else {
                 let Some(Reverse((_, index))) = self.waiting.pop() else { return Ok(()) };
@@ -287,8 +307,7 @@ impl<'a> Events<'a> {
             cursor.latest = time;
             cursor.events += 1;
             self.now = self.now.max(time);
-            let now = Moment { time: self.trace.clock.nanos(self.now), thread: index };
-            if !take(Step { now, event }) {
+            if !take(Ticked { now: self.now, latest: time, thread: index, event }) {
                 return Ok(());
             }
         }
@@ -332,6 +351,13 @@ impl<'a> Events<'a> {
             }
         }
         Ok(())
+    }
+}
+
+impl Ticked {
+    #[inline(always)]
+    fn step(self, clock: Clock) -> Step {
+        Step { now: Moment { time: clock.nanos(self.now), thread: self.thread }, event: self.event }
     }
 }
 

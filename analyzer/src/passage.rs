@@ -47,8 +47,8 @@ impl<'a> Passage<'a> {
         let mut events = trace.events();
         let mut replay = Replay::new(trace);
         if trace.baseline.is_some() {
-            events.replay_baseline(|time, thread, event| {
-                let now = Moment { time, thread };
+            events.replay_baseline(|ticks, thread, event| {
+                let now = Moment { time: trace.clock.nanos(ticks), thread };
                 if admits(now, event) {
                     replay.apply(now, event);
                 }
@@ -57,7 +57,7 @@ impl<'a> Passage<'a> {
         if let Some(from) = trace.kept_from() {
             let facts = std::mem::take(&mut replay.analyses.marks);
             replay.forget_the_past(from);
-            if trace.is_imported() {
+            if trace.begins_with_baseline() {
                 replay.begin_with_baseline(facts);
             }
         }

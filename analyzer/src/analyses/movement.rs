@@ -299,10 +299,19 @@ impl<'a> Movement<'a> {
         let there = self.modules.iter().filter_map(|(id, module)| Some((module.fills?, id)));
         self.uses.forget_the_past(there.map(|((device, size), id)| (device, id, size)));
         self.overlap.forget_the_past(now);
+        let (modules, definitions) = (&self.modules, self.definitions);
+        self.overlap.moved(now, |module| modules.is_equipped(definitions, module));
         self.room = Room::default();
         self.activity_room = ActivityRoom::default();
         self.sums = TransferSums::default();
         self.swaps.forget_the_past();
+        for thread in &mut self.threads {
+            thread.forget_the_past();
+        }
+        // What it undoes was before, and so was the phase that it began in.
+        for open in self.open.0.values_mut() {
+            (open.phase, open.undoes) = (None, None);
+        }
         self.not_followed = 0;
         self.modules.left_out = 0;
         self.since = now;

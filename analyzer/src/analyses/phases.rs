@@ -48,7 +48,10 @@ pub(crate) struct Phases {
     open: Vec<PhaseRecord>,
     numbers: HashSet<u64>,
     ended: Vec<PhaseRecord>,
+    /// The number of the next one.
     total: u64,
+    /// How many of them were over before what is looked at began.
+    gone: u64,
 }
 
 impl Phases {
@@ -97,7 +100,7 @@ impl Phases {
     /// Begins to count anew: the phases that are open are those there are.
     pub(crate) fn forget_the_past(&mut self, heaps: &mut [Heap]) {
         self.ended.clear();
-        self.total = self.open.last().map_or(0, |last| last.number + 1);
+        self.gone = self.total - self.numbers.len() as u64;
         self.cross_border(heaps);
         for phase in &mut self.open {
             let levels = heaps.iter().take(TRACKED).map(|heap| Level::of(&heap.state));
@@ -112,7 +115,7 @@ impl Phases {
         }
         self.thin(KEPT);
         self.ended.sort_unstable_by_key(|phase| phase.number);
-        (std::mem::take(&mut self.ended), self.total)
+        (std::mem::take(&mut self.ended), self.total - self.gone)
     }
 
     fn close(&mut self, time: Nanos, number: u64, heaps: &mut [Heap], ended: bool) {

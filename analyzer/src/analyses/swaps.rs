@@ -298,6 +298,13 @@ impl<'a> Swaps<'a> {
 }
 
 impl ThreadSwaps {
+    /// Begins to count anew: what was evicted and loaded before makes no swap.
+    pub(crate) fn forget_the_past(&mut self) {
+        self.evictions.clear();
+        self.unsettled.clear();
+        self.waiting.clear();
+    }
+
     /// A load of `module`, or an eviction if that is none, ended that began after the latest border.
     pub(crate) fn add_waiting(&mut self, module: ModuleId, took: Nanos) {
         let waiting = self.waiting.entry(module).or_default();

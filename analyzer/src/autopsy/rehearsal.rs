@@ -63,7 +63,8 @@ pub(crate) fn rehearse<'f>(
     let total = Bytes(trace.directory.event_bytes());
     let mut events = trace.events();
     if trace.baseline.is_some() {
-        events.replay_baseline(|time, thread, event| {
+        events.replay_baseline(|ticks, thread, event| {
+            let time = trace.clock.nanos(ticks);
             if !sieve.as_mut().is_none_or(|sieve| sieve.admits(Moment { time, thread }, event)) {
                 return;
             }

@@ -36,9 +36,6 @@ pub enum ImportError {
     /// It has more pools than a log can tell apart.
     #[error("it has more than {} pools of memory", u16::MAX)]
     TooManyPools,
-    /// A record or definition does not fit an empty chunk: a fault of this program.
-    #[error("a record does not fit a chunk")]
-    Record,
     /// No temporary file can be made.
     #[error("no temporary file can be made in {}: {source}", folder.display())]
     NoRoom {

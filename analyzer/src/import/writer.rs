@@ -1,23 +1,18 @@
-//! Writes a log as importers need it: definitions when they come up, events by lane, chunks where they are begun.
-//!
-//! A chunk has its place in the file from its beginning and is written when it is full, so that definitions and the events of
-//! several lanes can be filled side by side, each in memory of one chunk.
+//! Writes a log as importers need it: ids are given as things come up.
 
 use std::{
-    collections::BTreeMap,
     fs::File,
     hash::{BuildHasher as _, RandomState},
-    os::unix::fs::FileExt as _,
 };
 
 use memtrace_format::{
-    CHUNK_BYTES, CLOSING_OFFSET, Calibration, ChunkBuilder, ChunkHeader, ChunkKind, ClockKind, Closing,
-    Definition, DeviceDefinition, DeviceId, DropCounts, Ending, EngineDefinition, Event, FIRST_CHUNK_OFFSET,
-    FileHeader, HeapDefinition, HeapId, MAX_TEXT_BYTES, MemoryKind, NameDefinition, NameId, PoolDefinition,
-    PoolId, RING, StackDefinition, StackId, ThreadDefinition, ThreadId, Ticks,
+    Calibration, ClockKind, Closing, Definition, DeviceDefinition, DeviceId, DropCounts, Ending,
+    EngineDefinition, Event, FileHeader, HeapDefinition, HeapId, MAX_TEXT_BYTES, MemoryKind, NameDefinition,
+    NameId, PoolDefinition, PoolId, StackDefinition, StackId, ThreadDefinition, ThreadId, Ticks,
 };
 
 use super::ImportError;
+use crate::chunk_writer::ChunkWriter;
 
 /// What the header of an imported log says.
 #[derive(Clone, Copy, Debug)]
@@ -35,13 +30,11 @@ pub(super) struct Origin {
 /// A log in the making.
 #[derive(Debug)]
 pub(super) struct LogWriter {
-    file: File,
+    chunks: ChunkWriter,
     origin: Origin,
     session: u128,
-    chunks: u64,
-    definitions: Option<Chunk>,
-    lanes: BTreeMap<ThreadId, Lane>,
-    baseline: Baseline,
+    /// The thread of the latest event of the baseline.
+    thread: Option<ThreadId>,
     end: Ticks,
     events: u64,
     names: u32,
@@ -51,40 +44,16 @@ pub(super) struct LogWriter {
     pools: u16,
 }
 
-/// A chunk that is being filled, and where it will lie.
-#[derive(Debug)]
-struct Chunk {
-    builder: ChunkBuilder,
-    offset: u64,
-}
-
-/// The events that one thread has recorded, or what stands for a thread.
-#[derive(Debug, Default)]
-struct Lane {
-    chunk: Option<Chunk>,
-    chunks: u64,
-}
-
-#[derive(Debug, Default)]
-struct Baseline {
-    chunk: Option<Chunk>,
-    chunks: u64,
-    /// The thread of the latest event.
-    thread: Option<ThreadId>,
-}
-
 impl LogWriter {
     /// Begins a log in an empty file.
     pub(super) fn new(file: File, origin: Origin) -> Self {
         let random = || RandomState::new().hash_one(0);
+        let session = u128::from(random()) << 64 | u128::from(random());
         Self {
-            file,
+            chunks: ChunkWriter::new(file, session as u64, start(origin)),
             origin,
-            session: u128::from(random()) << 64 | u128::from(random()),
-            chunks: 0,
-            definitions: None,
-            lanes: BTreeMap::new(),
-            baseline: Baseline::default(),
+            session,
+            thread: None,
             end: origin.start,
             events: 0,
             names: 0,
@@ -162,25 +131,7 @@ impl LogWriter {
     pub(super) fn event(&mut self, thread: ThreadId, time: Ticks, event: &Event) -> Result<(), ImportError> {
         self.events += 1;
         self.end = self.end.max(time);
-        let lane = self.lanes.entry(thread).or_default();
-        if let Some(chunk) = &mut lane.chunk {
-            if chunk.builder.event(time, event).is_ok() {
-                return Ok(());
-            }
-            if let Some(full) = lane.chunk.take() {
-                full.write(&self.file)?;
-            }
-        }
-        let header = ChunkHeader {
-            thread,
-            thread_sequence: lane.chunks,
-            ..header(ChunkKind::Events, self.session, self.chunks, time, self.origin)
-        };
-        lane.chunks += 1;
-        let mut chunk = Chunk::new(header, &mut self.chunks);
-        chunk.builder.event(time, event).map_err(|_| ImportError::Record)?;
-        lane.chunk = Some(chunk);
-        Ok(())
+        self.chunks.event(thread, time, event).map_err(ImportError::Write)
     }
 
     /// Says something of the whole recording: a mark in the baseline, which is no event.
@@ -191,8 +142,8 @@ impl LogWriter {
 
     /// Adds a record to the baseline: the state before the first event is what all of them bring about.
     pub(super) fn baseline(&mut self, thread: ThreadId, event: &Event) -> Result<(), ImportError> {
-        if self.baseline.thread != Some(thread) {
-            self.baseline.thread = Some(thread);
+        if self.thread != Some(thread) {
+            self.thread = Some(thread);
             self.baseline_record(&Event::OnThread(thread))?;
         }
         self.baseline_record(event)
@@ -200,52 +151,15 @@ impl LogWriter {
 
     fn baseline_record(&mut self, event: &Event) -> Result<(), ImportError> {
         let start = self.origin.start;
-        if let Some(chunk) = &mut self.baseline.chunk {
-            if chunk.builder.event(start, event).is_ok() {
-                return Ok(());
-            }
-            if let Some(full) = self.baseline.chunk.take() {
-                full.write(&self.file)?;
-            }
-        }
-        let header = ChunkHeader {
-            thread_sequence: self.baseline.chunks,
-            ..header(ChunkKind::Baseline, self.session, 0, start, self.origin)
-        };
-        self.baseline.chunks += 1;
-        let mut chunk = Chunk::new(header, &mut self.chunks);
-        chunk.builder.event(start, event).map_err(|_| ImportError::Record)?;
-        self.baseline.chunk = Some(chunk);
-        Ok(())
+        self.chunks.baseline(start, start, event).map_err(ImportError::Write)
     }
 
     fn define(&mut self, definition: &Definition) -> Result<(), ImportError> {
-        if let Some(chunk) = &mut self.definitions {
-            if chunk.builder.definition(definition).is_ok() {
-                return Ok(());
-            }
-            if let Some(full) = self.definitions.take() {
-                full.write(&self.file)?;
-            }
-        }
-        let kind = ChunkKind::Definitions;
-        let header = header(kind, self.session, self.chunks, self.origin.start, self.origin);
-        let mut chunk = Chunk::new(header, &mut self.chunks);
-        chunk.builder.definition(definition).map_err(|_| ImportError::Record)?;
-        self.definitions = Some(chunk);
-        Ok(())
+        self.chunks.define(definition).map_err(ImportError::Write)
     }
 
     /// Writes what is not written yet, the closing block and, last of all, the header: before that the file is no log.
-    pub(super) fn finish(mut self) -> Result<File, ImportError> {
-        let has_baseline = self.baseline.chunk.is_some();
-        if has_baseline {
-            self.end_baseline()?;
-        }
-        let open = self.lanes.into_values().filter_map(|lane| lane.chunk);
-        for chunk in open.chain(self.definitions).chain(self.baseline.chunk) {
-            chunk.write(&self.file)?;
-        }
+    pub(super) fn finish(self) -> Result<File, ImportError> {
         let end = Calibration {
             ticks: self.end,
             monotonic_ns: self.end.0 - self.origin.start.0,
@@ -255,7 +169,7 @@ impl LogWriter {
             Closing { ending: Ending::Clean, end, drops: DropCounts::default(), text: String::new() };
         let header = FileHeader {
             compatible: self.origin.compatible,
-            incompatible: if has_baseline { RING } else { 0 },
+            incompatible: 0,
             session: self.session,
             boot: 0,
             pid: self.origin.pid,
@@ -263,53 +177,12 @@ impl LogWriter {
             start: start(self.origin),
             minor: memtrace_format::header::VERSION.1,
         };
-        let closing = closing.to_bytes(header.short_session());
-        self.file.write_all_at(&closing, CLOSING_OFFSET as u64).map_err(ImportError::Write)?;
-        self.file.write_all_at(&header.to_bytes(), 0).map_err(ImportError::Write)?;
-        Ok(self.file)
-    }
-
-    /// The last record says how many chunks there are, its own included.
-    fn end_baseline(&mut self) -> Result<(), ImportError> {
-        let chunks = self.baseline.chunks;
-        if let Some(chunk) = &mut self.baseline.chunk
-            && chunk.builder.event(self.origin.start, &Event::BaselineEnd { chunks }).is_ok()
-        {
-            return Ok(());
-        }
-        self.baseline_record(&Event::BaselineEnd { chunks: chunks + 1 })
-    }
-}
-
-impl Chunk {
-    /// A chunk at the next free place.
-    fn new(header: ChunkHeader, chunks: &mut u64) -> Self {
-        let offset = FIRST_CHUNK_OFFSET as u64 + *chunks * CHUNK_BYTES as u64;
-        *chunks += 1;
-        Self { builder: ChunkBuilder::new(header), offset }
-    }
-
-    fn write(self, file: &File) -> Result<(), ImportError> {
-        file.write_all_at(&self.builder.finish()[..], self.offset).map_err(ImportError::Write)
+        self.chunks.finish(header, &closing).map_err(ImportError::Write)
     }
 }
 
 fn start(origin: Origin) -> Calibration {
     Calibration { ticks: origin.start, monotonic_ns: 0, realtime_ns: origin.start_unix_ns }
-}
-
-fn header(kind: ChunkKind, session: u128, sequence: u64, base_time: Ticks, origin: Origin) -> ChunkHeader {
-    ChunkHeader {
-        kind,
-        session: session as u64,
-        sequence,
-        thread: ThreadId::NONE,
-        thread_sequence: 0,
-        base_time,
-        calibration: start(origin),
-        drops: DropCounts::default(),
-        seal: None,
-    }
 }
 
 /// A text as long as a definition's may be.

@@ -127,6 +127,15 @@ impl Trace {
         Ok(InstantsDiff::between(self.definitions(), &picture(a)?, &picture(b)?))
     }
 
+    /// When that is.
+    ///
+    /// # Errors
+    ///
+    /// The trace has no such instant, or the operating system cannot read a part of the file.
+    pub fn time_of(&self, when: &When) -> Result<Nanos, WhenError> {
+        Ok(self.stand(&Checkpoints::default(), when, &mut None)?.1)
+    }
+
     /// `analysis` is that of the whole trace, once it was needed.
     fn stand(
         &self,

@@ -70,6 +70,18 @@ impl Definitions {
         losses: &mut Losses,
     ) -> Result<Self, ReadError> {
         let mut table = Self::default();
+        Self::each(file, directory, session, losses, |definition| table.add(definition))?;
+        Ok(table)
+    }
+
+    /// Hands every definition that can be read to `each`, in the order of the log.
+    pub(super) fn each(
+        file: &LogFile,
+        directory: &Directory,
+        session: u64,
+        losses: &mut Losses,
+        mut take: impl FnMut(Definition),
+    ) -> Result<(), ReadError> {
         let mut reader = ChunkReader::new(session);
         for &offset in &directory.definitions {
             let Some(chunk) = reader.read(file, offset, losses)? else { continue };
@@ -80,7 +92,7 @@ impl Definitions {
             let mut fault = chunk.fault.filter(|fault| matches!(fault, Fault::Chunk(_)));
             for definition in definitions(body) {
                 match definition {
-                    Ok(definition) => table.add(definition),
+                    Ok(definition) => take(definition),
                     Err(error) if unsure => fault = fault.or(Some(Fault::Definition(error))),
                     Err(error) => fault = Some(Fault::Definition(error)),
                 }
@@ -89,7 +101,7 @@ impl Definitions {
                 losses.chunk(offset, fault, 0);
             }
         }
-        Ok(table)
+        Ok(())
     }
 
     fn add(&mut self, definition: Definition) {

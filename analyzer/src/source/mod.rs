@@ -22,7 +22,7 @@ pub use losses::{Damage, Losses};
 
 use std::{fs::File, path::Path, thread::available_parallelism};
 
-use memtrace_format::{ClockKind, Closing, Ending, FileHeader, SIZES_DEDUCED};
+use memtrace_format::{ClockKind, Closing, Definition, Ending, FileHeader, SIZES_DEDUCED};
 
 use crate::{Nanos, Text, clock::Clock, merge::Events, report::Ended};
 pub(crate) use file::{LogFile, RegularFile};
@@ -112,6 +112,12 @@ impl Trace {
         self.header.clock == ClockKind::Imported
     }
 
+    /// Whether the baseline is what was live before recording began, and stands for no events.
+    pub(crate) fn begins_with_baseline(&self) -> bool {
+        self.is_imported()
+            && self.baseline.as_ref().is_some_and(|baseline| baseline.at <= self.header.start.ticks)
+    }
+
     /// Whether the recording knows what was asked for, and not how long the blocks are.
     pub(crate) fn sizes_deduced(&self) -> bool {
         self.header.compatible & SIZES_DEDUCED != 0
@@ -125,6 +131,12 @@ impl Trace {
     /// What the ids stand for.
     pub fn definitions(&self) -> &Definitions {
         &self.definitions
+    }
+
+    /// Hands every definition that can be read to `each`, in the order of the log.
+    pub(crate) fn each_definition(&self, each: impl FnMut(Definition)) -> Result<(), ReadError> {
+        let mut known = Losses::default();
+        Definitions::each(&self.file, &self.directory, self.header.short_session(), &mut known, each)
     }
 
     /// The damage found while opening. More may come to light while events are read: see [`Events::losses`].

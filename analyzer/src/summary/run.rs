@@ -52,7 +52,7 @@ pub(super) fn trace(replay: &Replay<'_>, events: &Events<'_>, range: Option<Rang
         duration_ns: source.end(events),
         range,
         filter: None,
-        kept_from_ns: source.kept_from().filter(|_| !imported),
+        kept_from_ns: source.kept_from().filter(|_| !source.begins_with_baseline()),
         events: replay.kinds.iter().sum(),
         threads: source.directory.threads.len() as u64,
         clock: header.clock.name(),

@@ -5,6 +5,7 @@ mod exporting;
 mod habits;
 mod help;
 mod packing;
+mod travel;
 
 use std::process::{Command, Output, Stdio};
 

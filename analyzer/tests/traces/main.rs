@@ -3,6 +3,7 @@
 mod autopsy;
 mod bounds;
 mod checkpoints;
+mod cuts;
 mod damage;
 mod devices;
 mod diffs;
@@ -22,6 +23,7 @@ mod naive;
 mod packed;
 mod ranges;
 mod recording;
+mod scrubs;
 mod spans;
 mod swaps;
 mod words;

@@ -3,6 +3,7 @@
 //! The order of things makes the file whole at every instant: the oldest events are folded, a baseline that contains them is
 //! written to chunks held in reserve, and only then are their chunks, and those of the baseline before, cleared.
 
+use memtrace_baseline::Fold;
 use memtrace_format::{
     CHUNK_BYTES, Calibration, ChunkBuilder, ChunkHeader, ChunkKind, DropCounts, Event, Folded, ThreadId,
     Ticks,
@@ -11,7 +12,7 @@ use memtrace_format::{
 use super::{Chunk, Log, MOST_READY, Slot};
 use crate::{
     clock,
-    ring::{Fold, Streams, WatchedChunk},
+    ring::{Streams, WatchedChunk},
     session::Session,
     state::Mode,
 };

@@ -1,11 +1,12 @@
 use loom::{sync::Arc, thread};
+use memtrace_baseline::Fold;
 use memtrace_format::{Calibration, CounterId, CounterValue, Event, Ticks};
 
 use super::{
     every_order,
     stage::{Engine, Stage},
 };
-use crate::ring::{Fold, Streams};
+use crate::ring::Streams;
 
 const LATER: Calibration = Calibration { ticks: Ticks(2), monotonic_ns: 2, realtime_ns: 2 };
 

@@ -5,12 +5,8 @@
 //!        (read in place)     (by time)   (state)   (records)
 //! ```
 //!
-//! Everything here happens on the helper thread. `docs/format.md` says what a baseline is.
+//! Everything here happens on the helper thread. The crate `memtrace-baseline` folds; `docs/format.md` says what a baseline is.
 
-mod baseline;
-mod fold;
-mod nesting;
 mod streams;
 
-pub(crate) use fold::Fold;
 pub(crate) use streams::{Streams, WatchedChunk};

@@ -6,9 +6,9 @@ use std::{
     ptr::NonNull,
 };
 
+use memtrace_baseline::Fold;
 use memtrace_format::{Calibration, ChunkHeader, ChunkKind, Event, Folded, Record, ThreadId, Ticks, Word};
 
-use super::Fold;
 use crate::{
     log::{Chunk, Slot},
     sync::{Ordering, word},

@@ -74,6 +74,7 @@ impl<'a> Growth<'a> {
         self.by_id.clear();
         self.by_name.clear();
         self.awaited.clear();
+        self.latest = None;
         self.left_out = 0;
     }
 
@@ -154,9 +155,11 @@ impl<'a> Growth<'a> {
         }
         cycle.end(now.time, self.open[now.thread].last().copied(), scope, levels);
         let events = heaps.iter().fold(0, |sum: u64, heap| sum.wrapping_add(heap.watch.events));
+        let kept = events
+            .wrapping_sub(heaps.iter().fold(0, |sum: u64, heap| sum.wrapping_add(heap.watch.first_event)));
         match &self.latest {
             Some((taken, census)) if *taken == events => cycle.keep(Arc::clone(census)),
-            _ if cycle.can_afford(events, heaps) => {
+            _ if cycle.can_afford(kept, heaps) => {
                 let census = Arc::new(Census::take(heaps));
                 self.latest = Some((events, Arc::clone(&census)));
                 cycle.keep(census);

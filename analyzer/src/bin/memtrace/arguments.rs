@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{check, completions, diff, doctor, events, export, man, pack, record, report};
+use crate::{check, completions, cut, diff, doctor, events, export, man, pack, record, report, scrub};
 use memtrace_analyzer::{Filter, Nanos, Part, Text, instant::When};
 
 /// Explains what an engine's memory did, from a trace that it recorded.
@@ -65,6 +65,10 @@ pub(crate) enum Command {
     Export(export::Arguments),
     /// Write what to paste into a bug report, and what to attach to it
     Report(report::Arguments),
+    /// Write a part of a trace as a trace, with what was live before
+    Cut(cut::Arguments),
+    /// Write a trace with pseudonyms for its names, and every figure as it was
+    Scrub(scrub::Arguments),
     /// Make a trace small enough to attach to a bug report; every command reads it as it is
     Pack(pack::Pack),
     /// Write the trace that was packed, every byte as it was

@@ -17,7 +17,6 @@ use memtrace_format::Bytes;
 use crate::{
     arguments::Selection,
     failure::Failure,
-    output,
     place::{Place, shown},
     progress,
 };
@@ -121,8 +120,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let file = place.file.as_file();
     write(&trace, &export, file, path, |error| place.unwritable(error))?;
     let bytes = file.metadata().map_err(|error| place.unwritable(error))?.len();
-    place.end()?;
-    output::print(format_args!("{}: {:.1}\n", shown(output), Bytes(bytes)))
+    place.end(format_args!("{}: {:.1}\n", shown(output), Bytes(bytes)))
 }
 
 fn write(

@@ -64,6 +64,8 @@ pub(crate) enum Failure {
     Budget { path: Text, error: String },
     /// There is no terminal that could show what is asked for.
     NoScreen,
+    /// There is no key in this file.
+    NoKey { path: Text, error: String },
     /// There is no budget.
     NoBudget,
     /// The output is a terminal, and not for one.
@@ -139,6 +141,13 @@ impl Failure {
             Self::ForNoScreen => {
                 eprintln!("memtrace: this is no text, and standard output is a terminal");
                 eprintln!("  try: -o FILE, or a pipe");
+                ExitCode::from(USAGE)
+            }
+            Self::NoKey { path, error } => {
+                eprintln!("memtrace: {path} has no key: {}", Text::new(error.as_str()));
+                eprintln!(
+                    "  try: head -c 32 /dev/urandom > FILE, or no --key-file for a key that nobody keeps"
+                );
                 ExitCode::from(USAGE)
             }
             Self::NoBudget => {

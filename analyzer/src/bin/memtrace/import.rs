@@ -4,7 +4,7 @@ use std::path::Path;
 
 use memtrace_analyzer::{Text, import};
 
-use crate::{arguments::Import, failure::Failure, output, place::Place, progress};
+use crate::{arguments::Import, failure::Failure, place::Place, progress};
 
 pub(crate) fn run(arguments: &Import) -> Result<(), Failure> {
     let Import { recording, output, force } = arguments;
@@ -15,8 +15,7 @@ pub(crate) fn run(arguments: &Import) -> Result<(), Failure> {
         import::ImportError::Write(error) => place.unwritable(error),
         error => Failure::not_imported(recording)(error.into()),
     })?;
-    place.end()?;
-    output::print(Said { imported: &imported, output })
+    place.end(Said { imported: &imported, output })
 }
 
 /// What was done, in words.

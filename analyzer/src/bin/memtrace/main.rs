@@ -14,6 +14,7 @@ mod analyze;
 mod arguments;
 mod check;
 mod completions;
+mod cut;
 mod diff;
 mod doctor;
 mod events;
@@ -21,6 +22,7 @@ mod export;
 mod failure;
 mod import;
 mod info;
+mod input;
 mod man;
 mod output;
 mod pack;
@@ -28,6 +30,7 @@ mod place;
 mod progress;
 mod record;
 mod report;
+mod scrub;
 
 use std::process::ExitCode;
 
@@ -42,6 +45,8 @@ fn main() -> ExitCode {
         Command::Events(arguments) => events::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
+        Command::Cut(arguments) => cut::run(&arguments),
+        Command::Scrub(arguments) => scrub::run(&arguments),
         Command::Pack(arguments) => pack::pack(&arguments),
         Command::Unpack(arguments) => pack::unpack(&arguments),
         Command::Report(arguments) => report::run(&arguments),

@@ -8,11 +8,11 @@ use super::fold::Stamp;
 
 /// A path of nested scopes; 0 is the empty one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) struct PathId(u32);
+pub(crate) struct PathId(u32);
 
 /// Every path there has been, as a tree.
 #[derive(Debug, Default)]
-pub(super) struct Paths {
+pub(crate) struct Paths {
     /// The parent and the innermost name of every path but the empty one.
     nodes: Vec<(PathId, NameId)>,
     ids: HashMap<(PathId, NameId), PathId>,
@@ -28,7 +28,7 @@ impl Paths {
     }
 
     /// The paths that lead to this one, outermost first, this one included.
-    pub(super) fn chain(&self, mut path: PathId) -> Vec<(PathId, NameId)> {
+    pub(crate) fn chain(&self, mut path: PathId) -> Vec<(PathId, NameId)> {
         let mut chain = Vec::new();
         while path != PathId::default() {
             let (parent, name) = self.nodes[path.0 as usize - 1];
@@ -42,69 +42,94 @@ impl Paths {
 
 /// What is open on one thread, outermost first.
 #[derive(Debug, Default)]
-pub(super) struct Nesting {
-    pub(super) scopes: Vec<OpenScope>,
-    pub(super) modules: Vec<OpenModule>,
+pub(crate) struct Nesting {
+    pub(crate) scopes: Vec<OpenScope>,
+    pub(crate) modules: Vec<OpenModule>,
+    /// Of the forwards that have ended, the one that began last and the one that ended last: since then the thread has crossed no
+    /// border of forwards, as far as it is not open.
+    begun: Option<Forward>,
+    ended: Option<Forward>,
+}
+
+/// A forward that has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Forward {
+    pub(crate) module: ModuleId,
+    /// None if its beginning is missing.
+    pub(crate) began: Option<Stamp>,
+    pub(crate) ended: Stamp,
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(super) struct OpenScope {
-    pub(super) since: Stamp,
-    pub(super) name: NameId,
-    pub(super) path: PathId,
-    pub(super) phase: bool,
+pub(crate) struct OpenScope {
+    pub(crate) since: Stamp,
+    pub(crate) name: NameId,
+    pub(crate) path: PathId,
+    pub(crate) phase: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(super) struct OpenModule {
-    pub(super) since: Stamp,
-    pub(super) module: ModuleId,
+pub(crate) struct OpenModule {
+    pub(crate) since: Stamp,
+    pub(crate) module: ModuleId,
     /// The transfer that opened it; else a forward did.
-    pub(super) transfer: Option<TransferBegin>,
+    pub(crate) transfer: Option<TransferBegin>,
 }
 
 impl Nesting {
-    pub(super) fn enter(&mut self, since: Stamp, name: NameId, phase: bool, paths: &mut Paths) {
+    pub(crate) fn enter(&mut self, since: Stamp, name: NameId, phase: bool, paths: &mut Paths) {
         let path = paths.child(self.path(), name);
         self.scopes.push(OpenScope { since, name, path, phase });
     }
 
     /// Leaves the innermost scope of this name, and those inside it whose ends are missing.
-    pub(super) fn leave(&mut self, name: NameId) {
+    pub(crate) fn leave(&mut self, name: NameId) {
         if let Some(at) = self.scopes.iter().rposition(|open| open.name == name) {
             self.scopes.truncate(at);
         }
     }
 
-    pub(super) fn begin_forward(&mut self, since: Stamp, module: ModuleId) {
+    pub(crate) fn begin_forward(&mut self, since: Stamp, module: ModuleId) {
         self.modules.push(OpenModule { since, module, transfer: None });
     }
 
-    pub(super) fn end_forward(&mut self, module: ModuleId) {
+    pub(crate) fn end_forward(&mut self, now: Stamp, module: ModuleId) {
         let forward = |open: &OpenModule| open.module == module && open.transfer.is_none();
-        if let Some(at) = self.modules.iter().rposition(forward) {
-            self.modules.remove(at);
+        let at = self.modules.iter().rposition(forward);
+        let began = at.map(|at| self.modules.remove(at).since);
+        let ended = Forward { module, began, ended: now };
+        self.ended = Some(ended);
+        let order = |forward: Forward| forward.began.map(|began| began.order);
+        if self.begun.is_none_or(|begun| order(begun) < order(ended)) {
+            self.begun = Some(ended);
         }
     }
 
-    pub(super) fn begin_transfer(&mut self, since: Stamp, begin: TransferBegin) {
+    /// The forwards that have ended and are to be remembered.
+    pub(crate) fn forwards(&self) -> impl Iterator<Item = Forward> {
+        let begun = self.begun.filter(|_| self.begun != self.ended);
+        begun.into_iter().chain(self.ended)
+    }
+
+    pub(crate) fn begin_transfer(&mut self, since: Stamp, begin: TransferBegin) {
         self.modules.push(OpenModule { since, module: begin.module, transfer: Some(begin) });
     }
 
     /// Ends the transfer of this correlation, and returns how it began.
-    pub(super) fn end_transfer(&mut self, correlation: u32) -> Option<(Stamp, TransferBegin)> {
+    pub(crate) fn end_transfer(&mut self, correlation: u32) -> Option<(Stamp, TransferBegin)> {
         let same = |open: &OpenModule| open.transfer.is_some_and(|begin| begin.correlation == correlation);
         let at = self.modules.iter().rposition(same)?;
         let open = self.modules.remove(at);
         open.transfer.map(|begin| (open.since, begin))
     }
 
-    pub(super) fn path(&self) -> PathId {
+    pub(crate) fn path(&self) -> PathId {
         self.scopes.last().map_or(PathId::default(), |open| open.path)
     }
 
     /// The module that owns what the thread allocates.
-    pub(super) fn module(&self) -> ModuleId {
-        self.modules.last().map_or(ModuleId::NONE, |open| open.module)
+    pub(crate) fn module(&self) -> ModuleId {
+        let modules = self.modules.iter().rev().map(|open| open.module);
+        modules.into_iter().find(|module| !module.is_none()).unwrap_or(ModuleId::NONE)
     }
 }

@@ -1,0 +1,187 @@
+//! A trace with other names: pseudonyms for what says whose it is, and every figure as it was.
+//!
+//! Chunks stay where they are, and records keep their places, times, sizes and ids; addresses of each heap are moved together, and
+//! definitions are written anew. `docs/scrub.md` says what goes, what stays, and what a pseudonym gives away.
+
+mod addresses;
+mod definitions;
+mod pseudonyms;
+
+pub use definitions::Keep;
+pub use pseudonyms::Key;
+
+use std::{fs::File, io, os::unix::fs::FileExt as _};
+
+use memtrace_format::{
+    CHUNK_BYTES, CLOSING_OFFSET, Calibration, ChunkBuilder, ChunkHeader, ChunkKind, Closing, Ending,
+    FIRST_CHUNK_OFFSET, Field, FileHeader, Record, ThreadId, Ticks,
+    chunk::{checked_body, field, seal},
+};
+
+use crate::{Trace, cut::CUT, pack::PackError, source::FREE_RUN};
+use addresses::Addresses;
+use definitions::Definitions;
+
+/// What scrubbing did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Scrubbed {
+    /// How many names were replaced.
+    pub replaced: u64,
+    /// Examples of what is in the trace as it was recorded: names that are kept, the first ones.
+    pub kept: Vec<String>,
+    /// Damaged chunks, which are left out.
+    pub damaged: u64,
+}
+
+/// Writes a trace into `log`, an empty file, with pseudonyms for all names but those of kinds to `keep`.
+///
+/// # Errors
+///
+/// The trace cannot be read, or the log cannot be written.
+pub fn scrub(trace: &Trace, key: &Key, keep: &Keep, log: &File) -> Result<Scrubbed, PackError> {
+    let session =
+        key.number("session", u64::from_le_bytes(*key.bytes().first_chunk().expect("a key is longer")));
+    let mut scrubbed = Scrubbed::default();
+    let mut addresses = Addresses::default();
+    each_chunk(trace, |_, chunk| {
+        if let Some((_, body)) = chunk {
+            addresses.meet(trace, body);
+        }
+        Ok(())
+    })?;
+    let mut free = 0;
+    each_chunk(trace, |number, chunk| {
+        let Some((head, body)) = chunk else {
+            scrubbed.damaged += 1;
+            return Ok(());
+        };
+        let header = ChunkHeader::parse(head, trace.header().short_session()).ok().flatten();
+        let Some(header) = header.filter(|header| header.kind != ChunkKind::Definitions) else {
+            return Ok(());
+        };
+        free = number + 1;
+        addresses.rebase(trace, body);
+        let mut new = *head;
+        let mut put = |field: Field, bytes: &[u8]| new[field.offset..][..bytes.len()].copy_from_slice(bytes);
+        put(field::SESSION, &session.to_le_bytes());
+        if let Some(was) = header.seal {
+            let seal = seal(&new, &body[..was.length as usize]);
+            let mut put =
+                |field: Field, bytes: &[u8]| new[field.offset..][..bytes.len()].copy_from_slice(bytes);
+            put(field::CRC, &seal.crc.to_le_bytes());
+        }
+        log.write_all_at(&new, offset(number))?;
+        log.write_all_at(body, offset(number) + ChunkHeader::BYTES as u64)
+    })?;
+    let mut definitions = Definitions::new(trace, key, keep)?;
+    let mut out = Chunks { log, session, at: trace.header().start, number: free, open: None };
+    let mut written = Ok(());
+    trace.each_definition(|definition| {
+        if written.is_ok() {
+            written = out.define(&definitions.scrubbed(definition));
+        }
+    })?;
+    written?;
+    out.finish()?;
+    (scrubbed.replaced, scrubbed.kept) = definitions.told();
+    if let Some(closing) = trace.closing() {
+        let is_ours = closing.text.is_empty() || closing.text == CUT;
+        let text = if is_ours { closing.text.clone() } else { "(scrubbed)".to_owned() };
+        let closing = Closing { text, ..closing.clone() };
+        log.write_all_at(&closing.to_bytes(session), CLOSING_OFFSET as u64)?;
+    } else {
+        let end = Calibration { ticks: Ticks(0), ..trace.header().start };
+        let running =
+            Closing { ending: Ending::Running, end, drops: Default::default(), text: String::new() };
+        log.write_all_at(&running.to_bytes(session), CLOSING_OFFSET as u64)?;
+    }
+    let header = FileHeader { session: session.into(), boot: 0, pid: 0, ..*trace.header() };
+    log.write_all_at(&header.to_bytes(), 0)?;
+    Ok(scrubbed)
+}
+
+/// A chunk: what it says of itself, and what is behind that.
+type Chunk<'a> = (&'a [u8; ChunkHeader::BYTES], &'a mut [u8]);
+
+/// Hands every chunk that is used to `each`, with its number; none for one that is damaged.
+fn each_chunk(
+    trace: &Trace,
+    mut each: impl FnMut(u64, Option<Chunk<'_>>) -> io::Result<()>,
+) -> Result<(), PackError> {
+    let session = trace.header().short_session();
+    let mut piece: Box<[u8; CHUNK_BYTES]> =
+        vec![0; CHUNK_BYTES].try_into().expect("it has the length of a chunk");
+    let mut free_run = 0;
+    for number in 0.. {
+        if offset(number) >= trace.file.bytes() || free_run == FREE_RUN {
+            break;
+        }
+        piece.fill(0);
+        trace.file.read_up_to(offset(number), &mut piece[..])?;
+        let head = *piece.first_chunk().expect("a chunk is longer than its header");
+        let sound = match ChunkHeader::parse(&head, session) {
+            Ok(None) => {
+                free_run += 1;
+                continue;
+            }
+            Ok(Some(header)) => checked_body(&piece, &header).is_ok(),
+            Err(_) => false,
+        };
+        free_run = 0;
+        let (_, body) = piece.split_at_mut(ChunkHeader::BYTES);
+        each(number, sound.then_some((&head, body)))?;
+    }
+    Ok(())
+}
+
+fn offset(number: u64) -> u64 {
+    (FIRST_CHUNK_OFFSET as u64).saturating_add(number.saturating_mul(CHUNK_BYTES as u64))
+}
+
+/// Writes definitions behind all other chunks.
+struct Chunks<'a> {
+    log: &'a File,
+    session: u64,
+    at: Calibration,
+    /// Where the next one goes.
+    number: u64,
+    open: Option<ChunkBuilder>,
+}
+
+impl Chunks<'_> {
+    fn define(&mut self, definition: &memtrace_format::Definition) -> io::Result<()> {
+        let builder = self.open.get_or_insert_with(|| begin(self.session, self.number, self.at));
+        if builder.definition(definition).is_ok() {
+            return Ok(());
+        }
+        self.finish()?;
+        let builder = self.open.insert(begin(self.session, self.number, self.at));
+        builder.definition(definition).map_err(|_| io::Error::other("a definition does not fit a chunk"))
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        let Some(builder) = self.open.take() else { return Ok(()) };
+        self.number += 1;
+        self.log.write_all_at(&builder.finish()[..], offset(self.number - 1))
+    }
+}
+
+fn begin(session: u64, sequence: u64, calibration: Calibration) -> ChunkBuilder {
+    ChunkBuilder::new(ChunkHeader {
+        kind: ChunkKind::Definitions,
+        session,
+        sequence,
+        thread: ThreadId::NONE,
+        thread_sequence: 0,
+        base_time: calibration.ticks,
+        calibration,
+        drops: Default::default(),
+        seal: None,
+    })
+}
+
+/// The records of a body.
+fn records(body: &mut [u8]) -> &mut [[u8; Record::BYTES]] {
+    body.as_chunks_mut().0
+}
