@@ -19,7 +19,7 @@ impl Allocator {
     /// A block of at least this size, of the lowest addresses that are together large enough: free ones and ones that get
     /// memory. None: there is not enough memory; what was mapped on the way stays, free.
     pub(super) fn grow(&mut self, pool: PoolIndex, size: u64) -> Option<BlockId> {
-        let mut id = self.lowest_room(pool, size);
+        let mut id = self.lowest_room(pool, size)?;
         if self.blocks[id].state == State::Unmapped {
             id = self.map(id, size.min(self.blocks[id].size))?;
         }
@@ -49,8 +49,8 @@ impl Allocator {
         self.settle(middle, State::Unmapped);
     }
 
-    /// The first block of the lowest addresses of the pool that have room for so much.
-    fn lowest_room(&mut self, pool: PoolIndex, size: u64) -> BlockId {
+    /// The first block of the lowest addresses of the pool that have room for so much. None: no addresses are left.
+    fn lowest_room(&mut self, pool: PoolIndex, size: u64) -> Option<BlockId> {
         for &(_, unmapped) in &self.pools[pool.0 as usize].unmapped {
             let [before, _] = self.blocks.neighbours(unmapped, State::Free);
             let first = before.unwrap_or(unmapped);
@@ -61,14 +61,14 @@ impl Allocator {
                 next = self.blocks[id].after;
             }
             if room >= size {
-                return first;
+                return Some(first);
             }
         }
         // An eighth more than there is memory, so that its own holes do not use it up.
         let room = self.capacity.saturating_add(self.capacity / 8).clamp(size, ADDRESSES.max(size));
         let step = self.rules.step(self.pools[pool.0 as usize].key.class);
         let room = room.checked_next_multiple_of(step).unwrap_or(room);
-        let address = self.fresh_addresses(room);
+        let address = self.fresh_addresses(room)?;
         let id = self.blocks.insert(Block {
             pool,
             address,
@@ -80,7 +80,7 @@ impl Allocator {
             after: None,
         });
         self.keep(id);
-        id
+        Some(id)
     }
 
     /// Gives memory to the first `size` addresses of an unmapped block, by the step. Returns the free block they are part of.

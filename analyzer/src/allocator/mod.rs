@@ -176,21 +176,24 @@ impl Allocator {
             return self.grow(pool, size);
         }
         let segment = self.rules.segment(size);
-        self.fits(segment).then(|| {
-            self.count_reserved(segment);
-            let offered = self.offered.take_if(|(_, size)| *size == segment);
-            let address = offered.map_or_else(|| self.fresh_addresses(segment), |(address, _)| address);
-            self.blocks.insert(Block {
-                pool,
-                address,
-                size: segment,
-                state: State::Used,
-                expandable: None,
-                idle_since: 0,
-                before: None,
-                after: None,
-            })
-        })
+        if !self.fits(segment) {
+            return None;
+        }
+        let address = match self.offered.take_if(|(_, size)| *size == segment) {
+            Some((address, _)) => address,
+            None => self.fresh_addresses(segment)?,
+        };
+        self.count_reserved(segment);
+        Some(self.blocks.insert(Block {
+            pool,
+            address,
+            size: segment,
+            state: State::Used,
+            expandable: None,
+            idle_since: 0,
+            before: None,
+            after: None,
+        }))
     }
 
     fn fits(&self, more: u64) -> bool {
@@ -202,11 +205,11 @@ impl Allocator {
         self.reserved_peak = self.reserved_peak.max(self.reserved);
     }
 
-    /// Addresses that nothing lies at. There are more of them than anybody can ask for.
-    fn fresh_addresses(&mut self, size: u64) -> u64 {
+    /// Addresses that nothing lies at. A recording may ask for more than there are.
+    fn fresh_addresses(&mut self, size: u64) -> Option<u64> {
         let address = self.next_address;
-        self.next_address = address.saturating_add(size);
-        address
+        self.next_address = address.checked_add(size)?;
+        Some(address)
     }
 
     fn keep(&mut self, id: BlockId) {

@@ -254,3 +254,20 @@ proptest! {
         }
     }
 }
+
+/// Somebody may record requests of more than there are addresses, and of all that there are, again and again.
+#[test]
+fn what_no_address_is_left_for_fails() {
+    for expandable_segments in [false, true] {
+        let rules = Rules { expandable_segments, ..Rules::default() };
+        let mut allocator = Allocator::new(rules, u64::MAX);
+        assert!(allocator.allocate(ME, u64::MAX - 8000).is_none());
+        let mut served = 0;
+        for stream in 0..100 {
+            let requester = Requester { arena: 0, stream };
+            served += u32::from(allocator.allocate(requester, 1 << 60).is_some());
+        }
+        assert!((1..16).contains(&served), "{served} pieces of a sixteenth of all addresses");
+        allocator.allocate(ME, MIB).unwrap();
+    }
+}

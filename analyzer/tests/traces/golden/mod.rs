@@ -78,7 +78,10 @@ impl Copy {
         let report = trace.analyze(|_| ()).expect("a readable file").report;
         assert_eq!(report.trace.events, read.len() as u64, "{what}");
         let told = &report.trace.damage;
-        assert!(report.trace.damaged_chunks >= damaged, "{what}: {damaged} chunks are damaged, and told are {told:?}");
+        assert!(
+            report.trace.damaged_chunks >= damaged,
+            "{what}: {damaged} chunks are damaged, and told are {told:?}"
+        );
     }
 }
 
