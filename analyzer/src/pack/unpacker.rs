@@ -7,6 +7,9 @@ use memtrace_format::{Bytes, CHUNK_BYTES, FIRST_CHUNK_OFFSET};
 use super::{PackError, chunk_offset};
 use crate::{Progress, Trace, source::FREE_RUN};
 
+/// A chunk that nobody used. Compared as a whole, for an archive may claim thousands of them.
+static UNUSED: [u8; CHUNK_BYTES] = [0; CHUNK_BYTES];
+
 /// What unpacking did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -36,7 +39,7 @@ pub fn unpack(trace: &Trace, log: &File, watch: &mut dyn FnMut(Progress)) -> Res
         }
         watch(Progress { done: Bytes(offset), total: Bytes(log_bytes) });
         let have = file.read_up_to(offset, &mut piece)?;
-        free_run = if piece[..have].iter().all(|&byte| byte == 0) { free_run + 1 } else { 0 };
+        free_run = if piece[..have] == UNUSED[..have] { free_run + 1 } else { 0 };
         if free_run == 0 {
             log.write_all_at(&piece[..have], offset)?;
         }
