@@ -25,6 +25,8 @@ const LINES: &[(&str, u8)] = &[
     ("events RUN", 0),
     ("events RUN --json", 0),
     ("import OTHER -o NEW", 0),
+    ("export RUN --to csv", 0),
+    ("export RUN --to perfetto -o NEW", 0),
     ("report RUN", 0),
     ("report RUN -o NEW", 0),
     ("pack RUN -o NEW", 0),
