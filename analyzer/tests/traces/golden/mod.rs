@@ -191,7 +191,7 @@ fn corrupt(files: u64) {
                 _ => used[random() as usize % used.len()],
             };
             // A run of zeros is what a lost page is.
-            let run = if random() % 8 == 0 { 64 } else { 1 };
+            let run = if random().is_multiple_of(8) { 64 } else { 1 };
             let byte = random() as u8;
             let end = (at + run).min(GOLDEN.len());
             changes.extend((at..end).map(|at| (at, if run > 1 { 0 } else { byte })));
