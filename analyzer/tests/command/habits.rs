@@ -29,6 +29,8 @@ const LINES: &[(&str, u8)] = &[
     ("export RUN --to perfetto -o NEW", 0),
     ("report RUN", 0),
     ("report RUN -o NEW", 0),
+    ("cut RUN -o NEW --from 0", 0),
+    ("scrub RUN -o NEW", 0),
     ("pack RUN -o NEW", 0),
     ("unpack RUN -o NEW", 0),
     ("doctor --library none --json", 1),
