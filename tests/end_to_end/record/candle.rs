@@ -3,6 +3,7 @@ use std::{ffi::OsStr, path::Path};
 use super::{Lab, books, heap};
 
 /// candle's Stable Diffusion parts on the CPU, against the books of the program's own allocator. Building candle takes minutes.
+/// `cargo test -p memtrace-tests --test end_to_end -- --ignored --nocapture parts_of_stable_diffusion` prints both.
 #[test]
 #[ignore = "builds candle"]
 fn parts_of_stable_diffusion_in_candle() {
