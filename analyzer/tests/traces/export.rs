@@ -1,5 +1,7 @@
 //! Traces in the forms that other tools read, read with readers of their own here.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod live;
 mod perfetto;
 mod tables;
