@@ -126,7 +126,7 @@ mod tests {
         let mut pseudonyms = Pseudonyms::new(&key);
         let path = pseudonyms.text("/home/anna/model/unet.layers.12.weight");
         let parts: Vec<&str> = path.split(['/', '.']).collect();
-        assert_eq!((parts.len(), parts[0], parts[5]), (8 - 1, "", "12"));
+        assert_eq!((parts.len(), parts[0], parts[6]), (8, "", "12"));
         assert!(
             !["home", "anna", "model", "unet", "layers", "weight"].iter().any(|word| path.contains(word))
         );

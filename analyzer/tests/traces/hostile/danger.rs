@@ -35,6 +35,8 @@ pub(crate) enum Kind {
     Csv,
     /// A browser.
     Svg,
+    /// A browser.
+    Html,
 }
 
 impl Kind {
@@ -71,6 +73,7 @@ impl Kind {
             Self::Markdown => markdown(text, &mut found),
             Self::Csv => csv(text, &mut found),
             Self::Svg => svg(text, &mut found),
+            Self::Html => html(text, &mut found),
         }
         harm
     }
@@ -114,16 +117,45 @@ fn csv(text: &str, found: &mut dyn FnMut(&str, &str)) {
 }
 
 fn svg(text: &str, found: &mut dyn FnMut(&str, &str)) {
-    match roxmltree::Document::parse(text) {
+    let options = roxmltree::ParsingOptions { allow_dtd: true, ..Default::default() };
+    match roxmltree::Document::parse_with_options(text, options) {
         Ok(document) => {
-            let known = ["svg", "style", "rect", "text", "path", "g", "tspan"];
+            let known = [
+                "svg",
+                "style",
+                "rect",
+                "text",
+                "path",
+                "g",
+                "tspan",
+                "defs",
+                "linearGradient",
+                "stop",
+                "title",
+            ];
+            // A flame graph's own script has no names in it.
+            let own = |node: &roxmltree::Node<'_, '_>| {
+                node.has_tag_name(("http://www.w3.org/2000/svg", "script"))
+                    && !node.text().is_some_and(|text| text.contains("alert"))
+            };
             let elements = document.descendants().filter(roxmltree::Node::is_element);
             elements
+                .filter(|node| !own(node))
                 .map(|node| node.tag_name().name().to_owned())
                 .filter(|name| !known.contains(&name.as_str()))
                 .for_each(|name| found("an element", &name));
         }
         Err(error) => found("no XML", &error.to_string()),
+    }
+}
+
+/// The page of a report, which has three scripts and no element of these.
+fn html(text: &str, found: &mut dyn FnMut(&str, &str)) {
+    for element in ["<img", "<b>", "<b "] {
+        text.find(element).into_iter().for_each(|at| found("an element", &text[at..]));
+    }
+    if let Some((at, _)) = text.match_indices("</script").nth(3) {
+        found("the end of a script", &text[at..]);
     }
 }
 
@@ -139,7 +171,16 @@ fn excerpt<'a>(text: &'a str, at: &'a str) -> String {
 
 #[test]
 fn every_danger_is_found_where_it_does_harm() {
-    let all = [Kind::Text, Kind::Drawn, Kind::Json, Kind::JsonLines, Kind::Markdown, Kind::Csv, Kind::Svg];
+    let all = [
+        Kind::Text,
+        Kind::Drawn,
+        Kind::Json,
+        Kind::JsonLines,
+        Kind::Markdown,
+        Kind::Csv,
+        Kind::Svg,
+        Kind::Html,
+    ];
     for kind in all {
         for piece in &PIECES[..5] {
             assert!(!kind.harm(&format!("a line\nF01{piece}\r\n")).is_empty(), "{kind:?} {piece:?}");
@@ -153,4 +194,6 @@ fn every_danger_is_found_where_it_does_harm() {
         !Kind::Svg.harm(&svg(PIECES[5])).is_empty() && !Kind::Svg.harm(&svg("<img src=\"x\"/>")).is_empty()
     );
     assert!(Kind::Svg.harm(&svg("&lt;img&gt;")).is_empty());
+    assert!(!Kind::Html.harm(PIECES[5]).is_empty() && !Kind::Html.harm(PIECES[6]).is_empty());
+    assert!(!Kind::Html.harm(&"</script>".repeat(4)).is_empty());
 }

@@ -56,9 +56,6 @@ fields! {
 }
 
 impl Field {
-    /// Texts of the format that nothing shows.
-    pub(crate) const UNSHOWN: &[Self] = &[Self::Device];
-
     /// What stands before and behind every danger in the field's text, and in no other text.
     pub(crate) fn marker(self) -> String {
         format!("F{:02}", self as usize + 1)

@@ -34,7 +34,7 @@ fn no_text_of_a_trace_does_harm_in_any_output() {
     assert!(harm.is_empty(), "{} dangers:\n{}", harm.len(), harm.join("\n"));
     let unseen: Vec<_> =
         Field::ALL.iter().filter(|field| seen.values().all(|fields| !fields.contains(field))).collect();
-    assert_eq!(unseen, Field::UNSHOWN.iter().collect::<Vec<_>>(), "fields that no output shows test nothing");
+    assert!(unseen.is_empty(), "fields that no output shows test nothing: {unseen:?}");
     let empty: Vec<_> = outputs::names().filter(|output| seen[output].is_empty()).collect();
     assert!(empty.is_empty(), "outputs that show no field test nothing: {empty:?}");
 }
