@@ -10,6 +10,9 @@ const FRACTION: u32 = 48;
 /// Of all calibrations, one that is this far from where most of them put it is damaged (or was interrupted).
 const TOLERANCE: f64 = 1e-3;
 
+/// In nanoseconds: two readings of two clocks are at best some ten of them apart, which is much where the distance is short.
+const NOISE: f64 = 1_000.0;
+
 /// A line through the trace's start: nanoseconds as a function of ticks. It never goes backwards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Clock {
@@ -75,14 +78,16 @@ fn slope(start: Calibration, calibrations: impl IntoIterator<Item = Calibration>
             Some((ticks as f64, nanos as f64))
         })
         .collect();
-    // Said again, a reading is the same one: sums of many would be rounded.
-    points.dedup();
+    // What is nearer than readings are exact says nothing of the slope.
+    if points.iter().any(|(_, y)| *y > NOISE) {
+        points.retain(|(_, y)| *y > NOISE);
+    }
     let middle = points.len().checked_sub(1)? / 2;
-    let (_, median, _) = points.select_nth_unstable_by(middle, |a, b| (a.1 / a.0).total_cmp(&(b.1 / b.0)));
-    let median = median.1 / median.0;
-    // Two readings of two clocks are at best some ten nanoseconds apart, which is much where the distance is short.
-    let noise = 1_000.0;
-    let agree = points.iter().filter(|(x, y)| (y - median * x).abs() <= noise + TOLERANCE * median * x);
+    points.sort_unstable_by(|a, b| (a.1 / a.0).total_cmp(&(b.1 / b.0)).then(a.0.total_cmp(&b.0)));
+    let median = points[middle].1 / points[middle].0;
+    // Said again, a reading is the same one: a sum of many would be rounded.
+    points.dedup();
+    let agree = points.iter().filter(|(x, y)| (y - median * x).abs() <= NOISE + TOLERANCE * median * x);
     let (xy, xx) = agree.fold((0.0, 0.0), |(xy, xx), (x, y)| (xy + x * y, xx + x * x));
     Some(xy / xx).filter(|slope| slope.is_finite() && *slope < 65_536.0)
 }
