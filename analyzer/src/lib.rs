@@ -33,7 +33,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! It reads files, writes none but the logs that it [imports](import) recordings into, knows the log ([`memtrace_format`]) and not the tracer, and never maps a file: one that
+//! It reads files, writes none but those that it is asked for ([imports](import), [exports](export), cuts, pseudonyms, [packs](pack)), knows the log ([`memtrace_format`]) and not the tracer, and never maps a file: one that
 //! is cut short while it is read ends early. What a trace cannot tell is said to be unknown, with the reason; it is never 0.
 #![forbid(unsafe_code)]
 
