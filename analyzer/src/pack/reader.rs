@@ -11,10 +11,13 @@ use super::{
     BODY, HEAD, archive,
     frame::{FRAME_MAGIC, FrameHeader, FrameKind, MAGIC, Preamble},
 };
-use crate::source::{ReadError, RegularFile};
+use crate::source::{FREE_RUN, ReadError, RegularFile};
 
 /// Frames that were unpacked last are kept, up to so many bytes.
 pub(super) const CACHED: usize = 16 << 20;
+
+/// In a packed log that is damaged, the most chunks without a frame before one that has.
+const LOST: u64 = 1 << 12;
 
 /// What damaged parts of the file read as. No chunk begins like this, so they are counted as damage wherever they lie.
 const DAMAGED: u8 = 0xff;
@@ -81,6 +84,8 @@ impl PackedFile {
         let mut bytes = vec![0; FrameHeader::MOST];
         let mut at = from;
         let (mut ended, mut damaged) = (false, false);
+        // Each chunk takes two numbers in the headers of frames; between chunks that are used, few are not.
+        let used = (to - from) / (2 * size_of::<u64>() as u64);
         while at < to && !ended {
             let most = usize::try_from(to - at).unwrap_or(usize::MAX).min(bytes.len());
             let have = self.file.read_up_to(at, &mut bytes[..most])?;
@@ -97,10 +102,17 @@ impl PackedFile {
             let content = at + header.bytes() as u64;
             at = content + u64::from(header.packed);
             ended = header.kind == FrameKind::End;
+            if header.chunks.iter().any(|&chunk| chunk > used + FREE_RUN) {
+                damaged = true;
+                continue;
+            }
             self.add(Frame { header, content });
         }
         self.whole = ended && !damaged;
         if !self.whole {
+            // All that lies between what is here counts as damaged, so there must not be much more of it than there can have been.
+            self.heads.retain(|&chunk, _| chunk <= used + LOST);
+            self.bodies.retain(|&chunk, _| chunk <= used + LOST);
             // Behind what is here there was more, and nobody can tell how much.
             let last = self.heads.keys().chain(self.bodies.keys()).max();
             let missing = last.map_or(0, |last| last.saturating_add(1));

@@ -162,7 +162,7 @@ fn name(text: &impl Display) -> String {
 /// A sentence that is nothing but text: what could mark something up is escaped, and what trackers would make a link or a
 /// mention of has a character of code in it.
 fn sentence(text: &impl Display) -> String {
-    let text = shorten(text, SENTENCE);
+    let text = beginning(text.to_string());
     let mut plain = String::new();
     let mut rest = text.chars();
     while let Some(c) = rest.next() {
@@ -184,6 +184,15 @@ fn sentence(text: &impl Display) -> String {
     plain
 }
 
+/// A sentence that is too long ends early: what comes first says the most.
+fn beginning(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(SENTENCE) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -200,6 +209,8 @@ mod tests {
             !plain.contains(char::is_control) && !plain.contains('\u{202e}') && plain.ends_with("y\\\\z"),
             "{plain}"
         );
+        let long = sentence(&Text::new("ä".repeat(SENTENCE + 1)));
+        assert_eq!(long, "ä".repeat(SENTENCE) + "…");
         assert_eq!(name(&Text::new("a|b`c")), "`a\\|b′c`");
         assert!(!name(&Text::new("\n\u{1b}")).contains(char::is_control));
     }
