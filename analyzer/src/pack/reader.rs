@@ -85,7 +85,7 @@ impl PackedFile {
         let mut at = from;
         let (mut ended, mut damaged) = (false, false);
         // Each chunk takes two numbers in the headers of frames; between chunks that are used, few are not.
-        let used = (to - from) / (2 * size_of::<u64>() as u64);
+        let used = to.saturating_sub(from) / (2 * size_of::<u64>() as u64);
         while at < to && !ended {
             let most = usize::try_from(to - at).unwrap_or(usize::MAX).min(bytes.len());
             let have = self.file.read_up_to(at, &mut bytes[..most])?;
