@@ -3,7 +3,10 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
-    sync::mpsc::{RecvTimeoutError, Sender, channel},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     thread,
     time::Duration,
 };
@@ -26,7 +29,8 @@ pub(crate) type Run = fn(&Path) -> bool;
 pub(crate) struct Limits {
     run: Run,
     input: PathBuf,
-    watch: Sender<()>,
+    /// Executions so far, for the thread that notices one that does not end.
+    begun: Arc<AtomicU64>,
     pub(crate) accepted: u64,
     pub(crate) most_memory: usize,
     pub(crate) most_time: Duration,
@@ -35,29 +39,29 @@ pub(crate) struct Limits {
 impl Limits {
     /// `input` is the file that is written for each execution, and left behind if one does not end.
     pub(crate) fn new(run: Run, input: PathBuf) -> Self {
-        let (watch, heard) = channel();
-        let left = std::env::temp_dir().join("memtrace-fuzz-hung");
-        let file = input.clone();
+        let begun = Arc::new(AtomicU64::new(0));
+        let (watched, file) = (Arc::downgrade(&begun), input.clone());
+        // It looks from time to time: waking it for each execution would take longer than many of them.
         thread::spawn(move || {
-            loop {
-                match heard.recv_timeout(NEVER) {
-                    Ok(()) => {}
-                    Err(RecvTimeoutError::Disconnected) => return,
-                    Err(RecvTimeoutError::Timeout) => {
-                        let kept = std::fs::copy(&file, &left);
-                        println!("an execution does not end; its input: {} ({kept:?})", left.display());
-                        std::process::exit(1);
-                    }
+            let mut last = None;
+            while let Some(begun) = watched.upgrade().map(|begun| begun.load(Relaxed)) {
+                if last == Some(begun) {
+                    let left = std::env::temp_dir().join("memtrace-fuzz-hung");
+                    let kept = std::fs::copy(&file, &left);
+                    println!("an execution does not end; its input: {} ({kept:?})", left.display());
+                    std::process::exit(1);
                 }
+                last = Some(begun);
+                thread::sleep(NEVER);
             }
         });
-        Self { run, input, watch, accepted: 0, most_memory: 0, most_time: Duration::ZERO }
+        Self { run, input, begun, accepted: 0, most_memory: 0, most_time: Duration::ZERO }
     }
 
     /// Reads these bytes; what is wrong with how that went.
     pub(crate) fn execute(&mut self, bytes: &[u8]) -> Result<(), String> {
         std::fs::write(&self.input, bytes).map_err(|error| error.to_string())?;
-        let _ = self.watch.send(());
+        self.begun.fetch_add(1, Relaxed);
         let before = MemoryNow::begin();
         let began = processor_time();
         let outcome = catch_unwind(AssertUnwindSafe(|| (self.run)(&self.input)));
