@@ -1,7 +1,7 @@
 //! The whole course followed again, heap by heap, for the requests that failed.
 
 use hashbrown::HashMap;
-use memtrace_format::{Bytes, Event, PoolId};
+use memtrace_format::{Bytes, Event};
 
 use super::{Autopsy, models::Rehearsal, requesters::HeapRules};
 use crate::{
@@ -68,7 +68,7 @@ pub(crate) fn rehearse<'f>(
             if !sieve.as_mut().is_none_or(|sieve| sieve.admits(Moment { time, thread }, event)) {
                 return;
             }
-            if let Some(heap) = pool_of(event).and_then(|pool| heaps.get_mut(&HeapKey::of(trace, pool))) {
+            if let Some(heap) = event.pool().and_then(|pool| heaps.get_mut(&HeapKey::of(trace, pool))) {
                 heap.before(event);
             }
         })?;
@@ -82,7 +82,7 @@ pub(crate) fn rehearse<'f>(
         if !sieve.as_mut().is_none_or(|sieve| sieve.admits(now, &event)) {
             continue;
         }
-        let Some(heap) = pool_of(&event).and_then(|pool| heaps.get_mut(&HeapKey::of(trace, pool))) else {
+        let Some(heap) = event.pool().and_then(|pool| heaps.get_mut(&HeapKey::of(trace, pool))) else {
             number += u64::from(matches!(event, Event::OutOfMemory(_)));
             continue;
         };
@@ -106,18 +106,4 @@ pub(crate) fn rehearse<'f>(
     }
     watch(Progress { done: total, total });
     Ok(())
-}
-
-fn pool_of(event: &Event) -> Option<PoolId> {
-    match event {
-        Event::BlockAlloc(alloc) => Some(alloc.pool),
-        Event::BlockFree(free) | Event::BlockFreeRequested(free) | Event::BlockFreeCompleted(free) => {
-            Some(free.pool)
-        }
-        Event::SegmentAlloc(s) | Event::SegmentFree(s) | Event::SegmentMap(s) | Event::SegmentUnmap(s) => {
-            Some(s.pool)
-        }
-        Event::OutOfMemory(failed) => Some(failed.pool),
-        _ => None,
-    }
 }

@@ -78,20 +78,9 @@ impl Word {
 }
 
 fn holds(event: &Event, address: Address) -> bool {
-    let within = |start: Address, size: u64| {
-        address == start || address.0.checked_sub(start.0).is_some_and(|distance| distance < size)
-    };
-    match event {
-        Event::BlockAlloc(block) => within(block.address, block.size.0),
-        Event::BlockFree(block) | Event::BlockFreeRequested(block) | Event::BlockFreeCompleted(block) => {
-            within(block.address, block.size.0)
-        }
-        Event::SegmentAlloc(segment)
-        | Event::SegmentFree(segment)
-        | Event::SegmentMap(segment)
-        | Event::SegmentUnmap(segment) => within(segment.address, segment.size.0),
-        _ => false,
-    }
+    event.memory().is_some_and(|(_, start, size)| {
+        address == start || address.0.checked_sub(start.0).is_some_and(|distance| distance < size.0)
+    })
 }
 
 impl Part {

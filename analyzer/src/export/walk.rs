@@ -121,18 +121,5 @@ impl<'e> Seen<'e> {
 
 /// The heap that an event is about.
 fn heap_of(replay: &mut Replay<'_>, event: &Event) -> Option<usize> {
-    let pool = match event {
-        Event::BlockAlloc(block) => block.pool,
-        Event::BlockFree(block) | Event::BlockFreeRequested(block) | Event::BlockFreeCompleted(block) => {
-            block.pool
-        }
-        Event::SegmentAlloc(segment)
-        | Event::SegmentFree(segment)
-        | Event::SegmentMap(segment)
-        | Event::SegmentUnmap(segment) => segment.pool,
-        Event::OutOfMemory(failed) => failed.pool,
-        Event::HeapMark { pool, .. } => *pool,
-        _ => return None,
-    };
-    Some(replay.heap_index(pool))
+    event.pool().map(|pool| replay.heap_index(pool))
 }

@@ -100,6 +100,33 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// The memory that a block's or a segment's event is about: where it starts and how long it is, as far as the event says, and
+    /// its pool.
+    pub fn memory(&self) -> Option<(PoolId, Address, Bytes)> {
+        match *self {
+            Self::SegmentAlloc(segment)
+            | Self::SegmentFree(segment)
+            | Self::SegmentMap(segment)
+            | Self::SegmentUnmap(segment) => Some((segment.pool, segment.address, segment.size)),
+            Self::BlockAlloc(block) => Some((block.pool, block.address, block.size)),
+            Self::BlockFree(block) | Self::BlockFreeRequested(block) | Self::BlockFreeCompleted(block) => {
+                Some((block.pool, block.address, block.size))
+            }
+            _ => None,
+        }
+    }
+
+    /// The pool among whose heap's events it counts.
+    pub fn pool(&self) -> Option<PoolId> {
+        match *self {
+            Self::OutOfMemory(failed) => Some(failed.pool),
+            Self::HeapMark { pool, .. } => Some(pool),
+            _ => self.memory().map(|(pool, ..)| pool),
+        }
+    }
+}
+
 /// How far the records of a thread are folded into a baseline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Folded {

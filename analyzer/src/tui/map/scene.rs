@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use memtrace_format::{Address, Bytes, Event, PoolId};
+use memtrace_format::{Address, Bytes, PoolId};
 
 use super::{
     legend::{Colouring, Legend, Letters, Tints},
@@ -179,7 +179,7 @@ impl Painter {
         let definitions = trace.definitions();
         let mut heaps: Vec<(PoolId, bool)> = Vec::new();
         let mut wanted = |recorded: &Recorded| {
-            let Some(pool) = pool_of(&recorded.event) else { return false };
+            let Some((pool, ..)) = recorded.event.memory() else { return false };
             if let Some((_, is)) = heaps.iter().find(|(known, _)| *known == pool) {
                 return *is;
             }
@@ -323,21 +323,6 @@ pub(crate) fn within(blocks: &[Block], range: Range) -> &[Block] {
     let first = if first > 0 && reaches(&blocks[first - 1]) { first - 1 } else { first };
     let last = blocks.partition_point(|block| block.address < Address(range.to));
     &blocks[first..last.max(first)]
-}
-
-/// The pool whose memory an event changes.
-fn pool_of(event: &Event) -> Option<PoolId> {
-    Some(match event {
-        Event::BlockAlloc(block) => block.pool,
-        Event::BlockFree(block) | Event::BlockFreeRequested(block) | Event::BlockFreeCompleted(block) => {
-            block.pool
-        }
-        Event::SegmentAlloc(segment)
-        | Event::SegmentFree(segment)
-        | Event::SegmentMap(segment)
-        | Event::SegmentUnmap(segment) => segment.pool,
-        _ => return None,
-    })
 }
 
 /// How long a range is.

@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn of_a_call_site_the_function_and_the_line_stay() {
-        let site = "attention (/home/somebody/engine/model.py:77)";
+        let site = "attention (/opt/engine/sampling/model.py:77)";
         assert_eq!(fit_name(site, 25), "attention (…/model.py:77)");
         assert_eq!(fit_name("unet.input_blocks.0", 9), "…blocks.0");
         assert_eq!(fit_name(site, 12), fit_tail(site, 12), "too narrow for both");

@@ -1,15 +1,19 @@
 //! The chunks of all threads as one stream in time order.
 
+mod cursor;
+
 use std::{cmp::Reverse, collections::BinaryHeap};
 
-use memtrace_format::{Bytes, CHUNK_BYTES, DropCounts, Event, Kind, Record, ThreadId, Ticks, Word};
+use memtrace_format::{Bytes, CHUNK_BYTES, DropCounts, Event, Kind, ThreadId, Ticks, Word};
 
 use crate::{
     Nanos,
     clock::Clock,
     replay::{Moment, Step},
-    source::{ChunkReader, Losses, ReadError, ThreadChunks, Trace},
+    source::{ChunkReader, Losses, ReadError, Trace},
 };
+
+use cursor::Cursor;
 
 /// An event, when it happened, and where.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -83,20 +87,6 @@ impl MergePlace {
 /// The most events in a batch: few enough to stay in a processor's own cache.
 const BATCH: usize = 1024;
 
-/// A thread's place in its chunks.
-#[derive(Debug)]
-struct Cursor<'a> {
-    thread: &'a ThreadChunks,
-    next_chunk: usize,
-    records: Vec<Record>,
-    next_record: usize,
-    /// The record to begin the next chunk with.
-    first_record: usize,
-    latest: Ticks,
-    drops: DropCounts,
-    events: u64,
-}
-
 const NEVER: (Ticks, usize) = (Ticks(u64::MAX), usize::MAX);
 
 impl<'a> Events<'a> {
@@ -147,12 +137,7 @@ impl<'a> Events<'a> {
 
     fn place(&self) -> MergePlace {
         let threads = self.cursors.iter().map(|cursor| {
-            // A chunk that is read to its end is behind us; one of which nothing is read yet is still to be begun.
-            let within = cursor.next_record < cursor.records.len();
-            let (chunk, record) = match cursor.next_chunk.checked_sub(1).filter(|_| within) {
-                Some(chunk) => (chunk, cursor.next_record),
-                None => (cursor.next_chunk, cursor.first_record),
-            };
+            let (chunk, record) = cursor.place();
             (chunk, record, cursor.latest)
         });
         MergePlace { now: self.now, threads: threads.collect() }
@@ -358,27 +343,6 @@ impl Ticked {
     #[inline(always)]
     fn step(self, clock: Clock) -> Step {
         Step { now: Moment { time: clock.nanos(self.now), thread: self.thread }, event: self.event }
-    }
-}
-
-impl<'a> Cursor<'a> {
-    fn new(thread: &'a ThreadChunks, next_chunk: usize) -> Self {
-        Self {
-            thread,
-            next_chunk,
-            records: Vec::new(),
-            next_record: 0,
-            first_record: 0,
-            latest: Ticks(0),
-            drops: DropCounts::default(),
-            events: 0,
-        }
-    }
-
-    /// When the first record of the next chunk was made, as far as is known before reading it.
-    fn due(&self) -> Ticks {
-        let first = self.thread.chunks.get(self.next_chunk).and_then(|chunk| chunk.first);
-        first.unwrap_or(self.latest).max(self.latest)
     }
 }
 
