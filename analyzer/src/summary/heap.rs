@@ -136,11 +136,12 @@ pub(super) fn figures(level: &Level, segmented: bool) -> Figures {
 
 fn peak(heap: &Heap, names: &mut Names<'_>) -> Peak {
     let watch = &heap.watch.peak;
-    let blocks: Vec<(u64, Block)> = watch.blocks(&heap.state).collect();
-    let whose = blocks.iter().map(|(_, block)| *block);
+    // Walked through twice rather than copied: they may be millions.
+    let blocks = || watch.blocks(&heap.state);
+    let whose = blocks().map(|(_, block)| block);
     let Breakdown { by_module, by_scope, by_thread, by_stack, by_size, by_age } =
         breakdown(whose, heap.state.by, watch.time, SHARES, names);
-    let blocks_total = blocks.len() as u64;
+    let (blocks, blocks_total) = largest_blocks(blocks(), watch.time, names);
     Peak {
         by: heap.state.by,
         time_ns: watch.time,
@@ -152,7 +153,7 @@ fn peak(heap: &Heap, names: &mut Names<'_>) -> Peak {
         by_stack,
         by_size,
         by_age,
-        blocks: largest_blocks(blocks, watch.time, names),
+        blocks,
         blocks_total,
     }
 }
@@ -169,19 +170,25 @@ pub(super) fn device_of(heap: HeapKey, names: &Names<'_>) -> (Option<u32>, &'sta
     (device.map(|device| device.ordinal), kind)
 }
 
-/// The largest of these blocks, largest first.
+/// The largest of these blocks, largest first, and how many blocks there are.
 pub(super) fn largest_blocks(
-    mut blocks: Vec<(u64, Block)>,
+    blocks: impl Iterator<Item = (u64, Block)>,
     at: Nanos,
     names: &mut Names<'_>,
-) -> Vec<report::Block> {
+) -> (Vec<report::Block>, u64) {
     let largest_first = |(address, block): &(u64, Block)| (std::cmp::Reverse(block.size), *address);
-    if blocks.len() > BLOCKS {
-        blocks.select_nth_unstable_by_key(BLOCKS, largest_first);
-        blocks.truncate(BLOCKS);
+    let (mut largest, mut total) = (Vec::with_capacity(2 * BLOCKS), 0);
+    for block in blocks {
+        total += 1;
+        if largest.len() == 2 * BLOCKS {
+            largest.select_nth_unstable_by_key(BLOCKS, largest_first);
+            largest.truncate(BLOCKS);
+        }
+        largest.push(block);
     }
-    blocks.sort_unstable_by_key(largest_first);
-    blocks.into_iter().map(|(address, block)| report_block(address, &block, at, names)).collect()
+    largest.sort_unstable_by_key(largest_first);
+    largest.truncate(BLOCKS);
+    (largest.into_iter().map(|(address, block)| report_block(address, &block, at, names)).collect(), total)
 }
 
 /// A peak, not broken down.

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     Nanos,
     analyses::{FragmentationSnapshot, Level},
-    replay::{Block, Heap, Replay},
+    replay::{Heap, Replay},
     report::{HeapState, State},
 };
 
@@ -29,14 +29,14 @@ pub(crate) fn state(mut replay: Replay<'_>, time: Nanos) -> State {
 fn heap_state(heap: &mut Heap, time: Nanos, names: &mut Names<'_>) -> HeapState {
     let snapshot = FragmentationSnapshot::of(time, &mut heap.state);
     let (by, segmented) = (heap.state.by, heap.state.segmented);
-    let blocks: Vec<(u64, Block)> =
-        heap.state.blocks().filter(|(_, block)| heap.state.counts(block)).collect();
+    let live = || heap.state.blocks().filter(|(_, block)| heap.state.counts(block));
     let (device, kind) = device_of(heap.key, names);
     let fragmentation = segmented.then(|| {
         let mut at = fragmentation(&snapshot);
         at.layout = layout_of(heap, time, names);
         at
     });
+    let (blocks, blocks_total) = largest_blocks(live(), time, names);
     HeapState {
         name: names.heap(heap.key),
         device,
@@ -45,9 +45,9 @@ fn heap_state(heap: &mut Heap, time: Nanos, names: &mut Names<'_>) -> HeapState 
         events: heap.watch.events - heap.watch.first_event,
         by,
         figures: figures(&Level::of(&heap.state), segmented),
-        breakdown: breakdown(blocks.iter().map(|(_, block)| *block), by, time, SHARES, names),
-        blocks_total: blocks.len() as u64,
-        blocks: largest_blocks(blocks, time, names),
+        breakdown: breakdown(live().map(|(_, block)| block), by, time, SHARES, names),
+        blocks_total,
+        blocks,
         fragmentation,
         fragmentation_why: (!segmented).then_some(NO_SEGMENTS),
     }
