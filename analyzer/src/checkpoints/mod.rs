@@ -4,7 +4,6 @@ mod taking;
 
 use std::{
     fs::File,
-    io::{self, BufReader, Read},
     num::NonZeroU64,
     ops::ControlFlow::{Break, Continue},
     os::unix::fs::FileExt,
@@ -44,6 +43,7 @@ struct Checkpoint {
     time: Nanos,
     place: MergePlace,
     at: u64,
+    bytes: u64,
     standing: Standing,
 }
 
@@ -58,30 +58,14 @@ impl Checkpoints {
         let taken = self.taken.as_deref()?;
         let behind = taken.list.partition_point(|checkpoint| checkpoint.time <= time);
         let checkpoint = taken.list.get(behind.checked_sub(1)?)?;
-        let mut written = BufReader::with_capacity(BUFFER, FileAt { file: &taken.file, at: checkpoint.at });
+        let mut written = vec![0; usize::try_from(checkpoint.bytes).ok()?];
+        taken.file.read_exact_at(&mut written, checkpoint.at).ok()?;
         let mut replay = Replay::new(trace);
         (replay.owners, replay.scopes) = (taken.owners.clone(), taken.scopes.clone());
-        replay.resume(&checkpoint.standing, &mut written)?;
+        replay.resume(&checkpoint.standing, &written)?;
         Some(Passage::resume(trace, replay, &checkpoint.place))
     }
 }
-
-/// Reads on from a place in a file, wherever others read it.
-struct FileAt<'a> {
-    file: &'a File,
-    at: u64,
-}
-
-impl Read for FileAt<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let have = self.file.read_at(buffer, self.at)?;
-        self.at += have as u64;
-        Ok(have)
-    }
-}
-
-/// What of a checkpoint is in memory while it is written or read.
-const BUFFER: usize = 1 << 18;
 
 impl Trace {
     /// Checkpoints so many events apart, whatever room they take. [`analyze`](Self::analyze) takes as many as pay.

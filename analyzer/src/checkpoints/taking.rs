@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{BUFFER, Checkpoint, Checkpoints, Taken};
+use super::{Checkpoint, Checkpoints, Taken};
 use crate::{
     Trace,
     merge::Batch,
@@ -14,21 +14,24 @@ use crate::{
 };
 
 /// The fewest events between two checkpoints. As the trace turns out to be long, they come to lie further apart.
-const INTERVAL: u64 = 1 << 18;
+const INTERVAL: u64 = 1 << 16;
 
 /// The fewest events between two places at which one can be taken.
 pub(crate) const PLACES: u64 = 1 << 16;
 
 /// The most checkpoints.
-const KEPT: usize = 256;
+const KEPT: usize = 1024;
 
-/// A checkpoint has as much to write as so many events of each block that is live would; it comes no more often than pays.
-const EVENTS_A_BLOCK: u64 = 4;
+/// A checkpoint takes as long as replaying some events of each block that is live; it comes no more often than pays.
+const EVENTS_A_BLOCK: u64 = 2;
+
+/// What of a checkpoint is in memory while it is written.
+const BUFFER: usize = 1 << 18;
 
 /// The most that all checkpoints hold in memory: open scopes, modules and transfers, and the places of threads in the log.
 const ENTRIES: usize = 1 << 18;
 
-/// All checkpoints together are no larger than this part of the trace.
+/// All checkpoints that are kept are together no larger than this part of the trace.
 const PART: u64 = 4;
 
 /// Takes checkpoints of a replay.
@@ -76,7 +79,7 @@ impl Taking {
             return;
         }
         self.latest = self.events;
-        if replay.most_bytes() > self.room.saturating_sub(self.written) {
+        if self.written >= self.room {
             return;
         }
         let Ok((standing, end)) = self.write(replay) else {
@@ -84,13 +87,14 @@ impl Taking {
             return self.room = 0;
         };
         let entries = standing.entries() + place.threads();
-        // Where so much is open that few would fit, the next one is written over this one.
-        if entries > ENTRIES / 2 {
+        // Where there is no room for it, or so much is open that few would fit, the next one is written over this one.
+        if end > self.room || entries > ENTRIES / 2 {
             return;
         }
         let at = std::mem::replace(&mut self.written, end);
         self.entries += entries;
-        self.list.push(Checkpoint { time: replay.end, place: place.clone(), at, standing });
+        let bytes = end - at;
+        self.list.push(Checkpoint { time: replay.end, place: place.clone(), at, bytes, standing });
         if self.list.len() > KEPT || self.entries > ENTRIES {
             self.thin();
         }

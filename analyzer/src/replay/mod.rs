@@ -24,7 +24,7 @@ pub(crate) use segments::Segment;
 
 use std::{
     hint::black_box,
-    io::{self, Read, Write},
+    io::{self, Write},
 };
 
 use hashbrown::HashMap;
@@ -212,11 +212,6 @@ impl<'a> Replay<'a> {
         self.heaps.iter().map(|heap| heap.state.pieces_to_walk() as u64).sum()
     }
 
-    /// The most bytes that [`standing`](Self::standing) writes.
-    pub(crate) fn most_bytes(&self) -> u64 {
-        self.heaps.iter().map(|heap| HeapOutline::most_bytes(&heap.state)).sum()
-    }
-
     /// How everything is now; what the heaps hold is written to `out`.
     pub(crate) fn standing(&self, out: &mut impl Write) -> io::Result<Standing> {
         Ok(Standing {
@@ -228,12 +223,12 @@ impl<'a> Replay<'a> {
     }
 
     /// Takes up, anew, where another replay was that has the same owners and scopes. `None`: this is not what it wrote.
-    pub(crate) fn resume(&mut self, standing: &Standing, written: &mut impl Read) -> Option<()> {
+    pub(crate) fn resume(&mut self, standing: &Standing, mut written: &[u8]) -> Option<()> {
         self.end = standing.end;
         self.threads.clone_from(&standing.threads);
         self.analyses.movement.open = standing.under_way.clone();
         for outline in &standing.heaps {
-            let mut state = outline.restore(written)?;
+            let mut state = outline.restore(&mut written)?;
             let definition = outline.key.heap().and_then(|id| self.trace.definitions().heap(id));
             let device = self.analyses.devices.of_heap(self.heaps.len(), definition);
             let counts = (outline.events, outline.first_event);

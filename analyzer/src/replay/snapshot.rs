@@ -1,7 +1,8 @@
 //! What a heap holds, as bytes and back: so that a replay can start where another one was.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 
+use integer_encoding::{VarInt, VarIntWriter};
 use memtrace_format::{HeapId, PoolId};
 
 use super::{Block, HeapKey, HeapState, OwnerId, Piece, heap::Totals, segments::Segment};
@@ -22,9 +23,9 @@ pub(crate) struct HeapOutline {
     rows: usize,
 }
 
-/// A row is a segment, a piece of the segment before it, the end of its pieces, or a loose block.
-const COLUMNS: usize = 6;
-const ROW: usize = COLUMNS * 8;
+/// A row is a segment, a piece of the segment before it, the end of its pieces, or a loose block. It is written as what it differs
+/// by from the row before: neighbours are much alike.
+type Row = [u64; 6];
 
 /// Flags of a piece.
 const HOLE: u64 = 1;
@@ -34,18 +35,14 @@ const END: u64 = 4;
 const EXPANDABLE: u64 = 1;
 
 impl HeapOutline {
-    /// The most bytes that [`write`](Self::write) makes of the heap.
-    pub(super) fn most_bytes(state: &HeapState) -> u64 {
-        (state.pieces_to_walk() + 2 * state.segments.iter().len()) as u64 * ROW as u64
-    }
-
     /// Writes what the heap holds.
     pub(super) fn write(heap: &super::Heap, out: &mut impl Write) -> io::Result<Self> {
         let state = &heap.state;
         let mut rows = 0;
+        let mut last = Row::default();
         let mut put = |row| {
             rows += 1;
-            put(out, row)
+            put(out, &mut last, row)
         };
         for (start, segment) in state.segments.iter() {
             let flags = if segment.granule.is_some() { EXPANDABLE } else { 0 };
@@ -78,16 +75,18 @@ impl HeapOutline {
     }
 
     /// The heap as it was, from what [`write`](Self::write) made. `None`: it is not that.
-    pub(super) fn restore(&self, rows: &mut impl Read) -> Option<HeapState> {
+    pub(super) fn restore(&self, written: &mut &[u8]) -> Option<HeapState> {
+        let mut last = Row::default();
+        let mut next = || next(written, &mut last);
         let mut state = HeapState::with_room(self.by, self.rows);
         (state.segmented, state.totals) = (self.segmented, self.totals);
         for _ in 0..self.segments {
-            let [start, end, pool, granule, _, flags] = next(rows)?;
+            let [start, end, pool, granule, _, flags] = next()?;
             let granule = (flags & EXPANDABLE != 0).then_some(granule);
             let segment = Segment { end, pool: PoolId(u16::try_from(pool).ok()?), granule };
             state.restore_segment(start, segment);
             loop {
-                let row = next(rows)?;
+                let row = next()?;
                 let piece = match row[5] {
                     flags if flags & END != 0 => break,
                     flags if flags & HOLE != 0 => Piece::Hole,
@@ -97,35 +96,36 @@ impl HeapOutline {
             }
         }
         for _ in 0..self.loose {
-            let row = next(rows)?;
+            let row = next()?;
             state.restore_loose(row[0], block(row, false));
         }
         Some(state)
     }
 }
 
-fn next(rows: &mut impl Read) -> Option<[u64; COLUMNS]> {
-    let mut row = [0; ROW];
-    rows.read_exact(&mut row).ok()?;
-    let (numbers, _) = row.as_chunks::<8>();
-    Some(std::array::from_fn(|column| u64::from_le_bytes(numbers[column])))
-}
-
-fn put(out: &mut impl Write, row: [u64; COLUMNS]) -> io::Result<()> {
-    let mut bytes = [0; ROW];
-    for (place, number) in bytes.as_chunks_mut::<8>().0.iter_mut().zip(row) {
-        *place = number.to_le_bytes();
+fn next(written: &mut &[u8], last: &mut Row) -> Option<Row> {
+    for number in last.iter_mut() {
+        let (step, bytes) = i64::decode_var(written)?;
+        *written = &written[bytes..];
+        *number = number.wrapping_add_signed(step);
     }
-    out.write_all(&bytes)
+    Some(*last)
 }
 
-fn row(address: u64, block: &Block) -> [u64; COLUMNS] {
+fn put(out: &mut impl Write, last: &mut Row, row: Row) -> io::Result<()> {
+    for (number, last) in row.into_iter().zip(std::mem::replace(last, row)) {
+        out.write_varint(number.wrapping_sub(last) as i64)?;
+    }
+    Ok(())
+}
+
+fn row(address: u64, block: &Block) -> Row {
     let pending = if block.pending { PENDING } else { 0 };
     let last = u64::from(block.owner.0) << 32 | pending;
     [address, block.size, block.requested, block.born.0, block.event, last]
 }
 
-fn block([_, size, requested, born, event, last]: [u64; COLUMNS], placed: bool) -> Block {
+fn block([_, size, requested, born, event, last]: Row, placed: bool) -> Block {
     let owner = OwnerId((last >> 32) as u32);
     Block { size, requested, born: Nanos(born), event, owner, pending: last & PENDING != 0, placed }
 }
