@@ -68,6 +68,11 @@ impl PeakWatch {
         }
     }
 
+    /// Lets go of what was set aside: the blocks of the peak are told.
+    pub(crate) fn forget_blocks(&mut self) {
+        self.departed = Vec::new();
+    }
+
     /// The blocks that were live at the peak, in no order.
     pub(crate) fn blocks<'a>(&'a self, heap: &'a HeapState) -> impl Iterator<Item = (u64, Block)> {
         let live = heap.blocks().filter(|(_, block)| heap.counts(block) && block.event <= self.event);

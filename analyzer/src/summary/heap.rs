@@ -37,19 +37,23 @@ pub(super) fn report(
     let why = (!segmented).then_some(NO_SEGMENTS);
     let (device, kind) = device_of(heap.key, names);
     let at_end = FragmentationSnapshot::of(end, &mut heap.state);
+    let (summits, peaks_total) = heap.watch.peaks.finish();
+    let mut peaks: Vec<_> =
+        summits.iter().map(|summit| distinct_peak(summit, heap.watch.first_event, segmented)).collect();
+    if let Some(highest) = peaks.first_mut() {
+        let watch = &heap.watch.peak;
+        let blocks = watch.blocks(&heap.state).map(|(_, block)| block);
+        highest.breakdown = breakdown(blocks, heap.state.by, watch.time, again::SHARES, names);
+        highest.breakdown_why = None;
+    }
+    let peak = peak(&heap, names);
+    // Before the blocks at the end are copied: either list may be millions long.
+    heap.watch.peak.forget_blocks();
     let mut fragmentation_at_end = fragmentation(&at_end);
     if segmented && index < again::HEAPS {
         fragmentation_at_end.layout = layout_of(&heap, end, names);
     }
-    let (summits, peaks_total) = heap.watch.peaks.finish();
-    let mut peaks: Vec<_> =
-        summits.iter().map(|summit| distinct_peak(summit, heap.watch.first_event, segmented)).collect();
     let watch = &heap.watch;
-    if let Some(highest) = peaks.first_mut() {
-        let blocks = watch.peak.blocks(&heap.state).map(|(_, block)| block);
-        highest.breakdown = breakdown(blocks, heap.state.by, watch.peak.time, again::SHARES, names);
-        highest.breakdown_why = None;
-    }
     report::Heap {
         name: names.heap(heap.key),
         device,
@@ -77,7 +81,7 @@ pub(super) fn report(
         fragmentation_why: why,
         peaks,
         peaks_total,
-        peak: peak(&heap, names),
+        peak,
     }
 }
 
