@@ -155,6 +155,13 @@ impl Definitions {
         self.heaps.get(&id)
     }
 
+    /// Every heap that was defined, in the order of their ids.
+    pub fn heaps(&self) -> Vec<&HeapDefinition> {
+        let mut heaps: Vec<_> = self.heaps.iter().collect();
+        heaps.sort_unstable_by_key(|(id, _)| **id);
+        heaps.into_iter().map(|(_, heap)| heap).collect()
+    }
+
     /// A pool.
     pub fn pool(&self, id: PoolId) -> Option<&PoolDefinition> {
         self.pools.get(&id)

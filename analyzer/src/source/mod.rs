@@ -164,6 +164,13 @@ impl Trace {
         finally.map_or(Nanos(0), |closing| self.clock.nanos(closing.end.ticks)).max(events.latest())
     }
 
+    /// The latest instant of which is known, before any event is read, that the recording came so far.
+    pub(crate) fn latest_known(&self) -> Nanos {
+        let chunks = self.directory.threads.iter().flat_map(|thread| &thread.chunks);
+        let told = self.closing.as_ref().map(|closing| closing.end.ticks);
+        self.clock.nanos(chunks.filter_map(|chunk| chunk.first).chain(told).max().unwrap_or_default())
+    }
+
     /// Looks for growth over this cycle alone: the name of a phase, a scope, a mark or a module that comes around again.
     /// Without, every one is looked at.
     #[must_use]

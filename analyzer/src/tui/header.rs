@@ -1,9 +1,8 @@
-//! The line at the top, and what is shown while the trace is read.
+//! The line at the top.
 
-use memtrace_format::Bytes;
 use ratatui::{
     buffer::Buffer,
-    layout::{Alignment, Rect},
+    layout::Rect,
     text::{Line, Span},
     widgets::Widget,
 };
@@ -13,12 +12,10 @@ use super::{
     run::{Counting, Run},
     state::{Content, State},
     theme::Theme,
-    widget::{bar, count, fit, width as cells_of},
+    widget::{count, fit, width as cells_of},
 };
-use crate::{Nanos, Progress, Text, report::Ended};
+use crate::{Nanos, Text, report::Ended};
 
-/// The width of the bar that shows how much is read.
-const PROGRESS_CELLS: usize = 30;
 /// Between two parts of the first line.
 const BETWEEN: &str = " · ";
 /// More of a filter than this is cut off.
@@ -52,26 +49,6 @@ pub(crate) fn draw_run(state: &State, area: Rect, buffer: &mut Buffer) {
     Line::from(spans).render(area, buffer);
     let width = u16::try_from(looked_at.width()).unwrap_or(u16::MAX).min(area.width);
     looked_at.render(Rect { x: area.right() - width, width, ..area }, buffer);
-}
-
-/// How much of the trace is read.
-pub(crate) fn draw_progress(theme: Theme, progress: Option<Progress>, area: Rect, buffer: &mut Buffer) {
-    let middle = Rect { y: area.y + area.height / 2, height: 1, ..area };
-    let known = progress.filter(|progress| progress.total > Bytes(0));
-    let Some(Progress { done, total }) = known else {
-        return Line::raw("reading…").alignment(Alignment::Center).render(middle, buffer);
-    };
-    let cells = PROGRESS_CELLS.min(usize::from(area.width) / 3);
-    let figures = format!(" {done:.1} of {total:.1}");
-    Line::from(vec![
-        Span::raw("reading "),
-        Span::styled("▕", theme.faint()),
-        Span::raw(bar(done.0 as f64 / total.0 as f64, cells)),
-        Span::styled("▏", theme.faint()),
-        Span::raw(figures),
-    ])
-    .centered()
-    .render(middle, buffer);
 }
 
 fn about(run: &Run, following: bool, theme: Theme) -> Vec<Span<'static>> {

@@ -44,6 +44,7 @@ mod listing;
 mod memory_chart;
 mod module_tree;
 mod moments;
+mod opening;
 mod overlay;
 mod page;
 mod palette;
@@ -92,6 +93,7 @@ use std::{
 use self::{
     action::{Action, Flow},
     keys::Key,
+    opening::Facts,
     reading::Reading,
     state::State,
     terminal::Terminal,
@@ -139,6 +141,7 @@ fn show(path: &Path, follow: bool) -> Result<(), Error> {
                 Message::Action(action) => state.update(action),
                 Message::Key(key) => state.press(key),
                 Message::Woken => state.woken(),
+                Message::Opened(facts) => state.opened(facts),
                 Message::Progress(progress) => state.progress(progress),
                 Message::Analyzed(analysis, trace) => state.ready(*analysis, Some(trace), wake.clone()),
                 Message::Lost(error) => state.lost(&error),
@@ -183,6 +186,8 @@ pub(crate) enum Message {
     Action(Action),
     /// A view's worker has something to show.
     Woken,
+    /// The trace is open, and its events are being read.
+    Opened(Facts),
     /// The analysis has come this far.
     Progress(Progress),
     /// The trace is analyzed, as far as it is written.

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::Message;
+use super::{Message, opening::Facts};
 use crate::{
     Trace,
     import::{self, OpenError, Stage},
@@ -76,6 +76,7 @@ impl Reader {
                 tell(progress);
             }
         })?;
+        self.tell(Message::Opened(Facts::of(&trace)));
         let analysis = Box::new(trace.analyze(tell)?);
         let trace = Arc::new(trace);
         self.tell(Message::Analyzed(analysis, Arc::clone(&trace)));

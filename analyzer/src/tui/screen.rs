@@ -37,7 +37,7 @@ pub(crate) fn draw(state: &State, area: Rect, buffer: &mut Buffer) {
     match (&state.content, &state.overlay) {
         (_, Overlay::Help(scrolled)) => help::draw(state, *scrolled, body, buffer),
         (_, Overlay::Palette(palette)) => palette.draw(state.theme, body, buffer),
-        (Content::Reading(progress), _) => header::draw_progress(state.theme, *progress, body, buffer),
+        (Content::Reading(opening), _) => opening.draw(state.theme, body, buffer),
         (Content::Ready(ready), _) => ready.view(state.page).draw(&ready.run, state.theme, body, buffer),
     }
 }

@@ -12,8 +12,9 @@ use ratatui::{
 use super::{
     action::{Action, Flow, Side},
     fixture,
+    opening::Facts,
     page::{PAGES, Page},
-    screen,
+    recorded, screen,
     state::State,
 };
 use crate::Progress;
@@ -63,6 +64,8 @@ fn help_and_the_time_before() {
     insta::assert_snapshot!("reading", text(&state));
     assert_eq!(state.progress(Progress { done: Bytes(300 << 20), total: Bytes(1 << 30) }), Flow::Continue);
     insta::assert_snapshot!("reading_with_progress", text(&state));
+    assert_eq!(state.opened(Facts::of(&recorded::small())), Flow::Continue);
+    insta::assert_snapshot!("reading_with_facts", text(&state));
     assert_eq!(state.update(Action::Help), Flow::Continue);
     insta::assert_snapshot!("help_80x24", text(&state));
     state.size = ratatui::layout::Size::new(80, 50);

@@ -9,6 +9,7 @@ use super::{
     everywhere,
     export::Export,
     keys::{self, Binding, Key, action_of},
+    opening::{Facts, Opening},
     overlay::{self, Overlay},
     page::{PAGES, Page},
     palette::{Chosen, Palette},
@@ -46,8 +47,8 @@ pub(crate) struct State {
 /// What there is to show.
 #[derive(Debug)]
 pub(crate) enum Content {
-    /// The analysis has come this far, if it says so.
-    Reading(Option<Progress>),
+    /// There is none yet.
+    Reading(Opening),
     /// There is a run.
     Ready(Box<Ready>),
 }
@@ -87,15 +88,23 @@ impl State {
             page: Page::Overview,
             overlay: Overlay::None,
             message: None,
-            content: Content::Reading(None),
+            content: Content::Reading(Opening::default()),
             following: false,
         }
     }
 
     /// The analysis has come this far.
     pub(crate) fn progress(&mut self, progress: Progress) -> Flow {
-        if let Content::Reading(so_far) = &mut self.content {
-            *so_far = Some(progress);
+        if let Content::Reading(opening) = &mut self.content {
+            opening.progress = Some(progress);
+        }
+        Flow::Continue
+    }
+
+    /// This is the trace whose events are read now.
+    pub(crate) fn opened(&mut self, facts: Facts) -> Flow {
+        if let Content::Reading(opening) = &mut self.content {
+            opening.facts = facts;
         }
         Flow::Continue
     }

@@ -19,7 +19,7 @@ use crate::tui::{
     listing::Listing,
     run::Run,
     theme::Theme,
-    widget::{count, fit, put, width as width_of},
+    widget::{count, fit, plural, put, width as width_of},
 };
 
 pub(super) fn draw(view: &MapView, run: &Run, theme: Theme, area: Rect, buffer: &mut Buffer) {
@@ -209,11 +209,6 @@ fn draw_tiles(
             }
         }
     }
-}
-
-/// So many of something.
-pub(super) fn plural(number: usize, what: &str) -> String {
-    format!("{} {what}{}", count(number as u64), if number == 1 { "" } else { "s" })
 }
 
 /// Letters say whose it is; small ones that something is free there.

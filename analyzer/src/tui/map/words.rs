@@ -3,11 +3,16 @@
 use memtrace_format::{Address, Bytes};
 use ratatui::text::{Line, Span};
 
-use super::{MapView, draw::plural, scene::Scene};
+use super::{MapView, scene::Scene};
 use crate::{
     Text,
     instant::{Block, BlockState, LiveHeap},
-    tui::{live::has_line, run::Run, theme::Theme, widget::count},
+    tui::{
+        live::has_line,
+        run::Run,
+        theme::Theme,
+        widget::{count, plural},
+    },
 };
 
 /// The most frames of a stack.
