@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod live;
-mod perfetto;
+#[cfg(feature = "parquet")]
+pub(crate) mod parquet;
+pub(crate) mod perfetto;
 mod tables;
 
 use memtrace_analyzer::{

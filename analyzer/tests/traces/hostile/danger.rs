@@ -29,6 +29,11 @@ pub(crate) enum Kind {
     Json,
     /// JSON, an object a line.
     JsonLines,
+    /// Perfetto; its tracks and events, a line each.
+    Perfetto,
+    /// What computes with Parquet; its texts, a line each.
+    #[cfg(feature = "parquet")]
+    Parquet,
     /// An issue tracker.
     Markdown,
     /// A spreadsheet.
@@ -60,7 +65,9 @@ impl Kind {
             found("a line of its own", &text[at..]);
         }
         match self {
-            Self::Text | Self::Drawn => {}
+            Self::Text | Self::Drawn | Self::Perfetto => {}
+            #[cfg(feature = "parquet")]
+            Self::Parquet => {}
             Self::Json => drop(
                 serde_json::from_str::<serde_json::Value>(text)
                     .map_err(|error| found(&error.to_string(), text)),

@@ -1,0 +1,48 @@
+//! A table with commas between: what a spreadsheet would take for a formula is none, and what could command a terminal is escaped.
+
+use std::io::{self, Write};
+
+use csv::Writer;
+
+use super::{Cell, Rows, Table};
+use crate::text::as_cell;
+
+/// The rows of a table on their way into a file.
+pub(in crate::export) struct Csv<W: Write> {
+    writer: Writer<W>,
+    record: Vec<String>,
+}
+
+impl<W: Write> Csv<W> {
+    /// Begins with the names of the columns.
+    pub(in crate::export) fn begin(table: Table, out: W) -> io::Result<Self> {
+        let mut writer = Writer::from_writer(out);
+        writer.write_record(table.columns())?;
+        Ok(Self { writer, record: Vec::new() })
+    }
+}
+
+impl<W: Write> Rows for Csv<W> {
+    fn row<const N: usize>(&mut self, cells: [Cell; N]) -> io::Result<()> {
+        self.record.clear();
+        self.record.extend(cells.into_iter().map(Cell::written));
+        self.writer.write_record(&self.record).map_err(io::Error::from)
+    }
+
+    fn finish(mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
+}
+
+impl Cell {
+    fn written(self) -> String {
+        match self {
+            Self::Empty => String::new(),
+            Self::Text(text) => as_cell(text.to_string()),
+            Self::Word(word) => word.to_owned(),
+            Self::Number(number) => number.to_string(),
+            Self::Float(number) => number.to_string(),
+            Self::Address(address) => format!("{address:#x}"),
+        }
+    }
+}
