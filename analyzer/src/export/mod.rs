@@ -150,11 +150,11 @@ impl Trace {
             Format::Perfetto => return walk::walk(self, selection, Perfetto::new(self, out)?, watch),
             Format::Torch => return walk::walk(self, selection, Torch::new(self, out)?, watch),
             Format::Csv(table) => {
-                return tables::write(self, table, selection, Csv::begin(table, out)?, watch);
+                return tables::write(self, table, selection, Csv::new(table, out), watch);
             }
             #[cfg(feature = "parquet")]
             Format::Parquet(table) => {
-                return tables::write(self, table, selection, Parquet::begin(table, out)?, watch);
+                return tables::write(self, table, selection, Parquet::new(table, out)?, watch);
             }
             #[cfg(not(feature = "parquet"))]
             Format::Parquet(_) => return Err(ExportError::WithoutParquet),

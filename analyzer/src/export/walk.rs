@@ -22,9 +22,7 @@ pub(super) trait Visitor {
     /// Something that led to the part's beginning: of the baseline, or before the part.
     fn before(&mut self, _event: &Event) {}
     /// The part begins, in this state.
-    fn begin(&mut self, _replay: &Replay<'_>, _from: Nanos) -> io::Result<()> {
-        Ok(())
-    }
+    fn begin(&mut self, replay: &Replay<'_>, from: Nanos) -> io::Result<()>;
     /// An event of the part; the replay is behind it.
     fn event(&mut self, replay: &Replay<'_>, seen: &Seen<'_>) -> io::Result<()>;
     /// The part ends.

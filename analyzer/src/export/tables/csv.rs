@@ -9,20 +9,22 @@ use crate::text::as_cell;
 
 /// The rows of a table on their way into a file.
 pub(in crate::export) struct Csv<W: Write> {
+    table: Table,
     writer: Writer<W>,
     record: Vec<String>,
 }
 
 impl<W: Write> Csv<W> {
-    /// Begins with the names of the columns.
-    pub(in crate::export) fn begin(table: Table, out: W) -> io::Result<Self> {
-        let mut writer = Writer::from_writer(out);
-        writer.write_record(table.columns())?;
-        Ok(Self { writer, record: Vec::new() })
+    pub(in crate::export) fn new(table: Table, out: W) -> Self {
+        Self { table, writer: Writer::from_writer(out), record: Vec::new() }
     }
 }
 
 impl<W: Write> Rows for Csv<W> {
+    fn begin(&mut self) -> io::Result<()> {
+        self.writer.write_record(self.table.columns()).map_err(io::Error::from)
+    }
+
     fn row<const N: usize>(&mut self, cells: [Cell; N]) -> io::Result<()> {
         self.record.clear();
         self.record.extend(cells.into_iter().map(Cell::written));

@@ -7,7 +7,7 @@ use memtrace_format::{CounterValue, Event, ThreadId};
 
 use super::{Cell, Kind, Rows};
 use crate::{
-    Recorded, Text, Trace,
+    Nanos, Recorded, Text, Trace,
     events::EventLine,
     export::walk::{Seen, Visitor},
     replay::{Block, Owner, Replay, ScopeId},
@@ -64,6 +64,10 @@ impl<'a, R: Rows> Events<'a, R> {
 }
 
 impl<R: Rows> Visitor for Events<'_, R> {
+    fn begin(&mut self, _replay: &Replay<'_>, _from: Nanos) -> io::Result<()> {
+        self.rows.begin()
+    }
+
     fn event(&mut self, replay: &Replay<'_>, seen: &Seen<'_>) -> io::Result<()> {
         let thread =
             self.trace.directory.threads.get(seen.now.thread).map_or(ThreadId::NONE, |thread| thread.id);

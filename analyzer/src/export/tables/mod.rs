@@ -45,7 +45,6 @@ impl Table {
 
 /// What a column is of, where a file says so.
 #[derive(Clone, Copy, Debug)]
-#[cfg_attr(not(feature = "parquet"), expect(dead_code, reason = "CSV does not say so"))]
 enum Kind {
     Text,
     Number,
@@ -67,6 +66,8 @@ enum Cell {
 
 /// Rows on their way out.
 trait Rows {
+    /// There is what was asked for.
+    fn begin(&mut self) -> io::Result<()>;
     fn row<const N: usize>(&mut self, cells: [Cell; N]) -> io::Result<()>;
     fn finish(self) -> io::Result<()>;
 }

@@ -21,6 +21,7 @@ pub(super) const COLUMNS: [(&str, Kind); 12] = [
 ];
 
 pub(super) fn write(report: &Report, mut rows: impl Rows) -> io::Result<()> {
+    rows.begin()?;
     for module in &report.modules {
         rows.row([
             Cell::Number(module.id.into()),

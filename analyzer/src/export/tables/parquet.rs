@@ -37,7 +37,7 @@ struct Column {
 }
 
 impl<W: Write + Send> Parquet<W> {
-    pub(in crate::export) fn begin(table: Table, out: W) -> io::Result<Self> {
+    pub(in crate::export) fn new(table: Table, out: W) -> io::Result<Self> {
         let field = |&(name, kind): &(&str, Kind)| {
             let (physical, converted) = match kind {
                 Kind::Text => (Physical::BYTE_ARRAY, ConvertedType::UTF8),
@@ -69,6 +69,10 @@ impl<W: Write + Send> Parquet<W> {
 }
 
 impl<W: Write + Send> Rows for Parquet<W> {
+    fn begin(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
     fn row<const N: usize>(&mut self, cells: [Cell; N]) -> io::Result<()> {
         for ((kind, column), cell) in self.columns.iter_mut().zip(cells) {
             column.add(*kind, cell);

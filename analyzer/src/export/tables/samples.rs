@@ -6,7 +6,7 @@ use memtrace_format::{DeviceId, Event};
 
 use super::{Cell, Kind, Rows, events::measured};
 use crate::{
-    Text, Trace,
+    Nanos, Text, Trace,
     export::walk::{Seen, Visitor},
     replay::Replay,
 };
@@ -32,6 +32,10 @@ impl<'a, R: Rows> Samples<'a, R> {
 }
 
 impl<R: Rows> Visitor for Samples<'_, R> {
+    fn begin(&mut self, _replay: &Replay<'_>, _from: Nanos) -> io::Result<()> {
+        self.rows.begin()
+    }
+
     fn event(&mut self, _replay: &Replay<'_>, seen: &Seen<'_>) -> io::Result<()> {
         let Event::CounterSample { counter, value } = seen.event else { return Ok(()) };
         let definitions = self.trace.definitions();

@@ -31,9 +31,6 @@ pub(crate) enum Kind {
     JsonLines,
     /// Perfetto; its tracks and events, a line each.
     Perfetto,
-    /// What computes with Parquet; its texts, a line each.
-    #[cfg(feature = "parquet")]
-    Parquet,
     /// An issue tracker.
     Markdown,
     /// A spreadsheet.
@@ -66,8 +63,6 @@ impl Kind {
         }
         match self {
             Self::Text | Self::Drawn | Self::Perfetto => {}
-            #[cfg(feature = "parquet")]
-            Self::Parquet => {}
             Self::Json => drop(
                 serde_json::from_str::<serde_json::Value>(text)
                     .map_err(|error| found(&error.to_string(), text)),

@@ -3,8 +3,6 @@
 use std::process::{Command, Stdio};
 
 use super::{danger::Kind, fields::Folder};
-#[cfg(feature = "parquet")]
-use crate::export::parquet;
 use crate::export::perfetto;
 
 /// The outputs: a name, what is typed, and what reads it. `RUN`, `OTHER`, `PICKLE`, `BUDGET` and `BAD` are files, `ZIP` and `SNAPSHOT`
@@ -41,8 +39,6 @@ const LINES: &[(&str, &str, Kind)] = &[
     ("export --to csv", "export RUN --to csv", Kind::Csv),
     ("export --to csv, modules", "export RUN --to csv --table modules", Kind::Csv),
     ("export --to csv, samples", "export RUN --to csv --table samples", Kind::Csv),
-    #[cfg(feature = "parquet")]
-    ("export --to parquet", "export RUN --to parquet -o NEW", Kind::Parquet),
     ("export --to collapsed", "export RUN --to collapsed", Kind::Text),
     ("export --to flamegraph", "export RUN --to flamegraph", Kind::Svg),
     ("export --to speedscope", "export RUN --to speedscope", Kind::Json),
@@ -98,8 +94,6 @@ fn run(folder: &Folder, line: &str, kind: Kind) -> String {
         std::fs::remove_file(&new).expect("it is there");
         return match kind {
             Kind::Perfetto => perfetto::lines(&written).join("\n"),
-            #[cfg(feature = "parquet")]
-            Kind::Parquet => parquet::texts(written),
             _ => String::from_utf8(written).expect("it is text"),
         };
     }

@@ -1,4 +1,7 @@
-//! Tables as Parquet, read by a reader of Parquet, held against the same tables as CSV.
+//! Tables as Parquet, read by a reader of Parquet, held against the same tables as CSV. A binary of its own, for what it needs is a
+//! feature: `cargo test -p memtrace-analyzer --features parquet --test parquet`.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use memtrace_analyzer::export::{Export, Format, Table};
 use parquet::{
@@ -6,8 +9,14 @@ use parquet::{
     record::{Field, Row},
 };
 
-use super::{exported, file, swapping};
-use crate::recording::{DEVICE, Recording, alloc, free};
+#[allow(dead_code, reason = "other tests need all of it")]
+#[path = "traces/recording.rs"]
+mod recording;
+#[path = "traces/export/swapping.rs"]
+mod swapping;
+
+use recording::{DEVICE, Recording, alloc, file, free};
+use swapping::{exported, swapping};
 
 /// The rows that are written together, so that memory does not grow with a table.
 const GROUP: usize = 1 << 16;
@@ -31,16 +40,6 @@ fn a_long_table_has_groups_of_rows() {
     }
     run.at(1, 1 << 20, alloc(DEVICE, 0x1000, 0x1000, 1));
     assert_eq!(compared(&run, Table::Events), 2 * GROUP + 1);
-}
-
-/// Every text of a table, a line each.
-pub(crate) fn texts(table: Vec<u8>) -> String {
-    let rows = SerializedFileReader::new(file(&table).reopen().unwrap()).unwrap().into_iter();
-    let rows: Vec<Row> = rows.map(|row| row.unwrap()).collect();
-    let fields = rows.iter().flat_map(|row| row.get_column_iter());
-    fields
-        .filter_map(|(_, field)| if let Field::Str(text) = field { Some(format!("{text}\n")) } else { None })
-        .collect()
 }
 
 /// How many rows were compared.
