@@ -1,7 +1,8 @@
 """Reads an exported table with DuckDB and pyarrow (`pip install duckdb pyarrow`) and holds every cell against the same table as CSV:
 `check_parquet.py events.parquet events.csv`, of `memtrace export --to parquet` and `--to csv` with the same `--table`.
 
-Of events, DuckDB then computes what was live last from allocs and frees, which must be what the last row of each heap says."""
+Of events, DuckDB adds up allocs and frees, which must be what each row says that its heap has; so the trace must be a whole one, not
+what a ring kept, a snapshot or a cut."""
 
 import csv
 import sys
@@ -35,19 +36,22 @@ def main(path, csv_path):
                 assert all(is_same(name, value, cell) for (name, value), cell in zip(row.items(), record)), (row, record)
                 rows += 1
         assert next(cells, None) is None
-    assert duckdb.sql(f"select count(*) from '{path}'").fetchone() == (rows,)
+    assert duckdb.sql(f"select count(*) from '{path}'").fetchall() == [(rows,)]
     print(f"{path}: {rows} rows in {file.num_row_groups} groups, {file.schema_arrow.names}")
     if "heap_allocated_bytes" not in file.schema_arrow.names:
         return
-    sums = duckdb.sql(f"""
-        select heap, sum(case kind when 'block alloc' then bytes::hugeint
-                                   when 'block free' then -bytes::hugeint when 'block free requested' then -bytes::hugeint else 0 end),
-               max_by(heap_allocated_bytes, rank), max(heap_allocated_bytes)
-        from (select *, row_number() over () as rank from '{path}') where heap_allocated_bytes is not null group by heap order by heap
+    heaps = duckdb.sql(f"""
+        select heap, max(heap_allocated_bytes), max_by(heap_allocated_bytes, row), count(*) filter (live <> heap_allocated_bytes)
+        from (select heap, heap_allocated_bytes, file_row_number as row,
+                     sum(case kind when 'block alloc' then bytes::hugeint
+                                   when 'block free' then -bytes::hugeint when 'block free requested' then -bytes::hugeint else 0 end)
+                     over (partition by heap order by file_row_number) as live
+              from read_parquet('{path}', file_row_number = true) where heap_allocated_bytes is not null)
+        group by heap order by heap
     """).fetchall()
-    for heap, live, last, highest in sums:
+    for heap, highest, last, wrong in heaps:
         print(f"  {heap}: highest {highest}, last {last}")
-        assert live == last, (heap, live, last)
+        assert wrong == 0, f"{wrong} rows say something else than the allocs and frees before them"
 
 
 main(*sys.argv[1:])
