@@ -11,6 +11,9 @@ mod histories;
 /// Parts of random histories, against the same model.
 mod ranges;
 
+/// Parts of the example engine's runs, cut out.
+mod cuts;
+
 /// A monitor's figures on the software driver, and release under pressure.
 mod monitor;
 

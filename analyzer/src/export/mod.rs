@@ -30,6 +30,9 @@ use crate::{
 };
 use live::Shape;
 use perfetto::Perfetto;
+use tables::Csv;
+#[cfg(feature = "parquet")]
+use tables::Parquet;
 pub use tables::Table;
 use torch::Torch;
 
@@ -57,6 +60,8 @@ pub enum Format {
     Torch,
     /// A table, with commas between.
     Csv(Table),
+    /// A table in columns; only if this was built with the feature `parquet`.
+    Parquet(Table),
     /// What is live at an instant, as collapsed stacks.
     Collapsed,
     /// What is live at an instant, as a picture.
@@ -81,6 +86,9 @@ pub enum ExportError {
     /// There is nothing to show.
     #[error("nothing is live at {0}")]
     NothingLive(Nanos),
+    /// The format takes a library that this was built without.
+    #[error("this memtrace was built without its feature `parquet`")]
+    WithoutParquet,
     /// What is written cannot be.
     #[error(transparent)]
     Write(#[from] io::Error),
@@ -95,7 +103,7 @@ impl From<ReadError> for ExportError {
 impl Format {
     /// Whether it shows what happens from one time to another.
     fn is_of_a_range(self) -> bool {
-        matches!(self, Self::Perfetto | Self::Torch | Self::Csv(_))
+        matches!(self, Self::Perfetto | Self::Torch | Self::Csv(_) | Self::Parquet(_))
     }
 }
 
@@ -115,7 +123,7 @@ impl Trace {
     pub fn export(
         &self,
         export: &Export,
-        out: impl Write,
+        out: impl Write + Send,
         watch: impl FnMut(Progress),
     ) -> Result<(), ExportError> {
         let mut out = io::BufWriter::with_capacity(1 << 16, out);
@@ -131,7 +139,7 @@ impl Trace {
     fn write_export(
         &self,
         export: &Export,
-        out: &mut impl Write,
+        out: &mut (impl Write + Send),
         watch: impl FnMut(Progress),
     ) -> Result<(), ExportError> {
         let selection = (&export.part, &export.filter);
@@ -141,7 +149,15 @@ impl Trace {
             }
             Format::Perfetto => return walk::walk(self, selection, Perfetto::new(self, out)?, watch),
             Format::Torch => return walk::walk(self, selection, Torch::new(self, out)?, watch),
-            Format::Csv(table) => return tables::write(self, table, selection, out, watch),
+            Format::Csv(table) => {
+                return tables::write(self, table, selection, Csv::new(table, out), watch);
+            }
+            #[cfg(feature = "parquet")]
+            Format::Parquet(table) => {
+                return tables::write(self, table, selection, Parquet::new(table, out)?, watch);
+            }
+            #[cfg(not(feature = "parquet"))]
+            Format::Parquet(_) => return Err(ExportError::WithoutParquet),
             Format::Collapsed => Shape::Collapsed,
             Format::FlameGraph => Shape::FlameGraph,
             Format::Speedscope => Shape::Speedscope,

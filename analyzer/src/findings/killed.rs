@@ -13,6 +13,9 @@ const LITTLE: f64 = 0.05;
 
 fn judge(report: &Report) -> Judgement {
     match report.trace.ended {
+        _ if report.trace.is_cut_off() => {
+            return Judgement::Na("a part of a run does not tell how it ended".to_owned());
+        }
         Ended::Clean => return Judgement::Ok("the process ended in order".to_owned()),
         Ended::Running => return Judgement::Na("the process is still running".to_owned()),
         Ended::Killed => {}

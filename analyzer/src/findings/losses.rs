@@ -15,7 +15,9 @@ const PLACES: usize = 2;
 fn judge(report: &Report) -> Judgement {
     let trace = &report.trace;
     let (dropped, damaged) = (trace.dropped.total, trace.damaged_chunks);
-    if dropped == 0 && damaged == 0 && trace.stopped_why.is_none() {
+    // Whoever cuts a trace loses nothing.
+    let stopped = trace.stopped_why.as_ref().filter(|_| !trace.is_cut_off());
+    if dropped == 0 && damaged == 0 && stopped.is_none() {
         return Judgement::Ok(format!("all of {} events are here", grouped(trace.events)));
     }
     let (mut evidence, mut advice) = (Vec::new(), Vec::new());
@@ -43,14 +45,13 @@ fn judge(report: &Report) -> Judgement {
         ));
         advice.push("copy the trace anew from where it was recorded");
     }
-    if let Some(why) = &trace.stopped_why {
+    if let Some(why) = stopped {
         evidence.push(format!("recording stopped at {}, before the process ended: {why}", trace.duration_ns));
         if advice.is_empty() {
             advice.push("make room, or keep only the newest with MEMTRACE_MODE=ring");
         }
     }
-    let places =
-        trace.stopped_why.is_some().then(|| Place { time_ns: Some(trace.duration_ns), ..Place::default() });
+    let places = stopped.is_some().then(|| Place { time_ns: Some(trace.duration_ns), ..Place::default() });
     let case = Case {
         evidence: evidence.join("; "),
         advice: advice.join("; "),

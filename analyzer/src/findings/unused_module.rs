@@ -59,7 +59,7 @@ fn judge(report: &Report) -> Judgement {
     if unused.is_empty() {
         return Judgement::Ok("every module of any size that is on a device is run".to_owned());
     }
-    if report.trace.range.is_some() {
+    if report.trace.is_part() {
         return Judgement::Na("a part of a run does not tell who is used in the rest of it".to_owned());
     }
     if report.trace.ended != Ended::Clean {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use memtrace_format::Bytes;
 use serde::Serialize;
 
-use crate::{Nanos, Part, Text};
+use crate::{Nanos, Part, Text, cut::CUT};
 
 /// What a trace is and how it ended.
 #[derive(Clone, Debug, Serialize)]
@@ -91,6 +91,16 @@ impl Trace {
             Some(range) => range.to_ns.since(range.from_ns),
             None => self.duration_ns.since(self.kept_from_ns.unwrap_or_default()),
         }
+    }
+
+    /// Whether there was more before or behind what the figures tell of: they are of a range, a cut, or a ring.
+    pub(crate) fn is_part(&self) -> bool {
+        self.range.is_some() || self.kept_from_ns.is_some()
+    }
+
+    /// Whether it is a cut that ends before its trace.
+    pub(crate) fn is_cut_off(&self) -> bool {
+        self.stopped_why.as_ref().is_some_and(|why| why.recorded() == CUT)
     }
 }
 

@@ -21,6 +21,10 @@ fn what_is_exported_goes_to_a_file_or_to_standard_output() {
         (&["--to", "flamegraph", "--from", "0"], 2, "an instant, not a course"),
         (&["--to", "flamegraph", "--at", "0"], 2, "nothing is live at"),
         (&["--to", "collapsed", "--at", "peak#9"], 2, "try: "),
+        #[cfg(not(feature = "parquet"))]
+        (&["--to", "parquet"], 2, "try: build it with `--features parquet`"),
+        #[cfg(feature = "parquet")]
+        (&["--to", "parquet", "--phase", "none"], 2, "no phase is called none"),
         (&["--to", "csv", "--phase", "none"], 2, "no phase is called none"),
         (&["--to", "csv", "--device", "3"], 2, "there is no device 3"),
     ] {

@@ -1,48 +1,18 @@
 //! Cuts: what is told of a part of a trace is told of the part by itself.
 
-use std::fs::File;
+mod sameness;
 
-use memtrace_analyzer::{Nanos, Part, Trace, cut::cut};
+use memtrace_analyzer::Trace;
 use memtrace_format::{
     Bytes, CounterDefinition, CounterId, CounterValue, Definition, Ending, Event, ModuleId, NameId,
     OutOfMemory, StackDefinition, StackId, Unit,
 };
 use proptest::prelude::*;
-use serde_json::Value;
+use sameness::differences;
 
 use crate::recording::{DEVICE, HOST, Moved, Recording, alloc, block, evict, file, free, load, segment};
 
 const THREADS: u32 = 3;
-
-/// What a part is told to be, by the trace and by a cut of it; without what is of the file.
-fn told(bytes: &[u8], from: u64, to: u64) -> [Value; 2] {
-    let whole = file(bytes);
-    let whole = Trace::open(whole.path()).expect("a readable trace");
-    let part = file(&[]);
-    let log = File::options().write(true).open(part.path()).expect("it is there");
-    let cut = cut(&whole, Nanos(from), Some(Nanos(to)), log, &mut |_| ()).expect("there is such a part");
-    let part = Trace::open(part.path()).expect("a readable trace");
-    let range = Part::Between { from: Nanos(from), to: Some(Nanos(to)) };
-    let of_whole = whole.analyze_part(&range, |_| ()).expect("there is such a part").report;
-    let by_itself = part.analyze(|_| ()).expect("it is readable").report;
-    assert_eq!(by_itself.trace.kept_from_ns, Some(Nanos(from)));
-    assert_eq!(by_itself.trace.duration_ns, cut.to);
-    assert_eq!(by_itself.trace.damaged_chunks, 0);
-    [of_whole, by_itself].map(|report| {
-        let mut told = serde_json::to_value(&report).expect("it is JSON");
-        let trace = told["trace"].as_object_mut().expect("it is there");
-        for of_file in
-            ["range", "duration_ns", "kept_from_ns", "ended", "stopped_why", "chunks", "never_used_bytes"]
-        {
-            trace.remove(of_file);
-        }
-        for heap in told["heaps"].as_array_mut().expect("they are there") {
-            heap.as_object_mut().expect("it is one").retain(|key, _| !key.starts_with("peak_before"));
-        }
-        told.as_object_mut().expect("it is one").remove("findings");
-        told
-    })
-}
 
 /// Everything that an engine does, in an order that makes sense.
 pub(crate) fn history(choices: &[[u32; 3]]) -> Recording {
@@ -201,39 +171,14 @@ proptest! {
     ) {
         let recording = history(&choices);
         prop_assume!(!recording.threads.is_empty());
-        let bytes = recording.bytes();
+        let whole = file(&recording.bytes());
+        let whole = Trace::open(whole.path()).expect("a readable trace");
         let end = recording.closing.as_ref().unwrap().end.ticks.0;
         for ends in ends {
             let mut ends = ends.map(|end_at| 1 + end_at.index(end as usize) as u64);
             ends.sort_unstable();
-            let [whole, by_itself] = told(&bytes, ends[0], ends[1]);
-            let mut found = Vec::new();
-            differences(&whole, &by_itself, "report", &mut found);
+            let found = differences(&whole, ends[0], ends[1]);
             prop_assert!(found.is_empty(), "from {} to {}: {found:#?}", ends[0], ends[1]);
         }
-    }
-}
-
-/// Where two values differ. The order of those that come to the same bytes is that in which they were met.
-fn differences(one: &Value, other: &Value, place: &str, found: &mut Vec<String>) {
-    let within = |key: &dyn std::fmt::Display| format!("{place}.{key}");
-    match (one, other) {
-        (Value::Object(ones), Value::Object(others)) if ones.len() == others.len() => {
-            ones.iter().for_each(|(key, one)| differences(one, &other[key], &within(key), found));
-        }
-        (Value::Array(ones), Value::Array(others)) if ones.len() == others.len() => {
-            let [ones, others] = [ones, others].map(|shares| {
-                let mut shares: Vec<_> = shares.iter().collect();
-                if place.ends_with(".by_scope") {
-                    shares.sort_by_key(|share| (share["bytes"].as_u64(), share["name"].to_string()));
-                }
-                shares
-            });
-            for (index, (one, other)) in ones.into_iter().zip(others).enumerate() {
-                differences(one, other, &within(&index), found);
-            }
-        }
-        _ if one == other => {}
-        _ => found.push(format!("{place}: {one} and {other}")),
     }
 }

@@ -32,11 +32,12 @@ Examples:
     memtrace export run.trace --to torch -o run.pickle        open it in PyTorch's viewer of memory
     memtrace export run.trace --to csv | head                 the events, as a table
     memtrace export run.trace --to csv --table modules -o modules.csv
+    memtrace export run.trace --to parquet -o events.parquet  the events, for DuckDB, pandas or polars
     memtrace export run.trace --to flamegraph -o peak.svg     what is live at the highest peak, and whose it is
     memtrace export run.trace --to collapsed --at end         what is live at the end, for other flame graphs
 
-What shows a course (perfetto, torch, csv) takes --from, --until and --phase; what shows an instant (collapsed, flamegraph,
-speedscope) takes --at.
+What shows a course (perfetto, torch, csv, parquet) takes --from, --until and --phase; what shows an instant (collapsed,
+flamegraph, speedscope) takes --at.
 
 With --from, --until, --phase, --device or --thread no more is written than what `memtrace analyze` would report with
 such a range or filter. docs/export.md says what becomes of what.")]
@@ -53,7 +54,7 @@ pub(crate) struct Arguments {
     /// Replace the file if there is one
     #[arg(long)]
     force: bool,
-    /// Of `--to csv`: which table
+    /// Of csv and parquet: which table
     #[arg(long, value_name = "TABLE", default_value = "events")]
     table: Rows,
     /// Of what is live: when, as a time, `peak`, `peak#2`, `oom`, `end`, or a mark's name [default: peak]
@@ -85,6 +86,8 @@ enum To {
     Torch,
     /// A table as CSV, which `--table` chooses
     Csv,
+    /// The same table as Parquet, if memtrace was built with `--features parquet`
+    Parquet,
     /// What is live at an instant, as collapsed stacks: heap, module, scopes and frames, with bytes
     Collapsed,
     /// The same as a flame graph (SVG)
@@ -114,7 +117,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let trace = opened.map_err(Failure::not_imported(path))?;
     let export = arguments.export();
     if to_stdout {
-        return write(&trace, &export, io::stdout().lock(), path, Failure::Output);
+        return write(&trace, &export, io::stdout(), path, Failure::Output);
     }
     let place = Place::begin(path, output, *force)?;
     let file = place.file.as_file();
@@ -126,7 +129,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 fn write(
     trace: &Trace,
     export: &Export,
-    out: impl Write,
+    out: impl Write + Send,
     path: &Path,
     unwritable: impl FnOnce(io::Error) -> Failure,
 ) -> Result<(), Failure> {
@@ -136,7 +139,9 @@ fn write(
         }
         ExportError::Part(error) => Failure::NoSuchPart(error),
         ExportError::When(error) => Failure::NoSuchInstant(error),
-        ExportError::Selection(_) | ExportError::NothingLive(_) => Failure::NoSuchExport(error),
+        ExportError::Selection(_) | ExportError::NothingLive(_) | ExportError::WithoutParquet => {
+            Failure::NoSuchExport(error)
+        }
         ExportError::Write(error) => unwritable(error),
         error => unwritable(io::Error::other(error)),
     })
@@ -147,11 +152,8 @@ impl Arguments {
         let mut export = Export::new(match self.to {
             To::Perfetto => Format::Perfetto,
             To::Torch => Format::Torch,
-            To::Csv => Format::Csv(match self.table {
-                Rows::Events => Table::Events,
-                Rows::Samples => Table::Samples,
-                Rows::Modules => Table::Modules,
-            }),
+            To::Csv => Format::Csv(self.table.into()),
+            To::Parquet => Format::Parquet(self.table.into()),
             To::Collapsed => Format::Collapsed,
             To::Flamegraph => Format::FlameGraph,
             To::Speedscope => Format::Speedscope,
@@ -169,9 +171,19 @@ impl Arguments {
     }
 }
 
+impl From<Rows> for Table {
+    fn from(rows: Rows) -> Self {
+        match rows {
+            Rows::Events => Self::Events,
+            Rows::Samples => Self::Samples,
+            Rows::Modules => Self::Modules,
+        }
+    }
+}
+
 impl To {
     /// Whether a person cannot read it.
     fn is_binary(self) -> bool {
-        matches!(self, Self::Perfetto | Self::Torch)
+        matches!(self, Self::Perfetto | Self::Torch | Self::Parquet)
     }
 }

@@ -121,7 +121,15 @@ impl Failure {
             Self::NoSuchExport(error) => {
                 eprintln!("memtrace: {error}");
                 eprintln!(
-                    "  try: `memtrace export --help` says which format takes --from, --until and --phase, and which takes --at"
+                    "  try: {}",
+                    match error {
+                        ExportError::WithoutParquet => {
+                            "build it with `--features parquet`, or `--to csv`, which has the same tables"
+                        }
+                        _ => {
+                            "`memtrace export --help` says which format takes --from, --until and --phase, and which takes --at"
+                        }
+                    }
                 );
                 ExitCode::from(USAGE)
             }

@@ -1,11 +1,11 @@
 //! The table of events.
 
-use std::io::{self, Write};
+use std::io;
 
 use hashbrown::HashMap;
 use memtrace_format::{CounterValue, Event, ThreadId};
 
-use super::{Cell, Rows};
+use super::{Cell, Kind, Rows};
 use crate::{
     Nanos, Recorded, Text, Trace,
     events::EventLine,
@@ -13,38 +13,38 @@ use crate::{
     replay::{Block, Owner, Replay, ScopeId},
 };
 
-pub(super) const COLUMNS: [&str; 20] = [
-    "time_ns",
-    "thread",
-    "kind",
-    "heap",
-    "address",
-    "bytes",
-    "requested_bytes",
-    "module",
-    "scope",
-    "name",
-    "value",
-    "from",
-    "to",
-    "reason",
-    "on_device_ns",
-    "frame",
-    "device_free_bytes",
-    "heap_allocated_bytes",
-    "heap_active_bytes",
-    "heap_reserved_bytes",
+pub(super) const COLUMNS: [(&str, Kind); 20] = [
+    ("time_ns", Kind::Number),
+    ("thread", Kind::Text),
+    ("kind", Kind::Text),
+    ("heap", Kind::Text),
+    ("address", Kind::Number),
+    ("bytes", Kind::Number),
+    ("requested_bytes", Kind::Number),
+    ("module", Kind::Text),
+    ("scope", Kind::Text),
+    ("name", Kind::Text),
+    ("value", Kind::Value),
+    ("from", Kind::Text),
+    ("to", Kind::Text),
+    ("reason", Kind::Text),
+    ("on_device_ns", Kind::Number),
+    ("frame", Kind::Text),
+    ("device_free_bytes", Kind::Number),
+    ("heap_allocated_bytes", Kind::Number),
+    ("heap_active_bytes", Kind::Number),
+    ("heap_reserved_bytes", Kind::Number),
 ];
 
 /// Writes a row for each event.
-pub(super) struct Events<'a, W: Write> {
+pub(super) struct Events<'a, R: Rows> {
     trace: &'a Trace,
-    rows: Rows<W>,
+    rows: R,
     scopes: HashMap<ScopeId, Text>,
 }
 
-impl<'a, W: Write> Events<'a, W> {
-    pub(super) fn new(trace: &'a Trace, rows: Rows<W>) -> Self {
+impl<'a, R: Rows> Events<'a, R> {
+    pub(super) fn new(trace: &'a Trace, rows: R) -> Self {
         Self { trace, rows, scopes: HashMap::new() }
     }
 
@@ -63,9 +63,9 @@ impl<'a, W: Write> Events<'a, W> {
     }
 }
 
-impl<W: Write> Visitor for Events<'_, W> {
+impl<R: Rows> Visitor for Events<'_, R> {
     fn begin(&mut self, _replay: &Replay<'_>, _from: Nanos) -> io::Result<()> {
-        self.rows.begin(&COLUMNS)
+        self.rows.begin()
     }
 
     fn event(&mut self, replay: &Replay<'_>, seen: &Seen<'_>) -> io::Result<()> {

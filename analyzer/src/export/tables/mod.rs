@@ -1,15 +1,19 @@
 //! Tables: the events, the samples or the modules of a trace, a row each. `docs/export.md` says what is in which column.
 
+mod csv;
 mod events;
 mod modules;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod samples;
 
-use std::io::{self, Write};
-
-use csv::Writer;
+use std::io;
 
 use super::{ExportError, walk::walk};
-use crate::{Filter, Part, Progress, Text, Trace, text::as_cell};
+use crate::{Filter, Part, Progress, Text, Trace};
+pub(super) use csv::Csv;
+#[cfg(feature = "parquet")]
+pub(super) use parquet::Parquet;
 
 /// Which table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,13 +30,26 @@ pub enum Table {
 
 impl Table {
     /// The names of its columns. A name ends in the unit, if there is one.
-    pub fn columns(self) -> &'static [&'static str] {
+    pub fn columns(self) -> impl Iterator<Item = &'static str> {
+        self.shape().iter().map(|&(name, _)| name)
+    }
+
+    fn shape(self) -> &'static [(&'static str, Kind)] {
         match self {
             Self::Events => &events::COLUMNS,
             Self::Samples => &samples::COLUMNS,
             Self::Modules => &modules::COLUMNS,
         }
     }
+}
+
+/// What a column is of, where a file says so.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Text,
+    Number,
+    /// Numbers of which some are no whole ones.
+    Value,
 }
 
 /// What is in a column of a row.
@@ -47,15 +64,23 @@ enum Cell {
     Address(u64),
 }
 
-/// Writes a table as CSV: what a spreadsheet would take for a formula is none, and what could command a terminal is escaped.
+/// Rows on their way out.
+trait Rows {
+    /// There is what was asked for.
+    fn begin(&mut self) -> io::Result<()>;
+    fn row<const N: usize>(&mut self, cells: [Cell; N]) -> io::Result<()>;
+    fn finish(self) -> io::Result<()>;
+}
+
+/// Writes a table's rows.
+#[expect(private_bounds, reason = "only the exports have rows")]
 pub(super) fn write(
     trace: &Trace,
     table: Table,
     selection: (&Part, &Filter),
-    out: impl Write,
+    rows: impl Rows,
     watch: impl FnMut(Progress),
 ) -> Result<(), ExportError> {
-    let rows = Rows { writer: Writer::from_writer(out), record: Vec::new() };
     match table {
         Table::Events => walk(trace, selection, events::Events::new(trace, rows), watch),
         Table::Samples => walk(trace, selection, samples::Samples::new(trace, rows), watch),
@@ -67,41 +92,7 @@ pub(super) fn write(
     }
 }
 
-/// Rows on their way out.
-struct Rows<W: Write> {
-    writer: Writer<W>,
-    record: Vec<String>,
-}
-
-impl<W: Write> Rows<W> {
-    /// Begins with the names of the columns: once it is known that there is what was asked for.
-    fn begin(&mut self, columns: &[&str]) -> io::Result<()> {
-        self.writer.write_record(columns).map_err(io::Error::from)
-    }
-
-    fn row<const N: usize>(&mut self, cells: [Cell; N]) -> io::Result<()> {
-        self.record.clear();
-        self.record.extend(cells.into_iter().map(Cell::written));
-        self.writer.write_record(&self.record).map_err(io::Error::from)
-    }
-
-    fn finish(mut self) -> io::Result<()> {
-        self.writer.flush()
-    }
-}
-
 impl Cell {
-    fn written(self) -> String {
-        match self {
-            Self::Empty => String::new(),
-            Self::Text(text) => as_cell(text.to_string()),
-            Self::Word(word) => word.to_owned(),
-            Self::Number(number) => number.to_string(),
-            Self::Float(number) => number.to_string(),
-            Self::Address(address) => format!("{address:#x}"),
-        }
-    }
-
     /// A cell of what may not be known.
     fn of<T>(known: Option<T>, cell: impl FnOnce(T) -> Self) -> Self {
         known.map_or(Self::Empty, cell)

@@ -1,27 +1,27 @@
 //! The table of modules: what the report says of each.
 
-use std::io::{self, Write};
+use std::io;
 
-use super::{Cell, Rows};
+use super::{Cell, Kind, Rows};
 use crate::report::Report;
 
-pub(super) const COLUMNS: [&str; 12] = [
-    "id",
-    "name",
-    "parent",
-    "bytes",
-    "fingerprint",
-    "forwards",
-    "loads",
-    "evictions",
-    "transfer_bytes",
-    "transfer_ns",
-    "hidden_ns",
-    "stall_ns",
+pub(super) const COLUMNS: [(&str, Kind); 12] = [
+    ("id", Kind::Number),
+    ("name", Kind::Text),
+    ("parent", Kind::Text),
+    ("bytes", Kind::Number),
+    ("fingerprint", Kind::Text),
+    ("forwards", Kind::Number),
+    ("loads", Kind::Number),
+    ("evictions", Kind::Number),
+    ("transfer_bytes", Kind::Number),
+    ("transfer_ns", Kind::Number),
+    ("hidden_ns", Kind::Number),
+    ("stall_ns", Kind::Number),
 ];
 
-pub(super) fn write<W: Write>(report: &Report, mut rows: Rows<W>) -> io::Result<()> {
-    rows.begin(&COLUMNS)?;
+pub(super) fn write(report: &Report, mut rows: impl Rows) -> io::Result<()> {
+    rows.begin()?;
     for module in &report.modules {
         rows.row([
             Cell::Number(module.id.into()),

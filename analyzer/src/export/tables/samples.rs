@@ -1,33 +1,39 @@
 //! The table of samples.
 
-use std::io::{self, Write};
+use std::io;
 
 use memtrace_format::{DeviceId, Event};
 
-use super::{Cell, Rows, events::measured};
+use super::{Cell, Kind, Rows, events::measured};
 use crate::{
     Nanos, Text, Trace,
     export::walk::{Seen, Visitor},
     replay::Replay,
 };
 
-pub(super) const COLUMNS: [&str; 5] = ["time_ns", "counter", "device", "unit", "value"];
+pub(super) const COLUMNS: [(&str, Kind); 5] = [
+    ("time_ns", Kind::Number),
+    ("counter", Kind::Text),
+    ("device", Kind::Number),
+    ("unit", Kind::Text),
+    ("value", Kind::Value),
+];
 
 /// Writes a row for each sample.
-pub(super) struct Samples<'a, W: Write> {
+pub(super) struct Samples<'a, R: Rows> {
     trace: &'a Trace,
-    rows: Rows<W>,
+    rows: R,
 }
 
-impl<'a, W: Write> Samples<'a, W> {
-    pub(super) fn new(trace: &'a Trace, rows: Rows<W>) -> Self {
+impl<'a, R: Rows> Samples<'a, R> {
+    pub(super) fn new(trace: &'a Trace, rows: R) -> Self {
         Self { trace, rows }
     }
 }
 
-impl<W: Write> Visitor for Samples<'_, W> {
+impl<R: Rows> Visitor for Samples<'_, R> {
     fn begin(&mut self, _replay: &Replay<'_>, _from: Nanos) -> io::Result<()> {
-        self.rows.begin(&COLUMNS)
+        self.rows.begin()
     }
 
     fn event(&mut self, _replay: &Replay<'_>, seen: &Seen<'_>) -> io::Result<()> {

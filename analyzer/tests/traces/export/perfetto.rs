@@ -78,7 +78,7 @@ fn inner(message: &Message, field: u64) -> Option<Message> {
 }
 
 /// Every event as `time track what`, tracks by their path.
-fn lines(trace: &[u8]) -> Vec<String> {
+pub(crate) fn lines(trace: &[u8]) -> Vec<String> {
     let mut tracks = BTreeMap::new();
     let mut lines = Vec::new();
     for packet in &decode(trace)[&1] {

@@ -10,7 +10,7 @@ use super::{exported, swapping};
 fn rows(table: Table) -> Vec<BTreeMap<String, String>> {
     let text = exported(&swapping(), &Export::new(Format::Csv(table)));
     let mut reader = csv::Reader::from_reader(&text[..]);
-    assert_eq!(reader.headers().unwrap(), &csv::StringRecord::from(table.columns()));
+    assert_eq!(reader.headers().unwrap(), &csv::StringRecord::from_iter(table.columns()));
     reader.deserialize().map(|row| row.unwrap()).collect()
 }
 
@@ -80,6 +80,6 @@ fn the_document_has_every_column() {
             .lines()
             .filter_map(|line| line.strip_prefix("| `")?.split_once('`').map(|(name, _)| name))
             .collect();
-        assert_eq!(named, table.columns(), "{title}");
+        assert_eq!(named, table.columns().collect::<Vec<_>>(), "{title}");
     }
 }

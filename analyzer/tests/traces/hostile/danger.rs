@@ -29,6 +29,8 @@ pub(crate) enum Kind {
     Json,
     /// JSON, an object a line.
     JsonLines,
+    /// Perfetto; its tracks and events, a line each.
+    Perfetto,
     /// An issue tracker.
     Markdown,
     /// A spreadsheet.
@@ -60,7 +62,7 @@ impl Kind {
             found("a line of its own", &text[at..]);
         }
         match self {
-            Self::Text | Self::Drawn => {}
+            Self::Text | Self::Drawn | Self::Perfetto => {}
             Self::Json => drop(
                 serde_json::from_str::<serde_json::Value>(text)
                     .map_err(|error| found(&error.to_string(), text)),

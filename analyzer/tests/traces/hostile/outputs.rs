@@ -3,9 +3,10 @@
 use std::process::{Command, Stdio};
 
 use super::{danger::Kind, fields::Folder};
+use crate::export::perfetto;
 
-/// The outputs: a name, what is typed, and what reads it. `RUN`, `OTHER`, `PICKLE`, `BUDGET` and `BAD` are files, `ZIP` is one to
-/// be made, `ARG` is text; what is written into `NEW`, if that is there, is the output; else it is stdout and stderr.
+/// The outputs: a name, what is typed, and what reads it. `RUN`, `OTHER`, `PICKLE`, `BUDGET` and `BAD` are files, `ZIP` and `SNAPSHOT`
+/// are some to be made, `ARG` is text; what is written into `NEW`, if that is there, is the output; else it is stdout and stderr.
 const LINES: &[(&str, &str, Kind)] = &[
     ("analyze", "analyze RUN --text", Kind::Text),
     ("analyze --json", "analyze RUN --json", Kind::Json),
@@ -31,7 +32,13 @@ const LINES: &[(&str, &str, Kind)] = &[
     ("report --html", "report RUN --html NEW", Kind::Html),
     ("cut", "cut RUN -o ZIP --from 0 --to 0.5s", Kind::Text),
     ("scrub", "scrub RUN -o ZIP", Kind::Text),
+    ("export --to perfetto", "export RUN --to perfetto -o NEW", Kind::Perfetto),
+    ("export --to torch", "export RUN --to torch -o SNAPSHOT", Kind::Text),
+    // Only plain data can be imported.
+    ("analyze, of a snapshot", "analyze SNAPSHOT --json", Kind::Json),
     ("export --to csv", "export RUN --to csv", Kind::Csv),
+    ("export --to csv, modules", "export RUN --to csv --table modules", Kind::Csv),
+    ("export --to csv, samples", "export RUN --to csv --table samples", Kind::Csv),
     ("export --to collapsed", "export RUN --to collapsed", Kind::Text),
     ("export --to flamegraph", "export RUN --to flamegraph", Kind::Svg),
     ("export --to speedscope", "export RUN --to speedscope", Kind::Json),
@@ -63,10 +70,10 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
 
 /// Every output for the files of this folder.
 pub(crate) fn printed(folder: &Folder) -> Vec<(&'static str, Kind, String)> {
-    LINES.iter().map(|&(name, line, kind)| (name, kind, run(folder, line))).collect()
+    LINES.iter().map(|&(name, line, kind)| (name, kind, run(folder, line, kind))).collect()
 }
 
-fn run(folder: &Folder, line: &str) -> String {
+fn run(folder: &Folder, line: &str, kind: Kind) -> String {
     let new = folder.folder.path().join("new");
     let path = |path: &std::path::Path| path.to_string_lossy().into_owned();
     let words = line.split(' ').map(|word| match word {
@@ -77,6 +84,7 @@ fn run(folder: &Folder, line: &str) -> String {
         "BUDGET" => path(&folder.budget),
         "NEW" => path(&new),
         "ZIP" => format!("{}.bug.zip", path(&folder.run)),
+        "SNAPSHOT" => format!("{}.pickle", path(&folder.run)),
         word => word.replace("ARG", &folder.argument),
     });
     let mut command = Command::new(env!("CARGO_BIN_EXE_memtrace"));
@@ -84,7 +92,10 @@ fn run(folder: &Folder, line: &str) -> String {
     let output = output.expect("it runs");
     if let Ok(written) = std::fs::read(&new) {
         std::fs::remove_file(&new).expect("it is there");
-        return String::from_utf8(written).expect("it is text");
+        return match kind {
+            Kind::Perfetto => perfetto::lines(&written).join("\n"),
+            _ => String::from_utf8(written).expect("it is text"),
+        };
     }
     let text = [output.stdout, output.stderr].concat();
     String::from_utf8(text).unwrap_or_else(|error| panic!("{line} prints no text: {error}"))
