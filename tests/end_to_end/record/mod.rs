@@ -12,6 +12,9 @@ mod children;
 /// Who asked for memory.
 mod stacks;
 
+/// Which lines of Python asked.
+mod python_stacks;
+
 /// A program in Rust that is none of this repository's: candle.
 mod candle;
 
