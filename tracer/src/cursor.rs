@@ -22,6 +22,7 @@ use crate::{
     signals::{self, HeldBack},
     state,
     sync::own_thread::{AtomicBool, Cell},
+    thread_end,
 };
 
 /// Records what `event` returns, if recording is on.
@@ -174,21 +175,14 @@ pub(crate) struct Cursor {
 
 thread_local! {
     static CURSOR: Cursor = const { Cursor::new() };
-
-    /// Gives the chunk back when the thread ends. Apart from the cursor, because a thread-local value with a destructor
-    /// needs a check at every access.
-    static AT_THREAD_END: AtThreadEnd = const { AtThreadEnd };
 }
 
-struct AtThreadEnd;
-
-impl Drop for AtThreadEnd {
-    fn drop(&mut self) {
-        let signals = signals::hold_back();
-        if let Some(session) = session::begun() {
-            give_up_chunk(&signals, &session.log);
-            CURSOR.with(Cursor::release_losses);
-        }
+/// A thread that has recorded ends: gives its chunk back.
+pub(crate) fn at_thread_end() {
+    let signals = signals::hold_back();
+    if let Some(session) = session::begun() {
+        give_up_chunk(&signals, &session.log);
+        CURSOR.with(Cursor::release_losses);
     }
 }
 
@@ -333,9 +327,7 @@ impl Cursor {
             self.store(&Event::Dropped { cause: Some(cause), count, since }.encode(time));
         });
         self.store(encoded);
-        // Registers the destructor on first use. It cannot while thread-locals are torn down; the chunk of an event that
-        // comes as late as that stays unsealed, which readers accept.
-        let _ = AT_THREAD_END.try_with(|_| ());
+        thread_end::watch();
     }
 
     /// Makes `chunk` this thread's own.

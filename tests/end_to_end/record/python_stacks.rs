@@ -128,7 +128,9 @@ fn interpreters() -> &'static [PathBuf] {
         let kept = std::fs::read_dir(versions).into_iter().flatten().flatten();
         let kept = kept.map(|version| version.path().join("bin/python3"));
         let usual = ["python3", "/usr/bin/python3"].map(PathBuf::from);
-        let found: Vec<PathBuf> = usual.into_iter().chain(kept).filter(|python| is_known(python)).collect();
+        let mut found: Vec<PathBuf> = usual.into_iter().chain(kept).filter_map(|python| known(&python)).collect();
+        found.sort();
+        found.dedup();
         if found.is_empty() {
             eprintln!("skipped: there is no CPython from 3.8 to 3.13");
         }
@@ -136,9 +138,12 @@ fn interpreters() -> &'static [PathBuf] {
     })
 }
 
-fn is_known(python: &Path) -> bool {
-    const CHECK: &str = "import sys; sys.exit(not (3, 8) <= sys.version_info < (3, 14))";
-    Command::new(python).args(["-c", CHECK]).output().is_ok_and(|output| output.status.success())
+/// The interpreter behind this name, which may be a script that finds it.
+fn known(python: &Path) -> Option<PathBuf> {
+    const CHECK: &str =
+        "import sys; print(sys.executable); sys.exit(not (3, 8) <= sys.version_info < (3, 14))";
+    let output = Command::new(python).args(["-c", CHECK]).output().ok()?;
+    output.status.success().then(|| PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()))
 }
 
 const CALLS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/programs/python/calls.py");

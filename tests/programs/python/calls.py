@@ -29,8 +29,8 @@ def plain():
     kept.append(bytearray(note(next(sizes)))); kept.append(bytearray(note(next(sizes))))
     for _ in range(2):
         kept.append(
-            bytearray(
-                note(next(sizes))))
+            bytearray(note(next(sizes)))
+        )
 
 
 def deep(levels):

@@ -4,11 +4,14 @@ use std::{
     env,
     ffi::{CStr, c_char, c_int, c_void},
     fmt::Write as _,
-    fs,
+    fs, io,
     mem::MaybeUninit,
     ops::Range,
-    os::unix::ffi::OsStrExt as _,
-    path::Path,
+    os::{
+        fd::AsRawFd as _,
+        unix::{ffi::OsStrExt as _, fs::OpenOptionsExt as _},
+    },
+    path::{Path, PathBuf},
     ptr, slice,
 };
 
@@ -95,7 +98,7 @@ impl Code {
     /// Its path, `#`, and its build id, if it has one: `docs/format.md` has it so.
     pub(crate) fn identity(self) -> String {
         let path = Path::new(std::ffi::OsStr::from_bytes(self.file.to_bytes()));
-        let path = if self.is_the_program() { env::current_exe() } else { fs::canonicalize(path) }
+        let path = if self.is_the_program() { env::current_exe() } else { without_links(path) }
             .unwrap_or_else(|_| path.to_owned());
         let mut identity = path.to_string_lossy().into_owned();
         if let Some(build) = self.build_id() {
@@ -140,6 +143,12 @@ impl Code {
             is_whole.then(|| slice::from_raw_parts(first, usize::from(header.e_phnum)))
         }
     }
+}
+
+/// A file's path as the kernel has it. (`realpath` asks the program's allocator for memory.)
+fn without_links(path: &Path) -> io::Result<PathBuf> {
+    let file = fs::OpenOptions::new().read(true).custom_flags(libc::O_PATH).open(path)?;
+    fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()))
 }
 
 /// `struct dl_find_object`

@@ -8,7 +8,7 @@ pub(crate) mod arguments;
 mod child;
 pub(crate) mod library;
 mod program;
-mod python;
+pub(crate) mod python;
 mod traces;
 
 use std::{

@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{allocated, bootstrap, free_recorded, freed, is_large, recorded};
-use crate::preload::next::next;
+use crate::preload::next::{Jump, next};
 
 type Block = *mut c_void;
 
@@ -26,13 +26,30 @@ next! {
     USABLE_SIZE = malloc_usable_size(Block) -> usize;
 }
 
+// SAFETY: they are of these types.
+static TO_MALLOC: Jump<unsafe extern "C" fn(usize) -> Block> =
+    unsafe { Jump::to(first_malloc as *mut c_void) };
+// SAFETY: as above.
+static TO_CALLOC: Jump<unsafe extern "C" fn(usize, usize) -> Block> =
+    unsafe { Jump::to(first_calloc as *mut c_void) };
+// SAFETY: as above.
+static TO_FREE: Jump<unsafe extern "C" fn(Block)> = unsafe { Jump::to(first_free as *mut c_void) };
+
 #[unsafe(no_mangle)]
 unsafe extern "C" fn malloc(size: usize) -> Block {
-    match MALLOC.known() {
-        // SAFETY: whatever the caller passes is passed on.
-        Some(next) if !is_large(size) => unsafe { next(size) },
-        _ => recorded_malloc(size),
+    if is_large(size) {
+        return recorded_malloc(size);
     }
+    // SAFETY: whatever the caller passes is passed on.
+    unsafe { TO_MALLOC.get()(size) }
+}
+
+#[cold]
+unsafe extern "C" fn first_malloc(size: usize) -> Block {
+    let Some(next) = MALLOC.get() else { return bootstrap::alloc(size) };
+    TO_MALLOC.lead_to(next);
+    // SAFETY: whatever the caller passes is passed on.
+    unsafe { next(size) }
 }
 
 #[inline(never)]
@@ -44,11 +61,19 @@ extern "C" fn recorded_malloc(size: usize) -> Block {
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn calloc(count: usize, size: usize) -> Block {
-    match CALLOC.known() {
-        // SAFETY: whatever the caller passes is passed on.
-        Some(next) if !is_large(count.saturating_mul(size)) => unsafe { next(count, size) },
-        _ => recorded_calloc(count, size),
+    if is_large(count.saturating_mul(size)) {
+        return recorded_calloc(count, size);
     }
+    // SAFETY: whatever the caller passes is passed on.
+    unsafe { TO_CALLOC.get()(count, size) }
+}
+
+#[cold]
+unsafe extern "C" fn first_calloc(count: usize, size: usize) -> Block {
+    let Some(next) = CALLOC.get() else { return bootstrap::alloc(count.saturating_mul(size)) };
+    TO_CALLOC.lead_to(next);
+    // SAFETY: whatever the caller passes is passed on.
+    unsafe { next(count, size) }
 }
 
 #[inline(never)]
@@ -62,28 +87,32 @@ extern "C" fn recorded_calloc(count: usize, size: usize) -> Block {
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn free(block: Block) {
+    let is_recorded = || recorded::remove(block.addr());
+    if recorded::knows_of(block.addr()) && (is_recorded() || bootstrap::owns(block)) {
+        return recorded_free(block);
+    }
+    // SAFETY: whatever the caller passes is passed on.
+    unsafe { TO_FREE.get()(block) }
+}
+
+/// The free of a block that was recorded, or is none of the next allocator's. (What is `extern "C"` does not unwind, so calling it
+/// is a jump.)
+#[inline(never)]
+extern "C" fn recorded_free(block: Block) {
     if bootstrap::owns(block) {
         return;
     }
-    match FREE.known() {
-        // SAFETY: whatever the caller passes is passed on.
-        Some(next) if !recorded::remove(block.addr()) => unsafe { next(block) },
-        known => recorded_free(block, known.is_some()),
-    }
+    free_recorded(block.addr());
+    // SAFETY: whatever the caller passes is passed on.
+    unsafe { TO_FREE.get()(block) }
 }
 
-/// The free of a block that `was_recorded`; or the first of all. (What is `extern "C"` does not unwind, so calling it is a jump.)
-#[inline(never)]
-extern "C" fn recorded_free(block: Block, was_recorded: bool) {
-    if was_recorded {
-        free_recorded(block.addr());
-    } else {
-        freed(block.addr());
-    }
-    if let Some(next) = FREE.get() {
-        // SAFETY: whatever the caller passes is passed on.
-        unsafe { next(block) };
-    }
+#[cold]
+unsafe extern "C" fn first_free(block: Block) {
+    let Some(next) = FREE.get() else { return };
+    TO_FREE.lead_to(next);
+    // SAFETY: whatever the caller passes is passed on.
+    unsafe { next(block) }
 }
 
 #[unsafe(no_mangle)]

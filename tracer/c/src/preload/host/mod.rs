@@ -34,7 +34,7 @@ pub(crate) fn begin(threshold: Option<usize>) {
     mapping::look_up_all();
     mapping::watch_forks();
     let threshold = threshold.unwrap_or(DEFAULT_THRESHOLD).max(LEAST_THRESHOLD);
-    recorded::begin(threshold);
+    recorded::begin(threshold, bootstrap::address());
     THRESHOLD.store(threshold, Ordering::Relaxed);
 }
 

@@ -10,15 +10,14 @@ mod native;
 
 mod python;
 
-use std::{
-    cell::Cell,
-    sync::{
-        OnceLock,
-        atomic::{AtomicUsize, Ordering},
-    },
+use std::sync::{
+    OnceLock,
+    atomic::{AtomicUsize, Ordering},
 };
 
 use memtrace_tracer::Stack;
+
+use super::flags::TAKING_A_STACK;
 
 /// How many frames are kept unless the user says otherwise.
 const DEFAULT_DEPTH: usize = 32;
@@ -68,14 +67,10 @@ pub(crate) fn here() -> Stack {
 #[inline(never)]
 fn take(depth: usize) -> Stack {
     // Who defines a frame, or unwinds, may ask for memory and so come here again.
-    if TAKING.replace(true) {
+    if TAKING_A_STACK.replace(true) {
         return Stack::NONE;
     }
     let stack = WANTED.get().map_or(Stack::NONE, |wanted| (wanted.take)(depth));
-    TAKING.set(false);
+    TAKING_A_STACK.replace(false);
     stack
-}
-
-thread_local! {
-    static TAKING: Cell<bool> = const { Cell::new(false) };
 }
