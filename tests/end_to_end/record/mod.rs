@@ -3,6 +3,9 @@
 /// Host memory against the books of a program in C.
 mod host;
 
+/// What hooks must not do to a program.
+mod hooks;
+
 /// The program's status, signals, and what is said where nothing can be recorded.
 mod command;
 

@@ -128,7 +128,8 @@ fn interpreters() -> &'static [PathBuf] {
         let kept = std::fs::read_dir(versions).into_iter().flatten().flatten();
         let kept = kept.map(|version| version.path().join("bin/python3"));
         let usual = ["python3", "/usr/bin/python3"].map(PathBuf::from);
-        let mut found: Vec<PathBuf> = usual.into_iter().chain(kept).filter_map(|python| known(&python)).collect();
+        let mut found: Vec<PathBuf> =
+            usual.into_iter().chain(kept).filter_map(|python| known(&python)).collect();
         found.sort();
         found.dedup();
         if found.is_empty() {
