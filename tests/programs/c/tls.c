@@ -20,7 +20,8 @@ static void work(void) {
         void *volatile block = malloc(8192 + i);
         block = realloc(block, 20000);
         free(block);
-        free(calloc(3, 10000));
+        block = calloc(3, 10000);
+        free(block);
         block = malloc(100);
         free(block);
         void *pages = mmap(NULL, 1 << 16, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

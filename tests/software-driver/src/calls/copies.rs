@@ -3,7 +3,7 @@
 use std::ffi::c_void;
 use std::ptr;
 
-use crate::boundary::driver_calls;
+use crate::boundary::{Out, driver_calls};
 use crate::calls::streams;
 use crate::code::Code;
 use crate::context;

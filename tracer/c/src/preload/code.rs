@@ -24,6 +24,14 @@ pub(crate) struct Code {
     file: &'static CStr,
     /// Where it is loaded, with its headers first.
     base: *const u8,
+    /// Where the index of its tables for unwinding is; null if nobody says so without a lock.
+    index: *const u8,
+}
+
+/// Tables for unwinding, by their addresses in the process: `.eh_frame_hdr`, which is the index, and `.eh_frame`.
+pub(crate) struct Tables {
+    pub(crate) index: Range<usize>,
+    pub(crate) frames: Range<usize>,
 }
 
 impl Code {
@@ -44,7 +52,8 @@ impl Code {
                 return None;
             }
             let found = found.assume_init();
-            Some(Self { file: CStr::from_ptr((*found.file).path), base: found.start.cast() })
+            let (base, index) = (found.start.cast(), found.index.cast());
+            Some(Self { file: CStr::from_ptr((*found.file).path), base, index })
         }
     }
 
@@ -58,8 +67,44 @@ impl Code {
                 return None;
             }
             let found = found.assume_init();
-            Some(Self { file: CStr::from_ptr(found.dli_fname), base: found.dli_fbase.cast_const().cast() })
+            let base = found.dli_fbase.cast_const().cast();
+            Some(Self { file: CStr::from_ptr(found.dli_fname), base, index: ptr::null() })
         }
+    }
+
+    /// Whether it is the same file as `other`, loaded once.
+    pub(crate) fn is(self, other: Self) -> bool {
+        ptr::eq(self.file, other.file) && self.base == other.base && self.index == other.index
+    }
+
+    /// Whether it has tables for unwinding that are found without a lock.
+    pub(crate) fn has_tables(self) -> bool {
+        !self.index.is_null()
+    }
+
+    /// Its tables for unwinding, if they are as linkers make them.
+    pub(crate) fn tables(self) -> Option<Tables> {
+        /// An address told as the distance from where that is written, in 32 bits.
+        const DISTANCE: u8 = 0x1b;
+        const DISTANCE_AT: usize = 4;
+        let bias = self.bias()?;
+        let parts = |kind| {
+            let parts = self.headers()?.iter().filter(move |part| part.p_type == kind);
+            Some(parts.map(move |part| {
+                let start = bias.wrapping_add(part.p_vaddr as usize);
+                start..start.wrapping_add(part.p_memsz as usize)
+            }))
+        };
+        let index = parts(libc::PT_GNU_EH_FRAME)?.find(|part| part.start == self.index.addr())?;
+        if index.len() < DISTANCE_AT + size_of::<i32>() {
+            return None;
+        }
+        // SAFETY: the index lies in a part that is loaded, and is as long as that.
+        let (form, distance) =
+            unsafe { (*self.index.add(1), self.index.add(DISTANCE_AT).cast::<i32>().read_unaligned()) };
+        let start = (index.start + DISTANCE_AT).wrapping_add_signed(distance as isize);
+        let part = parts(libc::PT_LOAD)?.find(|part| part.contains(&start)).filter(|_| form == DISTANCE)?;
+        Some(Tables { index, frames: start..part.end })
     }
 
     /// Where it is loaded.
@@ -158,8 +203,10 @@ struct Found {
     start: *const c_void,
     end: *const c_void,
     file: *const LinkMap,
-    /// Where its tables for unwinding are, and room for what glibc may add.
-    rest: [u64; 10],
+    /// Where the index of its tables for unwinding is.
+    index: *const c_void,
+    /// Room for what glibc may add.
+    rest: [u64; 9],
 }
 
 /// The beginning of `struct link_map`.
@@ -189,6 +236,13 @@ mod tests {
             assert_eq!(identity.split('#').next(), program.as_deref().ok());
             assert!(identity.split('#').nth(1).is_none_or(|build| build.len() >= 16), "{identity}");
             assert!(code.bias().is_some_and(|bias| bias <= code.base()));
+            let range = code.range().expect("it is loaded");
+            let tables = code.has_tables().then(|| code.tables().expect("a linker made them"));
+            assert!(
+                tables.is_none_or(
+                    |tables| range.contains(&tables.index.start) && tables.frames.end <= range.end
+                )
+            );
         }
         assert!(Code::around(8).is_none());
     }

@@ -10,6 +10,10 @@ mod native;
 
 mod python;
 
+mod reading;
+
+mod unwinder;
+
 use std::sync::{
     OnceLock,
     atomic::{AtomicUsize, Ordering},

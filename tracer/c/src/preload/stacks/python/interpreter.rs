@@ -1,12 +1,12 @@
 //! What CPython is asked: functions that look at an object, ask for no memory, run nothing of the program's, and need no lock.
 
-use std::ffi::{c_int, c_void};
-
-use super::{
-    layout::{Call, Layout},
-    memory::read,
+use std::{
+    ffi::{CStr, c_int, c_void},
+    mem,
 };
-use crate::preload::next;
+
+use super::layout::{Call, Layout};
+use crate::preload::{next, stacks::reading::read};
 
 /// Where every object says of which type it is.
 const TYPE: usize = 8;
@@ -34,28 +34,21 @@ impl Interpreter {
     /// The interpreter of this process, if it is of a version that is known.
     pub(super) fn find(minor: c_int) -> Option<Self> {
         let layout = Layout::of(minor)?;
-        let symbol = |name| {
-            let found = next::real_dlsym(libc::RTLD_DEFAULT, name);
-            (!found.is_null()).then_some(found)
-        };
-        macro_rules! function {
-            ($name:literal) => {
-                // SAFETY: the field's type is this function's in CPython's headers; objects are pointers there.
-                unsafe { std::mem::transmute(symbol($name)?) }
-            };
+        // SAFETY: the fields' types are these functions' in CPython's headers; objects are pointers there.
+        unsafe {
+            Some(Self {
+                layout,
+                is_initialized: function(c"Py_IsInitialized")?,
+                thread: function(c"PyGILState_GetThisThreadState")?,
+                line: function(c"PyCode_Addr2Line")?,
+                hash: function(c"PyObject_Hash")?,
+                length: function(c"PyUnicode_GetLength")?,
+                character: function(c"PyUnicode_ReadChar")?,
+                code_type: symbol(c"PyCode_Type")?.addr(),
+                text_type: symbol(c"PyUnicode_Type")?.addr(),
+                bytes_type: symbol(c"PyBytes_Type")?.addr(),
+            })
         }
-        Some(Self {
-            layout,
-            is_initialized: function!(c"Py_IsInitialized"),
-            thread: function!(c"PyGILState_GetThisThreadState"),
-            line: function!(c"PyCode_Addr2Line"),
-            hash: function!(c"PyObject_Hash"),
-            length: function!(c"PyUnicode_GetLength"),
-            character: function!(c"PyUnicode_ReadChar"),
-            code_type: symbol(c"PyCode_Type")?.addr(),
-            text_type: symbol(c"PyUnicode_Type")?.addr(),
-            bytes_type: symbol(c"PyBytes_Type")?.addr(),
-        })
     }
 
     /// The state of this thread, if it is one of Python's. None from the interpreter's end on, when states go.
@@ -132,6 +125,23 @@ impl Interpreter {
         let words = |text| self.text(text, &mut Text::new()).to_owned();
         Some((words(code.file), self.line(call), words(code.function)))
     }
+}
+
+/// The function of this name.
+///
+/// # Safety
+///
+/// `F` is its type.
+unsafe fn function<F: Copy>(name: &CStr) -> Option<F> {
+    const { assert!(size_of::<F>() == size_of::<*mut c_void>()) };
+    let function = symbol(name)?;
+    // SAFETY: a function pointer, as large as any; the caller vouches for its type.
+    Some(unsafe { mem::transmute_copy(&function) })
+}
+
+/// What the program has by this name: the interpreter is the program, or one of its libraries.
+fn symbol(name: &CStr) -> Option<*mut c_void> {
+    Some(next::real_dlsym(libc::RTLD_DEFAULT, name)).filter(|found| !found.is_null())
 }
 
 /// Room for text.

@@ -3,7 +3,7 @@
 
 use std::ops::ControlFlow;
 
-use super::memory::read;
+use crate::preload::stacks::reading::read;
 
 /// Offsets into CPython's structures, in bytes.
 pub(super) struct Layout {

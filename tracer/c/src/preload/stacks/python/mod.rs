@@ -13,8 +13,6 @@ mod interpreter;
 
 mod layout;
 
-mod memory;
-
 use std::{
     ffi::{CStr, c_char, c_int},
     fmt::Write as _,

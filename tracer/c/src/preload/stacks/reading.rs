@@ -1,8 +1,8 @@
-//! Reading what CPython keeps, at addresses that come from there.
+//! Reading at addresses that somebody else has left in memory.
 
 /// What is at an address. With care: `None` where nothing can be.
 ///
-/// Without care it is for addresses that the interpreter itself goes by: those of this thread's frames and of what these keep.
+/// Without care it is for addresses that CPython itself goes by: those of this thread's frames and of what these keep.
 #[inline(always)]
 pub(super) fn read<T: Copy, const WITH_CARE: bool>(address: usize) -> Option<T> {
     const { assert!(size_of::<T>() <= size_of::<u64>()) };
@@ -32,10 +32,10 @@ mod tests {
 
     #[test]
     fn an_address_that_leads_nowhere_is_not_followed() {
-        let word = 7_u64;
+        let word = 0x0707_0707_0707_0707_u64;
         let address = std::ptr::from_ref(&word).expose_provenance();
-        assert_eq!(read::<u64, true>(address), Some(7));
-        assert_eq!(read::<u8, true>(address), Some(7_u64.to_ne_bytes()[0]));
+        assert_eq!(read::<u64, true>(address), Some(word));
+        assert_eq!(read::<u8, true>(address + 3), Some(7));
         for nowhere in [0, 8, address + 1, 1 << 60, usize::MAX - 7] {
             assert_eq!(read::<u64, true>(nowhere), None, "{nowhere:#x}");
         }
