@@ -86,6 +86,7 @@ impl<F: Copy> Next<F> {
 }
 
 /// What a hook goes on to by a jump, without a look whether it was found: before it is, that is a function that finds it.
+#[repr(transparent)]
 pub(crate) struct Jump<F> {
     function: AtomicPtr<c_void>,
     kind: PhantomData<F>,

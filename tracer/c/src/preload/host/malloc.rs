@@ -3,12 +3,14 @@
 //! What is most often called, for blocks that are not recorded, goes on to the next function as a jump, without a frame of its
 //! own; all else is in functions beside (`benches/preload_cost.rs`).
 
+#[cfg(target_arch = "x86_64")]
+use std::arch::naked_asm;
 use std::{
     ffi::{c_int, c_void},
     ptr,
 };
 
-use super::{allocated, bootstrap, free_recorded, freed, is_large, recorded};
+use super::{allocated, bootstrap, freed, is_large, recorded};
 use crate::preload::next::{Jump, next};
 
 type Block = *mut c_void;
@@ -35,6 +37,25 @@ static TO_CALLOC: Jump<unsafe extern "C" fn(usize, usize) -> Block> =
 // SAFETY: as above.
 static TO_FREE: Jump<unsafe extern "C" fn(Block)> = unsafe { Jump::to(first_free as *mut c_void) };
 
+/// In assembly, for where the few instructions lie counts for as much as how many there are: as one piece in a line of the cache, to
+/// whose size what ends with the alignment is aligned.
+#[cfg(target_arch = "x86_64")]
+#[unsafe(no_mangle)]
+#[unsafe(naked)]
+unsafe extern "C" fn malloc(size: usize) -> Block {
+    naked_asm!(
+        "cmp rdi, qword ptr [rip + {threshold}]",
+        "jae {large}",
+        "jmp qword ptr [rip + {next}]",
+        ".p2align 6",
+        threshold = sym super::THRESHOLD,
+        large = sym recorded_malloc,
+        next = sym TO_MALLOC,
+    )
+}
+
+/// As above, as compilers have it.
+#[cfg(not(target_arch = "x86_64"))]
 #[unsafe(no_mangle)]
 unsafe extern "C" fn malloc(size: usize) -> Block {
     if is_large(size) {
@@ -85,24 +106,46 @@ extern "C" fn recorded_calloc(count: usize, size: usize) -> Block {
     handed_out(block, count.wrapping_mul(size))
 }
 
+/// As [`malloc`].
+#[cfg(target_arch = "x86_64")]
+#[unsafe(no_mangle)]
+#[unsafe(naked)]
+unsafe extern "C" fn free(block: Block) {
+    naked_asm!(
+        "mov rax, rdi",
+        "shr rax, {shift}",
+        "and eax, {mask}",
+        "lea rcx, [rip + {table}]",
+        "cmp qword ptr [rcx + rax], 0",
+        "jne {known}",
+        "jmp qword ptr [rip + {next}]",
+        ".p2align 6",
+        shift = const recorded::SHIFT,
+        mask = const recorded::MASK,
+        table = sym recorded::TABLE,
+        known = sym known_free,
+        next = sym TO_FREE,
+    )
+}
+
+/// As above, as compilers have it.
+#[cfg(not(target_arch = "x86_64"))]
 #[unsafe(no_mangle)]
 unsafe extern "C" fn free(block: Block) {
-    let is_recorded = || recorded::remove(block.addr());
-    if recorded::knows_of(block.addr()) && (is_recorded() || bootstrap::owns(block)) {
-        return recorded_free(block);
+    if recorded::knows_of(block.addr()) {
+        return known_free(block);
     }
     // SAFETY: whatever the caller passes is passed on.
     unsafe { TO_FREE.get()(block) }
 }
 
-/// The free of a block that was recorded, or is none of the next allocator's. (What is `extern "C"` does not unwind, so calling it
-/// is a jump.)
+/// The free of a block that lies where some are known. (What is `extern "C"` does not unwind, so calling it is a jump.)
+#[cold]
 #[inline(never)]
-extern "C" fn recorded_free(block: Block) {
-    if bootstrap::owns(block) {
+extern "C" fn known_free(block: Block) {
+    if !freed(block.addr()) && bootstrap::owns(block) {
         return;
     }
-    free_recorded(block.addr());
     // SAFETY: whatever the caller passes is passed on.
     unsafe { TO_FREE.get()(block) }
 }

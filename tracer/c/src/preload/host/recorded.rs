@@ -27,7 +27,12 @@ const LARGEST_CELL_BITS: u32 = 16;
 /// Allocators align to this at least.
 const ALIGNMENT_BITS: u32 = 3;
 
-static TABLE: [AtomicPtr<AtomicU16>; AREAS] = [const { AtomicPtr::new(ptr::null_mut()) }; AREAS];
+/// How an address becomes the offset of its area's place in the table, in bytes: shifted, and masked.
+pub(super) const SHIFT: u32 = AREA_BITS - PLACE_BITS;
+pub(super) const MASK: usize = (AREAS - 1) << PLACE_BITS;
+const PLACE_BITS: u32 = size_of::<AtomicPtr<AtomicU16>>().ilog2();
+
+pub(super) static TABLE: [AtomicPtr<AtomicU16>; AREAS] = [const { AtomicPtr::new(ptr::null_mut()) }; AREAS];
 
 /// The bytes of a cell, as a power of two.
 static CELL_BITS: AtomicU32 = AtomicU32::new(LARGEST_CELL_BITS);
@@ -60,10 +65,13 @@ pub(super) fn know_of(address: usize) -> bool {
 }
 
 /// Whether there may be anything to know of an address.
+#[cfg(any(test, not(target_arch = "x86_64")))]
 #[inline(always)]
 pub(super) fn knows_of(address: usize) -> bool {
     // Addresses that are not a process's are as others, which does no harm.
-    !TABLE[(address >> AREA_BITS) % AREAS].load(Ordering::Acquire).is_null()
+    let offset = address >> SHIFT & MASK;
+    // SAFETY: the offset is that of a place in the table.
+    !unsafe { &*TABLE.as_ptr().byte_add(offset) }.load(Ordering::Acquire).is_null()
 }
 
 /// The cells of an address's area, made if need be.
