@@ -12,8 +12,6 @@ use std::{
 
 use memtrace_format::{ChunkHeader, ChunkKind, DropCause, Encoded, Event, Record, ThreadId, Ticks};
 
-#[cfg(all(target_arch = "x86_64", not(loom)))]
-use crate::own_place;
 use crate::{
     clock,
     log::{Chunk, Log, Retired, write_record},
@@ -24,6 +22,8 @@ use crate::{
     sync::own_thread::{AtomicBool, Cell},
     thread_end,
 };
+#[cfg(all(target_arch = "x86_64", not(loom)))]
+use {crate::own_place, std::ptr::NonNull};
 
 /// Records what `event` returns, if recording is on.
 #[inline(always)]
@@ -31,7 +31,7 @@ pub(crate) fn record(event: impl FnOnce() -> Event) {
     let mode = state::mode();
     if mode.is_on() {
         let encoded = event().encode(clock::now(mode));
-        with_own(|cursor| cursor.append(&encoded, session::current));
+        with_own(|cursor| cursor.append(encoded, session::current));
     }
 }
 
@@ -39,15 +39,21 @@ pub(crate) fn record(event: impl FnOnce() -> Event) {
 #[cfg(all(target_arch = "x86_64", not(loom)))]
 #[inline(always)]
 fn with_own<R>(work: impl FnOnce(&Cursor) -> R) -> R {
-    match own_place::kept::<Cursor>() {
-        // SAFETY: only the line below keeps anything there: this thread's own cursor, which lives as long as the thread, for
-        // it has no destructor.
-        Some(cursor) => work(unsafe { cursor.as_ref() }),
-        None => CURSOR.with(|cursor| {
-            own_place::keep(cursor);
-            work(cursor)
-        }),
-    }
+    let cursor = own_place::kept::<Cursor>().unwrap_or_else(keep_own);
+    // SAFETY: only the function below keeps anything there: this thread's own cursor, which lives as long as the thread, for it
+    // has no destructor.
+    work(unsafe { cursor.as_ref() })
+}
+
+/// This thread's cursor, from now on kept.
+#[cfg(all(target_arch = "x86_64", not(loom)))]
+#[cold]
+#[inline(never)]
+fn keep_own() -> NonNull<Cursor> {
+    CURSOR.with(|cursor| {
+        own_place::keep(cursor);
+        NonNull::from(cursor)
+    })
 }
 
 /// Runs `work` with this thread's cursor.
@@ -229,16 +235,19 @@ impl Cursor {
     #[inline(always)]
     pub(crate) fn append<'a, R: Recording + 'a>(
         &self,
-        encoded: &Encoded,
+        encoded: Encoded,
         current: impl FnOnce() -> Option<&'a R>,
     ) {
+        // What is handed on by its address lies in memory; a copy does, so that the rest stays in registers.
         if !self.take() {
-            return self.lose_inside(encoded, current);
+            let copy = encoded;
+            return self.lose_inside(&copy, current);
         }
-        if self.room.get() >= encoded_bytes(encoded) {
-            self.store(encoded);
+        if self.room.get() >= encoded_bytes(&encoded) {
+            self.store(&encoded);
         } else {
-            self.store_in_next_chunk(encoded, current);
+            let copy = encoded;
+            self.store_in_next_chunk(&copy, current);
         }
         self.put_back();
     }
