@@ -20,8 +20,8 @@ use super::next::Next;
 /// A file of code in the process, which stays loaded as long as it is looked at: some call that is under way is in it.
 #[derive(Clone, Copy)]
 pub(crate) struct Code {
-    /// Its path; empty, or what the user typed, of the program itself.
-    file: &'static CStr,
+    /// Its path; empty, or what the user typed, of the program itself. A string, as long as it is loaded.
+    file: *const c_char,
     /// Where it is loaded, with its headers first.
     base: *const u8,
     /// Where the index of its tables for unwinding is; null if nobody says so without a lock.
@@ -53,7 +53,7 @@ impl Code {
             }
             let found = found.assume_init();
             let (base, index) = (found.start.cast(), found.index.cast());
-            Some(Self { file: CStr::from_ptr((*found.file).path), base, index })
+            Some(Self { file: (*found.file).path, base, index })
         }
     }
 
@@ -68,13 +68,13 @@ impl Code {
             }
             let found = found.assume_init();
             let base = found.dli_fbase.cast_const().cast();
-            Some(Self { file: CStr::from_ptr(found.dli_fname), base, index: ptr::null() })
+            Some(Self { file: found.dli_fname, base, index: ptr::null() })
         }
     }
 
     /// Whether it is the same file as `other`, loaded once.
     pub(crate) fn is(self, other: Self) -> bool {
-        ptr::eq(self.file, other.file) && self.base == other.base && self.index == other.index
+        self.file == other.file && self.base == other.base && self.index == other.index
     }
 
     /// Whether it has tables for unwinding that are found without a lock.
@@ -112,8 +112,13 @@ impl Code {
         self.base.addr()
     }
 
+    fn file(self) -> &'static CStr {
+        // SAFETY: it is loaded as long as it is looked at.
+        unsafe { CStr::from_ptr(self.file) }
+    }
+
     pub(crate) fn file_name(self) -> &'static str {
-        let path = self.file.to_str().unwrap_or_default();
+        let path = self.file().to_str().unwrap_or_default();
         path.rsplit('/').next().unwrap_or_default()
     }
 
@@ -142,7 +147,7 @@ impl Code {
 
     /// Its path, `#`, and its build id, if it has one: `docs/format.md` has it so.
     pub(crate) fn identity(self) -> String {
-        let path = Path::new(std::ffi::OsStr::from_bytes(self.file.to_bytes()));
+        let path = Path::new(std::ffi::OsStr::from_bytes(self.file().to_bytes()));
         let path = if self.is_the_program() { env::current_exe() } else { without_links(path) }
             .unwrap_or_else(|_| path.to_owned());
         let mut identity = path.to_string_lossy().into_owned();

@@ -39,7 +39,7 @@ pub(super) fn each(mut look: impl FnMut(usize) -> ControlFlow<()>) -> bool {
                 let caller =
                     object
                         .unwinder
-                        .unwind_frame(address, &mut registers, cache.cache(), &mut |at| memory.word(at));
+                        .unwind_frame(address, &mut registers, cache.of(place), &mut |at| memory.word(at));
                 // Where it ends, or leads nowhere.
                 let Ok(Some(caller)) = caller else { return true };
                 let Some(next) = FrameAddress::from_return_address(caller) else { return true };
@@ -178,13 +178,15 @@ impl Object {
     }
 }
 
-type Cache = CacheNative<MayAllocateDuringUnwind>;
+/// What was found out of frames. One cache has 509 places, and an address but one of them; in so many, two of the frames that a
+/// thread is in hardly ever want the same.
+type Caches = [CacheNative<MayAllocateDuringUnwind>; 8];
 
-/// What was found out of frames: a thread takes it, uses it alone, and puts it back. Threads that come to one place at the same time
-/// make another, of which one stays.
-struct Borrowed(*mut Cache);
+/// A thread takes them, uses them alone, and puts them back. Threads that come to one place at the same time make others, of which
+/// one stays.
+struct Borrowed(*mut Caches);
 
-static CACHES: [AtomicPtr<Cache>; 64] = [const { AtomicPtr::new(ptr::null_mut()) }; 64];
+static CACHES: [AtomicPtr<Caches>; 64] = [const { AtomicPtr::new(ptr::null_mut()) }; 64];
 
 impl Borrowed {
     fn take() -> Self {
@@ -192,12 +194,15 @@ impl Borrowed {
         Self(if kept.is_null() { Box::into_raw(Box::default()) } else { kept })
     }
 
-    fn cache(&mut self) -> &mut Cache {
+    /// The one that an instruction is kept in.
+    #[inline(always)]
+    fn of(&mut self, instruction: usize) -> &mut CacheNative<MayAllocateDuringUnwind> {
         // SAFETY: what is taken out of a place, or was just made, is a box that nobody else has.
-        unsafe { &mut *self.0 }
+        let caches = unsafe { &mut *self.0 };
+        &mut caches[(instruction.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) % caches.len()]
     }
 
-    fn place() -> &'static AtomicPtr<Cache> {
+    fn place() -> &'static AtomicPtr<Caches> {
         // SAFETY: it has no argument.
         let thread = unsafe { libc::pthread_self() } as usize;
         &CACHES[((thread >> 12).wrapping_mul(0x9e37_79b9) >> 16) % CACHES.len()]
@@ -208,7 +213,7 @@ impl Drop for Borrowed {
     fn drop(&mut self) {
         let other = Self::place().swap(self.0, Ordering::Release);
         if !other.is_null() {
-            // SAFETY: as in `cache`.
+            // SAFETY: as in `of`.
             drop(unsafe { Box::from_raw(other) });
         }
     }
