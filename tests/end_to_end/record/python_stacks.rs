@@ -119,6 +119,29 @@ kept.append(bytearray(500_000))
 print(json.dumps([minor, others, lie, own]))
 ";
 
+/// The library's table says of each version what its headers say, as the program beside the table prints it.
+#[test]
+fn layouts_are_those_of_the_headers() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tracer/c/src/preload/stacks/python");
+    let table = std::fs::read_to_string(folder.join("layout.rs")).unwrap();
+    for python in interpreters() {
+        const HEADERS: &str = "import sysconfig; print(sysconfig.get_path('include'))";
+        let headers = Command::new(python).args(["-c", HEADERS]).output().unwrap().stdout;
+        let headers = PathBuf::from(String::from_utf8(headers).unwrap().trim());
+        if !headers.join("Python.h").exists() {
+            eprintln!("skipped: {} has no headers", python.display());
+            continue;
+        }
+        let lab = Lab::new();
+        let program = lab.path("layout");
+        let mut compile = Command::new("gcc");
+        compile.arg("-w").arg("-I").arg(&headers).arg("-I").arg(headers.join("internal"));
+        assert!(compile.arg(folder.join("layout.c")).arg("-o").arg(&program).status().unwrap().success());
+        let layout = String::from_utf8(Command::new(program).output().unwrap().stdout).unwrap();
+        assert!(layout.contains("minor: ") && table.contains(&layout), "{}: {layout}", python.display());
+    }
+}
+
 /// The interpreters of this machine that can be read: `python3`, Debian's, and those that pyenv keeps.
 fn interpreters() -> &'static [PathBuf] {
     static FOUND: OnceLock<Vec<PathBuf>> = OnceLock::new();

@@ -72,6 +72,13 @@ impl Code {
         }
     }
 
+    /// Keeps it loaded to the end of the process.
+    pub(crate) fn keep(self) {
+        const FOR_GOOD: c_int = libc::RTLD_LAZY | libc::RTLD_NOLOAD | libc::RTLD_NODELETE;
+        // SAFETY: it is a string; nothing is loaded that is not there. The program itself has no name, and stays by itself.
+        unsafe { libc::dlopen(self.file, FOR_GOOD) };
+    }
+
     /// Whether it is the same file as `other`, loaded once.
     pub(crate) fn is(self, other: Self) -> bool {
         self.file == other.file && self.base == other.base && self.index == other.index

@@ -52,8 +52,7 @@ impl Memory {
 
     /// Makes this thread the owner. Whether it was not.
     fn enter(&self) -> bool {
-        // SAFETY: it has no argument.
-        let this = unsafe { libc::pthread_self() } as usize;
+        let this = this_thread();
         loop {
             match self.owner.compare_exchange(NOBODY, this, Ordering::Acquire, Ordering::Relaxed) {
                 Ok(_) => return true,
@@ -65,9 +64,16 @@ impl Memory {
         }
     }
 
+    /// This thread is the owner no longer, if it was.
     fn leave(&self) {
-        self.owner.store(NOBODY, Ordering::Release);
+        let _ = self.owner.compare_exchange(this_thread(), NOBODY, Ordering::Release, Ordering::Relaxed);
     }
+}
+
+/// The same in a forked child.
+fn this_thread() -> usize {
+    // SAFETY: it has no argument.
+    unsafe { libc::pthread_self() as usize }
 }
 
 /// Sees to it that no thread is at work in the heap when another one forks: the child's would be as it left it.

@@ -22,6 +22,7 @@ use std::sync::{
 use memtrace_tracer::Stack;
 
 use super::flags::TAKING_A_STACK;
+use crate::boundary::guarded;
 
 /// How many frames are kept unless the user says otherwise.
 const DEFAULT_DEPTH: usize = 32;
@@ -74,7 +75,7 @@ fn take(depth: usize) -> Stack {
     if TAKING_A_STACK.replace(true) {
         return Stack::NONE;
     }
-    let stack = WANTED.get().map_or(Stack::NONE, |wanted| (wanted.take)(depth));
+    let stack = guarded(|| WANTED.get().map(|wanted| (wanted.take)(depth))).unwrap_or(Stack::NONE);
     TAKING_A_STACK.replace(false);
     stack
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::layout::{Call, Layout};
-use crate::preload::{next, stacks::reading::read};
+use crate::preload::{code::Code, next, stacks::reading::read};
 
 /// Where every object says of which type it is.
 const TYPE: usize = 8;
@@ -34,6 +34,7 @@ impl Interpreter {
     /// The interpreter of this process, if it is of a version that is known.
     pub(super) fn find(minor: c_int) -> Option<Self> {
         let layout = Layout::of(minor)?;
+        Code::around(symbol(c"Py_IsInitialized")?.addr())?.keep();
         // SAFETY: the fields' types are these functions' in CPython's headers; objects are pointers there.
         unsafe {
             Some(Self {

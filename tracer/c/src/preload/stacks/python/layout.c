@@ -1,6 +1,7 @@
 /* Prints an entry of LAYOUTS in layout.rs for the CPython whose headers it is compiled with:
  *
- *     cc -I$(python3 -c 'import sysconfig; print(sysconfig.get_path("include"))') layout.c -o layout && ./layout
+ *     headers=$(python3 -c 'import sysconfig; print(sysconfig.get_path("include"))')
+ *     cc -I$headers -I$headers/internal layout.c -o layout && ./layout
  */
 #define Py_BUILD_CORE 1
 #include <Python.h>
