@@ -21,7 +21,7 @@ use memtrace_format::{
     Bytes, CounterId, DeviceId, Event, HeapId, ModuleId, NameId, PoolId, StackId, ThreadId, TransferEnd,
 };
 
-use crate::{Counter, Device, Heap, Module, Name, Pool, Stack, cursor};
+use crate::{Counter, Device, Heap, Module, Name, Pool, Stack, cursor, signals};
 
 macro_rules! handles {
     ($($handle:ident: $id:ident,)*) => {
@@ -90,6 +90,13 @@ impl Module {
 #[inline(always)]
 pub fn inside() -> bool {
     cursor::is_inside()
+}
+
+/// Runs `work` on the calling thread without the handlers of signals, which come behind it. For what takes a lock in hooks, which
+/// a handler may come to as well.
+pub fn without_handlers<T>(work: impl FnOnce() -> T) -> T {
+    let _signals = signals::hold_back();
+    work()
 }
 
 /// A transfer under way, as a number; 0 if it began while recording was off.

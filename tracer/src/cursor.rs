@@ -12,8 +12,6 @@ use std::{
 
 use memtrace_format::{ChunkHeader, ChunkKind, DropCause, Encoded, Event, Record, ThreadId, Ticks};
 
-#[cfg(all(target_arch = "x86_64", not(loom)))]
-use crate::own_place;
 use crate::{
     clock,
     log::{Chunk, Log, Retired, write_record},
@@ -22,7 +20,10 @@ use crate::{
     signals::{self, HeldBack},
     state,
     sync::own_thread::{AtomicBool, Cell},
+    thread_end,
 };
+#[cfg(all(target_arch = "x86_64", not(loom)))]
+use {crate::own_place, std::ptr::NonNull};
 
 /// Records what `event` returns, if recording is on.
 #[inline(always)]
@@ -30,7 +31,7 @@ pub(crate) fn record(event: impl FnOnce() -> Event) {
     let mode = state::mode();
     if mode.is_on() {
         let encoded = event().encode(clock::now(mode));
-        with_own(|cursor| cursor.append(&encoded, session::current));
+        with_own(|cursor| cursor.append(encoded, session::current));
     }
 }
 
@@ -38,15 +39,21 @@ pub(crate) fn record(event: impl FnOnce() -> Event) {
 #[cfg(all(target_arch = "x86_64", not(loom)))]
 #[inline(always)]
 fn with_own<R>(work: impl FnOnce(&Cursor) -> R) -> R {
-    match own_place::kept::<Cursor>() {
-        // SAFETY: only the line below keeps anything there: this thread's own cursor, which lives as long as the thread, for
-        // it has no destructor.
-        Some(cursor) => work(unsafe { cursor.as_ref() }),
-        None => CURSOR.with(|cursor| {
-            own_place::keep(cursor);
-            work(cursor)
-        }),
-    }
+    let cursor = own_place::kept::<Cursor>().unwrap_or_else(keep_own);
+    // SAFETY: only the function below keeps anything there: this thread's own cursor, which lives as long as the thread, for it
+    // has no destructor.
+    work(unsafe { cursor.as_ref() })
+}
+
+/// This thread's cursor, from now on kept.
+#[cfg(all(target_arch = "x86_64", not(loom)))]
+#[cold]
+#[inline(never)]
+fn keep_own() -> NonNull<Cursor> {
+    CURSOR.with(|cursor| {
+        own_place::keep(cursor);
+        NonNull::from(cursor)
+    })
 }
 
 /// Runs `work` with this thread's cursor.
@@ -174,21 +181,14 @@ pub(crate) struct Cursor {
 
 thread_local! {
     static CURSOR: Cursor = const { Cursor::new() };
-
-    /// Gives the chunk back when the thread ends. Apart from the cursor, because a thread-local value with a destructor
-    /// needs a check at every access.
-    static AT_THREAD_END: AtThreadEnd = const { AtThreadEnd };
 }
 
-struct AtThreadEnd;
-
-impl Drop for AtThreadEnd {
-    fn drop(&mut self) {
-        let signals = signals::hold_back();
-        if let Some(session) = session::begun() {
-            give_up_chunk(&signals, &session.log);
-            CURSOR.with(Cursor::release_losses);
-        }
+/// A thread that has recorded ends: gives its chunk back.
+pub(crate) fn at_thread_end() {
+    let signals = signals::hold_back();
+    if let Some(session) = session::begun() {
+        give_up_chunk(&signals, &session.log);
+        CURSOR.with(Cursor::release_losses);
     }
 }
 
@@ -235,16 +235,19 @@ impl Cursor {
     #[inline(always)]
     pub(crate) fn append<'a, R: Recording + 'a>(
         &self,
-        encoded: &Encoded,
+        encoded: Encoded,
         current: impl FnOnce() -> Option<&'a R>,
     ) {
+        // What is handed on by its address lies in memory; a copy does, so that the rest stays in registers.
         if !self.take() {
-            return self.lose_inside(encoded, current);
+            let copy = encoded;
+            return self.lose_inside(&copy, current);
         }
-        if self.room.get() >= encoded_bytes(encoded) {
-            self.store(encoded);
+        if self.room.get() >= encoded_bytes(&encoded) {
+            self.store(&encoded);
         } else {
-            self.store_in_next_chunk(encoded, current);
+            let copy = encoded;
+            self.store_in_next_chunk(&copy, current);
         }
         self.put_back();
     }
@@ -333,9 +336,7 @@ impl Cursor {
             self.store(&Event::Dropped { cause: Some(cause), count, since }.encode(time));
         });
         self.store(encoded);
-        // Registers the destructor on first use. It cannot while thread-locals are torn down; the chunk of an event that
-        // comes as late as that stays unsealed, which readers accept.
-        let _ = AT_THREAD_END.try_with(|_| ());
+        thread_end::watch();
     }
 
     /// Makes `chunk` this thread's own.

@@ -70,6 +70,8 @@ mod own_place;
 
 mod signals;
 
+mod thread_end;
+
 mod clock;
 
 mod state;
@@ -91,7 +93,7 @@ mod sync;
 mod model;
 
 pub use allocator::TracedAllocator;
-pub use binding::{TransferId, inside};
+pub use binding::{TransferId, inside, without_handlers};
 pub use counter::Counter;
 #[cfg(feature = "samples")]
 pub use figures::{

@@ -23,6 +23,7 @@ use crate::{
     sampler::Sampler,
     signals,
     state::{self, Mode},
+    thread_end,
 };
 
 /// The recording of this process, once it has begun. It is never given back: threads hold on to it without a lock.
@@ -92,6 +93,7 @@ pub fn start(options: &Options) -> Result<(), StartError> {
     let session = Session::new(options).begin(options.path());
     let session = session.inspect_err(|_| STARTED.store(false, Ordering::Release))?;
     fork::watch();
+    thread_end::prepare();
     // SAFETY: the handler is a function that lives as long as the program and may be called at any time.
     unsafe { libc::atexit(at_exit) };
     let _ = session.sampler.set(Sampler::start(session, &options.sampling));

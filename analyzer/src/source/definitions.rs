@@ -27,8 +27,8 @@ const FRAMES: usize = 256;
 /// The most bytes of a function's or a file's name in a frame.
 const FRAME_TEXT: usize = 200;
 
-/// Where the lines of Rust's own library are, in what it was built into.
-const RUST_LIBRARY: &str = "/rustc/";
+/// How the files of what programs run on begin: Rust's own library, in what it was built into, and Python's imports.
+const RUNTIMES: [&str; 2] = ["/rustc/", "<frozen importlib."];
 
 /// Every definition of a trace that could be read. The first one of an id counts.
 #[derive(Debug, Default)]
@@ -332,9 +332,10 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    /// Whether it tells where in the program it is: it has a line, in a file that is not of Rust's own library.
+    /// Whether it tells where in the program it is: it has a line, in a file that is not what it runs on.
     fn tells(&self) -> bool {
-        self.line != 0 && !self.file.as_ref().is_some_and(|file| file.starts_with(RUST_LIBRARY))
+        let is_runtime = |file: &String| RUNTIMES.iter().any(|runtime| file.starts_with(runtime));
+        self.line != 0 && !self.file.as_ref().is_some_and(is_runtime)
     }
 
     fn in_words(&self) -> Text {

@@ -160,9 +160,15 @@ fn the_doctor_tries_it() {
     let output = doctor(programs::c_library());
     let said = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0), "{said}");
-    for line in
-        ["OK    recording: `true` was recorded", "clock: ", "disk: ", "CUDA driver: ", "NVML: ", "PyTorch: "]
-    {
+    for line in [
+        "OK    recording: `true` was recorded",
+        "clock: ",
+        "disk: ",
+        "CUDA driver: ",
+        "NVML: ",
+        "Python stacks: ",
+        "PyTorch: ",
+    ] {
         assert!(said.contains(line), "{said}");
     }
     // A library that is none of ours is loaded, and records nothing.

@@ -13,9 +13,13 @@ fn the_driver_is_recorded_by_whichever_way_it_is_called() {
     for way in ["linked", "dlsym", "address", "thread"] {
         let trace = format!("{way}.trace");
         let mut record = lab.record(&["-o", &trace], &[program.as_os_str(), OsStr::new(way)]);
-        let books = books(&record.envs(programs::cuda("64MiB", &[])).output().unwrap());
+        let books = books(&record.envs(programs::cuda("64MiB", &[("DEVICES", "2")])).output().unwrap());
         let report = lab.report(&trace);
         assert_agrees(&report, "cuda:0", &books["device"]);
+        assert_agrees(&report, "cuda:1", &books["pool"]);
+        let marks = |name: &str| report.marks.iter().find(|mark| mark.name.recorded() == name);
+        assert_eq!(marks("cuMemPoolTrimTo").unwrap().count, books["trims"], "{way}");
+        assert_eq!(marks("cuMemPoolSetAttribute release threshold").unwrap().count, 1, "{way}");
         assert_agrees(&report, "pinned", &books["pinned"]);
         let directions = &report.transfers.by_direction;
         let moved = [&directions.h2d, &directions.d2h, &directions.d2d].map(|direction| direction.bytes.0);

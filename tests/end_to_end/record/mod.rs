@@ -3,6 +3,9 @@
 /// Host memory against the books of a program in C.
 mod host;
 
+/// What hooks must not do to a program.
+mod hooks;
+
 /// The program's status, signals, and what is said where nothing can be recorded.
 mod command;
 
@@ -11,6 +14,9 @@ mod children;
 
 /// Who asked for memory.
 mod stacks;
+
+/// Which lines of Python asked.
+mod python_stacks;
 
 /// A program in Rust that is none of this repository's: candle.
 mod candle;

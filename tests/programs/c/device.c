@@ -2,7 +2,7 @@
 //
 //     device linked       it is linked to the driver (compiled with -DLINKED -lcuda)
 //     device dlsym        it looks functions up in the library that it opened
-//     device address      it asks cuGetProcAddress, as the CUDA runtime does; with the versions of an old program
+//     device address      it asks cuGetProcAddress, as the CUDA runtime does, for the oldest version that has all it needs
 //     device thread       the same, for functions whose default stream is the thread's own
 
 #include <dlfcn.h>
@@ -29,6 +29,27 @@ typedef struct {
     size_t width, height;
 } Rectangle;
 
+typedef struct {
+    size_t x, y, z, level;
+    unsigned kind;
+    const void *host;
+    Address device;
+    void *array, *reserved;
+    size_t pitch, height;
+} Space;
+
+// CUDA_MEMCPY3D
+typedef struct {
+    Space from, to;
+    size_t width, height, depth;
+} Cuboid;
+
+// CUmemPoolProps
+typedef struct {
+    int kind, handle_types, location_kind, location;
+    char rest[80];
+} PoolProperties;
+
 #define FUNCTIONS(each) \
     each(cuInit, "cuInit", (unsigned)) \
     each(cuDeviceGet, "cuDeviceGet", (int *, int)) \
@@ -45,7 +66,16 @@ typedef struct {
     each(cuMemcpyHtoD_v2, "cuMemcpyHtoD", (Address, const void *, size_t)) \
     each(cuMemcpyDtoHAsync_v2, "cuMemcpyDtoHAsync", (void *, Address, size_t, void *)) \
     each(cuMemcpyDtoD_v2, "cuMemcpyDtoD", (Address, Address, size_t)) \
-    each(cuMemcpy2D_v2, "cuMemcpy2D", (const Rectangle *))
+    each(cuMemcpy2D_v2, "cuMemcpy2D", (const Rectangle *)) \
+    each(cuMemcpy3D_v2, "cuMemcpy3D", (const Cuboid *)) \
+    each(cuMemcpy3DAsync_v2, "cuMemcpy3DAsync", (const Cuboid *, void *)) \
+    each(cuMemcpyBatchAsync, "cuMemcpyBatchAsync", \
+         (Address *, Address *, size_t *, size_t, void *, size_t *, size_t, size_t *, void *)) \
+    each(cuMemPoolCreate, "cuMemPoolCreate", (void **, const PoolProperties *)) \
+    each(cuMemPoolDestroy, "cuMemPoolDestroy", (void *)) \
+    each(cuMemPoolTrimTo, "cuMemPoolTrimTo", (void *, size_t)) \
+    each(cuMemPoolSetAttribute, "cuMemPoolSetAttribute", (void *, int, void *)) \
+    each(cuMemAllocFromPoolAsync, "cuMemAllocFromPoolAsync", (Address *, size_t, void *, void *))
 
 #define DECLARE(name, base, arguments) extern int name arguments __attribute__((weak));
 FUNCTIONS(DECLARE)
@@ -73,19 +103,23 @@ static void find(const char *way) {
     int (*ask)(const char *, void **, int, uint64_t, int *);
     *(void **)&ask = dlsym(library, "cuGetProcAddress_v2");
     uint64_t flags = strcmp(way, "thread") == 0 ? 2 : 0;
-#define ASK(name, base, arguments) if (ask(base, (void **)&driver.name, 12000, flags, NULL) != 0) abort();
+#define ASK(name, base, arguments) if (ask(base, (void **)&driver.name, 12080, flags, NULL) != 0) abort();
     FUNCTIONS(ASK)
 }
 
-static long allocs, frees, live, peak, up, down, across;
+static long allocs, frees, live, peak, up, down, across, trims;
+
+static void taken(size_t size) {
+    allocs++;
+    live += (long)size;
+    if (live > peak) peak = live;
+}
 
 static Address take(size_t size, int by_stream) {
     Address address = 0;
     int code = by_stream ? driver.cuMemAllocAsync(&address, size, NULL) : driver.cuMemAlloc_v2(&address, size);
     if (code != 0) return 0;
-    allocs++;
-    live += (long)size;
-    if (live > peak) peak = live;
+    taken(size);
     return address;
 }
 
@@ -94,6 +128,37 @@ static void give(Address address, size_t size, int by_stream) {
     if (code != 0) abort();
     frees++;
     live -= (long)size;
+}
+
+// A pool of the program's own, on the second device, while the first is current.
+static int use_a_pool(size_t size) {
+    PoolProperties properties = {.kind = 1, .location_kind = 1, .location = 1};
+    uint64_t keep = size / 2;
+    void *pool;
+    Address address;
+    if (driver.cuMemPoolCreate(&pool, &properties) || driver.cuMemPoolSetAttribute(pool, 4, &keep)) return 1;
+    if (driver.cuMemAllocFromPoolAsync(&address, size, pool, NULL) || driver.cuMemFreeAsync(address, NULL)) return 2;
+    if (driver.cuMemPoolTrimTo(pool, 0)) return 3;
+    trims++;
+    return driver.cuMemPoolDestroy(pool);
+}
+
+// Boxes up and down, and copies of both kinds in one batch.
+static int copy_in_other_ways(Address device, char *host) {
+    Space above = {.kind = 1, .host = host, .pitch = 500, .height = 20};
+    Space below = {.kind = 2, .device = device, .pitch = 512, .height = 32};
+    Cuboid boxes = {.from = above, .to = below, .width = 400, .height = 16, .depth = 10};
+    if (driver.cuMemcpy3D_v2(&boxes)) return 1;
+    up += 400 * 16 * 10;
+    boxes = (Cuboid){.from = below, .to = above, .width = 300, .height = 8, .depth = 5};
+    if (driver.cuMemcpy3DAsync_v2(&boxes, NULL)) return 2;
+    down += 300 * 8 * 5;
+    Address to[] = {device, (Address)(uintptr_t)host, device + 9000, device + 20000};
+    Address from[] = {(Address)(uintptr_t)host, device + 4096, (Address)(uintptr_t)host + 100, device};
+    size_t sizes[] = {4000, 3000, 2000, 1000}, failed;
+    if (driver.cuMemcpyBatchAsync(to, from, sizes, 4, NULL, NULL, 0, &failed, NULL)) return 3;
+    up += 4000 + 2000, down += 3000, across += 1000;
+    return 0;
 }
 
 int main(int count, char **arguments) {
@@ -120,6 +185,8 @@ int main(int count, char **arguments) {
                       .to = {.kind = 1, .host = bytes, .pitch = 1000}, .width = 1000, .height = 700};
     if (driver.cuMemcpy2D_v2(&rows)) return 13;
     down += 1000 * 700;
+    if (copy_in_other_ways(activations, bytes)) return 14;
+    if (use_a_pool(4 * MIB)) return 15;
     give(activations, 3 * MIB, 1);
     activations = take(7 * MIB, 1);
     if (take((size_t)1 << 40, 0)) return 10;
@@ -127,10 +194,11 @@ int main(int count, char **arguments) {
     if (driver.cuMemFree_v2(weights + 1) == 0) return 11;
     give(activations, 7 * MIB, 1);
     if (driver.cuMemHostUnregister(registered) || driver.cuMemFreeHost(pinned)) return 12;
-    char text[512];
+    char text[1024];
     int length = snprintf(text, sizeof text,
         "{\"device\":{\"allocs\":%ld,\"frees\":%ld,\"live\":%ld,\"peak\":%ld},"
-        "\"pinned\":{\"allocs\":2,\"frees\":2,\"live\":0,\"peak\":%d},\"h2d\":%ld,\"d2h\":%ld,\"d2d\":%ld,\"ooms\":1}\n",
-        allocs, frees, live, peak, 2 * MIB + PAGES, up, down, across);
+        "\"pinned\":{\"allocs\":2,\"frees\":2,\"live\":0,\"peak\":%d},\"h2d\":%ld,\"d2h\":%ld,\"d2d\":%ld,\"ooms\":1,"
+        "\"pool\":{\"allocs\":1,\"frees\":1,\"live\":0,\"peak\":%d},\"trims\":%ld}\n",
+        allocs, frees, live, peak, 2 * MIB + PAGES, up, down, across, 4 * MIB, trims);
     return write(1, text, (size_t)length) == length ? 0 : 1;
 }

@@ -29,14 +29,14 @@ pub(crate) struct Device {
 
 impl Device {
     pub(crate) fn new(ordinal: Ordinal, settings: &Settings) -> Result<Self, Code> {
-        let memory = DeviceMemory::new(settings).ok_or(Code::OPERATING_SYSTEM)?;
+        let mut memory = DeviceMemory::new(settings).ok_or(Code::OPERATING_SYSTEM)?;
         Ok(Self {
             ordinal,
             addresses: memory.range(),
             capacity: settings.capacity,
             context_bytes: settings.context_bytes,
             primary_context: Handle::fresh(),
-            default_pool: settings.memory_pools.then(Handle::fresh),
+            default_pool: settings.memory_pools.then(|| memory.make_pool()),
             integrated: settings.integrated,
             memory: Mutex::new(memory),
         })

@@ -1,6 +1,6 @@
 //! The memory of one device: which blocks live where, and what is left.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -27,8 +27,8 @@ pub(crate) struct DeviceAddress(pub(crate) u64);
 pub(crate) enum Origin {
     /// `cuMemAlloc`: taken from the device.
     Device,
-    /// `cuMemAllocAsync`: taken from the device's default pool.
-    Pool,
+    /// `cuMemAllocAsync` and `cuMemAllocFromPoolAsync`: taken from a pool.
+    Pool(Handle),
 }
 
 /// Bytes of a live block, kept alive while somebody copies them.
@@ -65,7 +65,7 @@ pub(crate) struct DeviceMemory {
     foreign: usize,
     /// What the process and others take with each copy, beside its blocks.
     growth: [usize; 2],
-    pub(crate) pool: Pool,
+    pools: HashMap<Handle, Pool>,
 }
 
 impl DeviceMemory {
@@ -85,8 +85,28 @@ impl DeviceMemory {
             held: settings.foreign_bytes,
             foreign: settings.foreign_bytes,
             growth: [settings.context_growth, settings.foreign_growth],
-            pool: Pool::new(),
+            pools: HashMap::new(),
         })
+    }
+
+    /// A pool of this device's memory, empty.
+    pub(crate) fn make_pool(&mut self) -> Handle {
+        let handle = Handle::fresh();
+        self.pools.insert(handle, Pool::new());
+        handle
+    }
+
+    /// Ends a pool that nothing is allocated from.
+    pub(crate) fn end_pool(&mut self, handle: Handle) -> Result<(), Code> {
+        if self.pool(handle)?.is_in_use() {
+            return Err(Code::INVALID_VALUE);
+        }
+        self.pools.remove(&handle);
+        Ok(())
+    }
+
+    pub(crate) fn pool(&mut self, handle: Handle) -> Result<&mut Pool, Code> {
+        self.pools.get_mut(&handle).ok_or(Code::INVALID_VALUE)
     }
 
     /// The addresses that blocks of this device can have.
@@ -95,7 +115,7 @@ impl DeviceMemory {
     }
 
     pub(crate) fn free_bytes(&self) -> usize {
-        self.capacity - self.held - self.pool.reserved()
+        self.capacity - self.held - self.pools.values().map(Pool::reserved).sum::<usize>()
     }
 
     /// What other processes hold.
@@ -140,7 +160,7 @@ impl DeviceMemory {
             .ok_or(Code::OUT_OF_MEMORY)?;
         let growth = match origin {
             Origin::Device => charged,
-            Origin::Pool => self.pool.growth(charged),
+            Origin::Pool(pool) => self.pool(pool)?.growth(charged),
         };
         if growth > self.free_bytes() {
             return Err(Code::OUT_OF_MEMORY);
@@ -149,7 +169,7 @@ impl DeviceMemory {
         let address = self.space.take(charged).ok_or(Code::OUT_OF_MEMORY)?;
         match origin {
             Origin::Device => self.held += charged,
-            Origin::Pool => self.pool.take(charged),
+            Origin::Pool(pool) => self.pool(pool)?.take(charged),
         }
         let block = Block { bytes, charged, origin, context, backing };
         self.blocks.insert(address, block);
@@ -162,7 +182,7 @@ impl DeviceMemory {
         self.space.give_back(address, block.charged);
         match block.origin {
             Origin::Device => self.held -= block.charged,
-            Origin::Pool => self.pool.put_back(block.charged),
+            Origin::Pool(pool) => self.pool(pool)?.put_back(block.charged),
         }
         Ok(())
     }

@@ -87,9 +87,9 @@ impl Driver {
         device.memory().free(address)
     }
 
-    /// The device whose default pool is `pool`.
+    /// The device that `pool` is of.
     pub(crate) fn device_of_pool(&self, pool: Handle) -> Result<&Device, Code> {
-        self.devices.iter().find(|device| device.default_pool() == Ok(pool)).ok_or(Code::INVALID_VALUE)
+        self.devices.iter().find(|device| device.memory().pool(pool).is_ok()).ok_or(Code::INVALID_VALUE)
     }
 
     /// Ends everything that was made in `context`.

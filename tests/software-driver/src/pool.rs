@@ -1,4 +1,4 @@
-//! The books of a device's default memory pool: what stream-ordered allocation uses and what it keeps.
+//! The books of a memory pool: what stream-ordered allocation uses and what it keeps.
 
 use crate::boundary::Out;
 use crate::code::Code;
@@ -33,6 +33,11 @@ impl Pool {
     /// Bytes this pool holds of its device.
     pub(crate) fn reserved(&self) -> usize {
         self.reserved
+    }
+
+    /// Whether anything is allocated from it.
+    pub(crate) fn is_in_use(&self) -> bool {
+        self.used > 0
     }
 
     /// Bytes the pool needs of the device beyond what it holds, to give out `bytes` more.

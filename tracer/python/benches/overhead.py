@@ -1,5 +1,5 @@
 """What recording costs a training loop and an inference loop of PyTorch: the same loop by turns plain, recorded, recorded with
-modules named, and (on a GPU) with PyTorch's own recorder of memory. Prints a table of ratios to plain.
+modules named or with stacks, and (on a GPU) with PyTorch's own recorder of memory. Prints a table of ratios to plain.
 
     overhead.py [--memtrace COMMAND] [--rounds N] [--device DEVICE] [--smoke]
 
@@ -81,10 +81,11 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         trace = os.path.join(folder, "run.%p.trace")
         record = [arguments.memtrace, "record", "-o", trace]
-        ways = {"plain": [], "record": [*record, "--"], "record --torch": [*record, "--torch", "--"]}
+        options = {"record": [], "record --torch": ["--torch"], "record --stacks python": ["--stacks", "python"]}
+        ways = {"plain": [], **{way: [*record, *own, "--"] for way, own in options.items()}}
         if arguments.device.startswith("cuda"):
             ways["memory history"] = []
-        print(f"{'loop':<12}{'way':<18}{'median':>12}{'× plain':>10}")
+        print(f"{'loop':<12}{'way':<24}{'median':>12}{'× plain':>10}")
         for loop in LOOPS:
             times = {way: [] for way in ways}
             for _ in range(rounds):
@@ -100,7 +101,7 @@ def main():
                 median = statistics.median(measured)
                 # Each way beside the plain run of the same round.
                 ratio = statistics.median(mine / base for mine, base in zip(measured, times["plain"]))
-                print(f"{loop:<12}{way:<18}{median / 1e6:>9.3f} ms{ratio:>10.3f}")
+                print(f"{loop:<12}{way:<24}{median / 1e6:>9.3f} ms{ratio:>10.3f}")
 
 
 main()

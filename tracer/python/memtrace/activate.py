@@ -1,5 +1,7 @@
-"""What `memtrace record --torch` does in a program that knows nothing of it: waits for the imports that there are hooks for."""
+"""What `memtrace record` does in a Python program that knows nothing of it: `--torch` waits for the imports that there are hooks
+for, `--stacks python` has the library read the calls that a thread is in."""
 
+import ctypes
 import importlib.util
 import sys
 
@@ -55,3 +57,31 @@ def torch():
         hooks.hook()
 
     when_imported("torch", hook)
+
+
+def stacks():
+    """The library reads the interpreter's own frames, so it has to be right about where they are: it begins to if what it reads
+    here and now is what Python says."""
+    begin = ctypes.PyDLL(None).memtrace_python_stacks
+    begin.restype, begin.argtypes = ctypes.c_bool, [ctypes.c_int, ctypes.c_char_p]
+    if not (_is_cpython() and begin(sys.version_info.minor, _calls(sys._getframe()))):
+        version = sys.version.split()[0]
+        print(f"memtrace: no Python stacks: the library does not know the frames of {_name()} {version}", file=sys.stderr)
+
+
+def _calls(frame):
+    """The calls that a thread is in, the innermost first, in words."""
+    calls = []
+    while frame is not None:
+        code, line = frame.f_code, frame.f_lineno
+        calls.append(f"{code.co_filename}:{-1 if line is None else line}:{code.co_name}\n")
+        frame = frame.f_back
+    return "".join(calls).encode(errors="replace")
+
+
+def _is_cpython():
+    return _name() == "cpython" and sys.version_info.major == 3
+
+
+def _name():
+    return sys.implementation.name

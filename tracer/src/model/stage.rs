@@ -160,7 +160,7 @@ impl Engine {
     }
 
     pub(crate) fn record(&self, stage: &Stage, event: Event, time: Ticks) {
-        self.0.append(&event.encode(time), || Some(stage));
+        self.0.append(event.encode(time), || Some(stage));
     }
 
     /// What happens when a thread ends.

@@ -197,7 +197,7 @@ impl Failure {
                 ExitCode::from(USAGE)
             }
             Self::NoPackage(places) => {
-                eprintln!("memtrace: the Python package that --torch needs is not there");
+                eprintln!("memtrace: the Python package that --torch and --stacks python need is not there");
                 for place in places {
                     eprintln!("  looked at {}", Text::new(place.to_string_lossy()));
                 }

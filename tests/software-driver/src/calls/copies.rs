@@ -1,8 +1,9 @@
 //! Copies: every byte really moves, and only between live blocks and host memory.
 
+use std::ffi::c_void;
 use std::ptr;
 
-use crate::boundary::driver_calls;
+use crate::boundary::{Out, driver_calls};
 use crate::calls::streams;
 use crate::code::Code;
 use crate::context;
@@ -66,6 +67,38 @@ driver_calls! {
         copy_rows(streams::context_of(stream)?.driver, shape)
     }
 
+    fn cuMemcpy3D_v2(shape: *const Cuboid) {
+        copy_layers(context::current()?.driver, shape)
+    }
+
+    fn cuMemcpy3DAsync_v2(shape: *const Cuboid, stream: Handle) {
+        copy_layers(streams::context_of(stream)?.driver, shape)
+    }
+
+    fn cuMemcpyBatchAsync(
+        to: *const DeviceAddress,
+        from: *const DeviceAddress,
+        bytes: *const usize,
+        count: usize,
+        _attributes: *const c_void,
+        _indices: *const usize,
+        _attribute_count: usize,
+        failed: Out<usize>,
+        stream: Handle,
+    ) {
+        let driver = streams::context_of(stream)?.driver;
+        for place in 0..count {
+            // SAFETY: the caller owes `count` of each.
+            let (to, from, bytes) = unsafe { (*to.add(place), *from.add(place), *bytes.add(place)) };
+            let copied = copy(driver, Side::unified(driver, to), Side::unified(driver, from), bytes);
+            if copied.is_err() {
+                failed.set_if_wanted(place);
+                return copied;
+            }
+        }
+        Ok(())
+    }
+
     fn cuMemcpyAsync(to: DeviceAddress, from: DeviceAddress, bytes: usize, stream: Handle) {
         let driver = streams::context_of(stream)?.driver;
         copy(driver, Side::unified(driver, to), Side::unified(driver, from), bytes)
@@ -107,6 +140,51 @@ impl Plane {
             _ => Err(Code::INVALID_VALUE),
         }
     }
+}
+
+/// One half of `CUDA_MEMCPY3D`: planes of so many rows, one behind the other.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(crate) struct Space {
+    x: usize,
+    y: usize,
+    z: usize,
+    level: usize,
+    kind: u32,
+    host: usize,
+    device: DeviceAddress,
+    array: Handle,
+    reserved: Handle,
+    pitch: usize,
+    height: usize,
+}
+
+/// `CUDA_MEMCPY3D`
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(crate) struct Cuboid {
+    from: Space,
+    to: Space,
+    width: usize,
+    height: usize,
+    depth: usize,
+}
+
+impl Space {
+    /// The plane at a depth.
+    fn plane(&self, depth: usize) -> Plane {
+        let Self { x, y, kind, host, device, array, pitch, .. } = *self;
+        Plane { x, y: (self.z + depth) * self.height + y, kind, host, device, array, pitch }
+    }
+}
+
+fn copy_layers(driver: &Driver, shape: *const Cuboid) -> Result<(), Code> {
+    // SAFETY: the caller owes null or a whole structure.
+    let shape = unsafe { shape.as_ref() }.ok_or(Code::INVALID_VALUE)?;
+    (0..shape.depth).try_for_each(|depth| {
+        let (from, to) = (shape.from.plane(depth), shape.to.plane(depth));
+        copy_rows(driver, &Rectangle { from, to, width: shape.width, height: shape.height })
+    })
 }
 
 fn copy_rows(driver: &Driver, shape: *const Rectangle) -> Result<(), Code> {

@@ -17,14 +17,14 @@ driver_calls! {
 
     fn cuMemAllocAsync(address: Out<DeviceAddress>, bytes: usize, stream: Handle) {
         let current = streams::context_of(stream)?;
-        current.device.default_pool()?;
-        address.set(current.device.memory().allocate(bytes, Origin::Pool, current.context)?)
+        let origin = Origin::Pool(current.device.default_pool()?);
+        address.set(current.device.memory().allocate(bytes, origin, current.context)?)
     }
 
     fn cuMemAllocFromPoolAsync(address: Out<DeviceAddress>, bytes: usize, pool: Handle, stream: Handle) {
         let current = streams::context_of(stream)?;
         let device = current.driver.device_of_pool(pool)?;
-        address.set(device.memory().allocate(bytes, Origin::Pool, current.context)?)
+        address.set(device.memory().allocate(bytes, Origin::Pool(pool), current.context)?)
     }
 
     fn cuMemFree_v2(address: DeviceAddress) {

@@ -1,15 +1,38 @@
-//! The default memory pools: their figures, and giving back what they keep.
+//! Memory pools: making them, their figures, and giving back what they keep.
 
 use crate::boundary::{Out, driver_calls};
 use crate::code::Code;
+use crate::device::Ordinal;
 use crate::driver;
 use crate::handle::Handle;
 use crate::pool::Pool;
 
 driver_calls! {
+    fn cuMemPoolCreate(pool: Out<Handle>, properties: *const Properties) {
+        /// `CU_MEM_LOCATION_TYPE_DEVICE`
+        const DEVICE: i32 = 1;
+        // SAFETY: the caller owes null or a whole structure.
+        let properties = unsafe { properties.as_ref() }.ok_or(Code::INVALID_VALUE)?;
+        if properties.location_kind != DEVICE {
+            return Err(Code::NOT_SUPPORTED);
+        }
+        let device = driver::driver()?.device(Ordinal(properties.location))?;
+        device.default_pool()?;
+        let made = device.memory().make_pool();
+        pool.set(made)
+    }
+
+    fn cuMemPoolDestroy(pool: Handle) {
+        let device = driver::driver()?.device_of_pool(pool)?;
+        if device.default_pool() == Ok(pool) {
+            return Err(Code::INVALID_VALUE);
+        }
+        device.memory().end_pool(pool)
+    }
+
     fn cuMemPoolGetAttribute(pool: Handle, attribute: u32, value: Out<u64>) {
         let device = driver::driver()?.device_of_pool(pool)?;
-        device.memory().pool.attribute(attribute, value)
+        device.memory().pool(pool)?.attribute(attribute, value)
     }
 
     fn cuMemPoolSetAttribute(pool: Handle, attribute: u32, value: *const u64) {
@@ -25,12 +48,21 @@ driver_calls! {
                 value.read_unaligned()
             }
         };
-        device.memory().pool.set_attribute(attribute, value)
+        device.memory().pool(pool)?.set_attribute(attribute, value)
     }
 
     fn cuMemPoolTrimTo(pool: Handle, keep: usize) {
         let device = driver::driver()?.device_of_pool(pool)?;
-        device.memory().pool.trim(keep);
+        device.memory().pool(pool)?.trim(keep);
         Ok(())
     }
+}
+
+/// The beginning of `CUmemPoolProps`.
+#[repr(C)]
+pub(crate) struct Properties {
+    kind: i32,
+    handle_types: i32,
+    location_kind: i32,
+    location: i32,
 }

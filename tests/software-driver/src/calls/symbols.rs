@@ -63,6 +63,7 @@ fn since(name: &str) -> i32 {
     match name {
         "cuGetProcAddress_v2" => 12000,
         "cuCtxCreate_v4" => 12050,
+        "cuMemcpyBatchAsync" => 12080,
         "cuDeviceGetUuid_v2" => 11040,
         "cuDevicePrimaryCtxRelease_v2" => 11000,
         "cuGetProcAddress" => 11030,

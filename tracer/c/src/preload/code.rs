@@ -4,11 +4,14 @@ use std::{
     env,
     ffi::{CStr, c_char, c_int, c_void},
     fmt::Write as _,
-    fs,
+    fs, io,
     mem::MaybeUninit,
     ops::Range,
-    os::unix::ffi::OsStrExt as _,
-    path::Path,
+    os::{
+        fd::AsRawFd as _,
+        unix::{ffi::OsStrExt as _, fs::OpenOptionsExt as _},
+    },
+    path::{Path, PathBuf},
     ptr, slice,
 };
 
@@ -17,10 +20,18 @@ use super::next::Next;
 /// A file of code in the process, which stays loaded as long as it is looked at: some call that is under way is in it.
 #[derive(Clone, Copy)]
 pub(crate) struct Code {
-    /// Its path; empty, or what the user typed, of the program itself.
-    file: &'static CStr,
+    /// Its path; empty, or what the user typed, of the program itself. A string, as long as it is loaded.
+    file: *const c_char,
     /// Where it is loaded, with its headers first.
     base: *const u8,
+    /// Where the index of its tables for unwinding is; null if nobody says so without a lock.
+    index: *const u8,
+}
+
+/// Tables for unwinding, by their addresses in the process: `.eh_frame_hdr`, which is the index, and `.eh_frame`.
+pub(crate) struct Tables {
+    pub(crate) index: Range<usize>,
+    pub(crate) frames: Range<usize>,
 }
 
 impl Code {
@@ -41,7 +52,8 @@ impl Code {
                 return None;
             }
             let found = found.assume_init();
-            Some(Self { file: CStr::from_ptr((*found.file).path), base: found.start.cast() })
+            let (base, index) = (found.start.cast(), found.index.cast());
+            Some(Self { file: (*found.file).path, base, index })
         }
     }
 
@@ -55,8 +67,51 @@ impl Code {
                 return None;
             }
             let found = found.assume_init();
-            Some(Self { file: CStr::from_ptr(found.dli_fname), base: found.dli_fbase.cast_const().cast() })
+            let base = found.dli_fbase.cast_const().cast();
+            Some(Self { file: found.dli_fname, base, index: ptr::null() })
         }
+    }
+
+    /// Keeps it loaded to the end of the process.
+    pub(crate) fn keep(self) {
+        const FOR_GOOD: c_int = libc::RTLD_LAZY | libc::RTLD_NOLOAD | libc::RTLD_NODELETE;
+        // SAFETY: it is a string; nothing is loaded that is not there. The program itself has no name, and stays by itself.
+        unsafe { libc::dlopen(self.file, FOR_GOOD) };
+    }
+
+    /// Whether it is the same file as `other`, loaded once.
+    pub(crate) fn is(self, other: Self) -> bool {
+        self.file == other.file && self.base == other.base && self.index == other.index
+    }
+
+    /// Whether it has tables for unwinding that are found without a lock.
+    pub(crate) fn has_tables(self) -> bool {
+        !self.index.is_null()
+    }
+
+    /// Its tables for unwinding, if they are as linkers make them.
+    pub(crate) fn tables(self) -> Option<Tables> {
+        /// An address told as the distance from where that is written, in 32 bits.
+        const DISTANCE: u8 = 0x1b;
+        const DISTANCE_AT: usize = 4;
+        let bias = self.bias()?;
+        let parts = |kind| {
+            let parts = self.headers()?.iter().filter(move |part| part.p_type == kind);
+            Some(parts.map(move |part| {
+                let start = bias.wrapping_add(part.p_vaddr as usize);
+                start..start.wrapping_add(part.p_memsz as usize)
+            }))
+        };
+        let index = parts(libc::PT_GNU_EH_FRAME)?.find(|part| part.start == self.index.addr())?;
+        if index.len() < DISTANCE_AT + size_of::<i32>() {
+            return None;
+        }
+        // SAFETY: the index lies in a part that is loaded, and is as long as that.
+        let (form, distance) =
+            unsafe { (*self.index.add(1), self.index.add(DISTANCE_AT).cast::<i32>().read_unaligned()) };
+        let start = (index.start + DISTANCE_AT).wrapping_add_signed(distance as isize);
+        let part = parts(libc::PT_LOAD)?.find(|part| part.contains(&start)).filter(|_| form == DISTANCE)?;
+        Some(Tables { index, frames: start..part.end })
     }
 
     /// Where it is loaded.
@@ -64,8 +119,13 @@ impl Code {
         self.base.addr()
     }
 
+    fn file(self) -> &'static CStr {
+        // SAFETY: it is loaded as long as it is looked at.
+        unsafe { CStr::from_ptr(self.file) }
+    }
+
     pub(crate) fn file_name(self) -> &'static str {
-        let path = self.file.to_str().unwrap_or_default();
+        let path = self.file().to_str().unwrap_or_default();
         path.rsplit('/').next().unwrap_or_default()
     }
 
@@ -94,8 +154,8 @@ impl Code {
 
     /// Its path, `#`, and its build id, if it has one: `docs/format.md` has it so.
     pub(crate) fn identity(self) -> String {
-        let path = Path::new(std::ffi::OsStr::from_bytes(self.file.to_bytes()));
-        let path = if self.is_the_program() { env::current_exe() } else { fs::canonicalize(path) }
+        let path = Path::new(std::ffi::OsStr::from_bytes(self.file().to_bytes()));
+        let path = if self.is_the_program() { env::current_exe() } else { without_links(path) }
             .unwrap_or_else(|_| path.to_owned());
         let mut identity = path.to_string_lossy().into_owned();
         if let Some(build) = self.build_id() {
@@ -142,6 +202,12 @@ impl Code {
     }
 }
 
+/// A file's path as the kernel has it. (`realpath` asks the program's allocator for memory.)
+fn without_links(path: &Path) -> io::Result<PathBuf> {
+    let file = fs::OpenOptions::new().read(true).custom_flags(libc::O_PATH).open(path)?;
+    fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()))
+}
+
 /// `struct dl_find_object`
 #[repr(C)]
 struct Found {
@@ -149,8 +215,10 @@ struct Found {
     start: *const c_void,
     end: *const c_void,
     file: *const LinkMap,
-    /// Where its tables for unwinding are, and room for what glibc may add.
-    rest: [u64; 10],
+    /// Where the index of its tables for unwinding is.
+    index: *const c_void,
+    /// Room for what glibc may add.
+    rest: [u64; 9],
 }
 
 /// The beginning of `struct link_map`.
@@ -180,6 +248,13 @@ mod tests {
             assert_eq!(identity.split('#').next(), program.as_deref().ok());
             assert!(identity.split('#').nth(1).is_none_or(|build| build.len() >= 16), "{identity}");
             assert!(code.bias().is_some_and(|bias| bias <= code.base()));
+            let range = code.range().expect("it is loaded");
+            let tables = code.has_tables().then(|| code.tables().expect("a linker made them"));
+            assert!(
+                tables.is_none_or(
+                    |tables| range.contains(&tables.index.start) && tables.frames.end <= range.end
+                )
+            );
         }
         assert!(Code::around(8).is_none());
     }

@@ -2,7 +2,7 @@
 //! takes the functions below in place of the originals.
 //!
 //! Each hook does what it stands for by calling the [`next`] definition, and beside that records. A free is recorded before
-//! it happens, an alloc after it happened, as everywhere in the tracer. A hook allocates nothing, takes no lock and keeps
+//! it happens, an alloc after it happened, as everywhere in the tracer. A hook asks the program's allocator for nothing ([`memory`]), takes no lock and keeps
 //! `errno`. What the tracer itself does on a thread (see [`memtrace_tracer::inside`]) comes through here too, and is left alone.
 //!
 //! Unless the environment says `MEMTRACE_RECORD`, which `memtrace record` alone sets, the hooks pass on what they are asked,
@@ -13,6 +13,10 @@ mod environment;
 mod next;
 
 mod pages;
+
+mod memory;
+
+mod flags;
 
 mod extents;
 

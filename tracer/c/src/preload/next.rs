@@ -1,14 +1,13 @@
 //! The function that a hook stands before: the next of its name in the order in which the dynamic linker searches.
 
 use std::{
-    cell::Cell,
     ffi::{CStr, c_char, c_int, c_void},
     marker::PhantomData,
     mem, ptr,
     sync::atomic::{AtomicPtr, Ordering},
 };
 
-use super::keeping_errno;
+use super::{flags::LOOKING_UP, keeping_errno};
 
 /// The next function of a name, of type `F`. Looked up once, and kept without a lock: whoever looks it up finds the same.
 pub(crate) struct Next<F> {
@@ -62,7 +61,7 @@ impl<F: Copy> Next<F> {
                 _ => next,
             }
         });
-        LOOKING_UP.set(false);
+        LOOKING_UP.replace(false);
         self.found.store(found, Ordering::Relaxed);
         found
     }
@@ -86,8 +85,33 @@ impl<F: Copy> Next<F> {
     }
 }
 
-thread_local! {
-    static LOOKING_UP: Cell<bool> = const { Cell::new(false) };
+/// What a hook goes on to by a jump, without a look whether it was found: before it is, that is a function that finds it.
+#[repr(transparent)]
+pub(crate) struct Jump<F> {
+    function: AtomicPtr<c_void>,
+    kind: PhantomData<F>,
+}
+
+impl<F: Copy> Jump<F> {
+    /// # Safety
+    ///
+    /// `first` is a function of type `F`, which is a function pointer.
+    pub(crate) const unsafe fn to(first: *mut c_void) -> Self {
+        const { assert!(size_of::<F>() == size_of::<*mut c_void>()) };
+        Self { function: AtomicPtr::new(first), kind: PhantomData }
+    }
+
+    #[inline(always)]
+    pub(crate) fn get(&self) -> F {
+        // SAFETY: it is an `F`: the constructor's caller vouches for the first, and no other type is kept.
+        unsafe { mem::transmute_copy(&self.function.load(Ordering::Relaxed)) }
+    }
+
+    /// It is found.
+    pub(crate) fn lead_to(&self, next: F) {
+        // SAFETY: a function pointer, as the constructor has checked the size of.
+        self.function.store(unsafe { mem::transmute_copy(&next) }, Ordering::Relaxed);
+    }
 }
 
 /// The next functions of these names, and a function that finds all of them.

@@ -1,5 +1,5 @@
-"""Runs before a program that is recorded with `memtrace record --torch`: puts the environment back to what it was, runs the
-`sitecustomize` that would have run, and makes ready to hook PyTorch."""
+"""Runs before a program that is recorded with `memtrace record --torch` or `--stacks python`: puts the environment back to what
+it was, runs the `sitecustomize` that would have run, and makes ready for what is wanted."""
 
 import ctypes
 import importlib.util
@@ -11,7 +11,7 @@ _PACKAGE = os.path.dirname(_FOLDER)
 
 
 def _put_back():
-    """Children are recorded only if they are to be followed."""
+    """Children are recorded only if they are to be followed. Returns what is wanted."""
     sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or os.curdir) != _FOLDER]
     before = os.environ.pop("MEMTRACE_PYTHONPATH", None)
     words = os.environ.get("MEMTRACE_RECORD", "").split(",")
@@ -24,6 +24,7 @@ def _put_back():
         os.environ["PYTHONPATH"] = before
     else:
         os.environ.pop("PYTHONPATH", None)
+    return words
 
 
 def _run_the_other():
@@ -39,7 +40,7 @@ def _run_the_other():
             sys.modules.setdefault("sitecustomize", this)
 
 
-def _activate():
+def _activate(wanted):
     """The package is the one of this folder, whatever else is installed, and the program's own `import memtrace` gets it."""
     init = os.path.join(_PACKAGE, "__init__.py")
     spec = importlib.util.spec_from_file_location("memtrace", init, submodule_search_locations=[_PACKAGE])
@@ -48,7 +49,10 @@ def _activate():
     spec.loader.exec_module(module)
     from memtrace import activate
 
-    activate.torch()
+    if "torch" in wanted:
+        activate.torch()
+    if "stacks=python" in wanted:
+        activate.stacks()
 
 
 def _is_recorded():
@@ -56,10 +60,10 @@ def _is_recorded():
     return hasattr(ctypes.CDLL(None), "memtrace_abi")
 
 
-_put_back()
+_wanted = _put_back()
 try:
     if _is_recorded():
-        _activate()
+        _activate(_wanted)
 except Exception as error:  # noqa: BLE001 - whatever fails, the program goes on as if it were not traced
     print(f"memtrace: Python is not hooked: {error}", file=sys.stderr)
 _run_the_other()

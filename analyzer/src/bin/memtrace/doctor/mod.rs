@@ -3,6 +3,7 @@
 mod loader;
 mod machine;
 mod nvidia;
+mod python;
 mod recording;
 mod torch;
 
@@ -25,7 +26,7 @@ pub(crate) struct Arguments {
     /// The library to record with [default: libmemtrace.so near this command]
     #[arg(long, value_name = "libmemtrace.so")]
     library: Option<PathBuf>,
-    /// The Python whose PyTorch is looked at
+    /// The Python whose PyTorch is looked at, and whose stacks are tried
     #[arg(long, value_name = "PYTHON", default_value = "python3")]
     python: PathBuf,
     /// Print JSON
@@ -68,6 +69,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let mut checks = recording::checks(arguments.library.as_deref());
     checks.extend(machine::checks());
     checks.extend(nvidia::checks());
+    checks.extend(python::checks(&arguments.python, arguments.library.as_deref()));
     checks.extend(torch::checks(&arguments.python));
     if arguments.json {
         output::print_json(&checks)?

@@ -11,6 +11,7 @@ use memtrace_format::Bytes;
 Examples:
     memtrace record -- python launch.py --medvram
     memtrace record --torch -- python launch.py      the modules of PyTorch have their names, forwards and moves
+    memtrace record --stacks python -- python launch.py     the lines of Python that ask for memory
     memtrace record -o run.trace --analyze -- ./engine
     memtrace record --follow -- ./webui.sh           a script, and whatever it runs: a trace for each process
 
@@ -39,8 +40,8 @@ pub(crate) struct Arguments {
     /// Name the modules of a Python program that uses PyTorch, their forwards, and their moves between devices
     #[arg(long)]
     pub(crate) torch: bool,
-    /// The folder of memtrace's Python package [default: near the library]
-    #[arg(long, value_name = "FOLDER", requires = "torch")]
+    /// The folder of memtrace's Python package, for --torch and --stacks python [default: near the library]
+    #[arg(long, value_name = "FOLDER")]
     pub(crate) python: Option<PathBuf>,
     /// The library to record with [default: libmemtrace.so near this command]
     #[arg(long, value_name = "libmemtrace.so")]
@@ -55,6 +56,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Stacks {
     /// Of machine code; the analysis names them, on this machine
     Native,
+    /// Of Python: file, line and function (CPython 3.8 to 3.13)
+    Python,
 }
 
 impl Stacks {
@@ -62,6 +65,7 @@ impl Stacks {
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Native => "native",
+            Self::Python => "python",
         }
     }
 }

@@ -8,7 +8,7 @@ pub(crate) mod arguments;
 mod child;
 pub(crate) mod library;
 mod program;
-mod python;
+pub(crate) mod python;
 mod traces;
 
 use std::{
@@ -21,6 +21,7 @@ use memtrace_analyzer::Text;
 
 use crate::{analyze, failure::Failure};
 pub(crate) use arguments::Arguments;
+use arguments::Stacks;
 use program::Program;
 pub(crate) use program::Unfit;
 use traces::Traces;
@@ -37,7 +38,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     command.env("LD_PRELOAD", preload(&program, &library));
     command.env("MEMTRACE_FILE", traces.pattern());
     command.env("MEMTRACE_RECORD", switches(arguments));
-    if arguments.torch {
+    if arguments.torch || matches!(arguments.stacks, Some(Stacks::Python)) {
         let package = python::find(arguments.python.as_deref(), &library).map_err(Failure::NoPackage)?;
         python::prepare(&mut command, &package);
     }

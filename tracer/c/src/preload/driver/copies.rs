@@ -1,7 +1,7 @@
 //! Copies between host and device, as transfers of no module. One that is ordered by a stream ends, in the log, when the driver
 //! has taken it on: when the device was done with it, only an event of the stream's would say.
 
-use memtrace_tracer::{Bytes, HostMemory, MemoryKind, Tier, TransferPlan};
+use memtrace_tracer::{Bytes, HostMemory, MemoryKind, Tier, Transfer, TransferPlan};
 
 use super::{Code, DeviceAddress, Handle, SUCCESS, context, hooked, live};
 use crate::preload::records;
@@ -91,23 +91,32 @@ hooked! {
 /// Where bytes are, and if that is the host, in which kind of its memory.
 pub(super) type End = (Tier, HostMemory);
 
-/// Runs a copy as a transfer; one that fails has moved nothing.
+/// Runs a copy as a transfer.
 #[inline]
 pub(super) fn copy(ends: impl FnOnce() -> (End, End), bytes: usize, call: impl FnOnce() -> Code) -> Code {
     if !records() {
         return call();
     }
     let (from, to) = ends();
-    let memory = if from.1 == HostMemory::Unknown { to.1 } else { from.1 };
-    let size = Bytes(bytes as u64);
-    let transfer = TransferPlan::of_bytes(from.0, to.0, size).memory(memory).begin();
+    let under_way = UnderWay::begin(from, to, Bytes(bytes as u64));
     let code = call();
-    if code == SUCCESS {
-        transfer.end()
-    } else {
-        transfer.end_early(Bytes(0))
-    }
+    under_way.end(code);
     code
+}
+
+/// A copy that the driver is asked for.
+pub(super) struct UnderWay(Transfer);
+
+impl UnderWay {
+    pub(super) fn begin(from: End, to: End, bytes: Bytes) -> Self {
+        let memory = if from.1 == HostMemory::Unknown { to.1 } else { from.1 };
+        Self(TransferPlan::of_bytes(from.0, to.0, bytes).memory(memory).begin())
+    }
+
+    /// The driver has answered; one that fails has moved nothing.
+    pub(super) fn end(self, code: Code) {
+        if code == SUCCESS { self.0.end() } else { self.0.end_early(Bytes(0)) }
+    }
 }
 
 pub(super) fn device(address: DeviceAddress) -> End {

@@ -16,7 +16,7 @@ hooked! {
         // SAFETY: whatever the caller passes is passed on.
         let code = unsafe { next(place, bytes) };
         // SAFETY: as above.
-        unsafe { allocated(code, place, bytes) }
+        unsafe { allocated(code, place, bytes, context::device) }
     }
 
     3020 fn [cuMemAllocPitch_v2](
@@ -31,7 +31,7 @@ hooked! {
         // SAFETY: a call that succeeded has written the pitch.
         let row = if code == SUCCESS { unsafe { *pitch } } else { width };
         // SAFETY: as above.
-        unsafe { allocated(code, place, row.saturating_mul(height)) }
+        unsafe { allocated(code, place, row.saturating_mul(height), context::device) }
     }
 
     6000 fn [cuMemAllocManaged](place: *mut DeviceAddress, bytes: usize, flags: c_uint) |next| {
@@ -50,19 +50,7 @@ hooked! {
         // SAFETY: whatever the caller passes is passed on.
         let code = unsafe { next(place, bytes, stream) };
         // SAFETY: as above.
-        unsafe { allocated(code, place, bytes) }
-    }
-
-    11020 fn [cuMemAllocFromPoolAsync cuMemAllocFromPoolAsync_ptsz](
-        place: *mut DeviceAddress,
-        bytes: usize,
-        pool: Handle,
-        stream: Handle,
-    ) |next| {
-        // SAFETY: whatever the caller passes is passed on.
-        let code = unsafe { next(place, bytes, pool, stream) };
-        // SAFETY: as above.
-        unsafe { allocated(code, place, bytes) }
+        unsafe { allocated(code, place, bytes, context::device) }
     }
 
     3020 fn [cuMemFree_v2](address: DeviceAddress) |next| {
@@ -80,14 +68,19 @@ hooked! {
     }
 }
 
-/// Records what a request for memory of the current device came to.
+/// Records what a request for memory of a device came to.
 ///
 /// # Safety
 ///
 /// Where `code` says that the request succeeded, the address is at `place`.
-unsafe fn allocated(code: Code, place: *mut DeviceAddress, bytes: usize) -> Code {
+pub(super) unsafe fn allocated(
+    code: Code,
+    place: *mut DeviceAddress,
+    bytes: usize,
+    device: impl FnOnce() -> u16,
+) -> Code {
     if records() && (code == SUCCESS || code == OUT_OF_MEMORY) {
-        let (owner, device) = (Owner::of_caller(), context::device());
+        let (owner, device) = (Owner::of_caller(), device());
         if code == SUCCESS {
             // SAFETY: the caller says so.
             live::handed_out(owner, device, unsafe { *place }, bytes, false);

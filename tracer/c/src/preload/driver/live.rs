@@ -30,13 +30,9 @@ pub(super) enum Form {
 
 static LIVE: Extents<About> = Extents::new();
 
-/// Sees to forked children.
-pub(super) fn watch_forks() {
-    extern "C" fn in_child() {
-        LIVE.unlock();
-    }
-    // SAFETY: the handler is a function that lives as long as the program and may be called at any fork.
-    unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
+/// In a forked child.
+pub(super) fn unlock() {
+    LIVE.unlock();
 }
 
 /// The driver handed out memory of a device to `owner`.

@@ -5,6 +5,8 @@
 //! What a caching allocator asks for are segments of its heap, `cuda:0`; what the program itself asks for are blocks of that
 //! heap; what a library asks for (NCCL, cuBLAS) are blocks of a heap named after it ([`owner`]).
 
+mod batches;
+
 mod context;
 
 mod copies;
@@ -12,6 +14,8 @@ mod copies;
 mod device_memory;
 
 mod live;
+
+mod memory_pools;
 
 mod owner;
 
@@ -26,7 +30,18 @@ mod virtual_memory;
 use std::ffi::{CStr, c_int, c_void};
 
 pub(super) use context::define as define_device;
-pub(super) use symbols::watch;
+
+/// Sees to forked children, and finds `dlsym`.
+pub(super) fn watch() {
+    extern "C" fn in_child() {
+        live::unlock();
+        memory_pools::unlock();
+        virtual_memory::unlock();
+    }
+    // SAFETY: the handler is a function that lives as long as the program and may be called at any fork.
+    unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
+    super::next::find_dlsym();
+}
 
 /// Where the driver is, if the program opened it for itself alone.
 const LIBRARY: &CStr = c"libcuda.so.1";
@@ -113,7 +128,9 @@ use driver_functions;
 /// All hooks.
 fn hooks() -> impl Iterator<Item = &'static Hook> {
     let chapters = [
+        batches::HOOKS,
         device_memory::HOOKS,
+        memory_pools::HOOKS,
         pinned::HOOKS,
         virtual_memory::HOOKS,
         copies::HOOKS,

@@ -48,7 +48,8 @@ hooked! {
     }
 }
 
-fn pinned(code: Code, address: impl FnOnce() -> *mut c_void, bytes: usize) -> Code {
+/// Records host memory that was page-locked, or handed out so, if it was.
+pub(super) fn pinned(code: Code, address: impl FnOnce() -> *mut c_void, bytes: usize) -> Code {
     if code == SUCCESS && records() {
         let about = About {
             pool: pools::pinned(),

@@ -32,6 +32,16 @@ hooked! {
         // SAFETY: as above.
         unsafe { copy(shape, || next(shape, stream)) }
     }
+
+    4000 fn [cuMemcpy3DPeer cuMemcpy3DPeer_ptds](shape: *const Cuboid) |next| {
+        // SAFETY: as above.
+        unsafe { copy(shape, || next(shape)) }
+    }
+
+    4000 fn [cuMemcpy3DPeerAsync cuMemcpy3DPeerAsync_ptsz](shape: *const Cuboid, stream: Handle) |next| {
+        // SAFETY: as above.
+        unsafe { copy(shape, || next(shape, stream)) }
+    }
 }
 
 /// What is to be copied, and from where to where.
@@ -84,7 +94,7 @@ struct Space {
     height: usize,
 }
 
-/// `CUDA_MEMCPY3D`
+/// `CUDA_MEMCPY3D`; or `CUDA_MEMCPY3D_PEER`, which has contexts in the reserved places.
 #[repr(C)]
 struct Cuboid {
     from: Space,

@@ -10,7 +10,7 @@ use std::{
     ptr,
 };
 
-use super::{Code, Hook, SUCCESS, hooked, live};
+use super::{Code, Hook, SUCCESS, hooked};
 use crate::preload::{
     active,
     next::{self, REAL_DLSYM},
@@ -36,12 +36,6 @@ hooked! {
         // SAFETY: as above.
         unsafe { hand_out(code, name, place, version, flags) }
     }
-}
-
-/// Sees to forked children, and finds `dlsym`.
-pub(in crate::preload) fn watch() {
-    live::watch_forks();
-    next::find_dlsym();
 }
 
 /// Puts the hook of a function in place of what the driver answered.

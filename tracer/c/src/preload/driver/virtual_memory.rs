@@ -12,17 +12,31 @@ use crate::preload::{extents::Extents, records};
 /// `CUmemGenericAllocationHandle`.
 type Memory = u64;
 
-/// The beginning of `CUmemAllocationProp`.
+/// The beginning of `CUmemAllocationProp`, and of `CUmemPoolProps`.
 #[repr(C)]
-struct Properties {
+pub(super) struct Properties {
     kind: c_int,
     handle_types: c_int,
     location_kind: c_int,
     location: c_int,
 }
 
+impl Properties {
+    /// The device that the memory is to be on, if it is one.
+    pub(super) fn device(&self) -> Option<u16> {
+        /// `CU_MEM_LOCATION_TYPE_DEVICE`
+        const DEVICE: c_int = 1;
+        if self.location_kind == DEVICE { u16::try_from(self.location).ok() } else { None }
+    }
+}
+
 /// The device that each piece of memory is on.
 static DEVICES: Extents<u16> = Extents::new();
+
+/// In a forked child.
+pub(super) fn unlock() {
+    DEVICES.unlock();
+}
 
 hooked! {
     10020 fn [cuMemCreate](place: *mut Memory, bytes: usize, properties: *const c_void, flags: u64) |next| {
@@ -30,8 +44,8 @@ hooked! {
         let code = unsafe { next(place, bytes, properties, flags) };
         if code == SUCCESS && records() {
             // SAFETY: the call succeeded: it has read the one and written the other.
-            let (memory, device) = unsafe { (*place, (*properties.cast::<Properties>()).location) };
-            DEVICES.insert(&live::extent(memory, 1), u16::try_from(device).unwrap_or(0));
+            let (memory, device) = unsafe { (*place, (*properties.cast::<Properties>()).device()) };
+            DEVICES.insert(&live::extent(memory, 1), device.unwrap_or(0));
         }
         code
     }

@@ -7,10 +7,12 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
+use super::recorded;
+
 /// Far more than `dlsym` and `dlvsym` ask for.
 const BYTES: usize = 16 << 10;
 
-#[repr(C, align(64))]
+#[repr(C, align(16384))]
 struct Arena(UnsafeCell<[u8; BYTES]>);
 
 // SAFETY: nobody but the one to whom a part is handed out touches it.
@@ -23,6 +25,10 @@ static USED: AtomicUsize = AtomicUsize::new(0);
 /// Zeroed memory that is never used again, or null.
 #[cold]
 pub(super) fn alloc(size: usize) -> *mut c_void {
+    // `free` looks no further than at what is known of an area of addresses.
+    if !recorded::know_of(address()) {
+        return ptr::null_mut();
+    }
     const ALIGNMENT: usize = 16;
     let room = size.checked_next_multiple_of(ALIGNMENT).filter(|&room| room <= BYTES);
     let taken = room.and_then(|room| {
@@ -43,6 +49,11 @@ pub(super) fn owns(block: *mut c_void) -> bool {
 /// The bytes from `block`, which is from here, to the end of the memory: at least as many as it has.
 pub(super) fn readable(block: *mut c_void) -> usize {
     BYTES - (block.addr() - start().addr())
+}
+
+/// Where it is. By its alignment it is all in one area.
+pub(super) fn address() -> usize {
+    start().addr()
 }
 
 fn start() -> *mut u8 {

@@ -3,13 +3,15 @@
 //! What is most often called, for blocks that are not recorded, goes on to the next function as a jump, without a frame of its
 //! own; all else is in functions beside (`benches/preload_cost.rs`).
 
+#[cfg(target_arch = "x86_64")]
+use std::arch::naked_asm;
 use std::{
     ffi::{c_int, c_void},
     ptr,
 };
 
-use super::{allocated, bootstrap, free_recorded, freed, is_large, recorded};
-use crate::preload::next::next;
+use super::{allocated, bootstrap, freed, is_large, recorded};
+use crate::preload::next::{Jump, next};
 
 type Block = *mut c_void;
 
@@ -26,13 +28,49 @@ next! {
     USABLE_SIZE = malloc_usable_size(Block) -> usize;
 }
 
+// SAFETY: they are of these types.
+static TO_MALLOC: Jump<unsafe extern "C" fn(usize) -> Block> =
+    unsafe { Jump::to(first_malloc as *mut c_void) };
+// SAFETY: as above.
+static TO_CALLOC: Jump<unsafe extern "C" fn(usize, usize) -> Block> =
+    unsafe { Jump::to(first_calloc as *mut c_void) };
+// SAFETY: as above.
+static TO_FREE: Jump<unsafe extern "C" fn(Block)> = unsafe { Jump::to(first_free as *mut c_void) };
+
+/// In assembly, for where the few instructions lie counts for as much as how many there are: as one piece in a line of the cache, to
+/// whose size what ends with the alignment is aligned.
+#[cfg(target_arch = "x86_64")]
+#[unsafe(no_mangle)]
+#[unsafe(naked)]
+unsafe extern "C" fn malloc(size: usize) -> Block {
+    naked_asm!(
+        "cmp rdi, qword ptr [rip + {threshold}]",
+        "jae {large}",
+        "jmp qword ptr [rip + {next}]",
+        ".p2align 6",
+        threshold = sym super::THRESHOLD,
+        large = sym recorded_malloc,
+        next = sym TO_MALLOC,
+    )
+}
+
+/// As above, as compilers have it.
+#[cfg(not(target_arch = "x86_64"))]
 #[unsafe(no_mangle)]
 unsafe extern "C" fn malloc(size: usize) -> Block {
-    match MALLOC.known() {
-        // SAFETY: whatever the caller passes is passed on.
-        Some(next) if !is_large(size) => unsafe { next(size) },
-        _ => recorded_malloc(size),
+    if is_large(size) {
+        return recorded_malloc(size);
     }
+    // SAFETY: whatever the caller passes is passed on.
+    unsafe { TO_MALLOC.get()(size) }
+}
+
+#[cold]
+unsafe extern "C" fn first_malloc(size: usize) -> Block {
+    let Some(next) = MALLOC.get() else { return bootstrap::alloc(size) };
+    TO_MALLOC.lead_to(next);
+    // SAFETY: whatever the caller passes is passed on.
+    unsafe { next(size) }
 }
 
 #[inline(never)]
@@ -44,11 +82,19 @@ extern "C" fn recorded_malloc(size: usize) -> Block {
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn calloc(count: usize, size: usize) -> Block {
-    match CALLOC.known() {
-        // SAFETY: whatever the caller passes is passed on.
-        Some(next) if !is_large(count.saturating_mul(size)) => unsafe { next(count, size) },
-        _ => recorded_calloc(count, size),
+    if is_large(count.saturating_mul(size)) {
+        return recorded_calloc(count, size);
     }
+    // SAFETY: whatever the caller passes is passed on.
+    unsafe { TO_CALLOC.get()(count, size) }
+}
+
+#[cold]
+unsafe extern "C" fn first_calloc(count: usize, size: usize) -> Block {
+    let Some(next) = CALLOC.get() else { return bootstrap::alloc(count.saturating_mul(size)) };
+    TO_CALLOC.lead_to(next);
+    // SAFETY: whatever the caller passes is passed on.
+    unsafe { next(count, size) }
 }
 
 #[inline(never)]
@@ -60,30 +106,56 @@ extern "C" fn recorded_calloc(count: usize, size: usize) -> Block {
     handed_out(block, count.wrapping_mul(size))
 }
 
+/// As [`malloc`].
+#[cfg(target_arch = "x86_64")]
 #[unsafe(no_mangle)]
+#[unsafe(naked)]
 unsafe extern "C" fn free(block: Block) {
-    if bootstrap::owns(block) {
-        return;
-    }
-    match FREE.known() {
-        // SAFETY: whatever the caller passes is passed on.
-        Some(next) if !recorded::remove(block.addr()) => unsafe { next(block) },
-        known => recorded_free(block, known.is_some()),
-    }
+    naked_asm!(
+        "mov rax, rdi",
+        "shr rax, {shift}",
+        "and eax, {mask}",
+        "lea rcx, [rip + {table}]",
+        "cmp qword ptr [rcx + rax], 0",
+        "jne {known}",
+        "jmp qword ptr [rip + {next}]",
+        ".p2align 6",
+        shift = const recorded::SHIFT,
+        mask = const recorded::MASK,
+        table = sym recorded::TABLE,
+        known = sym known_free,
+        next = sym TO_FREE,
+    )
 }
 
-/// The free of a block that `was_recorded`; or the first of all. (What is `extern "C"` does not unwind, so calling it is a jump.)
+/// As above, as compilers have it.
+#[cfg(not(target_arch = "x86_64"))]
+#[unsafe(no_mangle)]
+unsafe extern "C" fn free(block: Block) {
+    if recorded::knows_of(block.addr()) {
+        return known_free(block);
+    }
+    // SAFETY: whatever the caller passes is passed on.
+    unsafe { TO_FREE.get()(block) }
+}
+
+/// The free of a block that lies where some are known. (What is `extern "C"` does not unwind, so calling it is a jump.)
+#[cold]
 #[inline(never)]
-extern "C" fn recorded_free(block: Block, was_recorded: bool) {
-    if was_recorded {
-        free_recorded(block.addr());
-    } else {
-        freed(block.addr());
+extern "C" fn known_free(block: Block) {
+    if !freed(block.addr()) && bootstrap::owns(block) {
+        return;
     }
-    if let Some(next) = FREE.get() {
-        // SAFETY: whatever the caller passes is passed on.
-        unsafe { next(block) };
-    }
+    // SAFETY: whatever the caller passes is passed on.
+    unsafe { TO_FREE.get()(block) }
+}
+
+#[cold]
+unsafe extern "C" fn first_free(block: Block) {
+    let Some(next) = FREE.get() else { return };
+    TO_FREE.lead_to(next);
+    // SAFETY: whatever the caller passes is passed on.
+    unsafe { next(block) }
 }
 
 #[unsafe(no_mangle)]

@@ -34,7 +34,7 @@ pub(crate) fn begin(threshold: Option<usize>) {
     mapping::look_up_all();
     mapping::watch_forks();
     let threshold = threshold.unwrap_or(DEFAULT_THRESHOLD).max(LEAST_THRESHOLD);
-    recorded::begin(threshold);
+    recorded::begin(threshold, bootstrap::address());
     THRESHOLD.store(threshold, Ordering::Relaxed);
 }
 
@@ -60,14 +60,8 @@ fn allocated(block: usize, size: usize) {
 fn freed(block: usize) -> bool {
     let was_recorded = recorded::remove(block);
     if was_recorded {
-        free_recorded(block);
+        // Its size is in the record of its alloc. Inside the tracer too: then the event is counted as lost.
+        pools::host().block_free(Address(block as u64), Bytes(0));
     }
     was_recorded
-}
-
-/// A block that was recorded is about to be given back. Its size is in the record of its alloc.
-#[inline(always)]
-fn free_recorded(block: usize) {
-    // Inside the tracer too: then the event is counted as lost.
-    pools::host().block_free(Address(block as u64), Bytes(0));
 }

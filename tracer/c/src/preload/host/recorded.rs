@@ -27,31 +27,62 @@ const LARGEST_CELL_BITS: u32 = 16;
 /// Allocators align to this at least.
 const ALIGNMENT_BITS: u32 = 3;
 
-static TABLE: [AtomicPtr<AtomicU16>; AREAS] = [const { AtomicPtr::new(ptr::null_mut()) }; AREAS];
+/// How an address becomes the offset of its area's place in the table, in bytes: shifted, and masked.
+pub(super) const SHIFT: u32 = AREA_BITS - PLACE_BITS;
+pub(super) const MASK: usize = (AREAS - 1) << PLACE_BITS;
+const PLACE_BITS: u32 = size_of::<AtomicPtr<AtomicU16>>().ilog2();
+
+pub(super) static TABLE: [AtomicPtr<AtomicU16>; AREAS] = [const { AtomicPtr::new(ptr::null_mut()) }; AREAS];
 
 /// The bytes of a cell, as a power of two.
 static CELL_BITS: AtomicU32 = AtomicU32::new(LARGEST_CELL_BITS);
 
-/// Blocks of at least `threshold` bytes will be kept here. None is yet.
-pub(super) fn begin(threshold: usize) {
+/// Blocks of at least `threshold` bytes will be kept here. None is yet, and no thread looks; but the area of one address may
+/// be [known of](know_of), and is to be on.
+pub(super) fn begin(threshold: usize, known: usize) {
+    let area = TABLE.get(known >> AREA_BITS).filter(|area| !area.load(Ordering::Relaxed).is_null());
     CELL_BITS.store(threshold.ilog2().min(LARGEST_CELL_BITS), Ordering::Relaxed);
+    if let Some(area) = area {
+        // It was made for cells of another size, and has nothing in it.
+        area.store(ptr::null_mut(), Ordering::Relaxed);
+        make(area);
+    }
 }
 
 /// Keeps the address of a recorded block. `false`: there is no place for it, and it must not be recorded.
 #[inline(always)]
 pub(super) fn insert(block: usize) -> bool {
-    let Some(area) = TABLE.get(block >> AREA_BITS) else { return false };
-    let mut cells = area.load(Ordering::Acquire);
-    if cells.is_null() {
-        cells = make(area);
-        if cells.is_null() {
-            return false;
-        }
-    }
+    let Some(cells) = cells(block) else { return false };
     let (cell, mark) = place(block);
     // SAFETY: an area has as many cells as `place` counts.
     unsafe { &*cells.add(cell) }.store(mark, Ordering::Relaxed);
     true
+}
+
+/// From now on the area of this address is one that there is something to know of. `false`: there is no place for that.
+pub(super) fn know_of(address: usize) -> bool {
+    cells(address).is_some()
+}
+
+/// Whether there may be anything to know of an address.
+#[cfg(any(test, not(target_arch = "x86_64")))]
+#[inline(always)]
+pub(super) fn knows_of(address: usize) -> bool {
+    // Addresses that are not a process's are as others, which does no harm.
+    let offset = address >> SHIFT & MASK;
+    // SAFETY: the offset is that of a place in the table.
+    !unsafe { &*TABLE.as_ptr().byte_add(offset) }.load(Ordering::Acquire).is_null()
+}
+
+/// The cells of an address's area, made if need be.
+#[inline(always)]
+fn cells(address: usize) -> Option<*mut AtomicU16> {
+    let area = TABLE.get(address >> AREA_BITS)?;
+    let mut cells = area.load(Ordering::Acquire);
+    if cells.is_null() {
+        cells = make(area);
+    }
+    (!cells.is_null()).then_some(cells)
 }
 
 /// Whether the block that begins here was recorded; from now on it is not.
@@ -102,7 +133,10 @@ mod tests {
 
     #[test]
     fn what_was_recorded_is_known_once() {
-        begin(4096);
+        let known = 0x7f00_0000_0000;
+        assert!(know_of(known));
+        begin(4096, known);
+        assert!(knows_of(known) && !knows_of(known - 1));
         let block = 0x7f12_3456_7010;
         assert!(!remove(block));
         assert!(insert(block));

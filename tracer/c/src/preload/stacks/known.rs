@@ -6,7 +6,7 @@ use std::{
     sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering},
 };
 
-use memtrace_tracer::{Frame, Stack, StackId};
+use memtrace_tracer::{Frame, NameId, Stack, StackId};
 
 use crate::preload::pages;
 
@@ -38,12 +38,26 @@ pub(super) fn stack(frames: &[u64], mut describe: impl FnMut(usize) -> Frame) ->
     for (place, &frame) in frames.iter().enumerate().rev() {
         key = key_of(key, frame);
         let Some(entry) = entry(table, key) else { break };
-        stack = entry.known().unwrap_or_else(|| entry.keep(Stack::define(stack, &describe(place))));
+        stack = entry.known().unwrap_or_else(|| entry.keep(define(table, stack, &describe(place))));
         if stack == Stack::NONE {
             break;
         }
     }
     stack
+}
+
+/// The stack of a frame in `parent`. Numbers tell calls apart that are of one line; what says the same is one stack.
+fn define(table: &'static [Entry], parent: Stack, frame: &Frame) -> Stack {
+    let (Some(function), Some(file)) = (frame.function, frame.file) else {
+        return Stack::define(parent, frame);
+    };
+    let name = |name| u64::from(NameId::from(name).0);
+    let words = [name(function), name(file), u64::from(frame.line)];
+    let key = words.into_iter().fold(!u64::from(StackId::from(parent).0), key_of);
+    match entry(table, key) {
+        Some(entry) => entry.known().unwrap_or_else(|| entry.keep(Stack::define(parent, frame))),
+        None => Stack::define(parent, frame),
+    }
 }
 
 /// The number of a frame and all around it. Two of a million stacks have the same once in some ten million runs.

@@ -7,7 +7,7 @@ use std::{
 
 use memtrace_tracer::{Address, Frame, Name, Stack};
 
-use super::{MOST_FRAMES, known};
+use super::{MOST_FRAMES, known, unwinder};
 use crate::preload::{callers, code::Code};
 
 /// Where this library is, whose own frames are nobody's question.
@@ -22,16 +22,33 @@ pub(super) fn begin() -> bool {
 /// The calls that this thread is in, the hook's left out.
 pub(super) fn here(depth: usize) -> Stack {
     let Some(this_library) = THIS_LIBRARY.get() else { return Stack::NONE };
-    let (mut callers, mut count) = ([0; MOST_FRAMES], 0);
-    callers::each(|caller| {
+    let mut stack = Callers { found: [0; MOST_FRAMES], count: 0, depth };
+    if !unwinder::each(|caller| stack.take(caller, this_library)) {
+        stack.count = 0;
+        callers::each(|caller| stack.take(caller, this_library));
+    }
+    let found = &stack.found[..stack.count];
+    known::stack(found, |place| frame(found[place]))
+}
+
+/// Return addresses, the innermost first.
+struct Callers {
+    found: [u64; MOST_FRAMES],
+    count: usize,
+    depth: usize,
+}
+
+impl Callers {
+    /// Takes one, and says whether another is wanted.
+    #[inline(always)]
+    fn take(&mut self, caller: usize, this_library: &Range<usize>) -> ControlFlow<()> {
         // Behind the outermost call there may be one from nowhere.
-        if caller != 0 && (count > 0 || !this_library.contains(&caller)) {
-            callers[count] = caller as u64;
-            count += 1;
+        if caller != 0 && (self.count > 0 || !this_library.contains(&caller)) {
+            self.found[self.count] = caller as u64;
+            self.count += 1;
         }
-        if count < depth { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-    });
-    known::stack(&callers[..count], |place| frame(callers[place]))
+        if self.count < self.depth { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    }
 }
 
 fn frame(caller: u64) -> Frame {

@@ -16,7 +16,6 @@ mod books;
 mod device;
 
 use std::{
-    cell::Cell,
     ffi::{CStr, CString, c_int, c_void},
     ptr,
     sync::atomic::{AtomicBool, Ordering},
@@ -25,7 +24,7 @@ use std::{
 use memtrace_tracer::{Address, Bytes};
 
 use self::{books::Books, device::Device};
-use super::{keeping_errno, next::Next, records, stacks};
+use super::{flags::IN_TORCH, keeping_errno, next::Next, records, stacks};
 
 type ReportUsage = unsafe extern "C-unwind" fn(*mut c_void, i64, u64, u64, Device);
 type ReportOutOfMemory = unsafe extern "C-unwind" fn(u64, u64, u64, Device);
@@ -133,15 +132,11 @@ unsafe extern "C-unwind" fn alloc_cpu(size: usize) -> *mut c_void {
 #[inline(always)]
 pub(crate) fn allocates() -> bool {
     // A program without PyTorch need not look at its threads. Relaxed: a thread that is in the allocator has set it itself.
-    SEEN.load(Ordering::Relaxed) && WITHIN.with(Cell::get)
+    SEEN.load(Ordering::Relaxed) && IN_TORCH.is_up()
 }
 
 /// Whether PyTorch's host allocator was ever asked.
 static SEEN: AtomicBool = AtomicBool::new(false);
-
-thread_local! {
-    static WITHIN: Cell<bool> = const { Cell::new(false) };
-}
 
 /// The thread is in PyTorch's host allocator until this is dropped. While nothing is recorded of it, its blocks are anybody's.
 struct Within(bool);
@@ -149,13 +144,13 @@ struct Within(bool);
 impl Within {
     fn enter() -> Self {
         SEEN.store(true, Ordering::Relaxed);
-        Self(WITHIN.replace(records()))
+        Self(IN_TORCH.replace(records()))
     }
 }
 
 impl Drop for Within {
     fn drop(&mut self) {
-        WITHIN.set(self.0);
+        IN_TORCH.replace(self.0);
     }
 }
 
