@@ -57,6 +57,11 @@ impl ChunkWriter {
         Self { file, session, calibration, chunks, definitions, lanes, baseline }
     }
 
+    /// Goes on behind so many chunks, which somebody else has written.
+    pub(crate) fn behind(chunks: u64, file: File, session: u64, calibration: Calibration) -> Self {
+        Self { chunks, ..Self::new(file, session, calibration) }
+    }
+
     /// Adds an event of a thread. Times of a thread do not step back.
     pub(crate) fn event(&mut self, thread: ThreadId, time: Ticks, event: &Event) -> io::Result<()> {
         let lane = self.lanes.entry(thread).or_default();

@@ -98,6 +98,13 @@ impl<'a> Sieve<'a> {
         self.threads.is_some()
     }
 
+    /// The names, as shown, of the threads that are meant; `None` if all are.
+    pub(crate) fn thread_names(&self) -> Option<Vec<Text>> {
+        let all = self.trace.directory.threads.iter().zip(self.threads.as_ref()?);
+        let meant = all.filter(|(_, meant)| **meant);
+        Some(meant.map(|(thread, _)| self.trace.definitions().thread_name(thread.id)).collect())
+    }
+
     /// Whether the event is of what is meant. It is asked of every event, in their order.
     pub(crate) fn admits(&mut self, now: Moment, event: &Event) -> bool {
         let of_thread = self.threads.as_ref().is_none_or(|threads| threads.get(now.thread) == Some(&true));

@@ -64,8 +64,7 @@ impl Process {
             heap: heap.name.clone(),
             bytes: heap.peak.figures.allocated_bytes,
         };
-        let is_bad = |verdict| matches!(verdict, FindingVerdict::Fail | FindingVerdict::Warn);
-        let findings = report.findings.iter().filter(|finding| is_bad(finding.verdict));
+        let findings = report.findings.iter().filter(|finding| finding.verdict.is_bad());
         Self {
             file,
             pid: report.trace.pid,

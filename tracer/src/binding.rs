@@ -21,7 +21,7 @@ use memtrace_format::{
     Bytes, CounterId, DeviceId, Event, HeapId, ModuleId, NameId, PoolId, StackId, ThreadId, TransferEnd,
 };
 
-use crate::{Counter, Device, Heap, Module, Name, Pool, Stack, cursor, signals};
+use crate::{Counter, Device, Heap, Module, Name, Pool, Stack, cursor, fork, signals};
 
 macro_rules! handles {
     ($($handle:ident: $id:ident,)*) => {
@@ -90,6 +90,12 @@ impl Module {
 #[inline(always)]
 pub fn inside() -> bool {
     cursor::is_inside()
+}
+
+/// Watches forks from now on, and not from when recording begins: before others do whose handlers would run while the tracer is
+/// held.
+pub fn watch_forks() {
+    fork::watch();
 }
 
 /// Runs `work` on the calling thread without the handlers of signals, which come behind it. For what takes a lock in hooks, which

@@ -11,7 +11,7 @@ use std::{
     ptr,
     sync::{
         MutexGuard,
-        atomic::{AtomicPtr, Ordering},
+        atomic::{AtomicBool, AtomicPtr, Ordering},
     },
     time::Duration,
 };
@@ -54,7 +54,14 @@ thread_local! {
 }
 
 /// Sees to all further forks of this process and its children.
+///
+/// The handlers of whoever asked earlier run later before a fork, while the definitions are held. So a library that records from within
+/// the program's allocator asks before that can: its handlers wait for threads of which one may be defining something.
 pub(crate) fn watch() {
+    static WATCHED: AtomicBool = AtomicBool::new(false);
+    if WATCHED.swap(true, Ordering::Relaxed) {
+        return;
+    }
     // SAFETY: the handlers are functions that live as long as the program and may be called at any fork.
     unsafe { libc::pthread_atfork(Some(before), Some(in_parent), Some(in_child)) };
 }

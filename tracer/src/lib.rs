@@ -93,7 +93,7 @@ mod sync;
 mod model;
 
 pub use allocator::TracedAllocator;
-pub use binding::{TransferId, inside, without_handlers};
+pub use binding::{TransferId, inside, watch_forks, without_handlers};
 pub use counter::Counter;
 #[cfg(feature = "samples")]
 pub use figures::{

@@ -25,7 +25,7 @@ const ROUNDING: u64 = LARGE_SEGMENT;
 pub(crate) const POWERS: usize = 16;
 
 /// What a setting begins with that an import keeps as a mark: `allocator_settings.max_split_size=-1`.
-const SETTING: &str = "allocator_settings.";
+pub(crate) const SETTING: &str = "allocator_settings.";
 
 /// Which part of a pool serves a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -4,7 +4,7 @@ use memtrace_format::Bytes;
 
 use super::{Case, Judgement, Rule};
 use crate::report::{
-    Cycle, CycleHeap, Place, Report, Retained, Shape, Topic,
+    Cycle, CycleHeap, Place, Report, Retained, Shape, Topic, is_nobody,
     table::{grouped, shorten},
 };
 
@@ -109,5 +109,5 @@ impl<'a> Leak<'a> {
 
 /// The owner that keeps the most, if it has a name.
 fn named(owners: &[Retained]) -> Option<&Retained> {
-    owners.first().filter(|owner| owner.bytes > 0 && owner.name.recorded() != "(none)")
+    owners.first().filter(|owner| owner.bytes > 0 && !is_nobody(&owner.name))
 }

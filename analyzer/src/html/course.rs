@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use memtrace_format::Tier;
 use serde::Serialize;
 
-use super::parts;
 use crate::{
     Nanos, Text,
     report::{Report, Stay},
@@ -71,7 +70,7 @@ impl Course {
         let heaps = timeline.heaps.iter().zip(&report.heaps);
         Self {
             end: timeline.end.0.max(1),
-            first: parts::highest(report),
+            first: report.main_heap().unwrap_or(0),
             heaps: heaps
                 .map(|(track, heap)| heap_course(track, heap.peak.time_ns, timeline.end, points))
                 .collect(),

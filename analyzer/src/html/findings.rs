@@ -2,10 +2,10 @@
 
 use maud::{Markup, html};
 
-use crate::report::{Finding, FindingVerdict, OutOfMemory, Place, Report, grouped};
+use crate::report::{Finding, OutOfMemory, Place, Report, grouped};
 
 pub(super) fn findings(report: &Report) -> Markup {
-    let wrong = |finding: &&Finding| finding.verdict <= FindingVerdict::Warn;
+    let wrong = |finding: &&Finding| finding.verdict.is_bad();
     html! {
         section #findings {
             h2 { "Findings" }

@@ -16,7 +16,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    report::{Ended, Report, grouped, utc},
+    report::{Report, grouped, utc},
     timeline::Timeline,
 };
 
@@ -111,17 +111,12 @@ fn policy() -> String {
 
 fn heading(report: &Report) -> Markup {
     let trace = &report.trace;
-    let ended = match trace.ended {
-        Ended::Clean => "ended cleanly",
-        Ended::Killed => "was killed",
-        Ended::Running => "still runs",
-    };
     html! {
         p {
             @if let Some(version) = &trace.engine_version { "Version " (version) ", ran" } @else { "Ran" }
             " for " (trace.duration_ns)
             @if let Some(start) = trace.start_unix_ns { ", on " (utc(start)) }
-            "; " (ended) ". " (grouped(trace.events)) " events of " (grouped(trace.threads)) " threads, "
+            "; " (trace.ended.in_words()) ". " (grouped(trace.events)) " events of " (grouped(trace.threads)) " threads, "
             (grouped(trace.dropped.total)) " lost, " (grouped(trace.damaged_chunks)) " damaged chunks."
         }
     }

@@ -3,7 +3,10 @@
 use maud::{Markup, html};
 
 use super::tree::Tree;
-use crate::report::{Cycle, Heap, Peak, Report, Retained, grouped};
+use crate::{
+    replay::BETWEEN_SCOPES,
+    report::{Cycle, Heap, Peak, Report, Retained, grouped},
+};
 
 /// The most rows of a table: who wants more has the trace, or its JSON.
 const ROWS: usize = 100;
@@ -14,17 +17,10 @@ pub(super) fn peaks(report: &Report) -> Markup {
             h2 { "Peak" }
             @if report.heaps.is_empty() { p { "Nothing was allocated." } }
             @for (index, heap) in report.heaps.iter().enumerate() {
-                details open[index == highest(report)] { (peak(heap)) }
+                details open[Some(index) == report.main_heap()] { (peak(heap)) }
             }
         }
     }
-}
-
-/// The heap that is looked at first: of those of devices, the one with the most.
-pub(super) fn highest(report: &Report) -> usize {
-    let heaps = report.heaps.iter().enumerate();
-    let highest = heaps.max_by_key(|(_, heap)| (heap.device.is_some(), heap.peak.by.of(&heap.peak.figures)));
-    highest.map_or(0, |(index, _)| index)
 }
 
 fn peak(heap: &Heap) -> Markup {
@@ -43,7 +39,7 @@ fn peak(heap: &Heap) -> Markup {
         h3 { "By module" }
         (Tree::new(&peak.by_module, ".").draw(bytes))
         h3 { "By scope" }
-        (Tree::new(&peak.by_scope, " / ").draw(bytes))
+        (Tree::new(&peak.by_scope, BETWEEN_SCOPES).draw(bytes))
         (stacks(peak))
         (blocks(peak))
     }

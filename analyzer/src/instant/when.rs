@@ -7,12 +7,8 @@ use thiserror::Error;
 
 use super::Instant;
 use crate::{
-    Analysis, Checkpoints, Nanos, ReadError, Text, Trace,
-    diff::InstantsDiff,
-    events::EventPlace,
-    replay::Replay,
-    report::{Report, State},
-    summary,
+    Analysis, Checkpoints, Nanos, ReadError, Text, Trace, diff::InstantsDiff, events::EventPlace,
+    replay::Replay, report::State, summary,
 };
 
 /// The most names of marks that a message lists.
@@ -156,7 +152,7 @@ impl Trace {
                     Some(analysis) => analysis,
                     None => analysis.insert(self.analyze(|_| ())?),
                 };
-                let heap = main_heap(report).ok_or(WhenError::NoPeak(0))?;
+                let heap = report.main_heap().ok_or(WhenError::NoPeak(0))?;
                 let peaks = &report.heaps[heap].peaks;
                 let peak = usize::try_from(rank).ok().and_then(|rank| peaks.get(rank.checked_sub(1)?));
                 let peak = peak.ok_or(WhenError::NoPeak(peaks.len() as u64))?;
@@ -211,15 +207,6 @@ impl Trace {
         }
         Ok(Err(count))
     }
-}
-
-/// The heap that matters most: of devices' heaps the fullest, if there is one.
-fn main_heap(report: &Report) -> Option<usize> {
-    let heaps = report.heaps.iter().enumerate();
-    let most = heaps.max_by_key(|(index, heap)| {
-        (heap.device.is_some(), heap.peak.figures.allocated_bytes, std::cmp::Reverse(*index))
-    });
-    most.map(|(index, _)| index)
 }
 
 #[cfg(test)]

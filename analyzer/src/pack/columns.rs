@@ -2,7 +2,7 @@
 //!
 //! Any bytes come back as they were: what a record means is not asked, only whether its TIME is a time.
 
-use memtrace_format::{Kind, Record};
+use memtrace_format::{Kind, Record, Word};
 
 use super::BODY;
 
@@ -108,7 +108,7 @@ fn number(record: &[u8; Record::BYTES], at: usize) -> u64 {
 
 /// Extensions keep something else where other records have their time.
 fn has_time(word: u64) -> bool {
-    (word >> 48) as u8 != Kind::Extension as u8
+    Word::from_bits(word).kind_number() != Kind::Extension as u8
 }
 
 /// Small numbers for small steps, in either direction.

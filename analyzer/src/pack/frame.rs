@@ -17,10 +17,10 @@ pub(super) const FRAME_MAGIC: [u8; 4] = *b"MTPF";
 pub(super) const HEADS: usize = 256;
 pub(super) const BODIES: usize = 16;
 
-/// How much longer than what was packed may a frame be: twice, for what zstd cannot make shorter.
+/// The most that is packed into a frame. What is in the file, and columns, may be twice as long, for what zstd cannot make shorter.
 const CONTENT: usize = if HEADS * HEAD > BODIES * CHUNK_BYTES { HEADS * HEAD } else { BODIES * CHUNK_BYTES };
 
-/// The level of zstd: higher ones save a twentieth and take several times as long (`cargo bench -p memtrace-analyzer --bench pack`).
+/// The level of zstd. `cargo bench -p memtrace-analyzer --bench pack` shows what comes of it.
 const LEVEL: i32 = 3;
 
 /// What a packed log begins with.

@@ -25,6 +25,6 @@ const HEAD: usize = ChunkHeader::BYTES + Record::BYTES;
 const BODY: usize = CHUNK_BYTES - HEAD;
 
 /// Where the chunk of this number lies in the log.
-fn chunk_offset(number: u64) -> u64 {
+pub(crate) fn chunk_offset(number: u64) -> u64 {
     (FIRST_CHUNK_OFFSET as u64).saturating_add(number.saturating_mul(CHUNK_BYTES as u64))
 }

@@ -19,7 +19,7 @@ mod thread_events;
 pub(crate) use heap::{Block, HeapState, Piece};
 pub(crate) use oddity::{Oddities, Oddity};
 pub(crate) use owner::{Owner, OwnerId, Owners};
-pub(crate) use scope::{ScopeId, ScopeTree};
+pub(crate) use scope::{BETWEEN_SCOPES, ScopeId, ScopeTree};
 pub(crate) use segments::Segment;
 
 use std::{

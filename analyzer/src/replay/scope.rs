@@ -5,6 +5,9 @@ use memtrace_format::NameId;
 
 use crate::{Text, source::Definitions};
 
+/// Between two scopes, the inner one last.
+pub(crate) const BETWEEN_SCOPES: &str = " / ";
+
 /// Scopes nested deeper than this count as their parents: it is a recursion without end, or a file made to do harm.
 const DEPTH: u16 = 256;
 
@@ -74,7 +77,7 @@ impl ScopeTree {
                 break;
             }
             let name = definitions.name(node.name);
-            length += name.recorded().len() + " / ".len();
+            length += name.recorded().len() + BETWEEN_SCOPES.len();
             names.push(name);
             next = node.parent;
         }
@@ -82,7 +85,7 @@ impl ScopeTree {
             return Text::new("(none)");
         }
         let names: Vec<_> = names.iter().rev().map(Text::recorded).collect();
-        Text::new(names.join(" / "))
+        Text::new(names.join(BETWEEN_SCOPES))
     }
 
     fn node(&self, scope: ScopeId) -> Option<&Node> {

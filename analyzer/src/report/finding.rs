@@ -57,6 +57,11 @@ impl FindingVerdict {
             Self::Na => "N/A",
         }
     }
+
+    /// Whether something is wrong.
+    pub fn is_bad(self) -> bool {
+        matches!(self, Self::Fail | Self::Warn)
+    }
 }
 
 /// A part of the report.

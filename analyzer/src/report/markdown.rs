@@ -3,7 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 
 use super::{
-    Ended, Finding, FindingVerdict, Heap, Report,
+    Finding, FindingVerdict, Heap, Report,
     table::{grouped, shorten, utc},
 };
 use crate::{
@@ -37,10 +37,9 @@ impl Display for Markdown<'_> {
         findings(f, &self.report.findings)?;
         peaks(f, &self.report.heaps)?;
         swaps(f, self.report)?;
-        let heaps = self.report.heaps.iter().zip(&self.timeline.heaps);
-        let highest =
-            heaps.max_by_key(|(heap, _)| (heap.device.is_some(), heap.peak.by.of(&heap.peak.figures)));
-        highest.map_or(Ok(()), |(heap, track)| chart(f, heap, track, self.timeline.end))
+        let Some(main) = self.report.main_heap() else { return Ok(()) };
+        let track = self.timeline.heaps.get(main);
+        track.map_or(Ok(()), |track| chart(f, &self.report.heaps[main], track, self.timeline.end))
     }
 }
 
@@ -49,11 +48,7 @@ fn heading(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
     let engine = trace.engine.as_ref().map_or_else(|| "unknown engine".to_owned(), name);
     let version =
         trace.engine_version.as_ref().map_or_else(String::new, |version| format!(" {}", name(version)));
-    let ended = match trace.ended {
-        Ended::Clean => "ended cleanly",
-        Ended::Killed => "was killed",
-        Ended::Running => "still runs",
-    };
+    let ended = trace.ended.in_words();
     let when = trace.start_unix_ns.map_or_else(String::new, |start| format!(", on {}", utc(start)));
     writeln!(f, "## Memory of {engine}{version}\n")?;
     write!(f, "Ran for {}{when}; {ended}. ", trace.duration_ns)?;
@@ -63,7 +58,7 @@ fn heading(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
 }
 
 fn findings(f: &mut Formatter<'_>, findings: &[Finding]) -> fmt::Result {
-    let wrong: Vec<_> = findings.iter().filter(|finding| finding.verdict <= FindingVerdict::Warn).collect();
+    let wrong: Vec<_> = findings.iter().filter(|finding| finding.verdict.is_bad()).collect();
     let (shown, more) = wrong.split_at(wrong.len().min(FINDINGS));
     writeln!(f, "\n### Findings\n")?;
     for finding in shown {

@@ -97,3 +97,13 @@ pub struct Report {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ooms_why: Option<&'static str>,
 }
+
+impl Report {
+    /// The heap that matters most: of devices' heaps the fullest, if there is one.
+    pub(crate) fn main_heap(&self) -> Option<usize> {
+        let most = self.heaps.iter().enumerate().max_by_key(|(index, heap)| {
+            (heap.device.is_some(), heap.peak.by.of(&heap.peak.figures), std::cmp::Reverse(*index))
+        });
+        most.map(|(index, _)| index)
+    }
+}

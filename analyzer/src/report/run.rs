@@ -151,6 +151,15 @@ impl Ended {
             Self::Running => "running",
         }
     }
+
+    /// How a sentence goes on that says how long it ran.
+    pub(crate) fn in_words(self) -> &'static str {
+        match self {
+            Self::Clean => "ended cleanly",
+            Self::Killed => "was killed",
+            Self::Running => "still runs",
+        }
+    }
 }
 
 /// Events that the tracer counted and could not record.

@@ -4,7 +4,7 @@ use hashbrown::HashSet;
 use memtrace_format::{Definition, NameId, NotSampled, SampledCounter, well_known};
 
 use super::pseudonyms::{Key, Pseudonyms};
-use crate::{ReadError, Text, Trace};
+use crate::{ReadError, Text, Trace, allocator::SETTING};
 
 /// Which names stay.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,9 +26,6 @@ pub struct Keep {
 
 /// How many names that stay are told.
 const TOLD: usize = 40;
-
-/// Names that mean the same in every log begin or end like this.
-const SETTINGS: &str = "allocator_settings.";
 
 /// Replaces names in definitions.
 pub(super) struct Definitions<'a> {
@@ -138,5 +135,5 @@ impl<'a> Definitions<'a> {
 fn means_the_same(name: &str) -> bool {
     [well_known::WEIGHTS_PHASE, well_known::PROFILE_PHASE, well_known::RELEASED_MARK].contains(&name)
         || NotSampled::parse(name).is_some()
-        || name.starts_with(SETTINGS)
+        || name.starts_with(SETTING)
 }

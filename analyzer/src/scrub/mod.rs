@@ -13,12 +13,17 @@ pub use pseudonyms::Key;
 use std::{fs::File, io, os::unix::fs::FileExt as _};
 
 use memtrace_format::{
-    CHUNK_BYTES, CLOSING_OFFSET, Calibration, ChunkBuilder, ChunkHeader, ChunkKind, Closing, Ending,
-    FIRST_CHUNK_OFFSET, Field, FileHeader, Record, ThreadId, Ticks,
+    CHUNK_BYTES, Calibration, ChunkHeader, ChunkKind, Closing, Ending, Field, FileHeader, Record, Ticks,
     chunk::{checked_body, field, seal},
 };
 
-use crate::{Trace, cut::CUT, pack::PackError, source::FREE_RUN};
+use crate::{
+    Trace,
+    chunk_writer::ChunkWriter,
+    cut::CUT,
+    pack::{PackError, chunk_offset},
+    source::FREE_RUN,
+};
 use addresses::Addresses;
 use definitions::Definitions;
 
@@ -45,21 +50,20 @@ pub fn scrub(trace: &Trace, key: &Key, keep: &Keep, log: &File) -> Result<Scrubb
     let mut scrubbed = Scrubbed::default();
     let mut addresses = Addresses::default();
     each_chunk(trace, |_, chunk| {
-        if let Some((_, body)) = chunk {
+        if let Some((.., body)) = chunk {
             addresses.meet(trace, body);
         }
         Ok(())
     })?;
     let mut free = 0;
     each_chunk(trace, |number, chunk| {
-        let Some((head, body)) = chunk else {
+        let Some((header, head, body)) = chunk else {
             scrubbed.damaged += 1;
             return Ok(());
         };
-        let header = ChunkHeader::parse(head, trace.header().short_session()).ok().flatten();
-        let Some(header) = header.filter(|header| header.kind != ChunkKind::Definitions) else {
+        if header.kind == ChunkKind::Definitions {
             return Ok(());
-        };
+        }
         free = number + 1;
         addresses.rebase(trace, body);
         let mut new = *head;
@@ -71,11 +75,12 @@ pub fn scrub(trace: &Trace, key: &Key, keep: &Keep, log: &File) -> Result<Scrubb
                 |field: Field, bytes: &[u8]| new[field.offset..][..bytes.len()].copy_from_slice(bytes);
             put(field::CRC, &seal.crc.to_le_bytes());
         }
-        log.write_all_at(&new, offset(number))?;
-        log.write_all_at(body, offset(number) + ChunkHeader::BYTES as u64)
+        log.write_all_at(&new, chunk_offset(number))?;
+        log.write_all_at(body, chunk_offset(number) + ChunkHeader::BYTES as u64)
     })?;
     let mut definitions = Definitions::new(trace, key, keep)?;
-    let mut out = Chunks { log, session, at: trace.header().start, number: free, open: None };
+    let start = trace.header().start;
+    let mut out = ChunkWriter::behind(free, log.try_clone()?, session, start);
     let mut written = Ok(());
     trace.each_definition(|definition| {
         if written.is_ok() {
@@ -83,26 +88,24 @@ pub fn scrub(trace: &Trace, key: &Key, keep: &Keep, log: &File) -> Result<Scrubb
         }
     })?;
     written?;
-    out.finish()?;
     (scrubbed.replaced, scrubbed.kept) = definitions.told();
-    if let Some(closing) = trace.closing() {
-        let is_ours = closing.text.is_empty() || closing.text == CUT;
-        let text = if is_ours { closing.text.clone() } else { "(scrubbed)".to_owned() };
-        let closing = Closing { text, ..closing.clone() };
-        log.write_all_at(&closing.to_bytes(session), CLOSING_OFFSET as u64)?;
-    } else {
-        let end = Calibration { ticks: Ticks(0), ..trace.header().start };
-        let running =
-            Closing { ending: Ending::Running, end, drops: Default::default(), text: String::new() };
-        log.write_all_at(&running.to_bytes(session), CLOSING_OFFSET as u64)?;
-    }
-    let header = FileHeader { session: session.into(), boot: 0, pid: 0, ..*trace.header() };
-    log.write_all_at(&header.to_bytes(), 0)?;
+    let closing = match trace.closing() {
+        Some(closing) => {
+            let is_ours = closing.text.is_empty() || closing.text == CUT;
+            let text = if is_ours { closing.text.clone() } else { "(scrubbed)".to_owned() };
+            Closing { text, ..closing.clone() }
+        }
+        None => {
+            let end = Calibration { ticks: Ticks(0), ..start };
+            Closing { ending: Ending::Running, end, drops: Default::default(), text: String::new() }
+        }
+    };
+    out.finish(FileHeader { session: session.into(), boot: 0, pid: 0, ..*trace.header() }, &closing)?;
     Ok(scrubbed)
 }
 
 /// A chunk: what it says of itself, and what is behind that.
-type Chunk<'a> = (&'a [u8; ChunkHeader::BYTES], &'a mut [u8]);
+type Chunk<'a> = (ChunkHeader, &'a [u8; ChunkHeader::BYTES], &'a mut [u8]);
 
 /// Hands every chunk that is used to `each`, with its number; none for one that is damaged.
 fn each_chunk(
@@ -114,71 +117,25 @@ fn each_chunk(
         vec![0; CHUNK_BYTES].try_into().expect("it has the length of a chunk");
     let mut free_run = 0;
     for number in 0.. {
-        if offset(number) >= trace.file.bytes() || free_run == FREE_RUN {
+        if chunk_offset(number) >= trace.file.bytes() || free_run == FREE_RUN {
             break;
         }
         piece.fill(0);
-        trace.file.read_up_to(offset(number), &mut piece[..])?;
+        trace.file.read_up_to(chunk_offset(number), &mut piece[..])?;
         let head = *piece.first_chunk().expect("a chunk is longer than its header");
         let sound = match ChunkHeader::parse(&head, session) {
             Ok(None) => {
                 free_run += 1;
                 continue;
             }
-            Ok(Some(header)) => checked_body(&piece, &header).is_ok(),
-            Err(_) => false,
+            Ok(Some(header)) => checked_body(&piece, &header).is_ok().then_some(header),
+            Err(_) => None,
         };
         free_run = 0;
         let (_, body) = piece.split_at_mut(ChunkHeader::BYTES);
-        each(number, sound.then_some((&head, body)))?;
+        each(number, sound.map(|header| (header, &head, body)))?;
     }
     Ok(())
-}
-
-fn offset(number: u64) -> u64 {
-    (FIRST_CHUNK_OFFSET as u64).saturating_add(number.saturating_mul(CHUNK_BYTES as u64))
-}
-
-/// Writes definitions behind all other chunks.
-struct Chunks<'a> {
-    log: &'a File,
-    session: u64,
-    at: Calibration,
-    /// Where the next one goes.
-    number: u64,
-    open: Option<ChunkBuilder>,
-}
-
-impl Chunks<'_> {
-    fn define(&mut self, definition: &memtrace_format::Definition) -> io::Result<()> {
-        let builder = self.open.get_or_insert_with(|| begin(self.session, self.number, self.at));
-        if builder.definition(definition).is_ok() {
-            return Ok(());
-        }
-        self.finish()?;
-        let builder = self.open.insert(begin(self.session, self.number, self.at));
-        builder.definition(definition).map_err(|_| io::Error::other("a definition does not fit a chunk"))
-    }
-
-    fn finish(&mut self) -> io::Result<()> {
-        let Some(builder) = self.open.take() else { return Ok(()) };
-        self.number += 1;
-        self.log.write_all_at(&builder.finish()[..], offset(self.number - 1))
-    }
-}
-
-fn begin(session: u64, sequence: u64, calibration: Calibration) -> ChunkBuilder {
-    ChunkBuilder::new(ChunkHeader {
-        kind: ChunkKind::Definitions,
-        session,
-        sequence,
-        thread: ThreadId::NONE,
-        thread_sequence: 0,
-        base_time: calibration.ticks,
-        calibration,
-        drops: Default::default(),
-        seal: None,
-    })
 }
 
 /// The records of a body.

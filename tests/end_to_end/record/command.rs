@@ -171,6 +171,7 @@ fn the_doctor_tries_it() {
     ] {
         assert!(said.contains(line), "{said}");
     }
+    assert!(!said.contains("WARN  Python stacks"), "{said}");
     // A library that is none of ours is loaded, and records nothing.
     for library in [programs::other_library(), std::path::Path::new("/nowhere.so")] {
         let output = doctor(library);

@@ -12,11 +12,19 @@ def when_imported(name, callback):
     """Calls `callback` with the module of this name: now if it is imported, else as soon as it is."""
     module = sys.modules.get(name)
     if module is not None:
-        callback(module)
+        _call(callback, module)
         return
     _waiting.setdefault(name, []).append(callback)
     if _FINDER not in sys.meta_path:
         sys.meta_path.insert(0, _FINDER)
+
+
+def _call(callback, module):
+    """The program's import goes on, whatever becomes of our hooks: without them it is as though it were not traced."""
+    try:
+        callback(module)
+    except Exception as error:  # noqa: BLE001
+        print(f"memtrace: {module.__name__} is not hooked: {error}", file=sys.stderr)
 
 
 class _Finder:
@@ -35,7 +43,7 @@ class _Finder:
         def exec_module(module):
             run(module)
             for callback in callbacks:
-                callback(module)
+                _call(callback, module)
 
         try:
             loader.exec_module = exec_module

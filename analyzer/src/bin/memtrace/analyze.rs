@@ -7,10 +7,10 @@ use std::{
 };
 
 use memtrace_analyzer::{
-    Checkpoints, PartError, ReadError, Text,
+    Checkpoints, ReadError, Text,
     diff::InstantsDiffText,
     import,
-    instant::{When, WhenError},
+    instant::When,
     processes::{Process, ProcessesText},
     report::{Report, ReportText, StateText},
     tui,
@@ -57,27 +57,19 @@ pub(crate) fn report(path: &Path, selection: &Selection, cycle: Option<&str>) ->
         None => trace,
     };
     let analysis = trace.analyze_filtered(&selection.part(), &selection.filter(), progress::shown());
-    let analysis = analysis.map_err(|error| match error {
-        PartError::Read(error) => Failure::unreadable(path)(error),
-        error => Failure::NoSuchPart(error),
-    })?;
-    Ok(analysis.report)
+    Ok(analysis.map_err(Failure::no_part(path))?.report)
 }
 
 /// What was live at an instant, or what differs from it at another.
 fn run_at(arguments: &Analyze, path: &Path, when: &When) -> Result<(), Failure> {
     let opened = import::open(path, &mut progress::imported());
     let trace = opened.map_err(Failure::not_imported(path))?;
-    let failure = |error| match error {
-        WhenError::Read(error) => Failure::unreadable(path)(error),
-        error => Failure::NoSuchInstant(error),
-    };
     let checkpoints = Checkpoints::default();
     let Some(against) = &arguments.against else {
-        let state = trace.state(&checkpoints, when).map_err(failure)?;
+        let state = trace.state(&checkpoints, when).map_err(Failure::no_instant(path))?;
         return if arguments.json { output::print_json(&state) } else { output::print(StateText(&state)) };
     };
-    let diff = trace.compare(&checkpoints, when, against).map_err(failure)?;
+    let diff = trace.compare(&checkpoints, when, against).map_err(Failure::no_instant(path))?;
     if arguments.json { output::print_json(&diff) } else { output::print(InstantsDiffText(&diff)) }
 }
 

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use memtrace_analyzer::{
-    Nanos, Part, PartError, Trace,
+    Nanos, Part, Trace,
     cut::{self, Cut, CutError},
-    instant::{When, WhenError},
+    instant::When,
 };
 
 use crate::{
@@ -69,12 +69,12 @@ impl Which {
     /// From when to when that is.
     fn ends(&self, path: &Path, trace: &Trace) -> Result<(Nanos, Option<Nanos>), Failure> {
         if let Some(when) = &self.around {
-            let (from, to) = around(path, trace, when, self.window)?;
+            let (from, to) = around(instant(path, trace, when)?, self.window);
             return Ok((from, Some(to)));
         }
         let Some(phase) = &self.phase else { return Ok((self.from.unwrap_or_default(), self.to)) };
         let analyzed = trace.analyze_part(&Part::run(phase), progress::shown());
-        let range = analyzed.map_err(|error| no_part(path, error))?.report.trace.range;
+        let range = analyzed.map_err(Failure::no_part(path))?.report.trace.range;
         Ok(range.map_or((Nanos(0), None), |range| (range.from_ns, Some(range.to_ns))))
     }
 }
@@ -82,8 +82,8 @@ impl Which {
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let Arguments { trace: path, output, which, force } = arguments;
     let trace = input::open(path)?;
-    let (from, to) = which.ends(path, &trace)?;
     let place = Place::begin(path, output, *force)?;
+    let (from, to) = which.ends(path, &trace)?;
     let Cut { from, to, events, folded, .. } = write(path, &trace, (from, to), &place)?;
     place.end(format_args!(
         "{}: {events} events from {from} to {to}, and what is left of {folded} before\n",
@@ -91,19 +91,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     ))
 }
 
+/// When an instant is.
+pub(crate) fn instant(path: &Path, trace: &Trace, when: &When) -> Result<Nanos, Failure> {
+    trace.time_of(when).map_err(Failure::no_instant(path))
+}
+
 /// The ends of a window around an instant.
-pub(crate) fn around(
-    path: &Path,
-    trace: &Trace,
-    when: &When,
-    window: Nanos,
-) -> Result<(Nanos, Nanos), Failure> {
-    let middle = trace.time_of(when).map_err(|error| match error {
-        WhenError::Read(error) => Failure::unreadable(path)(error),
-        error => Failure::NoSuchInstant(error),
-    })?;
+pub(crate) fn around(middle: Nanos, window: Nanos) -> (Nanos, Nanos) {
     let half = Nanos(window.0 / 2);
-    Ok((middle.since(half), middle.plus(half)))
+    (middle.since(half), middle.plus(half))
 }
 
 /// Writes a part into a place.
@@ -116,15 +112,8 @@ pub(crate) fn write(
     let file = place.file.as_file().try_clone().map_err(|error| place.unwritable(error))?;
     let cut = cut::cut(trace, from, to, file, &mut progress::of("cutting"));
     cut.map_err(|error| match error {
-        CutError::Part(error) => no_part(path, error),
+        CutError::Part(error) => Failure::no_part(path)(error),
         CutError::Write(error) => place.unwritable(error),
         error => place.unwritable(std::io::Error::other(error)),
     })
-}
-
-fn no_part(path: &Path, error: PartError) -> Failure {
-    match error {
-        PartError::Read(error) => Failure::unreadable(path)(error),
-        error => Failure::NoSuchPart(error),
-    }
 }

@@ -7,22 +7,19 @@ use std::{
 
 use clap::{Args, ValueEnum};
 use memtrace_analyzer::{
-    Nanos, PartError, Trace,
+    Nanos, Trace,
     export::{Export, ExportError, Format, Table},
     import,
-    instant::{When, WhenError},
+    instant::When,
 };
 use memtrace_format::Bytes;
 
 use crate::{
     arguments::Selection,
     failure::Failure,
-    place::{Place, shown},
+    place::{PIPE, Place, shown},
     progress,
 };
-
-/// What stands for standard output.
-const STDOUT: &str = "-";
 
 /// `memtrace export`
 #[derive(Debug, Args)]
@@ -49,7 +46,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FORMAT")]
     to: To,
     /// The file to write; `-` is standard output
-    #[arg(short, long, value_name = "FILE", default_value = STDOUT)]
+    #[arg(short, long, value_name = "FILE", default_value = PIPE)]
     output: PathBuf,
     /// Replace the file if there is one
     #[arg(long)]
@@ -109,7 +106,7 @@ enum Rows {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let Arguments { trace: path, output, force, .. } = arguments;
-    let to_stdout = output.as_os_str() == STDOUT;
+    let to_stdout = output.as_os_str() == PIPE;
     if to_stdout && arguments.to.is_binary() && io::stdout().is_terminal() {
         return Err(Failure::ForNoScreen);
     }
@@ -134,11 +131,8 @@ fn write(
     unwritable: impl FnOnce(io::Error) -> Failure,
 ) -> Result<(), Failure> {
     trace.export(export, out, progress::of("exporting")).map_err(|error| match error {
-        ExportError::Part(PartError::Read(error)) | ExportError::When(WhenError::Read(error)) => {
-            Failure::unreadable(path)(error)
-        }
-        ExportError::Part(error) => Failure::NoSuchPart(error),
-        ExportError::When(error) => Failure::NoSuchInstant(error),
+        ExportError::Part(error) => Failure::no_part(path)(error),
+        ExportError::When(error) => Failure::no_instant(path)(error),
         ExportError::Selection(_) | ExportError::NothingLive(_) | ExportError::WithoutParquet => {
             Failure::NoSuchExport(error)
         }

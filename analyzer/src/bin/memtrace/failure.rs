@@ -91,6 +91,20 @@ impl Failure {
         }
     }
 
+    pub(crate) fn no_part(path: &Path) -> impl FnOnce(PartError) -> Self {
+        move |error| match error {
+            PartError::Read(error) => Self::unreadable(path)(error),
+            error => Self::NoSuchPart(error),
+        }
+    }
+
+    pub(crate) fn no_instant(path: &Path) -> impl FnOnce(WhenError) -> Self {
+        move |error| match error {
+            WhenError::Read(error) => Self::unreadable(path)(error),
+            error => Self::NoSuchInstant(error),
+        }
+    }
+
     /// The program that is to be recorded cannot be run; the statuses are those of shells.
     pub(crate) fn not_run(program: &OsStr, error: &io::Error) -> Self {
         let is_missing = error.kind() == io::ErrorKind::NotFound;

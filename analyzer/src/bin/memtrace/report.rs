@@ -78,8 +78,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let path = &arguments.trace;
     let trace = input::open(path)?;
     if let Some(output) = &arguments.html {
-        let Analysis { report, timeline, .. } = &analyze(path, &trace)?;
         let mut place = Place::begin(path, output, arguments.force)?;
+        let Analysis { report, timeline, .. } = &analyze(path, &trace)?;
         write!(place.file, "{}", Html { report, timeline }).map_err(|error| place.unwritable(error))?;
         return place.end("");
     }
@@ -120,8 +120,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let name = if scrubbed.is_some() { "run.trace".into() } else { input::name(path) };
     let mut window =
         (!arguments.whole && report.trace.duration_ns > arguments.window).then_some(arguments.window);
+    let middle = match window {
+        Some(_) => cut::instant(path, &trace, &arguments.around.clone().unwrap_or_else(|| telling(report)))?,
+        None => Nanos(0),
+    };
     let (packed, part) = loop {
-        let cut = window.map(|window| cut_around(path, &trace, report, arguments, window)).transpose()?;
+        let cut = window.map(|window| cut_around(path, &trace, middle, window)).transpose()?;
         let packed_trace = cut.as_ref().map_or(&trace, |(cut, _)| cut);
         let file = place.file.as_file_mut();
         file.set_len(0).and_then(|()| file.rewind()).map_err(Failure::Output)?;
@@ -148,21 +152,23 @@ fn analyze(path: &Path, trace: &Trace) -> Result<Analysis, Failure> {
     trace.analyze(progress::shown()).map_err(Failure::unreadable(path))
 }
 
-/// What of the trace tells why: around the first request that failed, or the peak.
-fn cut_around(
-    path: &Path,
-    trace: &Trace,
-    report: &Report,
-    arguments: &Arguments,
-    window: Nanos,
-) -> Result<(Trace, (Nanos, Nanos)), Failure> {
-    let telling = || match (report.ooms_total, report.heaps.is_empty()) {
+/// What of the trace tells why: the first request that failed, or the peak.
+fn telling(report: &Report) -> When {
+    match (report.ooms_total, report.heaps.is_empty()) {
         (1.., _) => When::Failure(1),
         (0, false) => When::Peak(1),
         (0, true) => When::End,
-    };
-    let when = arguments.around.clone().unwrap_or_else(telling);
-    let (from, to) = cut::around(path, trace, &when, window)?;
+    }
+}
+
+/// The trace around an instant.
+fn cut_around(
+    path: &Path,
+    trace: &Trace,
+    middle: Nanos,
+    window: Nanos,
+) -> Result<(Trace, (Nanos, Nanos)), Failure> {
+    let (from, to) = cut::around(middle, window);
     let part = Place::temporary()?;
     let cut = cut::write(path, trace, (from, Some(to)), &part)?;
     Ok((input::open(part.file.path())?, (cut.from, cut.to)))

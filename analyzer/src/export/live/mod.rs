@@ -18,13 +18,12 @@ use crate::{
     Checkpoints, Filter, Nanos, Text, Trace,
     filter::Sieve,
     instant::{LiveHeap, Owner, When},
+    replay::BETWEEN_SCOPES,
+    report::is_nobody,
 };
 
-/// What stands for a module or a scope that there is not.
+/// The path of what has neither module, scope nor stack.
 const NONE: &str = "(none)";
-
-/// Between two scopes of a path.
-const SCOPES: &str = " / ";
 
 /// The shapes that paths are written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,15 +59,14 @@ pub(super) fn write(
 
 impl Live {
     fn read(trace: &Trace, when: &When, filter: &Filter) -> Result<Self, ExportError> {
-        // It says what is wrong with a filter.
-        Sieve::new(filter, trace)?;
+        let threads = Sieve::new(filter, trace)?.thread_names();
         let instant = trace.instant(&Checkpoints::default(), when)?;
         let heaps = instant
             .heaps
             .iter()
             .filter(|heap| filter.device.is_none_or(|device| heap.device == Some(device)));
         let of_thread =
-            |owner: &Owner| filter.thread.as_ref().is_none_or(|name| owner.thread.recorded() == name);
+            |owner: &Owner| threads.as_ref().is_none_or(|threads| threads.contains(&owner.thread));
         let paths = |heap: &LiveHeap| {
             let mut sums: HashMap<_, u64> = HashMap::new();
             for block in heap.counted() {
@@ -119,9 +117,11 @@ impl Live {
 /// Whose a block is, from the outside in. Text is escaped as for a screen: what comes of it is text for others.
 fn path(trace: &Trace, owner: &Owner) -> Vec<String> {
     let mut path = Vec::new();
-    let known = |text: &Text| (text.recorded() != NONE).then(|| text.to_string());
+    let known = |text: &Text| (!is_nobody(text)).then(|| text.to_string());
     path.extend(known(&owner.module));
-    path.extend(known(&owner.scope).iter().flat_map(|scopes| scopes.split(SCOPES)).map(str::to_owned));
+    path.extend(
+        known(&owner.scope).iter().flat_map(|scopes| scopes.split(BETWEEN_SCOPES)).map(str::to_owned),
+    );
     let frames = trace.definitions().frames(owner.stack);
     path.extend(frames.iter().rev().map(ToString::to_string));
     if path.is_empty() {

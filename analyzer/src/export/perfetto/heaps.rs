@@ -2,8 +2,6 @@
 
 use std::io::{self, Write};
 
-use memtrace_format::PoolId;
-
 use super::{
     packets::{Packets, Track},
     proto::{CounterDescriptor, Unit},
@@ -66,18 +64,14 @@ impl<'a> HeapTracks<'a> {
         Ok(())
     }
 
-    /// The track of the heap with this index, or of the one that a pool is of.
+    /// The track of the heap with this index.
     pub(super) fn track<W: Write>(
         &mut self,
         packets: &mut Packets<W>,
-        heap: Option<usize>,
-        pool: PoolId,
+        replay: &Replay<'_>,
+        heap: usize,
     ) -> io::Result<Track> {
-        let key = HeapKey::of(self.trace, pool);
-        match heap {
-            Some(heap) => Ok(self.heap(packets, key, heap)?.own),
-            None => Ok(self.process),
-        }
+        Ok(self.heap(packets, replay.heaps[heap].key, heap)?.own)
     }
 
     fn heap<W: Write>(

@@ -147,21 +147,23 @@ impl<W: Write> Visitor for Perfetto<'_, W> {
                 let track = self.threads.track(packets, now.thread)?;
                 self.instant(now.time, track, event)
             }
-            Event::HeapMark { pool, name, value } => {
+            Event::HeapMark { name, value, .. } => {
+                let Some(heap) = seen.heap else { return Ok(()) };
                 let event = TrackEvent {
                     debug_annotations: vec![number("value", *value)],
                     ..named(&self.trace.definitions().name(*name))
                 };
-                let track = self.heaps.track(packets, seen.heap, *pool)?;
+                let track = self.heaps.track(packets, replay, heap)?;
                 self.instant(now.time, track, event)
             }
             Event::OutOfMemory(failed) => {
+                let Some(heap) = seen.heap else { return Ok(()) };
                 let mut beside = vec![number("requested_bytes", failed.requested.0)];
                 beside.extend(failed.free.map(|free| number("device_free_bytes", free.0)));
                 let frame = self.trace.definitions().telling_frame(failed.stack);
                 beside.extend(frame.map(|frame| text("frame", frame.to_string())));
                 let event = TrackEvent { debug_annotations: beside, ..named(&Text::new("out of memory")) };
-                let track = self.heaps.track(packets, seen.heap, failed.pool)?;
+                let track = self.heaps.track(packets, replay, heap)?;
                 self.instant(now.time, track, event)
             }
             Event::CounterSample { counter, value } => self.sample(now.time, *counter, *value),

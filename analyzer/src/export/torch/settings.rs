@@ -3,9 +3,7 @@
 use std::io::{self, Write};
 
 use super::pickle::{Item, Pickle, Remembered};
-
-/// What the texts of settings begin with.
-const PREFIX: &str = "allocator_settings.";
+use crate::allocator::SETTING;
 
 /// The most settings; PyTorch has some twenty.
 const MOST: usize = 256;
@@ -17,7 +15,7 @@ pub(super) struct Settings(Vec<(String, String)>);
 impl Settings {
     /// Takes a mark's name, if it is a setting.
     pub(super) fn add(&mut self, text: &str) {
-        let setting = text.strip_prefix(PREFIX).and_then(|setting| setting.split_once('='));
+        let setting = text.strip_prefix(SETTING).and_then(|setting| setting.split_once('='));
         if let Some((key, value)) = setting.filter(|_| self.0.len() < MOST) {
             self.0.push((key.to_owned(), value.to_owned()));
         }

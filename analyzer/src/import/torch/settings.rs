@@ -2,7 +2,10 @@
 
 use super::keys::ALLOCATOR_SETTINGS;
 use super::schema::Dict;
-use crate::import::pickle::{Arena, Value, View};
+use crate::{
+    allocator::SETTING,
+    import::pickle::{Arena, Value, View},
+};
 
 /// The most characters of a value: what a reader makes of settings is short.
 const SHOWN: usize = 1_000;
@@ -11,7 +14,7 @@ const SHOWN: usize = 1_000;
 pub(super) fn texts(root: Dict<'_>) -> Vec<String> {
     let Some(View::Dict(settings)) = root.view(ALLOCATOR_SETTINGS) else { return Vec::new() };
     let arena = root.arena;
-    let text = |(key, value)| format!("allocator_settings.{}={}", text(arena, key), nested(arena, value));
+    let text = |(key, value)| format!("{SETTING}{}={}", text(arena, key), nested(arena, value));
     arena.entries(settings).map(text).collect()
 }
 

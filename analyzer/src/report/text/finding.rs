@@ -7,7 +7,7 @@ use crate::report::{Finding, FindingVerdict, Report};
 
 pub(super) fn findings(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
     let (wrong, rest): (Vec<&Finding>, Vec<&Finding>) =
-        report.findings.iter().partition(|finding| finding.verdict <= FindingVerdict::Warn);
+        report.findings.iter().partition(|finding| finding.verdict.is_bad());
     let (sound, unknown): (Vec<&Finding>, Vec<&Finding>) =
         rest.into_iter().partition(|finding| finding.verdict == FindingVerdict::Ok);
     writeln!(f, "\n  FINDINGS")?;

@@ -8,7 +8,7 @@ use super::{
     percent, plural,
 };
 use crate::report::{
-    Fragmentation, FragmentationAt, Layout, Pin,
+    Fragmentation, FragmentationAt, Layout, Pin, is_nobody,
     table::{Table, grouped, shorten},
 };
 
@@ -145,7 +145,7 @@ fn whose(pin: &Pin) -> String {
     let mut text = format!("{}{more}", names.join(", "));
     if let Some(block) = pin.blocks.first() {
         match told(&block.stack).first() {
-            _ if block.scope.recorded() != "(none)" => text += &format!(" in {}", shorten(&block.scope, 24)),
+            _ if !is_nobody(&block.scope) => text += &format!(" in {}", shorten(&block.scope, 24)),
             Some(frame) => text += &format!(" in {}", shorten(frame, 32)),
             None => {}
         }

@@ -6,7 +6,7 @@ use memtrace_format::Bytes;
 
 use super::{NAME, and_more, percent};
 use crate::report::{
-    Cycle, CycleHeap, Duplicate, Report, Retained, Shape, Survivors, Trend,
+    Cycle, CycleHeap, Duplicate, Report, Retained, Shape, Survivors, Trend, is_nobody,
     table::{Table, grouped, shorten},
 };
 
@@ -137,7 +137,7 @@ fn owners(f: &mut Formatter<'_>, cycle: &Cycle, heap: &CycleHeap) -> fmt::Result
     for (title, owners) in
         [("by module", &heap.by_module), ("by scope", &heap.by_scope), ("by stack", &heap.by_stack)]
     {
-        if owners.iter().any(|owner| owner.name.recorded() != "(none)") {
+        if owners.iter().any(|owner| !is_nobody(&owner.name)) {
             retained(f, title, owners)?;
         }
     }

@@ -5,7 +5,7 @@ use ratatui::style::Style;
 
 use crate::{
     Text,
-    report::{Cycle, CycleHeap, Duplicate, Growth, Idle, Retained, Shape},
+    report::{Cycle, CycleHeap, Duplicate, Growth, Idle, Retained, Shape, is_nobody},
     tui::{
         listing::{Cell, Column, Row},
         theme::Theme,
@@ -70,7 +70,7 @@ fn numbered(growth: &Growth) -> impl Iterator<Item = (u64, Subject<'_>)> {
     let cycles = growth.cycles.iter().flat_map(|cycle| {
         cycle.heaps.iter().flat_map(move |heap| {
             let owners = heap.by_module.iter().chain(&heap.by_scope).chain(&heap.by_stack);
-            let owners = owners.filter(|owner| owner.name.recorded() != "(none)").map(Some);
+            let owners = owners.filter(|owner| !is_nobody(&owner.name)).map(Some);
             std::iter::once(None).chain(owners).map(move |owner| Subject::Cycle { cycle, heap, owner })
         })
     });

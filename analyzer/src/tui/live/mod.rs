@@ -41,7 +41,7 @@ use super::{
     widget::{count, put},
     worker::{Desk, Worker},
 };
-use crate::{Nanos, Text};
+use crate::{Nanos, Text, report::is_nobody};
 
 const KEYS: &[Binding] = &[
     Binding::own(&[Key::Char('t')], GROUP, "by module, scope, stack (down or up) or thread").footer("by"),
@@ -136,9 +136,8 @@ impl View for LiveView {
             let answer = move |question, desk: &Desk<Question>| counter.answer(question, desk);
             self.worker = Some(Worker::new("memtrace-live", run.wake.clone(), answer));
             (self.asked, self.is_old) = (None, true);
-            let named = |heap: &crate::report::Heap| {
-                heap.peak.by_module.iter().any(|share| share.name.recorded() != "(none)")
-            };
+            let named =
+                |heap: &crate::report::Heap| heap.peak.by_module.iter().any(|share| !is_nobody(&share.name));
             if self.moments.is_none() && !run.report.heaps.iter().any(named) {
                 self.by = Grouping::BottomUp;
             }

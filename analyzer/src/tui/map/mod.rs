@@ -44,6 +44,7 @@ use super::{
     view::{Answer, Goal, View},
     worker::{Desk, Worker},
 };
+use crate::report::is_nobody;
 
 const KEYS: &[Binding] = &[
     Binding::own(&[Key::Char('.')], NEXT, "to the heap's next event").footer("step"),
@@ -130,9 +131,8 @@ impl View for MapView {
             self.worker = Some(Worker::new("memtrace-map", run.wake.clone(), answer));
             (self.moments, self.asked, self.is_old) = (Some(Arc::clone(moments)), None, true);
         }
-        let named = |heap: &crate::report::Heap| {
-            heap.peak.by_module.iter().any(|share| share.name.recorded() != "(none)")
-        };
+        let named =
+            |heap: &crate::report::Heap| heap.peak.by_module.iter().any(|share| !is_nobody(&share.name));
         if self.scene.is_none() && !run.report.heaps.iter().any(named) {
             self.colouring = Colouring::Site;
         }

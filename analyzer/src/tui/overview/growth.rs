@@ -3,7 +3,7 @@
 use ratatui::text::{Line, Span};
 
 use crate::{
-    report::{Cycle, CycleHeap, Shape},
+    report::{Cycle, CycleHeap, Shape, is_nobody},
     tui::{
         listing::Cell,
         run::Run,
@@ -45,7 +45,7 @@ fn heap_lines(heap: &CycleHeap, theme: Theme, cells: usize) -> Vec<Line<'static>
         Span::styled(spark(&levels, ends, room), theme.bad()),
         Span::raw(behind),
     ])];
-    if let Some(owner) = heap.by_module.iter().find(|owner| owner.name.recorded() != "(none)") {
+    if let Some(owner) = heap.by_module.iter().find(|owner| !is_nobody(&owner.name)) {
         lines.push(Line::from(vec![
             Span::styled(format!("  {} most by module  ", fit("", HEAP_CELLS)), theme.faint()),
             Span::styled(owner.name.to_string(), theme.strong()),

@@ -39,6 +39,11 @@ fn filters_choose_a_device_or_a_thread() {
     export.filter.device = None;
     export.filter.thread = Some("main".to_owned());
     assert!(!String::from_utf8(exported(&swapping(), &export)).unwrap().contains("host;"));
+    // Threads of one name are meant all of them, as in a report.
+    let mut run = swapping();
+    run.thread(3, "main");
+    let text = String::from_utf8(exported(&run, &export)).unwrap();
+    assert_eq!(text, "cuda:0;job 4096\ncuda:0;unet;job;step\\u{a}</script> 2048\n");
 }
 
 /// Names in it are text, whatever they try: the only script is that of the picture's own maker.

@@ -4,14 +4,10 @@ use std::{
     env,
     ffi::{CStr, c_char, c_int, c_void},
     fmt::Write as _,
-    fs, io,
     mem::MaybeUninit,
     ops::Range,
-    os::{
-        fd::AsRawFd as _,
-        unix::{ffi::OsStrExt as _, fs::OpenOptionsExt as _},
-    },
-    path::{Path, PathBuf},
+    os::unix::ffi::OsStrExt as _,
+    path::{self, Path},
     ptr, slice,
 };
 
@@ -34,10 +30,15 @@ pub(crate) struct Tables {
     pub(crate) frames: Range<usize>,
 }
 
+/// Finds out how files are looked for. Once: a search in vain asks the program's allocator for room for what it says of that.
+pub(crate) fn prepare() {
+    FIND.get();
+}
+
 impl Code {
     /// What the code at `instruction` is from. `None`: it was made at run time.
     pub(crate) fn around(instruction: usize) -> Option<Self> {
-        match FIND.get() {
+        match FIND.known() {
             Some(find) => Self::found(find, instruction),
             None => Self::asked_for(instruction),
         }
@@ -155,7 +156,7 @@ impl Code {
     /// Its path, `#`, and its build id, if it has one: `docs/format.md` has it so.
     pub(crate) fn identity(self) -> String {
         let path = Path::new(std::ffi::OsStr::from_bytes(self.file().to_bytes()));
-        let path = if self.is_the_program() { env::current_exe() } else { without_links(path) }
+        let path = if self.is_the_program() { env::current_exe() } else { path::absolute(path) }
             .unwrap_or_else(|_| path.to_owned());
         let mut identity = path.to_string_lossy().into_owned();
         if let Some(build) = self.build_id() {
@@ -200,12 +201,6 @@ impl Code {
             is_whole.then(|| slice::from_raw_parts(first, usize::from(header.e_phnum)))
         }
     }
-}
-
-/// A file's path as the kernel has it. (`realpath` asks the program's allocator for memory.)
-fn without_links(path: &Path) -> io::Result<PathBuf> {
-    let file = fs::OpenOptions::new().read(true).custom_flags(libc::O_PATH).open(path)?;
-    fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()))
 }
 
 /// `struct dl_find_object`

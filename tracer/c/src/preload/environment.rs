@@ -5,8 +5,8 @@
 //! | `on` | record; without it nothing else counts |
 //! | `follow` | children are recorded as well: the library stays in `LD_PRELOAD` |
 //! | `host=BYTES` | host memory is recorded from this size on |
-//! | `torch` | the Python package names modules and phases |
-//! | `stacks=KIND` | who asks for memory is recorded as well: `native` is machine code |
+//! | `torch` | the Python package names modules, their forwards and their moves |
+//! | `stacks=KIND` | who asks for memory is recorded as well: `native` is machine code, `python` lines of Python |
 //! | `depth=FRAMES` | how much of a stack is kept |
 
 use std::{
@@ -19,7 +19,7 @@ use std::{
 
 use memtrace_tracer::Options;
 
-use crate::preload::{driver, exec, host, stacks};
+use crate::preload::{code, driver, exec, host, stacks};
 
 const VARIABLE: &str = "MEMTRACE_RECORD";
 
@@ -40,6 +40,7 @@ pub(crate) fn begin() -> bool {
     }
     let value = |name| words.iter().find_map(|word| word.strip_prefix(name));
     let number = |name| value(name).and_then(|number| number.parse().ok());
+    code::prepare();
     driver::watch();
     if let Some(kind) = value("stacks=") {
         stacks::begin(kind, number("depth="));

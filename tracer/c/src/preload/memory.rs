@@ -34,9 +34,7 @@ unsafe impl Sync for Memory {}
 
 impl Memory {
     fn with<R>(&self, work: impl FnOnce(&mut Dlmalloc<Pages>) -> R) -> R {
-        if !self.watches_forks.swap(true, Ordering::Relaxed) {
-            watch_forks();
-        }
+        prepare();
         // No handler finds its own thread at work here.
         memtrace_tracer::without_handlers(|| {
             let is_new = self.enter();
@@ -76,9 +74,17 @@ fn this_thread() -> usize {
     unsafe { libc::pthread_self() as usize }
 }
 
-/// Sees to it that no thread is at work in the heap when another one forks: the child's would be as it left it.
-///
-/// This is first called before the tracer watches forks itself, so what that does before a fork, it does before this.
+/// Sees to it that no thread is at work in the heap when another one forks: the child's would be as it left it. Before the
+/// program's allocator sees to forks, for before a fork whoever came first is asked last: while that allocator waits for a thread
+/// that has one of its locks, and comes here from a hook, nobody may own the heap.
+pub(super) fn prepare() {
+    if !MEMORY.watches_forks.swap(true, Ordering::Relaxed) {
+        watch_forks();
+        // Behind it, so that what the tracer does before a fork it does before this.
+        memtrace_tracer::watch_forks();
+    }
+}
+
 #[cold]
 fn watch_forks() {
     extern "C" fn before() {

@@ -2,8 +2,9 @@
 //! takes the functions below in place of the originals.
 //!
 //! Each hook does what it stands for by calling the [`next`] definition, and beside that records. A free is recorded before
-//! it happens, an alloc after it happened, as everywhere in the tracer. A hook asks the program's allocator for nothing ([`memory`]), takes no lock and keeps
-//! `errno`. What the tracer itself does on a thread (see [`memtrace_tracer::inside`]) comes through here too, and is left alone.
+//! it happens, an alloc after it happened, as everywhere in the tracer. A hook asks the program's allocator for nothing
+//! ([`memory`]), takes no lock but those of what this library keeps, under which nobody calls the program, and keeps `errno`.
+//! What the tracer itself does on a thread (see [`memtrace_tracer::inside`]) comes through here too, and is left alone.
 //!
 //! Unless the environment says `MEMTRACE_RECORD`, which `memtrace record` alone sets, the hooks pass on what they are asked,
 //! at the cost of one relaxed load: an engine that links the library for its C interface is not recorded behind its back.

@@ -7,7 +7,7 @@ use std::{
     sync::atomic::{AtomicPtr, Ordering},
 };
 
-use super::{flags::LOOKING_UP, keeping_errno};
+use super::{flags::LOOKING_UP, keeping_errno, memory};
 
 /// The next function of a name, of type `F`. Looked up once, and kept without a lock: whoever looks it up finds the same.
 pub(crate) struct Next<F> {
@@ -55,6 +55,7 @@ impl<F: Copy> Next<F> {
             return ptr::null_mut();
         }
         let found = keeping_errno(|| {
+            memory::prepare();
             let next = next_symbol(self.name);
             match self.library {
                 Some(library) if next.is_null() => symbol_of(library, self.name),

@@ -1,1 +1,1 @@
-"""The folder that `memtrace record --torch` puts in front of PYTHONPATH: Python imports the `sitecustomize` in it at start."""
+"""The folder that `memtrace record` with `--torch` or `--stacks python` puts in front of PYTHONPATH: Python imports the `sitecustomize` in it at start."""

@@ -30,7 +30,7 @@ static TABLE: AtomicPtr<Entry> = AtomicPtr::new(ptr::null_mut());
 #[inline]
 pub(super) fn stack(frames: &[u64], mut describe: impl FnMut(usize) -> Frame) -> Stack {
     let Some(table) = table() else { return Stack::NONE };
-    let key = frames.iter().rev().fold(0, |around, &frame| key_of(around, frame));
+    let key = key_of_all(frames);
     if let Some(known) = entry(table, key).and_then(Entry::known) {
         return known;
     }
@@ -65,6 +65,10 @@ fn define(table: &'static [Entry], parent: Stack, frame: &Frame) -> Stack {
 fn key_of(around: u64, frame: u64) -> u64 {
     let mixed = (around.rotate_left(23) ^ frame).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     (mixed ^ mixed >> 32).max(1)
+}
+
+fn key_of_all(frames: &[u64]) -> u64 {
+    frames.iter().rev().fold(0, |around, &frame| key_of(around, frame))
 }
 
 /// The entry of this key, or one that is its own from now on.
@@ -124,7 +128,7 @@ mod tests {
 
     #[test]
     fn a_key_is_of_a_frame_and_all_around_it() {
-        let key = |frames: &[u64]| frames.iter().rev().fold(0, |around, &frame| key_of(around, frame));
+        let key = key_of_all;
         assert_ne!(key(&[1, 2]), key(&[2, 1]));
         assert_ne!(key(&[1, 2]), key(&[1]));
         assert_ne!(key(&[1, 1]), key(&[1]));

@@ -21,7 +21,7 @@ use std::sync::{
 
 use memtrace_tracer::Stack;
 
-use super::flags::TAKING_A_STACK;
+use super::{flags::TAKING_A_STACK, keeping_errno};
 use crate::boundary::guarded;
 
 /// How many frames are kept unless the user says otherwise.
@@ -75,7 +75,7 @@ fn take(depth: usize) -> Stack {
     if TAKING_A_STACK.replace(true) {
         return Stack::NONE;
     }
-    let stack = guarded(|| WANTED.get().map(|wanted| (wanted.take)(depth))).unwrap_or(Stack::NONE);
+    let stack = keeping_errno(|| guarded(|| WANTED.get().map(|wanted| (wanted.take)(depth))));
     TAKING_A_STACK.replace(false);
-    stack
+    stack.unwrap_or(Stack::NONE)
 }

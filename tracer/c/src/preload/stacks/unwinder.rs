@@ -13,7 +13,7 @@ use framehop::{
 };
 
 use super::reading::read;
-use crate::preload::{code::Code, keeping_errno};
+use crate::preload::code::Code;
 
 /// Hands the return addresses of the calls that this thread is in to `look`, as
 /// [`callers::each`](crate::preload::callers::each) does. `false`: that one is to be asked, and what was handed over is not to be
@@ -21,29 +21,26 @@ use crate::preload::{code::Code, keeping_errno};
 #[inline(always)]
 pub(super) fn each(mut look: impl FnMut(usize) -> ControlFlow<()>) -> bool {
     let (instruction, stack, mut registers) = here();
-    keeping_errno(|| {
-        let mut memory = Memory { stack, pages: [stack / Memory::PAGE; 2] };
-        let mut cache = Borrowed::take();
-        let mut object: Option<&Object> = None;
-        let mut address = FrameAddress::InstructionPointer(instruction);
-        loop {
-            let place = address.address_for_lookup() as usize;
-            if !object.is_some_and(|object| object.range.contains(&place)) {
-                object = Object::around(place);
-            }
-            let Some(object) = object else { return false };
-            let caller = object
-                .unwinder
-                .unwind_frame(address, &mut registers, cache.of(place), &mut |at| memory.word(at));
-            // Where it ends, or leads nowhere.
-            let Ok(Some(caller)) = caller else { return true };
-            let Some(next) = FrameAddress::from_return_address(caller) else { return true };
-            if look(caller as usize).is_break() {
-                return true;
-            }
-            address = next;
+    let mut memory = Memory { stack, pages: [stack / Memory::PAGE; 2] };
+    let mut cache = Borrowed::take();
+    let mut object: Option<&Object> = None;
+    let mut address = FrameAddress::InstructionPointer(instruction);
+    loop {
+        let place = address.address_for_lookup() as usize;
+        if !object.is_some_and(|object| object.range.contains(&place)) {
+            object = Object::around(place);
         }
-    })
+        let Some(object) = object else { return false };
+        let caller =
+            object.unwinder.unwind_frame(address, &mut registers, cache.of(place), &mut |at| memory.word(at));
+        // Where it ends, or leads nowhere.
+        let Ok(Some(caller)) = caller else { return true };
+        let Some(next) = FrameAddress::from_return_address(caller) else { return true };
+        if look(caller as usize).is_break() {
+            return true;
+        }
+        address = next;
+    }
 }
 
 /// The instruction of this, its stack, and the registers that unwinding begins with.

@@ -8,10 +8,10 @@
 //! and is sampled when it does.
 
 use std::{
-    env,
-    sync::{
-        OnceLock,
-        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    env, ptr,
+    sync::atomic::{
+        AtomicBool, AtomicPtr, AtomicU64,
+        Ordering::{AcqRel, Acquire, Relaxed},
     },
 };
 
@@ -39,13 +39,25 @@ pub(super) struct Books {
 impl Books {
     /// Those of a device whose allocator had handed out `before` bytes before this report.
     pub(super) fn of(device: Device, before: u64) -> Option<&'static Self> {
-        static BOOKS: [OnceLock<Books>; PLACES] = [const { OnceLock::new() }; PLACES];
+        static BOOKS: [AtomicPtr<Books>; PLACES] = [const { AtomicPtr::new(ptr::null_mut()) }; PLACES];
         let place = &BOOKS[device.place()?];
-        if let Some(books) = place.get() {
+        // SAFETY: null, or books, which are never given back.
+        if let Some(books) = unsafe { place.load(Acquire).as_ref() } {
             return Some(books);
         }
-        let pool = device.pool()?;
-        Some(place.get_or_init(|| Self::open(device, pool, before)))
+        // Two threads may both open them; the first to store them wins. Nobody waits for another: in a forked child there is none.
+        let opened = Box::into_raw(Box::new(Self::open(device, device.pool()?, before)));
+        match place.compare_exchange(ptr::null_mut(), opened, AcqRel, Acquire) {
+            // SAFETY: they stay there from now on.
+            Ok(_) => Some(unsafe { &*opened }),
+            Err(first) => {
+                // SAFETY: nobody else has seen these; the first ones stay where they are.
+                unsafe {
+                    drop(Box::from_raw(opened));
+                    Some(&*first)
+                }
+            }
+        }
     }
 
     #[cold]

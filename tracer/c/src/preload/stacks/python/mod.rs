@@ -59,11 +59,19 @@ pub(super) fn here(depth: usize) -> Stack {
     known::stack(&numbers[..count], |place| frame(interpreter, calls[place]))
 }
 
+/// Apart from what is done for every event, for it takes room on the stack, of which a thread may have little.
+#[cold]
+#[inline(never)]
 fn frame(interpreter: &Interpreter, call: Call) -> Frame {
     let code = interpreter.layout.code::<false>(call.code).unwrap_or_default();
-    let name = |text| Name::intern(interpreter.text(text, &mut Text::new()));
+    let (function, file) = (name(interpreter, code.function), name(interpreter, code.file));
     let line = u32::try_from(interpreter.line(call)).unwrap_or(0);
-    Frame { function: Some(name(code.function)), file: Some(name(code.file)), line, address: Address(0) }
+    Frame { function: Some(function), file: Some(file), line, address: Address(0) }
+}
+
+#[inline(never)]
+fn name(interpreter: &Interpreter, text: usize) -> Name {
+    Name::intern(interpreter.text(text, &mut Text::new()))
 }
 
 /// All calls of this thread in words. `None`: what is read there makes no sense.
