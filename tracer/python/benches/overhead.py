@@ -1,5 +1,5 @@
-"""What recording costs a training loop and an inference loop of PyTorch: the same loop by turns plain, recorded, recorded with
-modules named or with stacks, and (on a GPU) with PyTorch's own recorder of memory. Prints a table of ratios to plain.
+"""What recording costs a training loop and an inference loop of PyTorch, and one that only asks for memory: the same loop by turns
+plain, recorded, recorded with modules named or with stacks, and (on a GPU) with PyTorch's own recorder of memory. Prints a table of ratios to plain.
 
     overhead.py [--memtrace COMMAND] [--rounds N] [--device DEVICE] [--smoke]
 
@@ -37,7 +37,21 @@ def inference(torch, device, rounds):
             model(tokens)
 
 
-LOOPS = {"training": training, "inference": inference}
+def blocks(torch, device, rounds):
+    """Nothing but a thousand blocks a round that are recorded, asked for nine calls deep."""
+
+    def ask(levels):
+        if levels:
+            ask(levels - 1)
+        else:
+            for _ in range(1000):
+                bytearray(8192)
+
+    for _ in rounds():
+        ask(4)
+
+
+LOOPS = {"training": training, "inference": inference, "blocks": blocks}
 
 
 def measure(loop, device, seconds, history):
@@ -81,8 +95,8 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         trace = os.path.join(folder, "run.%p.trace")
         record = [arguments.memtrace, "record", "-o", trace]
-        options = {"record": [], "record --torch": ["--torch"], "record --stacks python": ["--stacks", "python"]}
-        ways = {"plain": [], **{way: [*record, *own, "--"] for way, own in options.items()}}
+        options = ["", "--torch", "--stacks python", "--stacks native"]
+        ways = {"plain": [], **{f"record {own}".strip(): [*record, *own.split(), "--"] for own in options}}
         if arguments.device.startswith("cuda"):
             ways["memory history"] = []
         print(f"{'loop':<12}{'way':<24}{'median':>12}{'× plain':>10}")
