@@ -11,7 +11,6 @@ use memtrace_format::Event;
 use serde_json::Value;
 
 use super::{Lab, books};
-use crate::programs;
 
 const OPTIONS: [&str; 4] = ["--stacks", "python", "--python", PACKAGE];
 const PACKAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tracer/python");
