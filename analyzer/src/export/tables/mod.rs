@@ -66,7 +66,7 @@ enum Cell {
 
 /// Rows on their way out.
 trait Rows {
-    /// There is what was asked for.
+    /// There is what was asked for; until this is known, nothing may be written.
     fn begin(&mut self) -> io::Result<()>;
     fn row<const N: usize>(&mut self, cells: [Cell; N]) -> io::Result<()>;
     fn finish(self) -> io::Result<()>;
