@@ -2,7 +2,10 @@ use std::{
     ffi::OsStr,
     fs,
     io::Read as _,
-    os::unix::{fs::PermissionsExt as _, process::ExitStatusExt as _},
+    os::unix::{
+        fs::PermissionsExt as _,
+        process::{CommandExt as _, ExitStatusExt as _},
+    },
     process::{Output, Stdio},
 };
 
@@ -33,6 +36,14 @@ fn signals_go_on_to_the_program() {
         let trace = format!("{signal}.trace");
         let number = signal.to_string();
         let mut record = lab.record(&["-o", &trace], &[program.as_os_str(), OsStr::new(&number)]);
+        // Whoever runs the tests may have them ignore it.
+        // SAFETY: it calls nothing but `signal`, which may be called between a fork and an exec.
+        unsafe {
+            record.pre_exec(move || {
+                libc::signal(signal, libc::SIG_DFL);
+                Ok(())
+            })
+        };
         let mut recording = record.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut ready = [0; 6];
         recording.stdout.as_mut().unwrap().read_exact(&mut ready).unwrap();
