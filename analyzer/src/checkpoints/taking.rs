@@ -46,6 +46,8 @@ pub(crate) struct Taking {
     latest: u64,
     written: u64,
     room: u64,
+    /// With so many blocks live there was no room for a checkpoint.
+    too_many: u64,
     entries: usize,
 }
 
@@ -61,6 +63,7 @@ impl Taking {
             latest: 0,
             written: 0,
             room: trace.directory.event_bytes() / PART,
+            too_many: u64::MAX,
             entries: 0,
         }
     }
@@ -75,11 +78,12 @@ impl Taking {
         self.events += batch.steps.len() as u64;
         let Some(place) = &batch.place else { return };
         let since = self.events - self.latest;
-        if since < self.interval || since < self.events_a_block * replay.live_blocks() {
+        let live = replay.live_blocks();
+        if since < self.interval || since < self.events_a_block * live {
             return;
         }
         self.latest = self.events;
-        if self.written >= self.room {
+        if self.written >= self.room || live >= self.too_many {
             return;
         }
         let Ok((standing, end)) = self.write(replay) else {
@@ -88,7 +92,10 @@ impl Taking {
         };
         let entries = standing.entries() + place.threads();
         // Where there is no room for it, or so much is open that few would fit, the next one is written over this one.
-        if end > self.room || entries > ENTRIES / 2 {
+        if end > self.room {
+            return self.too_many = live;
+        }
+        if entries > ENTRIES / 2 {
             return;
         }
         let at = std::mem::replace(&mut self.written, end);
