@@ -1,13 +1,10 @@
 //! Stacks of Python: whether the library can read this interpreter's frames. It is tried.
 
-use std::{
-    path::Path,
-    process::{Command, Stdio},
-};
+use std::path::Path;
 
 use memtrace_analyzer::{analyze, report::FindingVerdict};
 
-use super::Check;
+use super::{Check, recording::recorded};
 use crate::record::{library, python};
 
 const WHAT: &str = "Python stacks";
@@ -31,12 +28,8 @@ pub(super) fn checks(interpreter: &Path, named_library: Option<&Path>) -> Vec<Ch
     };
     let Ok(folder) = tempfile::tempdir() else { return Vec::new() };
     let trace = folder.path().join("python.trace");
-    let mut command = Command::new(interpreter);
-    command.args(["-c", PROGRAM]).stdin(Stdio::null());
-    command
-        .env("LD_PRELOAD", &library)
-        .env("MEMTRACE_FILE", &trace)
-        .env("MEMTRACE_RECORD", "on,stacks=python");
+    let mut command = recorded(interpreter, &library, &trace, "on,stacks=python");
+    command.args(["-c", PROGRAM]);
     python::prepare(&mut command, &package);
     let output = match command.output() {
         Ok(output) => output,

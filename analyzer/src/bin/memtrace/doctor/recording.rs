@@ -33,6 +33,14 @@ pub(super) fn checks(named: Option<&Path>) -> Vec<Check> {
     }
 }
 
+/// A program with the library in it, which records to `trace` as the words of `switches` say.
+pub(super) fn recorded(program: &Path, library: &Path, trace: &Path, switches: &str) -> Command {
+    let mut command = Command::new(program);
+    command.env("LD_PRELOAD", library).env("MEMTRACE_FILE", trace).env("MEMTRACE_RECORD", switches);
+    command.stdin(Stdio::null());
+    command
+}
+
 /// Records a program that does nothing, in a folder of its own.
 fn recording(library: &Path) -> Check {
     let fail = |why: String| {
@@ -43,12 +51,7 @@ fn recording(library: &Path) -> Check {
         Err(error) => return fail(format!("no folder can be made to record into: {error}")),
     };
     let trace = folder.path().join("true.trace");
-    let ran = Command::new("true")
-        .env("LD_PRELOAD", library)
-        .env("MEMTRACE_FILE", &trace)
-        .env("MEMTRACE_RECORD", "on")
-        .stdin(Stdio::null())
-        .output();
+    let ran = recorded(Path::new("true"), library, &trace, "on").output();
     let said = match ran {
         Ok(output) => String::from_utf8_lossy(&output.stderr).trim().replace('\n', "; "),
         Err(error) => return fail(format!("`true` cannot be run: {error}")),
