@@ -1,11 +1,11 @@
 //! A replay on its way through the events.
 //!
-//! Reading, checking, decoding and merging the chunks is one half of the work, replaying what comes out of it the other: in a
-//! trace of some size each half has a thread of its own, and batches of events go from one to the other and back.
+//! In a trace of some size, chunks are read, unpacked and checked by a thread of their own. What is in them is decoded, merged and
+//! replayed by one thread, some events at a time: an event that went from one processor's cache to another's would cost more than
+//! its replay.
 
 use std::{
-    ops::ControlFlow::{self, Break, Continue},
-    sync::mpsc::{Receiver, Sender, channel},
+    ops::ControlFlow::{self, Continue},
     thread,
 };
 
@@ -16,9 +16,6 @@ use crate::{
     merge::{Batch, Events, MergePlace},
     replay::{Moment, Replay},
 };
-
-/// How many batches there are: some in each half's hands, and some on the way.
-const BATCHES: usize = 6;
 
 /// With fewer chunks of events than this, a thread costs more than it brings.
 const CHUNKS: u64 = 32;
@@ -93,8 +90,13 @@ impl<'a> Passage<'a> {
         };
         let alone = trace.has_one_thread() || trace.directory.counts.events < CHUNKS;
         let events = match alone {
-            true => by_turns(events, &mut follow)?,
-            false => side_by_side(events, &mut follow)?,
+            true => follow_to_end(events, &mut follow)?,
+            // Whatever becomes of them, the events end before the scope does: the thread that reads ahead waits for them.
+            false => thread::scope(|scope| {
+                let mut events = events;
+                events.read_ahead(scope);
+                follow_to_end(events, &mut follow)
+            })?,
         };
         watch(Progress { done: total, total });
         Ok((replay, events))
@@ -109,49 +111,13 @@ impl<'a> Passage<'a> {
     }
 }
 
-fn by_turns<'a>(
+/// Returns the events, read to their end or to where following them broke off.
+fn follow_to_end<'a>(
     mut events: Events<'a>,
     follow: &mut impl FnMut(&Batch) -> ControlFlow<()>,
 ) -> Result<Events<'a>, ReadError> {
     let mut batch = Batch::default();
     while events.fill(&mut batch)? && follow(&batch).is_continue() {}
-    Ok(events)
-}
-
-fn side_by_side<'a>(
-    events: Events<'a>,
-    follow: &mut impl FnMut(&Batch) -> ControlFlow<()>,
-) -> Result<Events<'a>, ReadError> {
-    let (send_full, full) = channel();
-    let (send_empty, empty) = channel();
-    thread::scope(|scope| {
-        for _ in 0..BATCHES {
-            // The receiver is there, in this function.
-            _ = send_empty.send(Batch::default());
-        }
-        let reading = scope.spawn(move || read_ahead(events, &empty, &send_full));
-        for batch in &full {
-            if follow(&batch) == Break(()) {
-                break;
-            }
-            // There being no reader any more, it has said all.
-            _ = send_empty.send(batch);
-        }
-        drop((full, send_empty));
-        reading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-    })
-}
-
-/// Fills batches until the events end, or nobody takes them any more.
-fn read_ahead<'a>(
-    mut events: Events<'a>,
-    empty: &Receiver<Batch>,
-    full: &Sender<Batch>,
-) -> Result<Events<'a>, ReadError> {
-    for mut batch in empty {
-        if !events.fill(&mut batch)? || full.send(batch).is_err() {
-            break;
-        }
-    }
+    events.read_in_time();
     Ok(events)
 }

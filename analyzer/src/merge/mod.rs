@@ -1,10 +1,11 @@
 //! The chunks of all threads as one stream in time order.
 
+mod ahead;
 mod cursor;
 
-use std::{cmp::Reverse, collections::BinaryHeap};
+use std::{cmp::Reverse, collections::BinaryHeap, mem, thread::Scope};
 
-use memtrace_format::{Bytes, CHUNK_BYTES, DropCounts, Event, Kind, ThreadId, Ticks, Word};
+use memtrace_format::{Bytes, CHUNK_BYTES, DropCounts, Event, Kind, Record, ThreadId, Ticks, Word};
 
 use crate::{
     Nanos,
@@ -13,6 +14,7 @@ use crate::{
     source::{ChunkReader, Losses, ReadError, Trace},
 };
 
+use ahead::{Ahead, ReadChunk};
 use cursor::Cursor;
 
 /// An event, when it happened, and where.
@@ -34,6 +36,7 @@ pub struct Recorded {
 pub struct Events<'a> {
     trace: &'a Trace,
     reader: ChunkReader,
+    ahead: Option<Ahead>,
     cursors: Vec<Cursor<'a>>,
     /// The threads that wait, by the time of their next record.
     waiting: BinaryHeap<Reverse<(Ticks, usize)>>,
@@ -84,8 +87,8 @@ impl MergePlace {
     }
 }
 
-/// The most events in a batch: few enough to stay in a processor's own cache.
-const BATCH: usize = 1024;
+/// The most events in a batch: few enough to stay in the nearest cache.
+const BATCH: usize = 128;
 
 const NEVER: (Ticks, usize) = (Ticks(u64::MAX), usize::MAX);
 
@@ -103,6 +106,7 @@ impl<'a> Events<'a> {
         Self {
             trace,
             reader: ChunkReader::new(trace.header().short_session()),
+            ahead: None,
             cursors,
             waiting,
             current: None,
@@ -133,6 +137,19 @@ impl<'a> Events<'a> {
     /// From now on, batches say where they stand, with at least so many events between.
     pub(crate) fn tell_places(&mut self, between: u64) {
         self.places = Some((between, 0));
+    }
+
+    /// From now on, a thread in this scope reads the chunks that are to come.
+    pub(crate) fn read_ahead<'scope>(&mut self, scope: &'scope Scope<'scope, '_>)
+    where
+        'a: 'scope,
+    {
+        self.ahead = Some(Ahead::begin(scope, self));
+    }
+
+    /// From now on, chunks are read when their time has come.
+    pub(crate) fn read_in_time(&mut self) {
+        self.ahead = None;
     }
 
     fn place(&self) -> MergePlace {
@@ -313,29 +330,54 @@ impl<'a> Events<'a> {
     fn turn_page(&mut self, index: usize) -> Result<(), ReadError> {
         let cursor = &mut self.cursors[index];
         cursor.next_record = 0;
-        cursor.records.clear();
-        let Some(chunk) = cursor.thread.chunks.get(cursor.next_chunk) else {
-            cursor.records = Vec::new();
+        let done = mem::take(&mut cursor.records);
+        let number = cursor.next_chunk;
+        let Some(chunk) = cursor.thread.chunks.get(number) else {
+            self.give_back(done);
             self.current = None;
             return Ok(());
         };
         let due = cursor.due();
         if (due, index) > self.until {
+            self.give_back(done);
             self.wait(due, index);
             return Ok(());
         }
-        let folded = if cursor.next_chunk == 0 { cursor.thread.folded_records } else { 0 };
-        cursor.next_record = std::mem::take(&mut cursor.first_record).max(folded);
+        let folded = if number == 0 { cursor.thread.folded_records } else { 0 };
+        cursor.next_record = mem::take(&mut cursor.first_record).max(folded);
         cursor.next_chunk += 1;
         self.chunks_read += 1;
-        let (file, records) = (&self.trace.file, &mut cursor.records);
-        if let Some(header) = self.reader.read_records(file, chunk.offset, &mut self.losses, records)? {
+        let read = self.read((index, number), chunk.offset, done);
+        self.losses.join(&read.losses);
+        let cursor = &mut self.cursors[index];
+        cursor.records = read.records;
+        if let Some(header) = read.header? {
             for (cause, count) in header.drops.iter() {
                 let more = count.saturating_sub(cursor.drops.of(cause));
                 cursor.drops.add(cause, more);
             }
         }
         Ok(())
+    }
+
+    /// What the chunk at `offset` has to say; `records` is room for it.
+    fn read(&mut self, which: (usize, usize), offset: u64, records: Vec<Record>) -> ReadChunk {
+        match &mut self.ahead {
+            None => ReadChunk::read(&mut self.reader, &self.trace.file, which, offset, records),
+            Some(ahead) => {
+                ahead.give_back(records);
+                ahead.take(which).unwrap_or_else(|| {
+                    ReadChunk::read(&mut self.reader, &self.trace.file, which, offset, Vec::new())
+                })
+            }
+        }
+    }
+
+    /// A thread that waits, or has come to its end, holds no records.
+    fn give_back(&self, records: Vec<Record>) {
+        if let Some(ahead) = &self.ahead {
+            ahead.give_back(records);
+        }
     }
 }
 
