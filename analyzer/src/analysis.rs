@@ -55,11 +55,7 @@ impl Trace {
         let mut passage = Passage::begin(self)?;
         passage.tell_places(PLACES);
         let mut taking = Taking::new(self);
-        let (mut replay, events) = passage.run(&mut watch, |replay, batch| {
-            replay.apply_all(&batch.steps);
-            taking.pass(replay, batch);
-            Continue(())
-        })?;
+        let (mut replay, events) = passage.replay(&mut watch, |replay, batch| taking.pass(replay, batch))?;
         let checkpoints = taking.finish(&replay);
         replay.analyses.failures.rehearse(self, None, &mut watch)?;
         summarize(replay, &events, None, None, checkpoints, watch)
@@ -133,7 +129,7 @@ impl Trace {
     ///
     /// The operating system cannot read a part of the file.
     pub fn info(&self, watch: impl FnMut(Progress)) -> Result<Info, ReadError> {
-        let (replay, events) = Passage::begin(self)?.finish(watch)?;
+        let (replay, events) = Passage::begin(self)?.replay(watch, |_, _| ())?;
         Ok(describe(&replay, &events))
     }
 }

@@ -1,13 +1,10 @@
 //! A replay on its way through the events.
 //!
 //! In a trace of some size, chunks are read, unpacked and checked by a thread of their own. What is in them is decoded, merged and
-//! replayed by one thread, some events at a time: an event that went from one processor's cache to another's would cost more than
+//! replayed by another, some events at a time: an event that went from one processor's cache to another's would cost more than
 //! its replay.
 
-use std::{
-    ops::ControlFlow::{self, Continue},
-    thread,
-};
+use std::{ops::ControlFlow, thread};
 
 use memtrace_format::{Bytes, CHUNK_BYTES, Event};
 
@@ -75,49 +72,56 @@ impl<'a> Passage<'a> {
     /// progress.
     pub(crate) fn run(
         self,
-        mut watch: impl FnMut(Progress),
+        watch: impl FnMut(Progress),
         mut each: impl FnMut(&mut Replay<'a>, &Batch) -> ControlFlow<()>,
+    ) -> Result<Passed<'a>, ReadError> {
+        self.go(watch, |events, replay, batch| Ok(events.fill(batch)? && each(replay, batch).is_continue()))
+    }
+
+    /// Replays all there is. `each` is told of every batch when it is replayed, and `watch` of progress.
+    pub(crate) fn replay(
+        self,
+        watch: impl FnMut(Progress),
+        mut each: impl FnMut(&Replay<'a>, &Batch),
+    ) -> Result<Passed<'a>, ReadError> {
+        self.go(watch, |events, replay, batch| {
+            let more = events.replay(replay, batch)?;
+            each(replay, batch);
+            Ok(more)
+        })
+    }
+
+    /// Takes batch after batch as long as there is `more`.
+    fn go(
+        self,
+        mut watch: impl FnMut(Progress),
+        mut more: impl FnMut(&mut Events<'a>, &mut Replay<'a>, &mut Batch) -> Result<bool, ReadError>,
     ) -> Result<Passed<'a>, ReadError> {
         let Self { trace, events, mut replay } = self;
         let total = Bytes(trace.directory.event_bytes());
-        let mut chunks = 0;
-        let mut follow = |batch: &Batch| {
-            if batch.chunks != chunks {
-                chunks = batch.chunks;
-                watch(Progress { done: Bytes((chunks - 1) * CHUNK_BYTES as u64), total });
+        let mut go = |mut events: Events<'a>| {
+            let mut batch = Batch::default();
+            let mut chunks = 0;
+            while more(&mut events, &mut replay, &mut batch)? {
+                if batch.chunks != chunks {
+                    chunks = batch.chunks;
+                    watch(Progress { done: Bytes((chunks - 1) * CHUNK_BYTES as u64), total });
+                }
             }
-            each(&mut replay, batch)
+            events.read_in_time();
+            Ok::<_, ReadError>(events)
         };
         let alone = trace.has_one_thread() || trace.directory.counts.events < CHUNKS;
         let events = match alone {
-            true => follow_to_end(events, &mut follow)?,
+            true => go(events)?,
             // Whatever becomes of them, the events end before the scope does: the thread that reads ahead waits for them.
             false => thread::scope(|scope| {
                 let mut events = events;
                 events.read_ahead(scope);
-                follow_to_end(events, &mut follow)
+                go(events)
             })?,
         };
         watch(Progress { done: total, total });
         Ok((replay, events))
     }
-
-    /// Replays all there is.
-    pub(crate) fn finish(self, watch: impl FnMut(Progress)) -> Result<Passed<'a>, ReadError> {
-        self.run(watch, |replay, batch| {
-            replay.apply_all(&batch.steps);
-            Continue(())
-        })
-    }
-}
-
-/// Returns the events, read to their end or to where following them broke off.
-fn follow_to_end<'a>(
-    mut events: Events<'a>,
-    follow: &mut impl FnMut(&Batch) -> ControlFlow<()>,
-) -> Result<Events<'a>, ReadError> {
-    let mut batch = Batch::default();
-    while events.fill(&mut batch)? && follow(&batch).is_continue() {}
-    events.read_in_time();
-    Ok(events)
 }

@@ -77,14 +77,7 @@ impl Trace {
         let mut passage = Passage::begin(self)?;
         passage.tell_places(every.get().min(PLACES));
         let mut taking = Taking::every(every.get(), self);
-        let (replay, _) = passage.run(
-            |_| (),
-            |replay, batch| {
-                replay.apply_all(&batch.steps);
-                taking.pass(replay, batch);
-                Continue(())
-            },
-        )?;
+        let (replay, _) = passage.replay(|_| (), |replay, batch| taking.pass(replay, batch))?;
         Ok(taking.finish(&replay))
     }
 

@@ -75,7 +75,7 @@ impl Taking {
 
     /// The replay stands behind the events of this batch.
     pub(crate) fn pass(&mut self, replay: &Replay<'_>, batch: &Batch) {
-        self.events += batch.steps.len() as u64;
+        self.events += batch.events;
         let Some(place) = &batch.place else { return };
         let since = self.events - self.latest;
         let live = replay.live_blocks();

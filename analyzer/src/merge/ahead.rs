@@ -19,8 +19,8 @@ use crate::source::{ChunkReader, LogFile, Losses, ReadError, ThreadChunks, Trace
 /// How many chunks are handed over at once: waking a thread takes as long as reading one.
 const GROUP: usize = 8;
 
-/// How many groups lie ready while one is read and one is used.
-const READY: usize = 1;
+/// How many groups lie ready while one is read and one is used: a packed log is unpacked many chunks of a thread at a time.
+const READY: usize = 8;
 
 /// The most chunks that wait because their time was expected to come earlier.
 const EARLY: usize = 16;

@@ -10,7 +10,7 @@ use memtrace_format::{Bytes, CHUNK_BYTES, DropCounts, Event, Kind, Record, Threa
 use crate::{
     Nanos,
     clock::Clock,
-    replay::{Moment, Step},
+    replay::{Moment, Replay, Step},
     source::{ChunkReader, Losses, ReadError, Trace},
 };
 
@@ -67,7 +67,10 @@ pub(crate) struct Ticked {
 /// Events in their order, some at a time.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
+    /// None of them if they are replayed already.
     pub(crate) steps: Vec<Step>,
+    /// How many they are.
+    pub(crate) events: u64,
     /// The chunks read so far.
     pub(crate) chunks: u64,
     /// Now and then, if that is asked for: where the events stand behind these.
@@ -89,6 +92,9 @@ impl MergePlace {
 
 /// The most events in a batch: few enough to stay in the nearest cache.
 const BATCH: usize = 128;
+
+/// The most events that are replayed without looking up.
+const REPLAYED: usize = 1024;
 
 const NEVER: (Ticks, usize) = (Ticks(u64::MAX), usize::MAX);
 
@@ -240,22 +246,55 @@ impl<'a> Events<'a> {
         let steps = &mut batch.steps;
         steps.clear();
         steps.reserve(BATCH);
-        let most = self.places.map_or(BATCH, |(between, _)| BATCH.min(between as usize));
+        let most = self.most(BATCH);
         let clock = self.trace.clock;
         self.hand_out(|ticked| {
             steps.push(ticked.step(clock));
             steps.len() < most
         })?;
+        batch.events = steps.len() as u64;
+        self.sum_up(batch);
+        Ok(batch.events > 0)
+    }
+
+    /// Replays the next events, and lets the batch tell of them. `false`: there are none.
+    pub(crate) fn replay(&mut self, replay: &mut Replay<'_>, batch: &mut Batch) -> Result<bool, ReadError> {
+        if replay.is_crowded() {
+            let more = self.fill(batch)?;
+            replay.apply_all(&batch.steps);
+            return Ok(more);
+        }
+        batch.steps.clear();
+        let most = self.most(REPLAYED);
+        let clock = self.trace.clock;
+        let mut events = 0;
+        self.hand_out(|ticked| {
+            let Step { now, event } = ticked.step(clock);
+            replay.apply(now, &event);
+            events += 1;
+            events < most
+        })?;
+        batch.events = events as u64;
+        self.sum_up(batch);
+        Ok(batch.events > 0)
+    }
+
+    /// How many events a batch has, if nothing is against so many.
+    fn most(&self, events: usize) -> usize {
+        self.places.map_or(events, |(between, _)| events.min(between as usize))
+    }
+
+    /// What else is to be said of the events of a batch.
+    fn sum_up(&mut self, batch: &mut Batch) {
         batch.chunks = self.chunks_read;
         batch.place = None;
         if let Some((between, since)) = &mut self.places {
-            *since += batch.steps.len() as u64;
+            *since += batch.events;
             if since >= between {
                 *since = 0;
                 batch.place = Some(self.place());
             }
         }
-        Ok(!batch.steps.is_empty())
     }
 
     /// The next event.

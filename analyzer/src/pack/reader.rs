@@ -49,7 +49,7 @@ type Place = (u32, u16);
 /// What was unpacked last, the latest at the end. `None` for what is damaged.
 #[derive(Debug, Default)]
 struct Cache {
-    unpacked: Vec<(usize, Option<Arc<[u8]>>)>,
+    unpacked: Vec<(usize, Option<Arc<Vec<u8>>>)>,
 }
 
 impl PackedFile {
@@ -214,7 +214,7 @@ impl PackedFile {
     }
 
     /// What is in a frame.
-    fn unpacked(&self, index: usize) -> Result<Option<Arc<[u8]>>, ReadError> {
+    fn unpacked(&self, index: usize) -> Result<Option<Arc<Vec<u8>>>, ReadError> {
         let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(found) = cache.unpacked.iter().rposition(|(cached, _)| *cached == index) {
             let found = cache.unpacked.remove(found);
@@ -222,8 +222,12 @@ impl PackedFile {
             cache.unpacked.push(found);
             return Ok(content);
         }
-        let content = self.unpack(&self.frames[index])?.map(Arc::<[u8]>::from);
-        let length = |content: &Option<Arc<[u8]>>| content.as_ref().map_or(0, |content| content.len());
+        let content = self.unpack(&self.frames[index])?.map(|mut content| {
+            // It is counted by its length.
+            content.shrink_to_fit();
+            Arc::new(content)
+        });
+        let length = |content: &Option<Arc<Vec<u8>>>| content.as_ref().map_or(0, |content| content.len());
         let mut room = CACHED.saturating_sub(length(&content));
         let kept = cache.unpacked.iter().rev().take_while(|(_, content)| {
             let fits = length(content) <= room;

@@ -159,8 +159,7 @@ impl<'a> Replay<'a> {
 
     /// Goes on to the state after these events.
     pub(crate) fn apply_all(&mut self, steps: &[Step]) {
-        // How many heaps there are is the file's choice; the first few are those that matter.
-        let crowded = self.heaps.iter().take(CROWDED).any(|heap| heap.state.is_crowded());
+        let crowded = self.is_crowded();
         for group in steps.chunks(GROUP) {
             if crowded {
                 self.look_ahead(group);
@@ -169,6 +168,12 @@ impl<'a> Replay<'a> {
                 self.apply(step.now, &step.event);
             }
         }
+    }
+
+    /// Whether so much is live that it pays to look ahead.
+    pub(crate) fn is_crowded(&self) -> bool {
+        // How many heaps there are is the file's choice; the first few are those that matter.
+        self.heaps.iter().take(CROWDED).any(|heap| heap.state.is_crowded())
     }
 
     /// Looks at what the events of a group will look at, without waiting for one look before the next: where memory is far, most of the

@@ -1,9 +1,10 @@
 //! The order of events.
 
+use memtrace_analyzer::Trace;
 use memtrace_format::{Event, NameId};
 use proptest::prelude::*;
 
-use crate::recording::{Recording, events};
+use crate::recording::{Recording, events, file};
 
 fn mark(value: u64) -> Event {
     Event::Mark { name: NameId(1), value }
@@ -39,6 +40,41 @@ proptest! {
         expected.sort_by_key(|(time, thread, _)| (*time, *thread));
         prop_assert_eq!(events(&recording.bytes()), expected);
     }
+}
+
+/// The chunks of one thread turn out to be due long after the time of their first record: whoever reads ahead has read them too early,
+/// and more of them than it keeps.
+#[test]
+fn chunks_that_were_expected_earlier_come_when_they_are_due() {
+    let mut recording = Recording::new();
+    recording.chunk_events = 2;
+    let mut expected = Vec::new();
+    for n in 0..300 {
+        let time = if n == 0 {
+            1
+        } else if n == 1 {
+            1_000
+        } else {
+            2
+        };
+        recording.at(1, time, mark(n));
+        expected.push((time.max(if n > 0 { 1_000 } else { 0 }), 1, n));
+        recording.at(2, n * 10, mark(1_000 + n));
+        expected.push((n * 10, 2, 1_000 + n));
+    }
+    expected.sort_by_key(|(time, thread, _)| (*time, *thread));
+    let bytes = recording.bytes();
+    let expected: Vec<_> = expected.into_iter().map(|(time, thread, n)| (time, thread, mark(n))).collect();
+    assert_eq!(events(&bytes), expected);
+
+    let file = file(&bytes);
+    let report = |trace: Trace| serde_json::to_value(trace.analyze(|_| ()).unwrap().report).unwrap();
+    let (ahead, in_time) =
+        (Trace::open(file.path()).unwrap(), Trace::open(file.path()).unwrap().with_one_thread());
+    let found = report(ahead);
+    assert_eq!(found, report(in_time));
+    assert_eq!(found["trace"]["events"], 600);
+    assert_eq!(found["trace"]["oddities"]["time that steps back"], 298);
 }
 
 #[test]
