@@ -10,6 +10,7 @@ use crate::{
     filter::Sieve,
     part::Borders,
     passage::Passage,
+    replay::Replay,
     report::{Info, Range, Report},
     summary::{describe, summarize},
     timeline::Timeline,
@@ -51,11 +52,23 @@ impl Trace {
     /// # Errors
     ///
     /// The operating system cannot read a part of the file.
-    pub fn analyze(&self, mut watch: impl FnMut(Progress)) -> Result<Analysis, ReadError> {
+    pub fn analyze(&self, watch: impl FnMut(Progress)) -> Result<Analysis, ReadError> {
+        self.analyze_showing(watch, |_| ())
+    }
+
+    /// The same; `show` is shown the replay now and then.
+    pub(crate) fn analyze_showing(
+        &self,
+        mut watch: impl FnMut(Progress),
+        mut show: impl FnMut(&Replay<'_>),
+    ) -> Result<Analysis, ReadError> {
         let mut passage = Passage::begin(self)?;
         passage.tell_places(PLACES);
         let mut taking = Taking::new(self);
-        let (mut replay, events) = passage.replay(&mut watch, |replay, batch| taking.pass(replay, batch))?;
+        let (mut replay, events) = passage.replay(&mut watch, |replay, batch| {
+            taking.pass(replay, batch);
+            show(replay);
+        })?;
         let checkpoints = taking.finish(&replay);
         replay.analyses.failures.rehearse(self, None, &mut watch)?;
         summarize(replay, &events, None, None, checkpoints, watch)

@@ -47,6 +47,11 @@ impl PeakWatch {
         Self { time, event, level, measured, fragmentation, departed: Vec::new() }
     }
 
+    /// The largest sum so far.
+    pub(crate) fn measured(&self) -> u64 {
+        self.measured
+    }
+
     /// The heap's event number `event` has handed out a block.
     #[inline]
     pub(crate) fn grown(&mut self, time: Nanos, event: u64, heap: &mut HeapState) {

@@ -93,7 +93,7 @@ use std::{
 use self::{
     action::{Action, Flow},
     keys::Key,
-    opening::Facts,
+    opening::{Facts, SoFar},
     reading::Reading,
     state::State,
     terminal::Terminal,
@@ -143,6 +143,7 @@ fn show(path: &Path, follow: bool) -> Result<(), Error> {
                 Message::Woken => state.woken(),
                 Message::Opened(facts) => state.opened(facts),
                 Message::Progress(progress) => state.progress(progress),
+                Message::Found(so_far) => state.found(so_far),
                 Message::Analyzed(analysis, trace) => state.ready(*analysis, Some(trace), wake.clone()),
                 Message::Lost(error) => state.lost(&error),
                 Message::Read => finish(reading.take(), &mut terminal).map(|()| state.read())?,
@@ -190,6 +191,8 @@ pub(crate) enum Message {
     Opened(Facts),
     /// The analysis has come this far.
     Progress(Progress),
+    /// This was found up to there.
+    Found(SoFar),
     /// The trace is analyzed, as far as it is written.
     Analyzed(Box<Analysis>, Arc<Trace>),
     /// The trace that is followed cannot be read any more.

@@ -1,4 +1,6 @@
-//! The time before there is an analysis: what the trace says of itself, and how much of it is read.
+//! The time before there is an analysis: what the trace says of itself, how much of it is read, and what was found up to there.
+
+use std::cmp::Reverse;
 
 use memtrace_format::Bytes;
 use ratatui::{
@@ -12,7 +14,7 @@ use super::{
     theme::Theme,
     widget::{bar, plural},
 };
-use crate::{Progress, Text, Trace, report::Ended};
+use crate::{Nanos, Progress, Text, Trace, replay::Replay, report::Ended};
 
 /// The width of the bar that shows how much is read.
 const PROGRESS_CELLS: usize = 30;
@@ -24,6 +26,8 @@ const NAMED: usize = 4;
 pub(crate) struct Opening {
     /// The analysis has come this far, if it says so.
     pub(crate) progress: Option<Progress>,
+    /// What was found up to there, if something was.
+    pub(crate) so_far: Option<SoFar>,
     /// What the trace says of itself.
     pub(crate) facts: Facts,
 }
@@ -31,6 +35,45 @@ pub(crate) struct Opening {
 /// What a trace says of itself before any of its events are read: a line each, the first ones matter most.
 #[derive(Debug, Default)]
 pub(crate) struct Facts(Vec<String>);
+
+/// What the heaps held in the part of the trace that is read: those first that held most.
+#[derive(Debug, PartialEq)]
+pub(crate) struct SoFar {
+    until: Nanos,
+    heaps: Vec<HeapSoFar>,
+}
+
+#[derive(Debug, PartialEq)]
+struct HeapSoFar {
+    name: Text,
+    peak: Bytes,
+    peak_at: Nanos,
+    now: Bytes,
+}
+
+impl SoFar {
+    pub(crate) fn of(replay: &Replay<'_>) -> Self {
+        let mut largest: Vec<_> = replay.heaps.iter().collect();
+        largest.sort_by_key(|heap| Reverse(heap.watch.peak.measured()));
+        let heaps = largest.into_iter().take(NAMED).map(|heap| HeapSoFar {
+            name: replay.trace.definitions().heap_of(heap.key),
+            peak: Bytes(heap.watch.peak.measured()),
+            peak_at: heap.watch.peak.time,
+            now: Bytes(heap.state.measured()),
+        });
+        Self { until: replay.end, heaps: heaps.collect() }
+    }
+
+    /// A line each.
+    fn lines(&self) -> impl Iterator<Item = String> {
+        let when = format!("in the first {}:", self.until);
+        let heaps = self.heaps.iter().map(|heap| {
+            let HeapSoFar { name, peak, peak_at, now } = heap;
+            format!("{name}  peak {peak:.1} at {peak_at}, then {now:.1}")
+        });
+        std::iter::once(when).filter(|_| !self.heaps.is_empty()).chain(heaps)
+    }
+}
 
 impl Facts {
     pub(crate) fn of(trace: &Trace) -> Self {
@@ -62,13 +105,15 @@ impl Facts {
 }
 
 impl Opening {
-    /// In the middle how much is read, and below it what of the facts there is room for.
+    /// In the middle how much is read, below it what of the facts there is room for, and then what was found.
     pub(crate) fn draw(&self, theme: Theme, area: Rect, buffer: &mut Buffer) {
         let middle = Rect { y: area.y + area.height / 2, height: 1.min(area.height), ..area };
         self.progress_line(theme, area.width).render(middle, buffer);
         let below = (middle.y + 2..area.bottom()).map(|y| Rect { y, ..middle });
-        for (fact, place) in self.facts.0.iter().zip(below) {
-            Line::raw(fact.as_str()).alignment(Alignment::Center).render(place, buffer);
+        let found =
+            self.so_far.iter().flat_map(|so_far| std::iter::once(String::new()).chain(so_far.lines()));
+        for (line, place) in self.facts.0.iter().cloned().chain(found).zip(below) {
+            Line::raw(line).alignment(Alignment::Center).render(place, buffer);
         }
     }
 

@@ -7,7 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Message, opening::Facts};
+use super::{
+    Message,
+    opening::{Facts, SoFar},
+};
 use crate::{
     Trace,
     import::{self, OpenError, Stage},
@@ -64,10 +67,9 @@ struct Reader {
 
 impl Reader {
     fn read(&self, tells_progress: bool) -> Result<Arc<Trace>, OpenError> {
-        let mut told = Instant::now();
+        let (mut progress_told, mut found_told) = (Told::now(), Told::now());
         let mut tell = |progress| {
-            if tells_progress && told.elapsed() >= PROGRESS_EVERY {
-                told = Instant::now();
+            if tells_progress && progress_told.is_long_ago() {
                 self.tell(Message::Progress(progress));
             }
         };
@@ -77,7 +79,12 @@ impl Reader {
             }
         })?;
         self.tell(Message::Opened(Facts::of(&trace)));
-        let analysis = Box::new(trace.analyze(tell)?);
+        let analysis = trace.analyze_showing(tell, |replay| {
+            if tells_progress && found_told.is_long_ago() {
+                self.tell(Message::Found(SoFar::of(replay)));
+            }
+        });
+        let analysis = Box::new(analysis?);
         let trace = Arc::new(trace);
         self.tell(Message::Analyzed(analysis, Arc::clone(&trace)));
         Ok(trace)
@@ -86,6 +93,24 @@ impl Reader {
     fn tell(&self, message: Message) {
         // Nobody listens when the user did not wait for the end.
         let _ = self.messages.send(message);
+    }
+}
+
+/// When something was told last.
+struct Told(Instant);
+
+impl Told {
+    fn now() -> Self {
+        Self(Instant::now())
+    }
+
+    /// Whether it is worth telling anew; then it counts as told.
+    fn is_long_ago(&mut self) -> bool {
+        let is_long_ago = self.0.elapsed() >= PROGRESS_EVERY;
+        if is_long_ago {
+            self.0 = Instant::now();
+        }
+        is_long_ago
     }
 }
 

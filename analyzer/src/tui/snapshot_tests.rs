@@ -12,7 +12,7 @@ use ratatui::{
 use super::{
     action::{Action, Flow, Side},
     fixture,
-    opening::Facts,
+    opening::{Facts, SoFar},
     page::{PAGES, Page},
     recorded, screen,
     state::State,
@@ -66,6 +66,10 @@ fn help_and_the_time_before() {
     insta::assert_snapshot!("reading_with_progress", text(&state));
     assert_eq!(state.opened(Facts::of(&recorded::small())), Flow::Continue);
     insta::assert_snapshot!("reading_with_facts", text(&state));
+    let mut found = None;
+    recorded::small().analyze_showing(|_| (), |replay| found = Some(SoFar::of(replay))).unwrap();
+    assert_eq!(state.found(found.unwrap()), Flow::Continue);
+    insta::assert_snapshot!("reading_with_figures", text(&state));
     assert_eq!(state.update(Action::Help), Flow::Continue);
     insta::assert_snapshot!("help_80x24", text(&state));
     state.size = ratatui::layout::Size::new(80, 50);

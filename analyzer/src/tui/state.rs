@@ -9,7 +9,7 @@ use super::{
     everywhere,
     export::Export,
     keys::{self, Binding, Key, action_of},
-    opening::{Facts, Opening},
+    opening::{Facts, Opening, SoFar},
     overlay::{self, Overlay},
     page::{PAGES, Page},
     palette::{Chosen, Palette},
@@ -97,6 +97,14 @@ impl State {
     pub(crate) fn progress(&mut self, progress: Progress) -> Flow {
         if let Content::Reading(opening) = &mut self.content {
             opening.progress = Some(progress);
+        }
+        Flow::Continue
+    }
+
+    /// This was found in what is read.
+    pub(crate) fn found(&mut self, so_far: SoFar) -> Flow {
+        if let Content::Reading(opening) = &mut self.content {
+            opening.so_far = Some(so_far);
         }
         Flow::Continue
     }
