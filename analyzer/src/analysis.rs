@@ -5,7 +5,7 @@ use std::{ops::ControlFlow::Continue, path::Path};
 use memtrace_format::Bytes;
 
 use crate::{
-    Checkpoints, Filter, Part, PartError, ReadError, Trace,
+    Checkpoints, Events, Filter, Nanos, Part, PartError, ReadError, Trace,
     checkpoints::{PLACES, Taking},
     filter::Sieve,
     part::Borders,
@@ -27,6 +27,9 @@ pub struct Analysis {
     /// Where a replay can start that is to stand at some time.
     pub checkpoints: Checkpoints,
 }
+
+/// A replay of a part, the events to the trace's end, and when the part begins and ends if it has borders.
+type PartPassed<'a> = (Replay<'a>, Events<'a>, Option<(Nanos, Nanos)>);
 
 /// How far an analysis has come. What it looks at again, if something deserves that, it tells of anew, from the beginning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,17 +98,49 @@ impl Trace {
         filter: &Filter,
         mut watch: impl FnMut(Progress),
     ) -> Result<Analysis, PartError> {
-        let mut borders = Borders::of(part, self)?;
-        if borders.is_none() && filter.is_empty() {
+        if matches!(part, Part::Whole) && filter.is_empty() {
             return Ok(self.analyze(watch)?);
         }
+        let all = filter.is_empty();
+        let (mut replay, events, ends) = self.replay_part(part, filter, &mut watch)?;
+        let range = ends.map(|(from_ns, to_ns)| Range::new(part, from_ns, to_ns));
+        let again = || if all { Ok(None) } else { Sieve::new(filter, self).map(Some) };
+        // What other settings would have done is known of an allocator, not of some threads that it serves.
+        if filter.thread.is_none() {
+            replay.analyses.failures.rehearse(self, again()?, &mut watch)?;
+        }
+        let mut analysis = summarize(replay, &events, range, again()?, Checkpoints::default(), watch)?;
+        if !all {
+            analysis.report.tell_of(filter);
+        }
+        Ok(analysis)
+    }
+
+    /// When a part of the trace begins and ends. `watch` is told of progress.
+    ///
+    /// # Errors
+    ///
+    /// The trace has no such part, or the operating system cannot read a part of the file.
+    pub fn ends_of(&self, part: &Part, watch: impl FnMut(Progress)) -> Result<(Nanos, Nanos), PartError> {
+        let (_, events, ends) = self.replay_part(part, &Filter::default(), watch)?;
+        Ok(ends.unwrap_or_else(|| (self.kept_from().unwrap_or_default(), self.end(&events))))
+    }
+
+    /// Replays what a filter lets through, up to the end of a part of the trace; what was seen before it is forgotten where it begins.
+    fn replay_part(
+        &self,
+        part: &Part,
+        filter: &Filter,
+        watch: impl FnMut(Progress),
+    ) -> Result<PartPassed<'_>, PartError> {
+        let mut borders = Borders::of(part, self)?;
         let mut sieve = Sieve::new(filter, self)?;
         let all = filter.is_empty();
         let mut passage = Passage::begin_with(self, |now, event| all || sieve.admits(now, event))?;
         if let (Some(from), Some(borders)) = (self.kept_from(), &mut borders) {
             borders.kept(&mut passage.replay, from);
         }
-        let (mut replay, events) = passage.run(&mut watch, |replay, batch| {
+        let (mut replay, events) = passage.run(watch, |replay, batch| {
             for step in &batch.steps {
                 if !all && !sieve.admits(step.now, &step.event) {
                     continue;
@@ -117,23 +152,9 @@ impl Trace {
             }
             Continue(())
         })?;
-        let range = match borders {
-            None => None,
-            Some(borders) => {
-                let (from_ns, to_ns) = borders.finish(&mut replay, self.end(&events))?;
-                Some(Range::new(part, from_ns, to_ns))
-            }
-        };
-        let again = || if all { Ok(None) } else { Sieve::new(filter, self).map(Some) };
-        // What other settings would have done is known of an allocator, not of some threads that it serves.
-        if filter.thread.is_none() {
-            replay.analyses.failures.rehearse(self, again()?, &mut watch)?;
-        }
-        let mut analysis = summarize(replay, &events, range, again()?, Checkpoints::default(), watch)?;
-        if !all {
-            analysis.report.tell_of(filter);
-        }
-        Ok(analysis)
+        let end = self.end(&events);
+        let ends = borders.map(|borders| borders.finish(&mut replay, end)).transpose()?;
+        Ok((replay, events, ends))
     }
 
     /// Replays all events and says what the file is.

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use memtrace_analyzer::{Analysis, Part, PartError, Trace, report::Report};
+use memtrace_analyzer::{Analysis, Nanos, Part, PartError, Trace, report::Report};
 use memtrace_format::{
     Address, BlockAlloc, BlockFree, Bytes, Calibration, ChunkBuilder, ChunkHeader, ChunkKind, ClockKind,
     Closing, Definition, DeviceDefinition, DeviceId, DropCounts, Ending, EngineDefinition, Event, FileHeader,
@@ -194,7 +194,20 @@ impl Recording {
     pub(crate) fn part(&self, part: &Part) -> Result<Report, PartError> {
         let file = file(&self.bytes());
         let trace = Trace::open(file.path()).expect("a readable trace");
-        trace.analyze_part(part, |_| ()).map(|analysis| analysis.report)
+        let report = trace.analyze_part(part, |_| ()).map(|analysis| analysis.report);
+        // When the part is can be asked for without all the rest.
+        let ends = trace.ends_of(part, |_| ());
+        match &report {
+            Ok(Report { trace: told, .. }) => {
+                let told = told
+                    .range
+                    .as_ref()
+                    .map_or((Nanos(0), told.duration_ns), |range| (range.from_ns, range.to_ns));
+                assert_eq!(ends.expect("there is such a part"), told);
+            }
+            Err(error) => assert_eq!(ends.expect_err("there is no such part").to_string(), error.to_string()),
+        }
+        report
     }
 
     pub(crate) fn close(&mut self, ending: Ending, ticks: u64) {

@@ -73,9 +73,9 @@ impl Which {
             return Ok((from, Some(to)));
         }
         let Some(phase) = &self.phase else { return Ok((self.from.unwrap_or_default(), self.to)) };
-        let analyzed = trace.analyze_part(&Part::run(phase), progress::shown());
-        let range = analyzed.map_err(Failure::no_part(path))?.report.trace.range;
-        Ok(range.map_or((Nanos(0), None), |range| (range.from_ns, Some(range.to_ns))))
+        let ends = trace.ends_of(&Part::run(phase), progress::shown());
+        let (from, to) = ends.map_err(Failure::no_part(path))?;
+        Ok((from, Some(to)))
     }
 }
 
