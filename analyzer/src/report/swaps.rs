@@ -23,7 +23,7 @@ pub struct Swaps {
     /// Why that is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub thrash_why: Option<&'static str>,
-    /// By the module that was brought in, the most time first.
+    /// By the name of the module that was brought in, the most time first.
     pub by_module: Vec<ModuleSwaps>,
     /// Single swaps: the longest waited for first, then the longest. At most [`Swaps::LISTED`].
     pub costliest: Vec<Swap>,
@@ -68,6 +68,19 @@ pub struct ModuleSwaps {
     pub stall_ns: Nanos,
     /// Its loads that undid evictions of the same use cycle, with those.
     pub thrash: Thrash,
+}
+
+impl ModuleSwaps {
+    /// Adds those of a module of the same name.
+    pub(crate) fn join(&mut self, other: &Self) {
+        self.count += other.count;
+        self.bytes.0 = self.bytes.0.saturating_add(other.bytes.0);
+        self.ns = self.ns.plus(other.ns);
+        self.stall_ns = self.stall_ns.plus(other.stall_ns);
+        self.thrash.count += other.thrash.count;
+        self.thrash.bytes.0 = self.thrash.bytes.0.saturating_add(other.thrash.bytes.0);
+        self.thrash.ns = self.thrash.ns.plus(other.thrash.ns);
+    }
 }
 
 /// One swap.

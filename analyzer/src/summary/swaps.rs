@@ -1,10 +1,15 @@
 //! Swaps, and what had to be loaded at least.
 
+use std::{
+    cmp::Reverse,
+    collections::{HashMap, hash_map::Entry},
+};
+
 use memtrace_format::Bytes;
 
 use super::names::Names;
 use crate::{
-    Nanos,
+    Nanos, Text,
     analyses::{Movement, SwapRecord, SwapWatch, Uses},
     report::{DeviceBound, LowerBound, ModuleSwaps, OtherSwaps, Swap, Swaps},
 };
@@ -32,23 +37,33 @@ pub(super) fn swaps(movement: &Movement<'_>, complete: bool, names: &mut Names<'
 }
 
 fn sums(watch: &SwapWatch<'_>, names: &mut Names<'_>) -> Swaps {
-    let mut by_module: Vec<_> = watch.by_module.iter().map(|(id, sums)| (*id, *sums)).collect();
-    by_module.sort_unstable_by_key(|(id, sums)| (std::cmp::Reverse(sums.ns), *id));
+    let mut by_id: Vec<_> = watch.by_module.iter().map(|(id, sums)| (*id, *sums)).collect();
+    by_id.sort_unstable_by_key(|(id, _)| *id);
     let mut swaps = Swaps::default();
-    for (id, sums) in by_module {
-        swaps.count += sums.count;
-        swaps.bytes.0 = swaps.bytes.0.saturating_add(sums.bytes.0);
-        swaps.ns = swaps.ns.plus(sums.ns);
-        swaps.stall_ns = swaps.stall_ns.plus(sums.stall);
-        swaps.by_module.push(ModuleSwaps {
+    // A module that is loaded from its file again has a new number; to whoever reads the report it is the same one.
+    let mut by_name: HashMap<Text, usize> = HashMap::new();
+    for (id, sums) in by_id {
+        let of_this = ModuleSwaps {
             name: names.module(id),
             count: sums.count,
             bytes: sums.bytes,
             ns: sums.ns,
             stall_ns: sums.stall,
             thrash: sums.thrash,
-        });
+        };
+        swaps.count += sums.count;
+        swaps.bytes.0 = swaps.bytes.0.saturating_add(sums.bytes.0);
+        swaps.ns = swaps.ns.plus(sums.ns);
+        swaps.stall_ns = swaps.stall_ns.plus(sums.stall);
+        match by_name.entry(of_this.name.clone()) {
+            Entry::Occupied(known) => swaps.by_module[*known.get()].join(&of_this),
+            Entry::Vacant(new) => {
+                new.insert(swaps.by_module.len());
+                swaps.by_module.push(of_this);
+            }
+        }
     }
+    swaps.by_module.sort_by_key(|module| Reverse(module.ns));
     swaps
 }
 

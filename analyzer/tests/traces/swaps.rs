@@ -36,6 +36,24 @@ fn several_evictions_for_one_load_are_one_swap() {
 }
 
 #[test]
+fn modules_of_one_name_are_one_line() {
+    let mut recording = Recording::new();
+    let unet = recording.module(1, "unet", 0, 1);
+    let again = recording.module(2, "unet", 0, 1);
+    let vae = recording.module(3, "vae", 0, 1);
+    recording.transfer(1, (0, 10), evict(vae, 5, unet));
+    recording.transfer(1, (10, 20), load(unet, 5));
+    recording.transfer(1, (20, 60), evict(unet, 5, vae));
+    recording.transfer(1, (60, 85), load(vae, 7));
+    recording.transfer(1, (90, 120), evict(vae, 7, again));
+    recording.transfer(1, (120, 140), load(again, 6));
+    let lines = recording.report().swaps.by_module;
+    let lines: Vec<_> =
+        lines.iter().map(|line| (line.name.recorded(), line.count, line.bytes.0, line.ns.0)).collect();
+    assert_eq!(lines, [("unet", 2, 23, 70), ("vae", 1, 12, 65)]);
+}
+
+#[test]
 fn room_for_a_part_is_filled_by_its_unit() {
     let mut recording = Recording::new();
     let unit = recording.module(1, "unit", 0, 1);
