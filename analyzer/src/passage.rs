@@ -22,6 +22,8 @@ pub(crate) struct Passage<'a> {
     trace: &'a Trace,
     pub(crate) replay: Replay<'a>,
     events: Events<'a>,
+    /// Whether it is likely to end soon.
+    is_short: bool,
 }
 
 /// A replay that has gone as far as it was to, and the events up to there.
@@ -55,12 +57,12 @@ impl<'a> Passage<'a> {
                 replay.begin_with_baseline(facts);
             }
         }
-        Ok(Self { trace, events, replay })
+        Ok(Self { trace, events, replay, is_short: trace.directory.counts.events < CHUNKS })
     }
 
-    /// Stands where a replay stood.
+    /// Stands where a replay stood, to go on a little.
     pub(crate) fn resume(trace: &'a Trace, replay: Replay<'a>, place: &MergePlace) -> Self {
-        Self { trace, replay, events: Events::from_place(trace, place) }
+        Self { trace, replay, events: Events::from_place(trace, place), is_short: true }
     }
 
     /// From now on, batches say where they stand, with at least so many events between.
@@ -97,7 +99,7 @@ impl<'a> Passage<'a> {
         mut watch: impl FnMut(Progress),
         mut more: impl FnMut(&mut Events<'a>, &mut Replay<'a>, &mut Batch) -> Result<bool, ReadError>,
     ) -> Result<Passed<'a>, ReadError> {
-        let Self { trace, events, mut replay } = self;
+        let Self { trace, events, mut replay, is_short } = self;
         let total = Bytes(trace.directory.event_bytes());
         let mut go = |mut events: Events<'a>| {
             let mut batch = Batch::default();
@@ -111,8 +113,7 @@ impl<'a> Passage<'a> {
             events.read_in_time();
             Ok::<_, ReadError>(events)
         };
-        let alone = trace.has_one_thread() || trace.directory.counts.events < CHUNKS;
-        let events = match alone {
+        let events = match is_short || trace.has_one_thread() {
             true => go(events)?,
             // Whatever becomes of them, the events end before the scope does: the thread that reads ahead waits for them.
             false => thread::scope(|scope| {
