@@ -5,11 +5,11 @@ use std::{ops::ControlFlow::Continue, path::Path};
 use memtrace_format::Bytes;
 
 use crate::{
-    Checkpoints, Events, Filter, Nanos, Part, PartError, ReadError, Trace,
+    Checkpoints, Filter, Nanos, Part, PartError, ReadError, Trace,
     checkpoints::{PLACES, Taking},
     filter::Sieve,
     part::Borders,
-    passage::Passage,
+    passage::{Passage, Passed},
     replay::Replay,
     report::{Info, Range, Report},
     summary::{describe, summarize},
@@ -27,9 +27,6 @@ pub struct Analysis {
     /// Where a replay can start that is to stand at some time.
     pub checkpoints: Checkpoints,
 }
-
-/// A replay of a part, the events to the trace's end, and when the part begins and ends if it has borders.
-type PartPassed<'a> = (Replay<'a>, Events<'a>, Option<(Nanos, Nanos)>);
 
 /// How far an analysis has come. What it looks at again, if something deserves that, it tells of anew, from the beginning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,7 +99,7 @@ impl Trace {
             return Ok(self.analyze(watch)?);
         }
         let all = filter.is_empty();
-        let (mut replay, events, ends) = self.replay_part(part, filter, &mut watch)?;
+        let ((mut replay, events), ends) = self.replay_part(part, filter, &mut watch)?;
         let range = ends.map(|(from_ns, to_ns)| Range::new(part, from_ns, to_ns));
         let again = || if all { Ok(None) } else { Sieve::new(filter, self).map(Some) };
         // What other settings would have done is known of an allocator, not of some threads that it serves.
@@ -122,17 +119,18 @@ impl Trace {
     ///
     /// The trace has no such part, or the operating system cannot read a part of the file.
     pub fn ends_of(&self, part: &Part, watch: impl FnMut(Progress)) -> Result<(Nanos, Nanos), PartError> {
-        let (_, events, ends) = self.replay_part(part, &Filter::default(), watch)?;
+        let ((_, events), ends) = self.replay_part(part, &Filter::default(), watch)?;
         Ok(ends.unwrap_or_else(|| (self.kept_from().unwrap_or_default(), self.end(&events))))
     }
 
     /// Replays what a filter lets through, up to the end of a part of the trace; what was seen before it is forgotten where it begins.
+    /// With it, when the part begins and ends, if it has borders.
     fn replay_part(
         &self,
         part: &Part,
         filter: &Filter,
         watch: impl FnMut(Progress),
-    ) -> Result<PartPassed<'_>, PartError> {
+    ) -> Result<(Passed<'_>, Option<(Nanos, Nanos)>), PartError> {
         let mut borders = Borders::of(part, self)?;
         let mut sieve = Sieve::new(filter, self)?;
         let all = filter.is_empty();
@@ -154,7 +152,7 @@ impl Trace {
         })?;
         let end = self.end(&events);
         let ends = borders.map(|borders| borders.finish(&mut replay, end)).transpose()?;
-        Ok((replay, events, ends))
+        Ok(((replay, events), ends))
     }
 
     /// Replays all events and says what the file is.

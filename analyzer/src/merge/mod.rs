@@ -1,6 +1,7 @@
 //! The chunks of all threads as one stream in time order.
 
 mod ahead;
+mod batch;
 mod cursor;
 
 use std::{cmp::Reverse, collections::BinaryHeap, mem, thread::Scope};
@@ -10,11 +11,12 @@ use memtrace_format::{Bytes, CHUNK_BYTES, DropCounts, Event, Kind, Record, Threa
 use crate::{
     Nanos,
     clock::Clock,
-    replay::{Moment, Replay, Step},
+    replay::{Moment, Step},
     source::{ChunkReader, Losses, ReadError, Trace},
 };
 
 use ahead::{Ahead, ReadChunk};
+pub(crate) use batch::Batch;
 use cursor::Cursor;
 
 /// An event, when it happened, and where.
@@ -64,19 +66,6 @@ pub(crate) struct Ticked {
     pub(crate) event: Event,
 }
 
-/// Events in their order, some at a time.
-#[derive(Debug, Default)]
-pub(crate) struct Batch {
-    /// None of them if they are replayed already.
-    pub(crate) steps: Vec<Step>,
-    /// How many they are.
-    pub(crate) events: u64,
-    /// The chunks read so far.
-    pub(crate) chunks: u64,
-    /// Now and then, if that is asked for: where the events stand behind these.
-    pub(crate) place: Option<MergePlace>,
-}
-
 /// Where events stand that are merged: each thread's chunk and record that come next, and its latest time.
 #[derive(Clone, Debug)]
 pub(crate) struct MergePlace {
@@ -89,12 +78,6 @@ impl MergePlace {
         self.threads.len()
     }
 }
-
-/// The most events in a batch: few enough to stay in the nearest cache.
-const BATCH: usize = 128;
-
-/// The most events that are replayed without looking up.
-const REPLAYED: usize = 1024;
 
 const NEVER: (Ticks, usize) = (Ticks(u64::MAX), usize::MAX);
 
@@ -138,11 +121,6 @@ impl<'a> Events<'a> {
             events.waiting.push(Reverse((cursor.due(), index)));
         }
         events
-    }
-
-    /// From now on, batches say where they stand, with at least so many events between.
-    pub(crate) fn tell_places(&mut self, between: u64) {
-        self.places = Some((between, 0));
     }
 
     /// From now on, a thread in this scope reads the chunks that are to come.
@@ -241,62 +219,6 @@ impl<'a> Events<'a> {
         sum
     }
 
-    /// Fills the batch with the next events. `false`: there are none.
-    pub(crate) fn fill(&mut self, batch: &mut Batch) -> Result<bool, ReadError> {
-        let steps = &mut batch.steps;
-        steps.clear();
-        steps.reserve(BATCH);
-        let most = self.most(BATCH);
-        let clock = self.trace.clock;
-        self.hand_out(|ticked| {
-            steps.push(ticked.step(clock));
-            steps.len() < most
-        })?;
-        batch.events = steps.len() as u64;
-        self.sum_up(batch);
-        Ok(batch.events > 0)
-    }
-
-    /// Replays the next events, and lets the batch tell of them. `false`: there are none.
-    pub(crate) fn replay(&mut self, replay: &mut Replay<'_>, batch: &mut Batch) -> Result<bool, ReadError> {
-        if replay.is_crowded() {
-            let more = self.fill(batch)?;
-            replay.apply_all(&batch.steps);
-            return Ok(more);
-        }
-        batch.steps.clear();
-        let most = self.most(REPLAYED);
-        let clock = self.trace.clock;
-        let mut events = 0;
-        self.hand_out(|ticked| {
-            let Step { now, event } = ticked.step(clock);
-            replay.apply(now, &event);
-            events += 1;
-            events < most
-        })?;
-        batch.events = events as u64;
-        self.sum_up(batch);
-        Ok(batch.events > 0)
-    }
-
-    /// How many events a batch has, if nothing is against so many.
-    fn most(&self, events: usize) -> usize {
-        self.places.map_or(events, |(between, _)| events.min(between as usize))
-    }
-
-    /// What else is to be said of the events of a batch.
-    fn sum_up(&mut self, batch: &mut Batch) {
-        batch.chunks = self.chunks_read;
-        batch.place = None;
-        if let Some((between, since)) = &mut self.places {
-            *since += batch.events;
-            if since >= between {
-                *since = 0;
-                batch.place = Some(self.place());
-            }
-        }
-    }
-
     /// The next event.
     pub(crate) fn next_event(&mut self) -> Result<Option<Step>, ReadError> {
         let clock = self.trace.clock;
@@ -369,16 +291,18 @@ impl<'a> Events<'a> {
     fn turn_page(&mut self, index: usize) -> Result<(), ReadError> {
         let cursor = &mut self.cursors[index];
         cursor.next_record = 0;
-        let done = mem::take(&mut cursor.records);
+        let mut room = mem::take(&mut cursor.records);
+        if let Some(ahead) = &self.ahead {
+            // What is read ahead brings its own.
+            ahead.give_back(mem::take(&mut room));
+        }
         let number = cursor.next_chunk;
         let Some(chunk) = cursor.thread.chunks.get(number) else {
-            self.give_back(done);
             self.current = None;
             return Ok(());
         };
         let due = cursor.due();
         if (due, index) > self.until {
-            self.give_back(done);
             self.wait(due, index);
             return Ok(());
         }
@@ -386,7 +310,7 @@ impl<'a> Events<'a> {
         cursor.next_record = mem::take(&mut cursor.first_record).max(folded);
         cursor.next_chunk += 1;
         self.chunks_read += 1;
-        let read = self.read((index, number), chunk.offset, done);
+        let read = self.read((index, number), chunk.offset, room);
         self.losses.join(&read.losses);
         let cursor = &mut self.cursors[index];
         cursor.records = read.records;
@@ -399,24 +323,10 @@ impl<'a> Events<'a> {
         Ok(())
     }
 
-    /// What the chunk at `offset` has to say; `records` is room for it.
-    fn read(&mut self, which: (usize, usize), offset: u64, records: Vec<Record>) -> ReadChunk {
-        match &mut self.ahead {
-            None => ReadChunk::read(&mut self.reader, &self.trace.file, which, offset, records),
-            Some(ahead) => {
-                ahead.give_back(records);
-                ahead.take(which).unwrap_or_else(|| {
-                    ReadChunk::read(&mut self.reader, &self.trace.file, which, offset, Vec::new())
-                })
-            }
-        }
-    }
-
-    /// A thread that waits, or has come to its end, holds no records.
-    fn give_back(&self, records: Vec<Record>) {
-        if let Some(ahead) = &self.ahead {
-            ahead.give_back(records);
-        }
+    /// What the chunk at `offset` has to say; `room` is for its records, if it is not read yet.
+    fn read(&mut self, which: (usize, usize), offset: u64, room: Vec<Record>) -> ReadChunk {
+        let read = self.ahead.as_mut().and_then(|ahead| ahead.take(which));
+        read.unwrap_or_else(|| ReadChunk::read(&mut self.reader, &self.trace.file, which, offset, room))
     }
 }
 

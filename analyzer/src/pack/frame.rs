@@ -20,7 +20,7 @@ pub(super) const BODIES: usize = 16;
 /// The most that is packed into a frame. What is in the file, and columns, may be twice as long, for what zstd cannot make shorter.
 const CONTENT: usize = if HEADS * HEAD > BODIES * CHUNK_BYTES { HEADS * HEAD } else { BODIES * CHUNK_BYTES };
 
-/// The level of zstd: the lowest that finds most of what repeats. Higher ones take longer and bring a hundredth.
+/// The level of zstd: the lowest that finds most of what repeats. Higher ones take longer and bring little.
 /// `cargo bench -p memtrace-analyzer --bench pack` shows what comes of it.
 const LEVEL: i32 = 6;
 

@@ -1,10 +1,8 @@
 //! Swaps, and what had to be loaded at least.
 
-use std::{
-    cmp::Reverse,
-    collections::{HashMap, hash_map::Entry},
-};
+use std::cmp::Reverse;
 
+use hashbrown::{HashMap, hash_map::Entry};
 use memtrace_format::Bytes;
 
 use super::names::Names;

@@ -18,7 +18,7 @@ use crate::{Nanos, Progress, Text, Trace, replay::Replay, report::Ended};
 
 /// The width of the bar that shows how much is read.
 const PROGRESS_CELLS: usize = 30;
-/// The most heaps and devices that are named.
+/// The most heaps and devices that are named, and the most heaps whose figures are shown.
 const NAMED: usize = 4;
 
 /// What is known while the trace is read.
@@ -37,13 +37,13 @@ pub(crate) struct Opening {
 pub(crate) struct Facts(Vec<String>);
 
 /// What the heaps held in the part of the trace that is read: those first that held most.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub(crate) struct SoFar {
     until: Nanos,
     heaps: Vec<HeapSoFar>,
 }
 
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 struct HeapSoFar {
     name: Text,
     peak: Bytes,

@@ -50,21 +50,18 @@ fn chunks_that_were_expected_earlier_come_when_they_are_due() {
     recording.chunk_events = 2;
     let mut expected = Vec::new();
     for n in 0..300 {
-        let time = if n == 0 {
-            1
-        } else if n == 1 {
-            1_000
-        } else {
-            2
+        let (time, due) = match n {
+            0 => (1, 1),
+            1 => (1_000, 1_000),
+            _ => (2, 1_000),
         };
         recording.at(1, time, mark(n));
-        expected.push((time.max(if n > 0 { 1_000 } else { 0 }), 1, n));
+        expected.push((due, 1, mark(n)));
         recording.at(2, n * 10, mark(1_000 + n));
-        expected.push((n * 10, 2, 1_000 + n));
+        expected.push((n * 10, 2, mark(1_000 + n)));
     }
     expected.sort_by_key(|(time, thread, _)| (*time, *thread));
     let bytes = recording.bytes();
-    let expected: Vec<_> = expected.into_iter().map(|(time, thread, n)| (time, thread, mark(n))).collect();
     assert_eq!(events(&bytes), expected);
 
     let file = file(&bytes);
