@@ -9,7 +9,7 @@ crate::place::numbered! {
         DiskFull = 2, "disk full";
         /// The log had reached its largest size.
         SizeLimit = 3, "size limit";
-        /// The log could not be grown or mapped.
+        /// The log could not be grown or mapped, or there was no memory to keep what an event needs.
         Failed = 4, "log failed";
         /// The event happened inside the tracer itself (an allocation made while it set up a thread, say).
         Reentrant = 5, "inside the tracer";

@@ -18,7 +18,8 @@
 use std::time::Duration;
 
 use memtrace_format::{
-    Bytes, CounterId, DeviceId, Event, HeapId, ModuleId, NameId, PoolId, StackId, ThreadId, TransferEnd,
+    Bytes, CounterId, DeviceId, DropCause, Event, HeapId, ModuleId, NameId, PoolId, StackId, ThreadId,
+    TransferEnd,
 };
 
 use crate::{Counter, Device, Heap, Module, Name, Pool, Stack, cursor, fork, signals};
@@ -90,6 +91,12 @@ impl Module {
 #[inline(always)]
 pub fn inside() -> bool {
     cursor::is_inside()
+}
+
+/// Counts an event that whoever calls could not record, for this cause. Safe in a signal handler.
+#[cold]
+pub fn lose(cause: DropCause) {
+    cursor::lose(cause);
 }
 
 /// Watches forks from now on, and not from when recording begins: before others do whose handlers would run while the tracer is

@@ -73,6 +73,14 @@ pub(crate) fn thread() -> ThreadId {
     with_own(|cursor| cursor.thread.get())
 }
 
+/// Counts an event of this thread that was never made, for this cause.
+pub(crate) fn lose(cause: DropCause) {
+    let mode = state::mode();
+    if let Some(session) = session::begun().filter(|_| mode.is_on()) {
+        with_own(|cursor| cursor.losses.count(&session.log.ledger, cause, clock::now(mode)));
+    }
+}
+
 /// This thread is inside the tracer until the value is dropped: events that happen meanwhile (an allocation, say, in a program
 /// whose allocator is traced) are counted as lost instead of coming back here, and no signal handler comes in between.
 pub(crate) struct Inside {

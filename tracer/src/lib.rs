@@ -61,6 +61,8 @@ mod options;
 
 mod session;
 
+mod lineage;
+
 mod fork;
 
 mod cursor;
@@ -93,7 +95,7 @@ mod sync;
 mod model;
 
 pub use allocator::TracedAllocator;
-pub use binding::{TransferId, inside, watch_forks, without_handlers};
+pub use binding::{TransferId, inside, lose, watch_forks, without_handlers};
 pub use counter::Counter;
 #[cfg(feature = "samples")]
 pub use figures::{
@@ -104,14 +106,14 @@ pub use figures::{
 };
 pub use heap::{Device, Heap, Pool, Request};
 pub use memtrace_format::{
-    Address, Bytes, CounterId, DeviceId, HeapId, HostMemory, MemoryKind, ModuleId, NameId, PoolId, Reason,
-    SampleSource, StackId, Tier, Unit, well_known,
+    Address, Bytes, CounterId, DeviceId, DropCause, HeapId, HostMemory, MemoryKind, ModuleId, NameId, PoolId,
+    Reason, SampleSource, StackId, Tier, Unit, well_known,
 };
 pub use module::{Forward, Module};
 pub use name::{Name, Scope, Site};
 pub use options::{DEFAULT_RING, Mode, OptionError, Options};
 pub use sampling::Sampling;
-pub use session::{StartError, engine, finish, start, start_or_say};
+pub use session::{StartError, engine, finish, id_of_session, start, start_or_say};
 pub use stack::{Frame, Stack};
 pub use state::enabled;
 pub use swapper::{Method, Swapper, Weights};

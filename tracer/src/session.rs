@@ -17,7 +17,8 @@ use crate::{
     Options, clock, cursor,
     definitions::{DefinedId, Definitions, cut},
     fork,
-    log::{Helper, HelperError, Log, MOST_READY},
+    lineage::Lineage,
+    log::{Helper, HelperError, Log, MOST_READY, Place},
     message::{self, say},
     options,
     sampler::Sampler,
@@ -35,10 +36,10 @@ pub(crate) struct Session {
     pub(crate) log: Log,
     pub(crate) definitions: Definitions,
     pub(crate) options: Options,
+    lineage: Lineage,
     /// Where the program stood when recording began; a child that goes elsewhere still records there.
     directory: PathBuf,
     helper: Mutex<Option<Helper>>,
-    /// A forked child that records has none.
     sampler: OnceLock<Sampler>,
     pid: u32,
 }
@@ -95,7 +96,10 @@ pub fn start(options: &Options) -> Result<(), StartError> {
     fork::watch();
     thread_end::prepare();
     // SAFETY: the handler is a function that lives as long as the program and may be called at any time.
-    unsafe { libc::atexit(at_exit) };
+    unsafe {
+        libc::atexit(at_exit);
+        at_quick_exit(at_exit);
+    }
     let _ = session.sampler.set(Sampler::start(session, &options.sampling));
     state::turn_on(Mode::on(session.clock));
     with_definitions(|definitions, log| definitions.write(log, &Definition::Engine(unnamed_engine())));
@@ -105,15 +109,15 @@ pub fn start(options: &Options) -> Result<(), StartError> {
 /// Ends recording and closes the log. A program need not call it: it happens when the process exits. Events that follow
 /// are not recorded; those that other threads are recording at this very moment may or may not be.
 pub fn finish() {
+    // Held back before anything else is asked: no handler forks a child that would go on here.
+    let signals = signals::hold_back();
+    // A forked child leaves its parent's recording alone: one of vfork has its parent's memory.
+    if begun().is_some_and(|session| session.pid != process::id()) {
+        return;
+    }
     stop_sampling();
     state::turn_off();
     let Some(session) = begun() else { return };
-    // Held back before anything else is asked: no handler forks a child that would go on here.
-    let signals = signals::hold_back();
-    // A forked child leaves its parent's log alone.
-    if session.pid != process::id() {
-        return;
-    }
     let helper = session.helper.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let Some(helper) = helper {
         cursor::give_up_chunk(&signals, &session.log);
@@ -131,6 +135,12 @@ pub(crate) fn stop_sampling() {
     {
         sampler.stop();
     }
+}
+
+/// The session id of the recording of this process, if there is or was one; not of its parent's.
+pub fn id_of_session() -> Option<u128> {
+    let session = begun().filter(|session| session.pid == process::id())?;
+    Some(session.log.header().session)
 }
 
 /// Says which engine this is. Until then the log names the program.
@@ -174,26 +184,31 @@ pub(crate) fn with_definitions<T>(work: impl FnOnce(&Definitions, &Log) -> T) ->
 impl Session {
     fn new(options: &Options) -> Self {
         let directory = env::current_dir().unwrap_or_default();
-        Self::of_this_process(clock::choose(), options, directory, Definitions::new(options.follow_fork))
+        let definitions = Definitions::new(options.follow_fork);
+        Self::of_this_process(clock::choose(), options, Lineage::from_environment(), directory, definitions)
     }
 
     /// Begins the recording of a forked child.
     pub(crate) fn begin_after(parent: &Self, definitions: Definitions) -> Result<&'static Self, StartError> {
         let path = parent.directory.join(parent.options.path());
-        Self::of_this_process(parent.clock, &parent.options, parent.directory.clone(), definitions)
-            .begin(path)
+        let (directory, lineage) = (parent.directory.clone(), parent.lineage.of_child());
+        let session = Self::of_this_process(parent.clock, &parent.options, lineage, directory, definitions);
+        let session = session.begin(path)?;
+        let _ = session.sampler.set(Sampler::start_in_child(session, &parent.options.sampling));
+        Ok(session)
     }
 
     fn of_this_process(
         clock: ClockKind,
         options: &Options,
+        lineage: Lineage,
         directory: PathBuf,
         definitions: Definitions,
     ) -> Self {
         let header = FileHeader {
             compatible: 0,
             incompatible: if options.mode == options::Mode::Ring { RING } else { 0 },
-            session: random(),
+            session: lineage.session(random()),
             boot: boot_id(),
             pid: process::id(),
             clock,
@@ -205,6 +220,7 @@ impl Session {
             log: Log::new(header, MOST_READY),
             definitions,
             options: options.clone(),
+            lineage,
             directory,
             helper: Mutex::new(None),
             sampler: OnceLock::new(),
@@ -216,7 +232,8 @@ impl Session {
     fn begin(self, path: PathBuf) -> Result<&'static Self, StartError> {
         // Should it fail, the helper may still look at the session while it ends.
         let session: &'static Self = Box::leak(Box::new(self));
-        let helper = Helper::start(session, path, session.options.limit(), session.options.sync)?;
+        let place = Place { path, predecessor: session.lineage.predecessor() };
+        let helper = Helper::start(session, place, session.options.limit(), session.options.sync)?;
         *session.helper.lock().unwrap_or_else(PoisonError::into_inner) = Some(helper);
         SESSION.store(ptr::from_ref(session).cast_mut(), Ordering::Release);
         Ok(session)
@@ -225,6 +242,11 @@ impl Session {
 
 extern "C" fn at_exit() {
     finish();
+}
+
+unsafe extern "C" {
+    /// As `atexit`, for `quick_exit`.
+    fn at_quick_exit(handler: extern "C" fn()) -> libc::c_int;
 }
 
 /// What stands for the engine until it says its name: the name of the program.

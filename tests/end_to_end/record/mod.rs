@@ -3,6 +3,9 @@
 /// Host memory against the books of a program in C.
 mod host;
 
+/// Mappings: of many threads, of any number, and with handlers that jump.
+mod mappings;
+
 /// What hooks must not do to a program.
 mod hooks;
 

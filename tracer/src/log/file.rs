@@ -5,7 +5,7 @@ use std::{
     io,
     os::{
         fd::AsRawFd,
-        unix::fs::{FileExt, OpenOptionsExt},
+        unix::fs::{FileExt, FileTypeExt, OpenOptionsExt},
     },
     path::{Path, PathBuf},
     process,
@@ -24,6 +24,13 @@ pub(crate) struct LogFile {
     max_size: Option<u64>,
 }
 
+/// Where a log is to be made.
+pub(crate) struct Place {
+    pub(crate) path: PathBuf,
+    /// The session of a log that need not stay: this process recorded it while it was another program.
+    pub(crate) predecessor: Option<u128>,
+}
+
 /// How much longer a file became, and why not as much as was asked for.
 pub(crate) struct Growth {
     pub(crate) units: u64,
@@ -35,6 +42,8 @@ pub(crate) struct Growth {
 pub(crate) enum LogFileError {
     #[error("cannot create {path:?}: {error}")]
     Create { path: PathBuf, error: io::Error },
+    #[error("{path:?} is a device, and no log can be made beside it")]
+    Device { path: PathBuf },
     #[error("cannot grow {path:?}: {error}")]
     Grow { path: PathBuf, error: io::Error },
     #[error("{path:?} has reached MEMTRACE_MAX_SIZE ({limit} bytes)")]
@@ -64,12 +73,17 @@ impl LogFileError {
 
 impl LogFile {
     /// Makes the file. Nothing that exists is written to: if the name is taken, the process id is put into it.
-    pub(crate) fn create(path: &Path, max_size: Option<u64>) -> Result<Self, LogFileError> {
-        let (file, path) = match create_new(path) {
+    pub(crate) fn create(place: &Place, max_size: Option<u64>) -> Result<Self, LogFileError> {
+        let path = &*place.path;
+        let create = |path: &Path| create_in_place_of(place.predecessor, path);
+        let (file, path) = match create(path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                if is_a_devices(path) {
+                    return Err(LogFileError::Device { path: path.to_owned() });
+                }
                 let free = with_pid(path);
                 let file =
-                    create_new(&free).map_err(|error| LogFileError::Create { path: free.clone(), error })?;
+                    create(&free).map_err(|error| LogFileError::Create { path: free.clone(), error })?;
                 let holder = if this_process_records_into(path) {
                     "is another tracer's of this process"
                 } else {
@@ -185,15 +199,44 @@ fn create_new(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
+/// Makes the file; if there is the log of this session, which nobody writes any more, in its place.
+fn create_in_place_of(predecessor: Option<u128>, path: &Path) -> io::Result<File> {
+    let created = create_new(path);
+    let taken = created.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::AlreadyExists);
+    let Some(predecessor) = predecessor.filter(|_| taken) else { return created };
+    match log_at(path) {
+        Some((file, header)) if header.session == predecessor && file.try_lock().is_ok() => {
+            fs::remove_file(path)?;
+            create_new(path)
+        }
+        _ => created,
+    }
+}
+
 /// Whether a log at `path` is being recorded by this process: it has two tracers then, its own and that of a library.
 fn this_process_records_into(path: &Path) -> bool {
+    log_at(path).is_some_and(|(file, header)| {
+        header.pid == process::id() && matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+    })
+}
+
+/// The log at this path, if there is one.
+fn log_at(path: &Path) -> Option<(File, FileHeader)> {
     let open = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path);
-    let Ok(file) = open else { return false };
+    let file = open.ok()?;
     let mut bytes = [0; FileHeader::BYTES];
-    let recording = matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock));
-    recording
-        && file.read_exact_at(&mut bytes, 0).is_ok()
-        && FileHeader::parse(&bytes).is_ok_and(|header| header.pid == process::id())
+    file.read_exact_at(&mut bytes, 0).ok()?;
+    FileHeader::parse(&bytes).ok().map(|header| (file, header))
+}
+
+/// Whether what is there is a device, or one of the kernel's names for what a process has open: `/dev/null`, `/dev/stdout`.
+fn is_a_devices(path: &Path) -> bool {
+    let is_device =
+        |file: fs::Metadata| file.file_type().is_char_device() || file.file_type().is_block_device();
+    let is_the_kernels = |link: PathBuf| link.starts_with("/proc") || link.starts_with("/dev/fd");
+    fs::metadata(path).is_ok_and(is_device)
+        || path.starts_with("/proc")
+        || fs::read_link(path).is_ok_and(is_the_kernels)
 }
 
 /// `run.trace` → `run.4242.trace`.

@@ -3,7 +3,6 @@
 use std::{
     io,
     panic::{AssertUnwindSafe, catch_unwind},
-    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -14,7 +13,7 @@ use std::{
 use memtrace_format::{Closing, Ending, FIRST_CHUNK_OFFSET};
 
 use super::{
-    Chunk, Log, LogFile, LogFileError,
+    Chunk, Log, LogFile, LogFileError, Place,
     recycler::Recycler,
     supply::Supply,
     sync::Sync,
@@ -38,7 +37,7 @@ pub(crate) struct Helper {
 }
 
 impl Helper {
-    /// Starts the thread and waits until it has made the log at `path`, which may become `limit` bytes long, and the first
+    /// Starts the thread and waits until it has made the log at `place`, which may become `limit` bytes long, and the first
     /// chunks.
     ///
     /// # Errors
@@ -46,7 +45,7 @@ impl Helper {
     /// There can be no further thread, or the file cannot be made or hold the chunks. Then no file is left behind.
     pub(crate) fn start(
         session: &'static Session,
-        path: PathBuf,
+        place: Place,
         limit: Option<u64>,
         sync: Option<Duration>,
     ) -> Result<Self, HelperError> {
@@ -58,7 +57,7 @@ impl Helper {
         let thread = Thread::start(c"memtrace", 256 << 10, move || {
             cursor::exclude_this_thread();
             keep_descriptors_apart();
-            let begin = || LogFile::create(&path, limit).and_then(|file| Work::begin(session, file));
+            let begin = || LogFile::create(&place, limit).and_then(|file| Work::begin(session, file));
             // Somebody waits, so a panic must be answered too.
             match catch_unwind(AssertUnwindSafe(begin)) {
                 Ok(Ok(mut work)) => {

@@ -24,6 +24,7 @@ use memtrace_format::{DropCause, FileHeader, RING};
 
 pub(crate) use bell::Bell;
 pub(crate) use chunk::{Chunk, Retired, Slot, write_record};
+pub(crate) use file::Place;
 use file::{LogFile, LogFileError};
 pub(crate) use helper::{Helper, HelperError};
 pub(crate) use queue::Queue;

@@ -63,13 +63,16 @@ impl Sampler {
     pub(crate) fn start(session: &'static Session, sampling: &Sampling) -> Self {
         let (device, host): (Vec<_>, Vec<_>) = sampling.plans().partition(DeviceSources::reads);
         let threads = [
-            start(session, c"memtrace-host", 256 << 10, host, |plans| {
-                keep_descriptors_apart();
-                HostSources::open(plans)
-            }),
+            start_host(session, host),
             start(session, c"memtrace-device", 1 << 20, device, |_| DeviceSources::new()),
         ];
         Self { threads: threads.into_iter().flatten().collect() }
+    }
+
+    /// In a forked child that records: what is the child's own, its memory on the host. Devices are its parent's to ask.
+    pub(crate) fn start_in_child(session: &'static Session, sampling: &Sampling) -> Self {
+        let host = sampling.plans().filter(|plan| !DeviceSources::reads(plan)).collect();
+        Self { threads: start_host(session, host).into_iter().collect() }
     }
 
     /// Ends sampling, after one more round of what is cheap. Waits a little while for it.
@@ -80,6 +83,13 @@ impl Sampler {
             thread.wait_for(Stage::Ended, deadline.saturating_duration_since(Instant::now()));
         }
     }
+}
+
+fn start_host(session: &'static Session, plans: Vec<Plan>) -> Option<Arc<Progress>> {
+    start(session, c"memtrace-host", 256 << 10, plans, |plans| {
+        keep_descriptors_apart();
+        HostSources::open(plans)
+    })
 }
 
 /// Starts a thread, if there is anything for it to do and it can be started.

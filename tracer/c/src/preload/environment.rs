@@ -19,7 +19,7 @@ use std::{
 
 use memtrace_tracer::Options;
 
-use crate::preload::{code, driver, exec, host, stacks};
+use crate::preload::{code, driver, ending, exec, host, stacks};
 
 const VARIABLE: &str = "MEMTRACE_RECORD";
 
@@ -32,16 +32,19 @@ pub(crate) fn begin() -> bool {
     if !words.contains(&"on") || runs_with_raised_rights() {
         return false;
     }
-    let Some(options) = Options::from_environment().0 else { return false };
+    if Options::from_environment().0.is_none() {
+        return false;
+    }
     let preload = env::var_os(PRELOAD).unwrap_or_default();
-    exec::begin(&options.path(), &[(PRELOAD, preload.as_bytes()), (VARIABLE, text.as_bytes())]);
+    exec::begin();
+    ending::begin();
     if !words.contains(&"follow") {
         leave_the_environment(&preload, &words);
     }
     let value = |name| words.iter().find_map(|word| word.strip_prefix(name));
     let number = |name| value(name).and_then(|number| number.parse().ok());
     code::prepare();
-    driver::watch();
+    driver::begin();
     if let Some(kind) = value("stacks=") {
         stacks::begin(kind, number("depth="));
     }

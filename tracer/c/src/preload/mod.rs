@@ -33,6 +33,8 @@ mod host;
 
 mod exec;
 
+mod ending;
+
 mod driver;
 
 mod torch;

@@ -4,7 +4,7 @@ use memtrace_tracer::{Address, Bytes, MemoryKind, Pool, Stack};
 
 use super::{DeviceAddress, owner::Owner};
 use crate::preload::{
-    extents::{Extent, Extents},
+    extents::{Extent, Extents, Taken},
     stacks,
 };
 
@@ -29,11 +29,6 @@ pub(super) enum Form {
 }
 
 static LIVE: Extents<About> = Extents::new();
-
-/// In a forked child.
-pub(super) fn unlock() {
-    LIVE.unlock();
-}
 
 /// The driver handed out memory of a device to `owner`.
 pub(super) fn handed_out(owner: Owner, device: u16, address: DeviceAddress, bytes: usize, virtually: bool) {
@@ -70,7 +65,7 @@ pub(super) fn end(address: DeviceAddress) -> Option<(Extent, About)> {
 
 /// One of the ranges that overlap `range` is about to be given back.
 pub(super) fn end_within(range: &Extent) -> Option<(Extent, About)> {
-    let (extent, about) = LIVE.take(range)?;
+    let Taken { extent, about, .. } = LIVE.take(range)?;
     let (address, size) = (Address(extent.start as u64), Bytes(extent.len() as u64));
     match about.form {
         Form::Block => about.pool.block_free(address, size),

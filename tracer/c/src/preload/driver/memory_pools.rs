@@ -19,11 +19,6 @@ enum Location {
 /// Of each pool that the program made or asked for.
 static LOCATIONS: Extents<Location> = Extents::new();
 
-/// In a forked child.
-pub(super) fn unlock() {
-    LOCATIONS.unlock();
-}
-
 hooked! {
     11020 fn [cuMemPoolCreate](place: *mut Handle, properties: *const c_void) |next| {
         // SAFETY: whatever the caller passes is passed on.

@@ -31,15 +31,8 @@ use std::ffi::{CStr, c_int, c_void};
 
 pub(super) use context::define as define_device;
 
-/// Sees to forked children, and finds `dlsym`.
-pub(super) fn watch() {
-    extern "C" fn in_child() {
-        live::unlock();
-        memory_pools::unlock();
-        virtual_memory::unlock();
-    }
-    // SAFETY: the handler is a function that lives as long as the program and may be called at any fork.
-    unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
+/// Finds `dlsym`, while one thread alone runs.
+pub(super) fn begin() {
     super::next::find_dlsym();
 }
 

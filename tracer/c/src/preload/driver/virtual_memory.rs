@@ -33,11 +33,6 @@ impl Properties {
 /// The device that each piece of memory is on.
 static DEVICES: Extents<u16> = Extents::new();
 
-/// In a forked child.
-pub(super) fn unlock() {
-    DEVICES.unlock();
-}
-
 hooked! {
     10020 fn [cuMemCreate](place: *mut Memory, bytes: usize, properties: *const c_void, flags: u64) |next| {
         // SAFETY: whatever the caller passes is passed on.

@@ -109,15 +109,6 @@ unsafe extern "C" fn mremap(
     moved
 }
 
-/// Sees to forked children.
-pub(super) fn watch_forks() {
-    extern "C" fn in_child() {
-        MAPPINGS.unlock();
-    }
-    // SAFETY: the handler is a function that lives as long as the program and may be called at any fork.
-    unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
-}
-
 fn begins(extent: &Extent, stack: Stack) {
     if MAPPINGS.insert(extent, stack) {
         let size = Bytes(extent.len() as u64);
@@ -129,12 +120,13 @@ fn begins(extent: &Extent, stack: Stack) {
 /// that was, with who asked for the lowest of it.
 fn loses(range: &Extent) -> Option<(Extent, Stack)> {
     let mut lost: Option<(Extent, Stack)> = None;
-    while !range.is_empty()
-        && let Some((extent, stack)) = MAPPINGS.take(range)
-    {
+    let mut may_be_more = !range.is_empty();
+    while may_be_more && let Some(taken) = MAPPINGS.take(range) {
+        let extent = taken.extent;
         pools::mapped().block_free(Address(extent.start as u64), Bytes(extent.len() as u64));
         let end = lost.map_or(extent.end, |(above, _)| above.end);
-        lost = Some((extent.start..end, stack));
+        lost = Some((extent.start..end, taken.about));
+        may_be_more = taken.is_one_of_several;
     }
     lost
 }

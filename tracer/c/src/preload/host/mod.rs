@@ -14,7 +14,7 @@ mod recorded;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use memtrace_tracer::{Address, Bytes};
+use memtrace_tracer::{Address, Bytes, DropCause};
 
 use crate::preload::{pools, records, stacks, torch};
 
@@ -32,7 +32,6 @@ pub(crate) fn begin(threshold: Option<usize>) {
     // While one thread alone runs: a look-up later may meet with the loader's lock.
     malloc::look_up_all();
     mapping::look_up_all();
-    mapping::watch_forks();
     let threshold = threshold.unwrap_or(DEFAULT_THRESHOLD).max(LEAST_THRESHOLD);
     recorded::begin(threshold, bootstrap::address());
     THRESHOLD.store(threshold, Ordering::Relaxed);
@@ -49,7 +48,10 @@ fn is_large(size: usize) -> bool {
 #[inline]
 fn allocated(block: usize, size: usize) {
     // PyTorch's blocks are in a heap of their own.
-    if block != 0 && records() && !torch::allocates() && recorded::insert(block) {
+    if block != 0 && records() && !torch::allocates() {
+        if !recorded::insert(block) {
+            return memtrace_tracer::lose(DropCause::Failed);
+        }
         let size = Bytes(size as u64);
         pools::host().asked_by(stacks::here()).block_alloc(Address(block as u64), size, size);
     }
