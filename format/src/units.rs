@@ -51,7 +51,7 @@ pub struct ParseBytesError;
 
 impl fmt::Display for ParseBytesError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("expected a number of bytes, such as 500000000, 512MiB or 2GiB")
+        f.write_str("expected a number of bytes, such as 500000000, 512MiB or 2GB")
     }
 }
 
@@ -60,18 +60,28 @@ impl core::error::Error for ParseBytesError {}
 impl FromStr for Bytes {
     type Err = ParseBytesError;
 
-    /// Reads a whole number with a binary unit or none: `4096`, `64 MiB`, `2g`.
+    /// Reads a whole number with a unit or none, in capitals or not: `4096`, `64 MiB` and `64M` in steps of 1024, `64 MB` in
+    /// steps of 1000.
     fn from_str(text: &str) -> Result<Self, ParseBytesError> {
-        const UNITS: [(&str, &str, u32); 5] =
-            [("b", "", 0), ("k", "kib", 10), ("m", "mib", 20), ("g", "gib", 30), ("t", "tib", 40)];
+        const UNITS: [([&str; 2], u64); 9] = [
+            (["", "b"], 1),
+            (["k", "kib"], 1 << 10),
+            (["m", "mib"], 1 << 20),
+            (["g", "gib"], 1 << 30),
+            (["t", "tib"], 1 << 40),
+            (["kb", "kb"], 1000),
+            (["mb", "mb"], 1_000_000),
+            (["gb", "gb"], 1_000_000_000),
+            (["tb", "tb"], 1_000_000_000_000),
+        ];
         let text = text.trim();
         let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
         let unit = unit.trim();
-        let named = |name: &str| unit.eq_ignore_ascii_case(name);
-        let found = UNITS.into_iter().find(|(short, long, _)| named(short) || named(long));
-        let (_, _, shift) = found.ok_or(ParseBytesError)?;
+        let found =
+            UNITS.into_iter().find(|(names, _)| names.iter().any(|name| unit.eq_ignore_ascii_case(name)));
+        let (_, bytes) = found.ok_or(ParseBytesError)?;
         let number: u64 = number.parse().map_err(|_| ParseBytesError)?;
-        number.checked_mul(1 << shift).map(Self).ok_or(ParseBytesError)
+        number.checked_mul(bytes).map(Self).ok_or(ParseBytesError)
     }
 }
 
@@ -91,11 +101,22 @@ mod tests {
     }
 
     #[test]
-    fn bytes_are_read_in_binary_units() {
-        for (text, bytes) in [("4096", 4096), ("64 MiB", 64 << 20), ("2g", 2 << 30), (" 7 B ", 7)] {
-            assert_eq!(text.parse(), Ok(Bytes(bytes)));
+    fn bytes_are_read_in_steps_of_1024_and_of_1000() {
+        for (text, bytes) in [
+            ("4096", 4096),
+            ("64 MiB", 64 << 20),
+            ("2g", 2 << 30),
+            (" 7 B ", 7),
+            ("10MB", 10_000_000),
+            ("10mb", 10_000_000),
+            ("3 kB", 3000),
+            ("1TB", 1_000_000_000_000),
+        ] {
+            assert_eq!(text.parse(), Ok(Bytes(bytes)), "{text}");
         }
-        for text in ["", "many", "-1", "GiB", "1.5GiB", "99999999999999999999", "18446744073709551615k"] {
+        for text in
+            ["", "many", "-1", "GiB", "MB", "1.5GiB", "1MBi", "99999999999999999999", "18446744073709551615k"]
+        {
             assert_eq!(text.parse::<Bytes>(), Err(ParseBytesError), "{text}");
         }
     }

@@ -84,7 +84,7 @@ impl Options {
         }
     }
 
-    /// What `MEMTRACE_FILE`, `MEMTRACE_MAX_SIZE` (bytes, or with KiB, MiB, GiB), `MEMTRACE_MODE` (`stop` or `ring`),
+    /// What `MEMTRACE_FILE`, `MEMTRACE_MAX_SIZE` (bytes, or with KiB, MiB, GiB, or KB, MB, GB), `MEMTRACE_MODE` (`stop` or `ring`),
     /// `MEMTRACE_FOLLOW_FORK` (`1` or `0`), `MEMTRACE_FSYNC` (an interval: `1s`, `500ms`) and `MEMTRACE_SAMPLE` (`off`, or
     /// `SOURCE=RATE` separated by commas) say. `None`: not to record.
     ///
@@ -92,7 +92,8 @@ impl Options {
     ///
     /// # Errors
     ///
-    /// A variable is set to something else than it should be; recording can go on without it.
+    /// A variable is set to something else than it should be. Recording goes on without it, unless it is one that limits the
+    /// size of the file: then nothing is recorded.
     pub fn from_environment() -> (Option<Self>, Vec<OptionError>) {
         let mut errors = Vec::new();
         if runs_with_raised_rights() {
@@ -108,18 +109,24 @@ impl Options {
         };
         let max_size = parse(
             "MEMTRACE_MAX_SIZE",
-            "expected a number of bytes, such as 500000000, 512MiB or 2GiB; recording without this limit",
+            "expected a number of bytes, such as 500000000, 512MiB or 2GB; not recording, rather than without this limit",
         );
-        let mode = parse("MEMTRACE_MODE", "expected stop or ring; recording stops at the largest size");
+        let mode =
+            parse("MEMTRACE_MODE", "expected stop or ring; not recording, rather than without this limit");
         let follow_fork = parse("MEMTRACE_FOLLOW_FORK", "expected 1 or 0; forked children are not recorded");
         let mut options = Self::new(file);
+        let mut is_limited_as_wanted = true;
         if let Some((text, error)) = max_size {
             options.max_size = text.parse::<Bytes>().ok().map(|size| size.0);
+            is_limited_as_wanted &= options.max_size.is_some();
             errors.extend(options.max_size.is_none().then_some(error));
         }
         match mode {
             Some((text, _)) if text == "ring" => options.mode = Mode::Ring,
-            Some((text, error)) if text != "stop" => errors.push(error),
+            Some((text, error)) if text != "stop" => {
+                is_limited_as_wanted = false;
+                errors.push(error);
+            }
             _ => {}
         }
         match follow_fork {
@@ -135,7 +142,7 @@ impl Options {
         let (sampling, malformed) = Sampling::from_environment();
         options.sampling = sampling;
         errors.extend(malformed);
-        (Some(options), errors)
+        (is_limited_as_wanted.then_some(options), errors)
     }
 
     /// The file to make in this process: with the process id where the pattern has it.

@@ -36,11 +36,16 @@ fn assert_told(lab: &Lab, arguments: &[&str]) {
     let report = lab.report(&trace);
     let mapped = heap(&report, "mapped");
     let told = [mapped.allocs, mapped.frees, mapped.end.allocated_bytes.0];
-    assert_eq!(told, ["allocs", "frees", "live"].map(|figure| books[figure].as_u64().unwrap()), "{arguments:?}");
+    assert_eq!(
+        told,
+        ["allocs", "frees", "live"].map(|figure| books[figure].as_u64().unwrap()),
+        "{arguments:?}"
+    );
 }
 
 fn record(lab: &Lab, trace: &str, arguments: &[&str]) -> Value {
     let program = lab.compile("mappings", &[]);
-    let command: Vec<&OsStr> = [program.as_os_str()].into_iter().chain(arguments.iter().map(OsStr::new)).collect();
+    let command: Vec<&OsStr> =
+        [program.as_os_str()].into_iter().chain(arguments.iter().map(OsStr::new)).collect();
     books(&lab.record(&["-o", trace, "--host-threshold", "4096"], &command).output().unwrap())
 }
