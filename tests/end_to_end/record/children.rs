@@ -84,6 +84,42 @@ fn a_process_that_becomes_another_program_goes_on_being_recorded() {
     assert_eq!(lab.traces().len(), 2);
 }
 
+/// A program that becomes itself, by any of the functions for that and as often as it likes: the trace is of the last, under the
+/// name that was asked for, and nothing else is left.
+#[test]
+fn a_program_may_become_another_by_any_function_and_any_number_of_times() {
+    let lab = Lab::new();
+    let program = lab.compile("succession", &[]);
+    for way in ["execv", "execve", "execvp", "execvpe", "fexecve", "execl", "execlp", "execle"] {
+        for generations in ["1", "5"] {
+            let trace = format!("{way}.{generations}.trace");
+            let command = [program.as_os_str(), OsStr::new(way), OsStr::new(generations)];
+            let output = lab.record(&["-o", &trace, "--host-threshold", "64KiB"], &command).output().unwrap();
+            let live = books(&output)["live"].as_u64().unwrap();
+            let report = lab.report(&trace);
+            assert_eq!(report.trace.ended, Ended::Clean, "{trace}");
+            assert_eq!(heap(&report, "host").end.allocated_bytes.0, live, "{trace}");
+        }
+    }
+    assert_eq!(lab.traces().len(), 16, "{:?}", lab.traces());
+}
+
+/// What somebody keeps beside a trace is nobody else's: a trace of a program that becomes another takes no name but its own.
+#[test]
+fn becoming_another_program_touches_no_other_file() {
+    let lab = Lab::new();
+    for name in ["run.trace.before-exec", "other.trace"] {
+        fs::write(lab.path(name), "mine").unwrap();
+    }
+    let program = lab.compile("succession", &[]);
+    let command = [program.as_os_str(), OsStr::new("execv"), OsStr::new("2")];
+    books(&lab.record(&["-o", "run.trace"], &command).output().unwrap());
+    assert_eq!(lab.traces(), ["other.trace", "run.trace", "run.trace.before-exec"]);
+    for name in ["run.trace.before-exec", "other.trace"] {
+        assert_eq!(fs::read(lab.path(name)).unwrap(), b"mine", "{name}");
+    }
+}
+
 /// Python, which forks: by itself the parent alone, followed both.
 #[test]
 fn python_that_forks() {

@@ -15,6 +15,9 @@ mod command;
 /// Forks, shells, and programs that a program becomes.
 mod children;
 
+/// Ends without the handlers of an end.
+mod endings;
+
 /// Who asked for memory.
 mod stacks;
 

@@ -67,14 +67,27 @@ fn assert_ends_at(limit: u64, trial: &mut Trial, untraced: &Outcome, reason: &st
     assert_eq!(drops.total(), missing(&log, &trial.acknowledged()), "{limit}");
 }
 
+/// Nobody who asked for a limit is recorded without one.
 #[test]
-fn a_size_that_is_none_is_named_and_recording_goes_on() {
+fn a_limit_that_cannot_be_read_is_named_and_nothing_is_recorded() {
     let untraced = untraced();
-    for size in ["", "many", "-1", "1.5G"] {
-        let mut trial = Trial::new("none", THREADS, EVENTS).env("MEMTRACE_MAX_SIZE", size);
+    let sizes = ["", "many", "-1", "1.5G", "10 megabytes"].map(|size| ("MEMTRACE_MAX_SIZE", size));
+    for (variable, value) in sizes.into_iter().chain([("MEMTRACE_MODE", "rnig")]) {
+        let mut trial = Trial::new("none", THREADS, EVENTS).env(variable, value);
         let outcome = trial.run();
-        assert!(outcome.assert_unchanged(&untraced).contains("MEMTRACE_MAX_SIZE"), "{outcome:?}");
-        assert_eq!(drops(&trial.log()).total(), missing(&trial.log(), &trial.acknowledged()));
+        let line = outcome.assert_unchanged(&untraced);
+        assert!(line.contains(variable) && line.contains("not recording"), "{value}: {outcome:?}");
+        assert!(trial.logs().is_empty(), "{value}");
+    }
+}
+
+/// In steps of 1000 and of 1024: the file is as long as it may be, and no longer.
+#[test]
+fn a_limit_has_the_units_that_people_write() {
+    for (size, bytes) in [("2MB", 2_000_000), ("2MiB", 2 << 20), ("2m", 2 << 20)] {
+        let mut trial = Trial::new("none", THREADS, 50_000).env("MEMTRACE_MAX_SIZE", size);
+        assert!(trial.run().stderr.contains(&format!("({bytes} bytes)")), "{size}");
+        assert!(trial.path("run.trace").metadata().unwrap().len() <= bytes, "{size}");
     }
 }
 

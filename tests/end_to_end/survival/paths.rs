@@ -52,6 +52,26 @@ fn a_fifo_is_neither_opened_nor_waited_for() {
     assert!(trial.path("run.trace").metadata().unwrap().file_type().is_fifo());
 }
 
+/// Nobody who names a device wants a file beside it.
+#[test]
+fn no_log_is_made_beside_a_device() {
+    let made = || -> Vec<_> {
+        let entries = fs::read_dir("/dev").unwrap().map(|entry| entry.unwrap().file_name());
+        entries
+            .filter(|name| {
+                ["null.", "stdout.", "tty."].iter().any(|of| name.to_str().unwrap().starts_with(of))
+            })
+            .collect()
+    };
+    let before = made();
+    for device in ["/dev/null", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"] {
+        let mut trial = Trial::new("none", THREADS, EVENTS).env("MEMTRACE_FILE", device);
+        let outcome = trial.run();
+        assert!(outcome.assert_unchanged(&untraced()).contains("not recording"), "{device}: {outcome:?}");
+    }
+    assert_eq!(made(), before);
+}
+
 #[test]
 fn a_link_to_a_file_is_not_followed() {
     let mut trial = Trial::new("none", THREADS, EVENTS);
