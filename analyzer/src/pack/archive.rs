@@ -1,7 +1,7 @@
 //! The ZIP archive around a packed log. The log is stored in it as it is, so that it can be read at any place.
 
 use std::{
-    io::{self, BufReader, Seek, Write},
+    io::{self, BufReader, Seek, SeekFrom, Write},
     path::Path,
 };
 
@@ -24,9 +24,12 @@ pub(super) fn is_archive(beginning: &[u8]) -> bool {
     beginning.starts_with(&ARCHIVE_MAGIC)
 }
 
+/// An archive that is being written.
+pub(super) type Archive<W> = ZipWriter<Quiet<W>>;
+
 /// Begins an archive with the entry for a packed log. What is written to it now is the entry.
-pub(super) fn begin<W: Write + Seek>(out: W, log: &str, log_bytes: u64) -> io::Result<ZipWriter<W>> {
-    let mut archive = ZipWriter::new(out);
+pub(super) fn begin<W: Write + Seek>(out: W, log: &str, log_bytes: u64) -> io::Result<Archive<W>> {
+    let mut archive = ZipWriter::new(Quiet { out, has_failed: false });
     // Without times: the same log makes the same archive.
     let options = SimpleFileOptions::default()
         .compression_method(CompressionMethod::Stored)
@@ -37,7 +40,7 @@ pub(super) fn begin<W: Write + Seek>(out: W, log: &str, log_bytes: u64) -> io::R
 }
 
 /// Adds an entry of its own.
-pub(super) fn add<W: Write + Seek>(archive: &mut ZipWriter<W>, name: &str, content: &[u8]) -> io::Result<()> {
+pub(super) fn add<W: Write + Seek>(archive: &mut Archive<W>, name: &str, content: &[u8]) -> io::Result<()> {
     let options = SimpleFileOptions::default()
         .compression_method(CompressionMethod::Deflated)
         .last_modified_time(zip::DateTime::default());
@@ -46,8 +49,40 @@ pub(super) fn add<W: Write + Seek>(archive: &mut ZipWriter<W>, name: &str, conte
 }
 
 /// Ends it, and says how long it is.
-pub(super) fn end<W: Write + Seek>(archive: ZipWriter<W>) -> io::Result<u64> {
-    archive.finish()?.stream_position()
+pub(super) fn end<W: Write + Seek>(archive: Archive<W>) -> io::Result<u64> {
+    archive.finish()?.out.stream_position()
+}
+
+/// What an archive is written to. An archive that is dropped before its end tries to end itself, and says on stderr what keeps it
+/// from that; what has failed once is said by whoever wrote, and so from then on nothing is written and nothing fails.
+pub(super) struct Quiet<W> {
+    out: W,
+    has_failed: bool,
+}
+
+impl<W> Quiet<W> {
+    fn unless_failed<T>(&mut self, then: T, work: impl FnOnce(&mut W) -> io::Result<T>) -> io::Result<T> {
+        if self.has_failed {
+            return Ok(then);
+        }
+        work(&mut self.out).inspect_err(|error| self.has_failed = error.kind() != io::ErrorKind::Interrupted)
+    }
+}
+
+impl<W: Write> Write for Quiet<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.unless_failed(bytes.len(), |out| out.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.unless_failed((), W::flush)
+    }
+}
+
+impl<W: Seek> Seek for Quiet<W> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.unless_failed(0, |out| out.seek(to))
+    }
 }
 
 /// From where to where the packed log lies in an archive.

@@ -22,7 +22,8 @@ Record a trace of a program as it is, or of an engine that links the tracer:
 
 Recordings of other programs need no flag: memtrace analyze snapshot.pickle
 
-Exit status: 0 done, 1 a check or comparison failed, 2 wrong usage, 3 the file cannot be read as a trace.
+Exit status: 0 done, 1 a check or comparison failed, 2 wrong usage, 3 the file cannot be read as a trace,
+4 what was to be made cannot be written.
 A damaged trace is read as far as it goes, and the report says what is missing."
 )]
 pub(crate) struct Arguments {

@@ -109,7 +109,7 @@ pub(crate) fn write(
     (from, to): (Nanos, Option<Nanos>),
     place: &Place,
 ) -> Result<Cut, Failure> {
-    let file = place.file.as_file().try_clone().map_err(|error| place.unwritable(error))?;
+    let file = place.file.file().try_clone().map_err(|error| place.unwritable(error))?;
     let cut = cut::cut(trace, from, to, file, &mut progress::of("cutting"));
     cut.map_err(|error| match error {
         CutError::Part(error) => Failure::no_part(path)(error),

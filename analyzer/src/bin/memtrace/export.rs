@@ -117,7 +117,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         return write(&trace, &export, io::stdout(), path, Failure::Output);
     }
     let place = Place::begin(path, output, *force)?;
-    let file = place.file.as_file();
+    let file = place.file.file();
     write(&trace, &export, file, path, |error| place.unwritable(error))?;
     let bytes = file.metadata().map_err(|error| place.unwritable(error))?.len();
     place.end(format_args!("{}: {:.1}\n", shown(output), Bytes(bytes)))

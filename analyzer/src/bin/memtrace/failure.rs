@@ -23,6 +23,9 @@ const USAGE: u8 = 2;
 /// The input cannot be read as a trace.
 const UNREADABLE: u8 = 3;
 
+/// What a command makes cannot be written.
+const UNWRITABLE: u8 = 4;
+
 /// As shells have it: there is no such program.
 const NO_PROGRAM: u8 = 127;
 
@@ -118,7 +121,7 @@ impl Failure {
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
             Self::Output(error) => {
                 eprintln!("memtrace: the output cannot be written: {error}");
-                ExitCode::FAILURE
+                ExitCode::from(UNWRITABLE)
             }
             Self::NoSuchPart(error) => {
                 eprintln!("memtrace: the trace has no such part: {error}");
@@ -229,12 +232,13 @@ impl Failure {
             }
             Self::Unwritable { path, error } => {
                 eprintln!("memtrace: {path} cannot be written: {error}");
-                ExitCode::FAILURE
+                ExitCode::from(UNWRITABLE)
             }
             Self::NotImported { path, error } => {
                 eprintln!("memtrace: {path} cannot be imported: {}", Text::new(error.to_string()));
                 eprintln!("  try: {}", import_advice(error));
-                ExitCode::from(UNREADABLE)
+                let is_unwritable = matches!(error, ImportError::NoRoom { .. } | ImportError::Write(_));
+                ExitCode::from(if is_unwritable { UNWRITABLE } else { UNREADABLE })
             }
             Self::Unreadable { path, error } => {
                 eprintln!("memtrace: {path} cannot be read as a trace: {error}");

@@ -9,7 +9,7 @@ use crate::{arguments::Import, failure::Failure, place::Place, progress};
 pub(crate) fn run(arguments: &Import) -> Result<(), Failure> {
     let Import { recording, output, force } = arguments;
     let place = Place::begin(recording, output, *force)?;
-    let file = place.file.as_file().try_clone().map_err(|error| place.unwritable(error))?;
+    let file = place.file.file().try_clone().map_err(|error| place.unwritable(error))?;
     let mut shown = progress::imported();
     let imported = import::import(recording, file, &mut shown).map_err(|error| match error {
         import::ImportError::Write(error) => place.unwritable(error),

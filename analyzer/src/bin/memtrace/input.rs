@@ -6,9 +6,8 @@ use memtrace_analyzer::{
     Trace,
     import::{self, ImportError},
 };
-use tempfile::NamedTempFile;
 
-use crate::{failure::Failure, place::PIPE, progress};
+use crate::{draft::Draft, failure::Failure, place::PIPE, progress};
 
 /// Opens it. A trace is read here and there, so that a pipe is kept in a temporary file.
 pub(crate) fn open(path: &Path) -> Result<Trace, Failure> {
@@ -17,12 +16,12 @@ pub(crate) fn open(path: &Path) -> Result<Trace, Failure> {
         return opened.map_err(Failure::not_imported(path));
     }
     let no_room = |source| ImportError::NoRoom { folder: std::env::temp_dir(), source };
-    let kept = NamedTempFile::new().map_err(no_room).and_then(|mut file| {
-        io::copy(&mut io::stdin().lock(), file.as_file_mut()).map_err(no_room)?;
+    let kept = Draft::begin(&std::env::temp_dir()).map_err(no_room).and_then(|mut file| {
+        io::copy(&mut io::stdin().lock(), file.file_mut()).map_err(no_room)?;
         Ok(file)
     });
     let kept = kept.map_err(|error| Failure::not_imported(path)(error.into()))?;
-    let opened = import::open(kept.path(), &mut progress::imported());
+    let opened = import::open(&kept.path(), &mut progress::imported());
     opened.map_err(Failure::not_imported(path))
 }
 

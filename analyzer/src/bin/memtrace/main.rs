@@ -17,6 +17,7 @@ mod completions;
 mod cut;
 mod diff;
 mod doctor;
+mod draft;
 mod events;
 mod export;
 mod failure;

@@ -70,7 +70,7 @@ pub(crate) fn pack(arguments: &Pack) -> Result<(), Failure> {
     let trace = input::open(path)?;
     let name = input::name(path);
     let mut place = Place::begin(path, &output, *force)?;
-    let packed = pack::pack(&trace, &name, &[], place.file.as_file_mut(), &mut progress::of("packing"));
+    let packed = pack::pack(&trace, &name, &[], place.file.file_mut(), &mut progress::of("packing"));
     let packed = packed.map_err(|error| failure(error, path, &place))?;
     let (before, after) = (packed.log_bytes, packed.packed_bytes);
     let times = before.0 as f64 / after.0.max(1) as f64;
@@ -85,7 +85,7 @@ pub(crate) fn unpack(arguments: &Unpack) -> Result<(), Failure> {
     let output = output.clone().or_else(without).or_else(piped).ok_or(Failure::NoName)?;
     let trace = input::open(path)?;
     let place = Place::begin(path, &output, *force)?;
-    let unpacked = pack::unpack(&trace, place.file.as_file(), &mut progress::of("unpacking"));
+    let unpacked = pack::unpack(&trace, place.file.file(), &mut progress::of("unpacking"));
     let unpacked = unpacked.map_err(|error| failure(error, path, &place))?;
     place.end(format_args!("{}: {:.1}\n", shown(&output), unpacked.log_bytes))
 }

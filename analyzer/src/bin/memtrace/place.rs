@@ -8,13 +8,12 @@ use std::{
 };
 
 use memtrace_analyzer::Text;
-use tempfile::NamedTempFile;
 
-use crate::{failure::Failure, output};
+use crate::{draft::Draft, failure::Failure, output};
 
 /// A file that is being written, and the name that it gets once it is whole.
 pub(crate) struct Place {
-    pub(crate) file: NamedTempFile,
+    pub(crate) file: Draft,
     path: PathBuf,
     replace: bool,
     /// It goes to standard output in the end.
@@ -34,15 +33,15 @@ impl Place {
             return Err(Failure::Exists(shown(path)));
         }
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let file = tempfile::Builder::new().prefix(".memtrace-").tempfile_in(folder);
-        let file = file.map_err(|error| Failure::Unwritable { path: shown(path), error })?;
+        let file = Draft::begin(folder).map_err(|error| Failure::Unwritable { path: shown(path), error })?;
         Ok(Self { file, path: path.to_owned(), replace, piped: false })
     }
 
     /// A file without a name that anybody asked for.
     pub(crate) fn temporary() -> Result<Self, Failure> {
-        let file = NamedTempFile::new();
-        let file = file.map_err(|error| Failure::Unwritable { path: shown(&std::env::temp_dir()), error })?;
+        let folder = std::env::temp_dir();
+        let file =
+            Draft::begin(&folder).map_err(|error| Failure::Unwritable { path: shown(&folder), error })?;
         Ok(Self { file, path: PIPE.into(), replace: false, piped: true })
     }
 
@@ -64,15 +63,14 @@ impl Place {
     pub(crate) fn end(self, text: impl Display) -> Result<(), Failure> {
         let Self { mut file, path, replace, piped } = self;
         if piped {
-            file.as_file_mut().rewind().map_err(Failure::Output)?;
-            io::copy(file.as_file_mut(), &mut io::stdout().lock()).map_err(Failure::Output)?;
+            file.file_mut().rewind().map_err(Failure::Output)?;
+            io::copy(file.file_mut(), &mut io::stdout().lock()).map_err(Failure::Output)?;
             drop(write!(io::stderr(), "{text}"));
             return Ok(());
         }
-        let placed = if replace { file.persist(&path) } else { file.persist_noclobber(&path) };
-        placed.map(drop).map_err(|error| match error.error.kind() {
+        file.place(&path, replace).map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => Failure::Exists(shown(&path)),
-            _ => Failure::Unwritable { path: shown(&path), error: error.error },
+            _ => Failure::Unwritable { path: shown(&path), error },
         })?;
         output::print(text)
     }

@@ -93,7 +93,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     } else {
         let clean = Place::temporary()?;
         let scrubbed = scrub::write(path, &trace, &arguments.how, &clean)?;
-        (input::open(clean.file.path())?, Some(scrubbed))
+        (input::open(&clean.file.path())?, Some(scrubbed))
     };
     let Analysis { report, timeline, .. } = &analyze(path, &trace)?;
     let page = Markdown { report, timeline }.to_string();
@@ -127,7 +127,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let (packed, part) = loop {
         let cut = window.map(|window| cut_around(path, &trace, middle, window)).transpose()?;
         let packed_trace = cut.as_ref().map_or(&trace, |(cut, _)| cut);
-        let file = place.file.as_file_mut();
+        let file = place.file.file_mut();
         file.set_len(0).and_then(|()| file.rewind()).map_err(Failure::Output)?;
         let packed = pack::pack(packed_trace, &name, &beside, file, &mut progress::of("packing"));
         let packed = packed.map_err(|error| failure(error, path, &place))?.packed_bytes;
@@ -171,7 +171,7 @@ fn cut_around(
     let (from, to) = cut::around(middle, window);
     let part = Place::temporary()?;
     let cut = cut::write(path, trace, (from, Some(to)), &part)?;
-    Ok((input::open(part.file.path())?, (cut.from, cut.to)))
+    Ok((input::open(&part.file.path())?, (cut.from, cut.to)))
 }
 
 /// What is known of the machine: of the recorded one what the trace says, of this one what it is.

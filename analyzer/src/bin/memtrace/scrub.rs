@@ -98,7 +98,7 @@ pub(crate) fn write(path: &Path, trace: &Trace, how: &How, place: &Place) -> Res
         (is_kept(Kept::Modules), is_kept(Kept::Scopes), is_kept(Kept::Threads));
     (keep.stacks, keep.counters, keep.engine) =
         (is_kept(Kept::Stacks), is_kept(Kept::Counters), is_kept(Kept::Engine));
-    scrub(trace, &key, &keep, place.file.as_file()).map_err(|error| failure(error, path, place))
+    scrub(trace, &key, &keep, place.file.file()).map_err(|error| failure(error, path, place))
 }
 
 /// What was removed, and what is still there.
