@@ -40,10 +40,13 @@ crate::place::numbered! {
         Stopped = 2, "stopped";
         /// The recording goes on; the block says what was lost so far.
         Running = 3, "running";
+        /// The process ended in order, but not the recording: who started the process wrote this, and knows no more than the block
+        /// said before.
+        Exited = 4, "exited";
     }
 }
 
-/// What the tracer wrote when the recording ended. A log without one belongs to a process that was killed or still runs.
+/// What is known of the recording as a whole. A log without one belongs to a process that was killed or still runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Closing {
     /// How it ended.
@@ -59,6 +62,11 @@ pub struct Closing {
 impl Closing {
     /// The size of the block in the file.
     pub const BYTES: usize = 4096;
+
+    /// Whether the tracer wrote it last of all, so that nothing came behind it.
+    pub fn is_final(&self) -> bool {
+        matches!(self.ending, Ending::Clean | Ending::Stopped)
+    }
 
     /// The largest text; a longer one is cut.
     pub const TEXT_BYTES: usize = 1024;

@@ -160,7 +160,7 @@ impl Trace {
 
     /// The clean end, or the last of these events.
     pub(crate) fn end(&self, events: &Events<'_>) -> Nanos {
-        let finally = self.closing.as_ref().filter(|closing| closing.ending != Ending::Running);
+        let finally = self.closing.as_ref().filter(|closing| closing.is_final());
         finally.map_or(Nanos(0), |closing| self.clock.nanos(closing.end.ticks)).max(events.latest())
     }
 

@@ -18,7 +18,7 @@ pub(super) fn trace(replay: &Replay<'_>, events: &Events<'_>, range: Option<Rang
     let source = replay.trace;
     let header = source.header();
     let closing = source.closing();
-    let finally = closing.filter(|closing| closing.ending != Ending::Running);
+    let finally = closing.filter(|closing| closing.is_final());
     let engine = source.definitions().engine();
     let mut losses: Losses = source.losses().clone();
     losses.join(events.losses());

@@ -45,6 +45,8 @@ pub(crate) enum Failure {
     OneTrace,
     /// The trace to record is there already.
     TraceExists(Text),
+    /// No trace can be made in this folder.
+    NoFolder { folder: Text, error: io::Error },
     /// The library that records is at none of these places.
     NoLibrary(Vec<PathBuf>),
     /// The Python package is at none of these places.
@@ -202,6 +204,11 @@ impl Failure {
                 eprintln!("memtrace: {path} exists");
                 eprintln!("  try: another name, or one with the process id in it: -o run.%p.trace");
                 ExitCode::from(USAGE)
+            }
+            Self::NoFolder { folder, error } => {
+                eprintln!("memtrace: no trace can be made in {folder}: {error}");
+                eprintln!("  try: -o with a name in a folder that you may write to: -o /tmp/run.trace");
+                ExitCode::from(UNWRITABLE)
             }
             Self::NoLibrary(places) => {
                 eprintln!("memtrace: the library that records is not there");

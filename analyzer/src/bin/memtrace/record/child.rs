@@ -22,23 +22,30 @@ pub(crate) struct Ended {
     pub(crate) process: u32,
     /// As shells have it: 128 + n where signal n ended it.
     pub(crate) status: u8,
+    /// It ended itself, and no signal did.
+    pub(crate) in_order: bool,
 }
 
 /// Runs the program to its end.
 pub(crate) fn run(command: &mut Command) -> io::Result<Ended> {
-    // Before it starts, so that none is missed. What this process was told to ignore, the program is to ignore as well.
     let ignored = ignored();
-    let passed_on = PASSED_ON.iter().filter(|&&signal| ignored & (1 << (signal - 1)) == 0);
-    let mut signals = SignalsInfo::<WithOrigin>::new(passed_on)?;
+    let is_ignored = move |signal: i32| ignored & (1 << (signal - 1)) != 0;
+    // Before it starts, so that none is missed. What this process was told to ignore, the program begins by ignoring as well, so
+    // that is passed on from when it has begun: it may have a handler of its own.
+    let (later, at_once): (Vec<i32>, Vec<i32>) = PASSED_ON.iter().partition(|&&signal| is_ignored(signal));
+    let mut signals = SignalsInfo::<WithOrigin>::new(at_once)?;
     let mut child = command.spawn()?;
     let (process, handle) = (child.id(), signals.handle());
+    for signal in later {
+        let _ = handle.add_signal(signal);
+    }
     let passing = thread::spawn(move || {
         for signal in signals.forever() {
             // What the terminal sends, it sends to the program as well.
             if !matches!(signal.cause, Cause::Kernel) {
                 send(process, signal.signal);
             }
-            if signal.signal == SIGTSTP {
+            if signal.signal == SIGTSTP && !is_ignored(SIGTSTP) {
                 let _ = emulate_default_handler(SIGTSTP);
             }
         }
@@ -46,7 +53,8 @@ pub(crate) fn run(command: &mut Command) -> io::Result<Ended> {
     let ended = child.wait();
     handle.close();
     let _ = passing.join();
-    Ok(Ended { process, status: status(ended?) })
+    let ended = ended?;
+    Ok(Ended { process, status: status(ended), in_order: ended.code().is_some() })
 }
 
 fn send(process: u32, signal: i32) {

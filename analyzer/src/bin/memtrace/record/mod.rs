@@ -9,6 +9,7 @@ mod child;
 pub(crate) mod library;
 mod program;
 pub(crate) mod python;
+mod recorded;
 mod traces;
 
 use std::{
@@ -24,6 +25,7 @@ pub(crate) use arguments::Arguments;
 use arguments::Stacks;
 use program::Program;
 pub(crate) use program::Unfit;
+use recorded::Recorded;
 use traces::Traces;
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
@@ -36,7 +38,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let mut command = Command::new(program.path());
     command.args(rest);
     command.env("LD_PRELOAD", preload(&program, &library));
-    command.env("MEMTRACE_FILE", traces.pattern());
+    command.env("MEMTRACE_FILE", traces.pattern()).env("MEMTRACE_RUN", traces.run());
     command.env("MEMTRACE_RECORD", switches(arguments));
     if arguments.torch || matches!(arguments.stacks, Some(Stacks::Python)) {
         let package = python::find(arguments.python.as_deref(), &library).map_err(Failure::NoPackage)?;
@@ -48,6 +50,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let ended = child::run(&mut command).map_err(|error| Failure::not_run(name, &error))?;
 
     let made = traces.made(ended.process);
+    for trace in &made {
+        trace.settle(ended.in_order && trace.process() == ended.process);
+    }
+    let made: Vec<PathBuf> = made.into_iter().map(Recorded::into_path).collect();
     say_where(&made, &program, arguments);
     if arguments.analyze && !made.is_empty() {
         analyze::run(&analyze::of(made))?;

@@ -13,7 +13,7 @@ use memtrace_analyzer::Text;
 use object::{
     Endianness,
     elf::{self, FileHeader64},
-    read::elf::{Dyn as _, FileHeader as _, ProgramHeader as _},
+    read::elf::{Dyn as _, FileHeader as _, ProgramHeader as _, Sym as _},
 };
 
 use crate::failure::Failure;
@@ -29,6 +29,8 @@ pub(crate) struct Program {
     path: PathBuf,
     /// The library of a sanitizer that it is linked to, which must be loaded first.
     sanitizer: Option<OsString>,
+    /// It has an allocator of its own built in.
+    has_own_malloc: bool,
     is_shell: bool,
 }
 
@@ -37,6 +39,8 @@ pub(crate) struct Program {
 pub(crate) enum Unfit {
     #[error("it is linked statically, so no library can be loaded into it")]
     Static,
+    #[error("it is linked to another C library than glibc, which this library needs")]
+    OtherLibrary,
     #[error("it runs with the rights of its owner (setuid or setgid), so the loader ignores LD_PRELOAD")]
     RaisedRights,
     #[error("it is for another kind of processor than this library")]
@@ -51,6 +55,9 @@ impl Unfit {
         match self {
             Self::Static => {
                 "link it dynamically, or link the tracer into it: see \"Record your engine\" in the README"
+            }
+            Self::OtherLibrary => {
+                "run it with glibc, or link the tracer into it: see \"Record your engine\" in the README"
             }
             Self::RaisedRights => {
                 "run `memtrace record` itself with those rights, on the program behind it: sudo memtrace record -- CMD"
@@ -72,11 +79,11 @@ impl Program {
         if has_raised_rights {
             return Err(unfit(Unfit::RaisedRights));
         }
-        let sanitizer = linked_sanitizer(&content).map_err(unfit)?;
+        let Linked { sanitizer, has_own_malloc } = Linked::of(&content).map_err(unfit)?;
         let shells = ["sh", "bash", "dash", "zsh", "ksh", "fish"];
         let is_shell =
             interpreter.file_name().is_some_and(|name| shells.iter().any(|shell| *name == **shell));
-        Ok(Self { path, sanitizer, is_shell })
+        Ok(Self { path, sanitizer, has_own_malloc, is_shell })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -93,6 +100,13 @@ impl Program {
         if self.is_shell && !follow {
             notes.push(
                 "it is a shell; what that runs as programs of their own is recorded with --follow".to_owned(),
+            );
+        }
+        if self.has_own_malloc {
+            notes.push(
+                "it has an allocator of its own built in (a sanitizer's, or another), so host memory is not recorded, but for what \
+                 that maps"
+                    .to_owned(),
             );
         }
         let others = env::var_os("LD_PRELOAD").unwrap_or_default();
@@ -177,28 +191,53 @@ fn last_interpreter(path: &Path) -> io::Result<Option<(PathBuf, Vec<u8>)>> {
     Ok(None)
 }
 
-/// The run-time of a sanitizer that a program is linked to, if a library can be preloaded into it at all.
-fn linked_sanitizer(content: &[u8]) -> Result<Option<OsString>, Unfit> {
-    if content.is_empty() {
-        return Ok(None);
+/// What the file of a program says of what it is linked to.
+#[derive(Default)]
+struct Linked {
+    /// The run-time of a sanitizer.
+    sanitizer: Option<OsString>,
+    /// Whether `malloc` is the program's own: then it comes before any library's.
+    has_own_malloc: bool,
+}
+
+impl Linked {
+    /// Nothing is known of a file that cannot be read.
+    ///
+    /// # Errors
+    ///
+    /// No library can be preloaded into it.
+    fn of(content: &[u8]) -> Result<Self, Unfit> {
+        if content.is_empty() {
+            return Ok(Self::default());
+        }
+        let processor = if cfg!(target_arch = "aarch64") { elf::EM_AARCH64 } else { elf::EM_X86_64 };
+        let header = FileHeader64::<Endianness>::parse(content).map_err(|_| Unfit::OtherProcessor)?;
+        let endian = header.endian().map_err(|_| Unfit::OtherProcessor)?;
+        if header.e_machine(endian) != processor {
+            return Err(Unfit::OtherProcessor);
+        }
+        let segments = header.program_headers(endian, content).unwrap_or_default();
+        let loader = segments.iter().find_map(|segment| segment.interpreter(endian, content).ok().flatten());
+        let loader = loader.ok_or(Unfit::Static)?;
+        let file = loader.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
+        // musl's, and Android's.
+        if file.starts_with(b"ld-musl") || file.starts_with(b"linker") {
+            return Err(Unfit::OtherLibrary);
+        }
+        Ok(Self::in_sections(header, endian, content).unwrap_or_default())
     }
-    let processor = if cfg!(target_arch = "aarch64") { elf::EM_AARCH64 } else { elf::EM_X86_64 };
-    let header = FileHeader64::<Endianness>::parse(content).map_err(|_| Unfit::OtherProcessor)?;
-    let endian = header.endian().map_err(|_| Unfit::OtherProcessor)?;
-    if header.e_machine(endian) != processor {
-        return Err(Unfit::OtherProcessor);
-    }
-    let segments = header.program_headers(endian, content).unwrap_or_default();
-    if !segments.iter().any(|segment| segment.p_type(endian) == elf::PT_INTERP) {
-        return Err(Unfit::Static);
-    }
-    let names = || {
+
+    fn in_sections(header: &FileHeader64<Endianness>, endian: Endianness, content: &[u8]) -> Option<Self> {
         let sections = header.sections(endian, content).ok()?;
         let (entries, link) = sections.dynamic(endian, content).ok()??;
         let strings = sections.strings(endian, content, link).ok()?;
         let needed = entries.iter().filter(|entry| entry.tag(endian) == elf::DT_NEEDED);
-        let names = needed.filter_map(|entry| entry.string(endian, strings).ok());
-        Some(names.map(|name| OsStr::from_bytes(name).to_owned()).collect::<Vec<OsString>>())
-    };
-    Ok(names().unwrap_or_default().into_iter().find(|name| is_sanitizer(name)))
+        let mut names = needed.filter_map(|entry| entry.string(endian, strings).ok());
+        let sanitizer = names.find(|name| is_sanitizer(OsStr::from_bytes(name)));
+        let symbols = sections.symbols(endian, content, elf::SHT_DYNSYM).ok()?;
+        let has_own_malloc = symbols.iter().any(|symbol| {
+            !symbol.is_undefined(endian) && symbol.name(endian, symbols.strings()) == Ok(b"malloc".as_slice())
+        });
+        Some(Self { sanitizer: sanitizer.map(|name| OsStr::from_bytes(name).to_owned()), has_own_malloc })
+    }
 }

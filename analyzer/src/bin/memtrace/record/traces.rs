@@ -1,15 +1,17 @@
 //! The traces that a recording makes: one a process.
 
 use std::{
-    ffi::{OsStr, OsString},
+    env,
+    ffi::OsString,
     fs,
+    hash::{BuildHasher as _, RandomState},
     os::unix::ffi::{OsStrExt as _, OsStringExt as _},
     path::{self, Path, PathBuf},
+    process,
 };
 
-use memtrace_analyzer::Text;
-
-use crate::failure::Failure;
+use super::recorded::Recorded;
+use crate::{draft::Draft, failure::Failure, place::shown};
 
 /// What `%p` becomes, the library says; here it is to be known again.
 const PROCESS: &[u8] = b"%p";
@@ -18,7 +20,8 @@ const PROCESS: &[u8] = b"%p";
 pub(crate) struct Traces {
     /// Absolute, for a process may be elsewhere when it begins to record.
     pattern: PathBuf,
-    before: Vec<OsString>,
+    /// What the traces of this run have in common and no others: more runs than one may be under way in a folder, by like names.
+    run: u64,
 }
 
 impl Traces {
@@ -31,43 +34,42 @@ impl Traces {
             bytes.splice(end..end, *b".%p");
         }
         let output = PathBuf::from(OsString::from_vec(bytes));
-        if !several && !has_process && output.exists() {
-            return Err(Failure::TraceExists(Text::new(output.to_string_lossy())));
+        if !several && !has_process && output.symlink_metadata().is_ok() {
+            return Err(Failure::TraceExists(shown(&output)));
         }
         let pattern = path::absolute(&output).unwrap_or(output);
-        let traces = Self { pattern, before: Vec::new() };
-        Ok(Self { before: traces.present(), ..traces })
+        // Seeded by the system, and so another number each time.
+        let run = RandomState::new().hash_one(process::id());
+        let traces = Self { pattern, run };
+        let folder = traces.folder();
+        // The library would say so too, of each process, and the program would run for nothing.
+        Draft::begin(folder).map_err(|error| Failure::NoFolder { folder: shown(folder), error })?;
+        Ok(traces)
     }
 
     pub(crate) fn pattern(&self) -> &Path {
         &self.pattern
     }
 
-    /// The traces that were made since, that of `process` first.
-    pub(crate) fn made(&self, process: u32) -> Vec<PathBuf> {
-        let folder = self.folder();
-        // A process that became another program which did not record has left its trace under another name.
-        let put_aside = |name: &OsStr| name.as_bytes().strip_suffix(b".before-exec").map(<[u8]>::to_vec);
-        for name in self.present() {
-            if let Some(own) = put_aside(&name).filter(|_| !self.before.contains(&name)) {
-                let _ = fs::rename(folder.join(&name), folder.join(OsStr::from_bytes(&own)));
-            }
-        }
-        let mut made: Vec<PathBuf> = self
-            .present()
-            .into_iter()
-            .filter(|name| !self.before.contains(name))
-            .map(|name| folder.join(name))
-            .collect();
-        made.sort();
-        let (prefix, suffix) = self.around_process();
-        let first = [prefix, process.to_string().as_bytes(), suffix].concat();
-        made.sort_by_key(|path| path.file_name().is_none_or(|name| name.as_bytes() != first));
-        let shown = |path: PathBuf| match std::env::current_dir() {
-            Ok(here) => path.strip_prefix(here).map(Path::to_owned).unwrap_or(path),
-            Err(_) => path,
-        };
-        made.into_iter().map(shown).collect()
+    /// As the library is told it.
+    pub(crate) fn run(&self) -> String {
+        format!("{:016x}", self.run)
+    }
+
+    /// The traces that were made, that of `process` first.
+    pub(crate) fn made(&self, process: u32) -> Vec<Recorded> {
+        let here = env::current_dir().unwrap_or_default();
+        let names = self.present().into_iter();
+        let traces = names.filter_map(|name| {
+            let path = self.folder().join(name);
+            Recorded::at(path.strip_prefix(&here).map(Path::to_owned).unwrap_or(path))
+        });
+        let mut made: Vec<Recorded> = traces.filter(|trace| trace.run() == self.run).collect();
+        made.sort_by(|one, other| {
+            let key = |trace: &Recorded| (trace.process() != process, trace.path().to_owned());
+            key(one).cmp(&key(other))
+        });
+        made
     }
 
     /// The names in the folder that a trace could have.
@@ -77,7 +79,7 @@ impl Traces {
         let names = entries.filter_map(Result::ok).map(|entry| entry.file_name());
         names
             .filter(|name| {
-                let name = name.as_bytes().strip_suffix(b".before-exec").unwrap_or(name.as_bytes());
+                let name = name.as_bytes();
                 name.len() >= prefix.len() + suffix.len()
                     && name.starts_with(prefix)
                     && name.ends_with(suffix)
@@ -105,21 +107,41 @@ impl Traces {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+    use memtrace_format::{Calibration, ClockKind, FileHeader, Ticks};
+
     use super::*;
 
+    fn write(path: &Path, run: u64, pid: u32) {
+        let start = Calibration { ticks: Ticks(0), monotonic_ns: 0, realtime_ns: 0 };
+        let header = FileHeader {
+            compatible: 0,
+            incompatible: 0,
+            session: u128::from(run) << 64 | u128::from(pid),
+            boot: 0,
+            pid,
+            clock: ClockKind::Monotonic,
+            start,
+            minor: 0,
+        };
+        fs::write(path, header.to_bytes()).unwrap();
+    }
+
+    fn names(made: &[Recorded]) -> Vec<&str> {
+        made.iter().map(|trace| trace.path().file_name().unwrap().to_str().unwrap()).collect()
+    }
+
+    /// Whatever was there before, or is made meanwhile by others.
     #[test]
-    fn traces_that_were_there_before_are_not_counted() {
+    fn traces_of_other_runs_are_not_counted() {
         let folder = tempfile::tempdir().unwrap();
-        let file = |name: &str| fs::write(folder.path().join(name), "").unwrap();
-        file("run.1.trace");
         let traces = Traces::new(folder.path().join("run.trace"), true).unwrap();
         assert!(traces.pattern().ends_with("run.%p.trace"));
-        for name in ["run.3.trace", "run.2.trace", "run.4.trace.before-exec", "other.5.trace"] {
-            file(name);
+        for (pid, run) in [(1, traces.run ^ 1), (2, traces.run), (3, traces.run), (4, 0)] {
+            write(&folder.path().join(format!("run.{pid}.trace")), run, pid);
         }
-        let made = traces.made(3);
-        let names: Vec<_> = made.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
-        assert_eq!(names, ["run.3.trace", "run.2.trace", "run.4.trace"]);
+        write(&folder.path().join("other.5.trace"), traces.run, 5);
+        fs::write(folder.path().join("run.6.trace"), "no trace").unwrap();
+        assert_eq!(names(&traces.made(3)), ["run.3.trace", "run.2.trace"]);
     }
 
     #[test]
@@ -127,8 +149,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run.trace");
         let traces = Traces::new(path.clone(), false).unwrap();
-        fs::write(&path, "").unwrap();
-        assert_eq!(traces.made(7), std::slice::from_ref(&path));
+        write(&path, traces.run, 7);
+        assert_eq!(names(&traces.made(7)), ["run.trace"]);
         assert!(Traces::new(path, false).is_err());
+    }
+
+    #[test]
+    fn there_must_be_a_folder() {
+        for folder in ["/proc", "/nowhere/at/all"] {
+            let made = Traces::new(Path::new(folder).join("run.trace"), false);
+            assert!(matches!(made, Err(Failure::NoFolder { .. })), "{folder}");
+        }
     }
 }
