@@ -1,12 +1,10 @@
 //! How small a trace becomes, and how fast it is packed, unpacked and analyzed as it lies, beside the trace itself, in one run.
 //!
-//!     cargo bench -p memtrace-analyzer --bench pack                             # 1e6 events
-//!     cargo bench -p memtrace-analyzer --bench pack -- 10000000 run.trace …     # as many as wanted, and these traces
+//!     cargo bench -p memtrace-analysis --bench pack                             # 1e6 events
+//!     cargo bench -p memtrace-analysis --bench pack -- 10000000 run.trace …     # as many as wanted, and these traces
 //!
 //! Every figure is the best of three rounds in which raw and packed take turns. "of raw" is how fast the packed trace is analyzed,
 //! where 1 is as fast as the trace itself. Traces are made in the folder for temporary files. `README.md`, beside this, has what came out.
-
-mod generated;
 
 use std::{
     fs::File,
@@ -14,12 +12,11 @@ use std::{
     time::Instant,
 };
 
-use memtrace_analyzer::{
+use memtrace_analysis::{
     Trace,
     pack::{pack, unpack},
 };
-
-use generated::{CASES, generate};
+use memtrace_testing::generated::{CASES, generate};
 
 const ROUNDS: usize = 3;
 

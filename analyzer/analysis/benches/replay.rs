@@ -1,14 +1,12 @@
 //! How fast a trace is opened and analyzed, in how much memory, and how near the state at any time is then, on generated traces.
 //!
-//!     cargo bench -p memtrace-analyzer --bench replay                      # 1e6 events
-//!     cargo bench -p memtrace-analyzer --bench replay -- 10000000          # as many as wanted
-//!     cargo bench -p memtrace-analyzer --bench replay -- 100000000 "1e6"   # only the cases whose names have this in them
+//!     cargo bench -p memtrace-analysis --bench replay                      # 1e6 events
+//!     cargo bench -p memtrace-analysis --bench replay -- 10000000          # as many as wanted
+//!     cargo bench -p memtrace-analysis --bench replay -- 100000000 "1e6"   # only the cases whose names have this in them
 //!
 //! Each case runs in a process of its own, so that its peak memory is its own. "a core" divides by the processor time of all
 //! threads; where others use the machine too, that is the figure to look at. 1e8 events take 6.4 GB of disk at most, in the folder
 //! for temporary files, one case at a time. `README.md`, beside this, has what came out.
-
-mod generated;
 
 use std::{
     path::Path,
@@ -16,9 +14,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use memtrace_analyzer::{Checkpoints, Nanos, Trace};
-
-use generated::{CASES, Random, TICKS, generate};
+use memtrace_analysis::{Checkpoints, Nanos, Trace};
+use memtrace_testing::generated::{CASES, Random, TICKS, generate};
 
 /// The most times at which the state is asked for, and how long that goes on.
 const ASKED: usize = 100;
@@ -58,7 +55,7 @@ fn analyze(path: &Path) {
     let mut checkpoints = Checkpoints::default();
     for _ in 0..3 {
         let (began, used_before) = (Instant::now(), processor_seconds());
-        let analysis = memtrace_analyzer::analyze(path).expect("a readable trace");
+        let analysis = memtrace_analysis::analyze(path).expect("a readable trace");
         wall = wall.min(began.elapsed().as_secs_f64());
         used = used.min(processor_seconds() - used_before);
         events = analysis.report.trace.events;
@@ -78,7 +75,7 @@ fn analyze(path: &Path) {
     let mut taken: Vec<f64> = (0..ASKED)
         .take_while(|&asked| asked == 0 || began.elapsed() < PATIENCE)
         .map(|_| {
-            let time = Nanos(random.next() % (events * TICKS));
+            let time = Nanos(random.draw() % (events * TICKS));
             let began = Instant::now();
             let instant = trace.at(&checkpoints, time).expect("a readable trace");
             assert!(!instant.heaps.is_empty() || time.0 < TICKS);

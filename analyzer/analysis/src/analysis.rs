@@ -1,11 +1,11 @@
 //! The whole way, from a file to answers.
 
-use std::{ops::ControlFlow::Continue, path::Path};
+use std::{cmp::Reverse, ops::ControlFlow::Continue, path::Path};
 
 use memtrace_format::Bytes;
 
 use crate::{
-    Checkpoints, Filter, Nanos, Part, PartError, ReadError, Trace,
+    Checkpoints, Filter, Nanos, Part, PartError, ReadError, Text, Trace,
     checkpoints::{PLACES, Taking},
     filter::Sieve,
     part::Borders,
@@ -18,7 +18,6 @@ use crate::{
 
 /// What an analysis of a trace found.
 #[derive(Clone, Debug)]
-#[non_exhaustive]
 pub struct Analysis {
     /// Figures and names.
     pub report: Report,
@@ -35,6 +34,43 @@ pub struct Progress {
     pub done: Bytes,
     /// The bytes of the file that hold events.
     pub total: Bytes,
+}
+
+/// What was found in the part of a trace that is replayed so far.
+#[derive(Clone, Copy, Debug)]
+pub struct SoFar<'r, 't>(&'r Replay<'t>);
+
+/// What a heap held in the part of a trace that is replayed so far.
+#[derive(Clone, Debug)]
+pub struct HeapSoFar {
+    /// Its name.
+    pub name: Text,
+    /// The most that it held.
+    pub peak: Bytes,
+    /// When that was.
+    pub peak_at: Nanos,
+    /// What it holds now.
+    pub now: Bytes,
+}
+
+impl SoFar<'_, '_> {
+    /// The time of the latest event.
+    pub fn until(&self) -> Nanos {
+        self.0.end
+    }
+
+    /// The heaps that held most, so many at most, the largest first.
+    pub fn largest_heaps(&self, most: usize) -> Vec<HeapSoFar> {
+        let mut largest: Vec<_> = self.0.heaps.iter().collect();
+        largest.sort_by_key(|heap| Reverse(heap.watch.peak.measured()));
+        let heaps = largest.into_iter().take(most).map(|heap| HeapSoFar {
+            name: self.0.trace.definitions().heap_of(heap.key),
+            peak: Bytes(heap.watch.peak.measured()),
+            peak_at: heap.watch.peak.time,
+            now: Bytes(heap.state.measured()),
+        });
+        heaps.collect()
+    }
 }
 
 /// Analyzes the trace at `path` in one pass, in memory that grows with what is live and not with the number of events.
@@ -56,18 +92,22 @@ impl Trace {
         self.analyze_showing(watch, |_| ())
     }
 
-    /// The same; `show` is shown the replay now and then.
-    pub(crate) fn analyze_showing(
+    /// The same; `show` is shown now and then what was found so far.
+    ///
+    /// # Errors
+    ///
+    /// The operating system cannot read a part of the file.
+    pub fn analyze_showing(
         &self,
         mut watch: impl FnMut(Progress),
-        mut show: impl FnMut(&Replay<'_>),
+        mut show: impl FnMut(&SoFar<'_, '_>),
     ) -> Result<Analysis, ReadError> {
         let mut passage = Passage::begin(self)?;
         passage.tell_places(PLACES);
         let mut taking = Taking::new(self);
         let (mut replay, events) = passage.replay(&mut watch, |replay, batch| {
             taking.pass(replay, batch);
-            show(replay);
+            show(&SoFar(replay));
         })?;
         let checkpoints = taking.finish(&replay);
         replay.analyses.failures.rehearse(self, None, &mut watch)?;

@@ -17,7 +17,7 @@ use memtrace_format::{
 
 /// A log in the making.
 #[derive(Debug)]
-pub(crate) struct ChunkWriter {
+pub struct ChunkWriter {
     file: File,
     session: u64,
     /// What every chunk says of the clock.
@@ -52,7 +52,7 @@ struct Baseline {
 
 impl ChunkWriter {
     /// Begins a log in an empty file.
-    pub(crate) fn new(file: File, session: u64, calibration: Calibration) -> Self {
+    pub fn new(file: File, session: u64, calibration: Calibration) -> Self {
         let (chunks, definitions, lanes, baseline) = (0, None, BTreeMap::new(), None);
         Self { file, session, calibration, chunks, definitions, lanes, baseline }
     }
@@ -63,7 +63,7 @@ impl ChunkWriter {
     }
 
     /// Adds an event of a thread. Times of a thread do not step back.
-    pub(crate) fn event(&mut self, thread: ThreadId, time: Ticks, event: &Event) -> io::Result<()> {
+    pub fn event(&mut self, thread: ThreadId, time: Ticks, event: &Event) -> io::Result<()> {
         let lane = self.lanes.entry(thread).or_default();
         if let Some(chunk) = &mut lane.chunk {
             if chunk.builder.event(time, event).is_ok() {
@@ -83,7 +83,7 @@ impl ChunkWriter {
     }
 
     /// Adds a record to the baseline, which describes the instant `at`.
-    pub(crate) fn baseline(&mut self, at: Ticks, time: Ticks, event: &Event) -> io::Result<()> {
+    pub fn baseline(&mut self, at: Ticks, time: Ticks, event: &Event) -> io::Result<()> {
         let chunks = match &mut self.baseline {
             Some(baseline) => {
                 if baseline.chunk.builder.event(time, event).is_ok() {
@@ -104,7 +104,7 @@ impl ChunkWriter {
     }
 
     /// Says what an id stands for.
-    pub(crate) fn define(&mut self, definition: &Definition) -> io::Result<()> {
+    pub fn define(&mut self, definition: &Definition) -> io::Result<()> {
         if let Some(chunk) = &mut self.definitions {
             if chunk.builder.definition(definition).is_ok() {
                 return Ok(());
@@ -121,7 +121,7 @@ impl ChunkWriter {
     }
 
     /// Writes what is not written yet, the closing block and, last of all, the header: before that the file is no log.
-    pub(crate) fn finish(mut self, header: FileHeader, closing: &Closing) -> io::Result<File> {
+    pub fn finish(mut self, header: FileHeader, closing: &Closing) -> io::Result<File> {
         self.end_baseline()?;
         let incompatible = header.incompatible | if self.baseline.is_some() { RING } else { 0 };
         let open = self.lanes.into_values().filter_map(|lane| lane.chunk);

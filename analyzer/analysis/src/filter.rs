@@ -34,6 +34,15 @@ impl Filter {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
+
+    /// The names, as shown, of the threads of `trace` that are meant; `None` if all are.
+    ///
+    /// # Errors
+    ///
+    /// The trace has no such device, or no such thread.
+    pub fn thread_names(&self, trace: &Trace) -> Result<Option<Vec<Text>>, PartError> {
+        Ok(Sieve::new(self, trace)?.thread_names())
+    }
 }
 
 /// Lets through what a filter means.
@@ -99,7 +108,7 @@ impl<'a> Sieve<'a> {
     }
 
     /// The names, as shown, of the threads that are meant; `None` if all are.
-    pub(crate) fn thread_names(&self) -> Option<Vec<Text>> {
+    fn thread_names(&self) -> Option<Vec<Text>> {
         let all = self.trace.directory.threads.iter().zip(self.threads.as_ref()?);
         let meant = all.filter(|(_, meant)| **meant);
         Some(meant.map(|(thread, _)| self.trace.definitions().thread_name(thread.id)).collect())

@@ -19,13 +19,13 @@
 //! # let directory = tempfile::tempdir()?;
 //! # let path = directory.path().join("run.trace");
 //! # std::fs::write(&path, [&header.to_bytes()[..], &[0; Closing::BYTES], &builder.finish()[..]].concat())?;
-//! let analysis = memtrace_analyzer::analyze(&path)?;
+//! let analysis = memtrace_analysis::analyze(&path)?;
 //! for heap in &analysis.report.heaps {
 //!     println!("{}: {} at {}", heap.name, heap.peak.figures.allocated_bytes, heap.peak.time_ns);
 //! }
 //! assert_eq!(analysis.report.heaps[0].peak.figures.allocated_bytes, Bytes(1024));
 //!
-//! let trace = memtrace_analyzer::Trace::open(&path)?;
+//! let trace = memtrace_analysis::Trace::open(&path)?;
 //! for recorded in trace.events() {
 //!     let recorded = recorded?;
 //!     println!("{} thread {}: {:?}", recorded.time, recorded.thread, recorded.event);
@@ -33,8 +33,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! It reads files, writes none but those that it is asked for ([imports](import), [exports](export), cuts, pseudonyms, [packs](pack)), knows the log ([`memtrace_format`]) and not the tracer, and never maps a file: one that
-//! is cut short while it is read ends early. What a trace cannot tell is said to be unknown, with the reason; it is never 0.
+//! It reads files, writes none but those that it is asked for (cuts, pseudonyms, [packs](pack)), knows the log ([`memtrace_format`]) and not
+//! the tracer, and never maps a file: one that is cut short while it is read ends early. What a trace cannot tell is said to be unknown, with the reason; it is never 0.
 #![forbid(unsafe_code)]
 
 mod text;
@@ -47,9 +47,9 @@ mod merge;
 
 pub mod events;
 
-mod allocator;
+pub mod allocator;
 
-mod replay;
+pub mod replay;
 
 mod analyses;
 
@@ -62,6 +62,7 @@ mod checkpoints;
 mod filter;
 mod part;
 mod revisit;
+pub mod walk;
 
 mod summary;
 
@@ -72,8 +73,6 @@ pub mod timeline;
 
 pub mod instant;
 
-pub mod html;
-
 pub mod processes;
 
 mod chunk_writer;
@@ -81,20 +80,18 @@ mod chunk_writer;
 pub mod check;
 pub mod cut;
 pub mod diff;
-pub mod export;
-pub mod import;
 pub mod pack;
 pub mod scrub;
 
 mod analysis;
 
-pub mod tui;
-
-pub use analysis::{Analysis, Progress, analyze};
+pub use analysis::{Analysis, HeapSoFar, Progress, SoFar, analyze};
 pub use checkpoints::Checkpoints;
+pub use chunk_writer::ChunkWriter;
 pub use filter::Filter;
 pub use merge::{Events, Recorded};
 pub use part::{Part, PartError};
-pub use source::{Damage, Definitions, Losses, ReadError, Trace};
-pub use text::Text;
+pub use source::{Call, Damage, Definitions, Losses, ReadError, RegularFile, Trace};
+pub use summary::trend;
+pub use text::{Text, as_cell, is_unsafe};
 pub use time::{Nanos, TimeError};

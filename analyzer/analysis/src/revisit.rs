@@ -111,10 +111,10 @@ mod tests {
     use std::{collections::BTreeMap, num::NonZeroU64};
 
     use memtrace_format::{Address, BlockAlloc, BlockFree, ModuleId, PoolId, StackId};
+    use memtrace_testing::log_file;
     use proptest::prelude::*;
 
     use super::*;
-    use crate::tui::fixture;
 
     /// Blocks that come to sixteen places of two heaps, and go; several events may share an instant.
     fn history(steps: &[(u64, u16, u64)]) -> Vec<(u64, Event)> {
@@ -179,7 +179,7 @@ mod tests {
             chosen in prop::collection::vec(any::<prop::sample::Index>(), 1..12),
         ) {
             let events = history(&steps);
-            let trace = fixture::log(&events);
+            let trace = Trace::of_file(log_file(&events)).unwrap();
             let all = stops(&events);
             let stops: Vec<Stop> = chosen.iter().map(|index| *index.get(&all)).collect();
             let checkpoints = trace.checkpoints(NonZeroU64::new(every).unwrap()).unwrap();

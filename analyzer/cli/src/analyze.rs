@@ -6,14 +6,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use memtrace_analyzer::{
+use memtrace_analysis::{
     Checkpoints, ReadError, Text,
     diff::InstantsDiffText,
-    import,
     instant::When,
     processes::{Process, ProcessesText},
     report::{Report, ReportText, StateText},
-    tui,
 };
 
 use crate::{
@@ -34,10 +32,10 @@ pub(crate) fn run(arguments: &Analyze) -> Result<(), Failure> {
         && !arguments.json
         && has_screen()
     {
-        let show = if arguments.follow { tui::follow } else { tui::run };
+        let show = if arguments.follow { memtrace_tui::follow } else { memtrace_tui::run };
         return show(trace).map_err(|error| match error {
-            tui::Error::Read(error) => Failure::not_imported(trace)(error),
-            tui::Error::Terminal(error) => Failure::Output(error),
+            memtrace_tui::Error::Read(error) => Failure::not_imported(trace)(error),
+            memtrace_tui::Error::Terminal(error) => Failure::Output(error),
             error => Failure::Output(std::io::Error::other(error)),
         });
     }
@@ -50,7 +48,7 @@ pub(crate) fn run(arguments: &Analyze) -> Result<(), Failure> {
 
 /// The report of what is selected of a trace, with growth over one cycle if it is named.
 pub(crate) fn report(path: &Path, selection: &Selection, cycle: Option<&str>) -> Result<Report, Failure> {
-    let opened = import::open(path, &mut progress::imported());
+    let opened = memtrace_import::open(path, &mut progress::imported());
     let trace = opened.map_err(Failure::not_imported(path))?;
     let trace = match cycle {
         Some(cycle) => trace.with_cycle(cycle),
@@ -62,7 +60,7 @@ pub(crate) fn report(path: &Path, selection: &Selection, cycle: Option<&str>) ->
 
 /// What was live at an instant, or what differs from it at another.
 fn run_at(arguments: &Analyze, path: &Path, when: &When) -> Result<(), Failure> {
-    let opened = import::open(path, &mut progress::imported());
+    let opened = memtrace_import::open(path, &mut progress::imported());
     let trace = opened.map_err(Failure::not_imported(path))?;
     let checkpoints = Checkpoints::default();
     let Some(against) = &arguments.against else {

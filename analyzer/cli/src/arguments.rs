@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use memtrace_analysis::{Filter, Nanos, Part, Text, instant::When};
 
 use crate::{check, completions, cut, diff, doctor, events, export, man, pack, record, report, scrub};
-use memtrace_analyzer::{Filter, Nanos, Part, Text, instant::When};
 
 /// Explains what an engine's memory did, from a trace that it recorded.
 #[derive(Debug, Parser)]

@@ -3,7 +3,7 @@
 use std::{fs, path::PathBuf};
 
 use clap::Args;
-use memtrace_analyzer::{
+use memtrace_analysis::{
     Text,
     check::{Budget, Check, CheckText, GrowthLimit, TimeLimit},
 };
@@ -102,7 +102,7 @@ impl Arguments {
                 };
                 let text = fs::read_to_string(path).map_err(|error| failure(error.to_string()))?;
                 text.parse()
-                    .map_err(|error: memtrace_analyzer::check::BudgetError| failure(error.to_string()))?
+                    .map_err(|error: memtrace_analysis::check::BudgetError| failure(error.to_string()))?
             }
         };
         let devices = &mut budget.devices;

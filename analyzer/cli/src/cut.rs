@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use memtrace_analyzer::{
+use memtrace_analysis::{
     Nanos, Part, Trace,
     cut::{self, Cut, CutError},
     instant::When,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use memtrace_analyzer::diff::{Diff, DiffText, Tolerance};
+use memtrace_analysis::diff::{Diff, DiffText, Tolerance};
 
 use crate::{analyze::report, arguments::Selection, failure::Failure, output};
 

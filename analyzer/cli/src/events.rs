@@ -7,10 +7,9 @@ use std::{
 };
 
 use clap::Args;
-use memtrace_analyzer::{
+use memtrace_analysis::{
     Nanos, ReadError, Trace,
     events::{Browser, Entry, EventLine, EventPlace, Query},
-    import,
     report::write_json_line,
 };
 
@@ -58,7 +57,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let opened = import::open(&arguments.trace, &mut progress::imported());
+    let opened = memtrace_import::open(&arguments.trace, &mut progress::imported());
     let trace = opened.map_err(Failure::not_imported(&arguments.trace))?;
     let mut list = List { trace: &trace, json: arguments.json, out: BufWriter::new(io::stdout().lock()) };
     let listed = list.print(arguments);

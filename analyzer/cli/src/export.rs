@@ -6,12 +6,8 @@ use std::{
 };
 
 use clap::{Args, ValueEnum};
-use memtrace_analyzer::{
-    Nanos, Trace,
-    export::{Export, ExportError, Format, Table},
-    import,
-    instant::When,
-};
+use memtrace_analysis::{Nanos, Trace, instant::When};
+use memtrace_export::{Export, ExportError, Format, Table};
 use memtrace_format::Bytes;
 
 use crate::{
@@ -110,7 +106,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if to_stdout && arguments.to.is_binary() && io::stdout().is_terminal() {
         return Err(Failure::ForNoScreen);
     }
-    let opened = import::open(path, &mut progress::imported());
+    let opened = memtrace_import::open(path, &mut progress::imported());
     let trace = opened.map_err(Failure::not_imported(path))?;
     let export = arguments.export();
     if to_stdout {
@@ -130,7 +126,7 @@ fn write(
     path: &Path,
     unwritable: impl FnOnce(io::Error) -> Failure,
 ) -> Result<(), Failure> {
-    trace.export(export, out, progress::of("exporting")).map_err(|error| match error {
+    memtrace_export::export(trace, export, out, progress::of("exporting")).map_err(|error| match error {
         ExportError::Part(error) => Failure::no_part(path)(error),
         ExportError::When(error) => Failure::no_instant(path)(error),
         ExportError::Selection(_) | ExportError::NothingLive(_) | ExportError::WithoutParquet => {

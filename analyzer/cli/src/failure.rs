@@ -7,13 +7,10 @@ use std::{
     process::ExitCode,
 };
 
-use memtrace_analyzer::{
-    PartError, ReadError, Text,
-    export::ExportError,
-    import::{ImportError, OpenError, PickleFault},
-    instant::WhenError,
-};
+use memtrace_analysis::{PartError, ReadError, Text, instant::WhenError};
+use memtrace_export::ExportError;
 use memtrace_format::HeaderError;
+use memtrace_import::{ImportError, OpenError, PickleFault};
 
 use crate::record::Unfit;
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use memtrace_analyzer::{Text, import};
+use memtrace_analysis::Text;
 
 use crate::{arguments::Import, failure::Failure, place::Place, progress};
 
@@ -11,8 +11,8 @@ pub(crate) fn run(arguments: &Import) -> Result<(), Failure> {
     let place = Place::begin(recording, output, *force)?;
     let file = place.file.as_file().try_clone().map_err(|error| place.unwritable(error))?;
     let mut shown = progress::imported();
-    let imported = import::import(recording, file, &mut shown).map_err(|error| match error {
-        import::ImportError::Write(error) => place.unwritable(error),
+    let imported = memtrace_import::import(recording, file, &mut shown).map_err(|error| match error {
+        memtrace_import::ImportError::Write(error) => place.unwritable(error),
         error => Failure::not_imported(recording)(error.into()),
     })?;
     place.end(Said { imported: &imported, output })
@@ -20,13 +20,13 @@ pub(crate) fn run(arguments: &Import) -> Result<(), Failure> {
 
 /// What was done, in words.
 struct Said<'a> {
-    imported: &'a import::Imported,
+    imported: &'a memtrace_import::Imported,
     output: &'a Path,
 }
 
 impl std::fmt::Display for Said<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let import::Imported { format, events, notes, .. } = self.imported;
+        let memtrace_import::Imported { format, events, notes, .. } = self.imported;
         let output = Text::new(self.output.to_string_lossy());
         writeln!(f, "{format}: {events} events, written to {output}")?;
         let (agree, differ) = (self.imported.sizes_agree, self.imported.sizes_differ);

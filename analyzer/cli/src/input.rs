@@ -2,10 +2,8 @@
 
 use std::{borrow::Cow, io, path::Path};
 
-use memtrace_analyzer::{
-    Trace,
-    import::{self, ImportError},
-};
+use memtrace_analysis::Trace;
+use memtrace_import::ImportError;
 use tempfile::NamedTempFile;
 
 use crate::{failure::Failure, place::PIPE, progress};
@@ -13,7 +11,7 @@ use crate::{failure::Failure, place::PIPE, progress};
 /// Opens it. A trace is read here and there, so that a pipe is kept in a temporary file.
 pub(crate) fn open(path: &Path) -> Result<Trace, Failure> {
     if path.as_os_str() != PIPE {
-        let opened = import::open(path, &mut progress::imported());
+        let opened = memtrace_import::open(path, &mut progress::imported());
         return opened.map_err(Failure::not_imported(path));
     }
     let no_room = |source| ImportError::NoRoom { folder: std::env::temp_dir(), source };
@@ -22,7 +20,7 @@ pub(crate) fn open(path: &Path) -> Result<Trace, Failure> {
         Ok(file)
     });
     let kept = kept.map_err(|error| Failure::not_imported(path)(error.into()))?;
-    let opened = import::open(kept.path(), &mut progress::imported());
+    let opened = memtrace_import::open(kept.path(), &mut progress::imported());
     opened.map_err(Failure::not_imported(path))
 }
 

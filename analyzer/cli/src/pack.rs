@@ -6,7 +6,7 @@ use std::{
 };
 
 use clap::Args;
-use memtrace_analyzer::pack::{self, PackError};
+use memtrace_analysis::pack::{self, PackError};
 
 use crate::{
     failure::Failure,

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use memtrace_analyzer::Text;
+use memtrace_analysis::Text;
 use tempfile::NamedTempFile;
 
 use crate::{failure::Failure, output};

@@ -5,8 +5,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use memtrace_analyzer::{Progress, import::Stage};
+use memtrace_analysis::Progress;
 use memtrace_format::Bytes;
+use memtrace_import::Stage;
 
 /// Shorter work than this shows none.
 const PATIENCE: Duration = Duration::from_secs(1);

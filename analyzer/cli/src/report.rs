@@ -7,13 +7,13 @@ use std::{
 };
 
 use clap::Args;
-use memtrace_analyzer::{
+use memtrace_analysis::{
     Analysis, Nanos, Text, Trace,
-    html::Html,
     instant::When,
     pack,
     report::{Markdown, Report, write_json},
 };
+use memtrace_export::html::Html;
 use memtrace_format::Bytes;
 
 use crate::{

@@ -6,7 +6,7 @@ use std::{
 };
 
 use clap::{Args, ValueEnum};
-use memtrace_analyzer::{
+use memtrace_analysis::{
     Trace,
     scrub::{Keep, Key, Scrubbed, scrub},
 };

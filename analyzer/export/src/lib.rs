@@ -2,32 +2,35 @@
 //!
 //! ```no_run
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! use memtrace_analyzer::{Trace, export::{Export, Format}};
+//! use memtrace_analysis::Trace;
+//! use memtrace_export::{Export, Format};
 //!
 //! let trace = Trace::open("run.trace")?;
 //! let file = std::fs::File::create("run.pftrace")?;
-//! trace.export(&Export::new(Format::Perfetto), file, |_| ())?;
+//! memtrace_export::export(&trace, &Export::new(Format::Perfetto), file, |_| ())?;
 //! # Ok(())
 //! # }
 //! ```
 //!
 //! Nothing is kept of the events: what is written grows with them, and memory with what is live. Names are escaped for where
 //! they go: a trace comes from strangers.
+#![forbid(unsafe_code)]
 
+pub mod html;
 mod live;
 mod perfetto;
 mod tables;
 mod torch;
-mod walk;
 
 use std::io::{self, Write};
 
-use thiserror::Error;
-
-use crate::{
+use memtrace_analysis::{
     Filter, Nanos, Part, PartError, Progress, ReadError, Trace,
     instant::{When, WhenError},
+    walk::{WalkError, walk},
 };
+use thiserror::Error;
+
 use live::Shape;
 use perfetto::Perfetto;
 use tables::Csv;
@@ -94,6 +97,16 @@ pub enum ExportError {
     Write(#[from] io::Error),
 }
 
+impl From<WalkError> for ExportError {
+    fn from(error: WalkError) -> Self {
+        match error {
+            WalkError::Part(error) => Self::Part(error),
+            WalkError::Write(error) => Self::Write(error),
+            _ => Self::Write(io::Error::other(error)),
+        }
+    }
+}
+
 impl From<ReadError> for ExportError {
     fn from(error: ReadError) -> Self {
         Self::Part(error.into())
@@ -114,58 +127,56 @@ impl Export {
     }
 }
 
-impl Trace {
-    /// Writes the trace for another tool. `watch` is told of progress.
-    ///
-    /// # Errors
-    ///
-    /// The trace has no such part, cannot be read, or `out` cannot be written.
-    pub fn export(
-        &self,
-        export: &Export,
-        out: impl Write + Send,
-        watch: impl FnMut(Progress),
-    ) -> Result<(), ExportError> {
-        let mut out = io::BufWriter::with_capacity(1 << 16, out);
-        let written = self.write_export(export, &mut out, watch);
-        if written.is_err() {
-            // What a part would begin with is not written if there is no such part.
-            drop(out.into_parts());
-            return written;
-        }
-        Ok(out.flush()?)
+/// Writes the trace for another tool. `watch` is told of progress.
+///
+/// # Errors
+///
+/// The trace has no such part, cannot be read, or `out` cannot be written.
+pub fn export(
+    trace: &Trace,
+    export: &Export,
+    out: impl Write + Send,
+    watch: impl FnMut(Progress),
+) -> Result<(), ExportError> {
+    let mut out = io::BufWriter::with_capacity(1 << 16, out);
+    let written = write_export(trace, export, &mut out, watch);
+    if written.is_err() {
+        // What a part would begin with is not written if there is no such part.
+        drop(out.into_parts());
+        return written;
     }
+    Ok(out.flush()?)
+}
 
-    fn write_export(
-        &self,
-        export: &Export,
-        out: &mut (impl Write + Send),
-        watch: impl FnMut(Progress),
-    ) -> Result<(), ExportError> {
-        let selection = (&export.part, &export.filter);
-        let shape = match export.format {
-            _ if export.at.is_some() && export.format.is_of_a_range() => {
-                return Err(ExportError::Selection("this format shows a course, not an instant"));
-            }
-            Format::Perfetto => return walk::walk(self, selection, Perfetto::new(self, out)?, watch),
-            Format::Torch => return walk::walk(self, selection, Torch::new(self, out)?, watch),
-            Format::Csv(table) => {
-                return tables::write(self, table, selection, Csv::new(table, out), watch);
-            }
-            #[cfg(feature = "parquet")]
-            Format::Parquet(table) => {
-                return tables::write(self, table, selection, Parquet::new(table, out)?, watch);
-            }
-            #[cfg(not(feature = "parquet"))]
-            Format::Parquet(_) => return Err(ExportError::WithoutParquet),
-            Format::Collapsed => Shape::Collapsed,
-            Format::FlameGraph => Shape::FlameGraph,
-            Format::Speedscope => Shape::Speedscope,
-        };
-        if export.part != Part::Whole {
-            return Err(ExportError::Selection("this format shows an instant, not a course"));
+fn write_export(
+    trace: &Trace,
+    export: &Export,
+    out: &mut (impl Write + Send),
+    watch: impl FnMut(Progress),
+) -> Result<(), ExportError> {
+    let selection = (&export.part, &export.filter);
+    let shape = match export.format {
+        _ if export.at.is_some() && export.format.is_of_a_range() => {
+            return Err(ExportError::Selection("this format shows a course, not an instant"));
         }
-        let when = export.at.as_ref().unwrap_or(&When::Peak(1));
-        live::write(self, shape, (when, &export.filter), out)
+        Format::Perfetto => return Ok(walk(trace, selection, Perfetto::new(trace, out)?, watch)?),
+        Format::Torch => return Ok(walk(trace, selection, Torch::new(trace, out)?, watch)?),
+        Format::Csv(table) => {
+            return tables::write(trace, table, selection, Csv::new(table, out), watch);
+        }
+        #[cfg(feature = "parquet")]
+        Format::Parquet(table) => {
+            return tables::write(trace, table, selection, Parquet::new(table, out)?, watch);
+        }
+        #[cfg(not(feature = "parquet"))]
+        Format::Parquet(_) => return Err(ExportError::WithoutParquet),
+        Format::Collapsed => Shape::Collapsed,
+        Format::FlameGraph => Shape::FlameGraph,
+        Format::Speedscope => Shape::Speedscope,
+    };
+    if export.part != Part::Whole {
+        return Err(ExportError::Selection("this format shows an instant, not a course"));
     }
+    let when = export.at.as_ref().unwrap_or(&When::Peak(1));
+    live::write(trace, shape, (when, &export.filter), out)
 }

@@ -1,6 +1,6 @@
 //! How fast a PyTorch snapshot is imported, and in how much memory.
 //!
-//!     cargo bench -p memtrace-analyzer --bench import -- [MEGABYTES]
+//!     cargo bench -p memtrace-import --bench import -- [MEGABYTES]
 //!
 //! Makes a snapshot like real ones (stacks of 40 to 110 frames, four in ten of which an event shares with an earlier one) and
 //! imports it in a process of its own, whose largest resident size the kernel tells.
@@ -57,8 +57,7 @@ fn measure(megabytes: u64) -> io::Result<()> {
 /// Imports, and prints the seconds that it took and the most bytes that were resident.
 fn import_here(snapshot: &Path, log: &Path) -> io::Result<()> {
     let began = Instant::now();
-    memtrace_analyzer::import::import(snapshot, File::create_new(log)?, &mut |_, _| ())
-        .map_err(io::Error::other)?;
+    memtrace_import::import(snapshot, File::create_new(log)?, &mut |_, _| ()).map_err(io::Error::other)?;
     let seconds = began.elapsed().as_secs_f64();
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));

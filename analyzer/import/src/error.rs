@@ -2,10 +2,10 @@
 
 use std::{io, path::PathBuf};
 
+use memtrace_analysis::ReadError;
 use thiserror::Error;
 
 use super::{PickleError, RmmError, SnapshotError};
-use crate::ReadError;
 
 /// Why a recording cannot be imported.
 #[derive(Debug, Error)]

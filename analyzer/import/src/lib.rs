@@ -2,6 +2,7 @@
 //!
 //! Which recording a file is, is told by its content, never by its name. What is in it is not trusted: an importer gives an error
 //! that says where, and takes memory in proportion to the file at most.
+#![forbid(unsafe_code)]
 
 mod error;
 #[cfg(feature = "nsight")]
@@ -15,9 +16,9 @@ mod writer;
 
 use std::{fs::File, path::Path};
 
+use memtrace_analysis::{Progress, Trace};
 use memtrace_format::Bytes;
 
-use crate::{Progress, Trace};
 pub use error::{ImportError, OpenError};
 #[cfg(feature = "nsight")]
 pub use nsight::NsightError;

@@ -2,8 +2,9 @@
 
 use std::{fmt, fs::File, io, os::unix::fs::FileExt as _, path::Path};
 
+use memtrace_analysis::{ReadError, RegularFile};
+
 use super::{ImportError, rmm};
-use crate::source::{ReadError, RegularFile};
 
 /// A recording of another program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

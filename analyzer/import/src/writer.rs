@@ -5,6 +5,7 @@ use std::{
     hash::{BuildHasher as _, RandomState},
 };
 
+use memtrace_analysis::ChunkWriter;
 use memtrace_format::{
     Calibration, ClockKind, Closing, Definition, DeviceDefinition, DeviceId, DropCounts, Ending,
     EngineDefinition, Event, FileHeader, HeapDefinition, HeapId, MAX_TEXT_BYTES, MemoryKind, NameDefinition,
@@ -12,7 +13,6 @@ use memtrace_format::{
 };
 
 use super::ImportError;
-use crate::chunk_writer::ChunkWriter;
 
 /// What the header of an imported log says.
 #[derive(Clone, Copy, Debug)]

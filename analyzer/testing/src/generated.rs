@@ -14,12 +14,13 @@ use memtrace_format::{
 const SESSION: u64 = 77;
 const BLOCK: u64 = 512;
 /// From one event to the next.
-pub(crate) const TICKS: u64 = 40;
+pub const TICKS: u64 = 40;
 
 /// What a generated trace is like.
-#[derive(Clone, Copy)]
-pub(crate) struct Case {
-    pub(crate) name: &'static str,
+#[derive(Clone, Copy, Debug)]
+pub struct Case {
+    /// What its row is called.
+    pub name: &'static str,
     threads: u32,
     live: u64,
     /// Blocks lie in segments of 20 MiB.
@@ -33,7 +34,7 @@ const SIMPLE: Case =
 const MILLION: Case = Case { name: "1 thread, 1e6 live", live: 1_000_000, ..SIMPLE };
 
 /// "All" is with segments and with extensions.
-pub(crate) const CASES: [Case; 9] = [
+pub const CASES: [Case; 9] = [
     SIMPLE,
     Case { name: "1 thread, 1000 live, segments", segments: true, ..SIMPLE },
     Case { name: "1 thread, 1000 live, all", segments: true, extensions: true, ..SIMPLE },
@@ -46,7 +47,7 @@ pub(crate) const CASES: [Case; 9] = [
 ];
 
 /// Fills the heap with blocks, and then gives random ones back and hands their places out again.
-pub(crate) fn generate(path: &Path, case: Case, events: u64) {
+pub fn generate(path: &Path, case: Case, events: u64) {
     let mut writer = Writer::new(path, case.threads);
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     let pool = PoolId(1);
@@ -74,8 +75,8 @@ pub(crate) fn generate(path: &Path, case: Case, events: u64) {
         writer.event(0, &alloc(index));
     }
     while writer.events + 1 < events {
-        let index = random.next() % live;
-        let thread = (random.next() % u64::from(case.threads)) as u32;
+        let index = random.draw() % live;
+        let thread = (random.draw() % u64::from(case.threads)) as u32;
         writer
             .event(thread, &Event::BlockFree(BlockFree { pool, address: place(index), size: Bytes(BLOCK) }));
         writer.event(thread, &alloc(index));
@@ -83,11 +84,13 @@ pub(crate) fn generate(path: &Path, case: Case, events: u64) {
     writer.finish();
 }
 
-pub(crate) struct Random(pub(crate) u64);
+/// Numbers without a pattern, the same in every run. It begins with any number but 0.
+#[derive(Clone, Debug)]
+pub struct Random(pub u64);
 
 impl Random {
-    /// xorshift64.
-    pub(crate) fn next(&mut self) -> u64 {
+    /// The next number, by xorshift64.
+    pub fn draw(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;

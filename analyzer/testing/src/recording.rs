@@ -2,7 +2,6 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use memtrace_analyzer::{Analysis, Nanos, Part, PartError, Trace, report::Report};
 use memtrace_format::{
     Address, BlockAlloc, BlockFree, Bytes, Calibration, ChunkBuilder, ChunkHeader, ChunkKind, ClockKind,
     Closing, Definition, DeviceDefinition, DeviceId, DropCounts, Ending, EngineDefinition, Event, FileHeader,
@@ -12,27 +11,40 @@ use memtrace_format::{
 };
 use tempfile::NamedTempFile;
 
-pub(crate) const SESSION: u64 = 0x5e55;
+/// The session of every recording.
+pub const SESSION: u64 = 0x5e55;
 /// The pool of heap `cuda:0`.
-pub(crate) const DEVICE: PoolId = PoolId(1);
+pub const DEVICE: PoolId = PoolId(1);
 /// The pool of heap `host`.
-pub(crate) const HOST: PoolId = PoolId(2);
-pub(crate) const GPU: Tier = Tier::Device(0);
+pub const HOST: PoolId = PoolId(2);
+/// The device of heap `cuda:0`.
+pub const GPU: Tier = Tier::Device(0);
 
 /// A recording with a device heap, a host heap and as many threads as are used.
 #[derive(Clone, Debug)]
-pub(crate) struct Recording {
-    pub(crate) definitions: Vec<Definition>,
-    pub(crate) threads: BTreeMap<u32, Vec<(u64, Event)>>,
-    pub(crate) closing: Option<Closing>,
-    pub(crate) drops: DropCounts,
+pub struct Recording {
+    /// What the ids stand for.
+    pub definitions: Vec<Definition>,
+    /// The events of each thread, with their times in nanoseconds.
+    pub threads: BTreeMap<u32, Vec<(u64, Event)>>,
+    /// The closing block, if the recording ended by itself.
+    pub closing: Option<Closing>,
+    /// What every chunk of events says was lost.
+    pub drops: DropCounts,
     /// The most events in a chunk.
-    pub(crate) chunk_events: usize,
+    pub chunk_events: usize,
     correlation: u32,
 }
 
+impl Default for Recording {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Recording {
-    pub(crate) fn new() -> Self {
+    /// A recording without events.
+    pub fn new() -> Self {
         let heap = |name: &str, kind: MemoryKind, device| HeapDefinition {
             name: name.to_owned(),
             kind: kind as u8,
@@ -58,38 +70,44 @@ impl Recording {
         }
     }
 
-    pub(crate) fn thread(&mut self, id: u32, name: &str) {
+    /// Names a thread.
+    pub fn thread(&mut self, id: u32, name: &str) {
         let thread = ThreadDefinition { os_id: 1000 + id, name: name.to_owned() };
         self.definitions.push(Definition::Thread(ThreadId(id), thread));
     }
 
-    pub(crate) fn name(&mut self, id: u32, text: &str) -> NameId {
+    /// Defines a name.
+    pub fn name(&mut self, id: u32, text: &str) -> NameId {
         self.definitions.push(Definition::Name(NameId(id), NameDefinition { text: text.to_owned() }));
         NameId(id)
     }
 
-    pub(crate) fn module(&mut self, id: u32, name: &str, parent: u32, bytes: u64) -> ModuleId {
+    /// Defines a module of so many bytes; `parent` is 0 for none.
+    pub fn module(&mut self, id: u32, name: &str, parent: u32, bytes: u64) -> ModuleId {
         let module = ModuleDefinition { name: name.to_owned(), parent, bytes, fingerprint: None };
         self.definitions.push(Definition::Module(ModuleId(id), module));
         ModuleId(id)
     }
 
-    pub(crate) fn at(&mut self, thread: u32, time: u64, event: Event) {
+    /// Adds an event of a thread.
+    pub fn at(&mut self, thread: u32, time: u64, event: Event) {
         self.threads.entry(thread).or_default().push((time, event));
     }
 
-    pub(crate) fn scope(&mut self, thread: u32, (from, to): (u64, u64), name: NameId, phase: bool) {
+    /// Adds a scope, from its begin to its end.
+    pub fn scope(&mut self, thread: u32, (from, to): (u64, u64), name: NameId, phase: bool) {
         self.at(thread, from, Event::ScopeBegin { name, phase });
         self.at(thread, to, Event::ScopeEnd { name });
     }
 
     /// A transfer of a module on one thread, from its begin to its end, both recorded now.
-    pub(crate) fn transfer(&mut self, thread: u32, (from, to): (u64, u64), moved: Moved) {
+    pub fn transfer(&mut self, thread: u32, (from, to): (u64, u64), moved: Moved) {
         let correlation = self.begin(thread, from, moved);
         self.end(thread, thread, to, correlation, moved);
     }
 
-    pub(crate) fn begin(&mut self, thread: u32, time: u64, moved: Moved) -> u32 {
+    /// Begins a transfer, and returns its correlation.
+    pub fn begin(&mut self, thread: u32, time: u64, moved: Moved) -> u32 {
         self.correlation += 1;
         let begin = TransferBegin {
             correlation: self.correlation,
@@ -105,7 +123,8 @@ impl Recording {
         self.correlation
     }
 
-    pub(crate) fn end(&mut self, thread: u32, origin: u32, time: u64, correlation: u32, moved: Moved) {
+    /// Ends a transfer that the thread `origin` began.
+    pub fn end(&mut self, thread: u32, origin: u32, time: u64, correlation: u32, moved: Moved) {
         let end = TransferEnd {
             correlation,
             origin: ThreadId(origin),
@@ -117,7 +136,7 @@ impl Recording {
     }
 
     /// The file.
-    pub(crate) fn bytes(&self) -> Vec<u8> {
+    pub fn bytes(&self) -> Vec<u8> {
         let header = FileHeader {
             compatible: 0,
             incompatible: 0,
@@ -183,34 +202,8 @@ impl Recording {
         }
     }
 
-    pub(crate) fn analyze(&self) -> Analysis {
-        analyze(&self.bytes())
-    }
-
-    pub(crate) fn report(&self) -> Report {
-        self.analyze().report
-    }
-
-    pub(crate) fn part(&self, part: &Part) -> Result<Report, PartError> {
-        let file = file(&self.bytes());
-        let trace = Trace::open(file.path()).expect("a readable trace");
-        let report = trace.analyze_part(part, |_| ()).map(|analysis| analysis.report);
-        // When the part is can be asked for without all the rest.
-        let ends = trace.ends_of(part, |_| ());
-        match &report {
-            Ok(Report { trace: told, .. }) => {
-                let told = told
-                    .range
-                    .as_ref()
-                    .map_or((Nanos(0), told.duration_ns), |range| (range.from_ns, range.to_ns));
-                assert_eq!(ends.expect("there is such a part"), told);
-            }
-            Err(error) => assert_eq!(ends.expect_err("there is no such part").to_string(), error.to_string()),
-        }
-        report
-    }
-
-    pub(crate) fn close(&mut self, ending: Ending, ticks: u64) {
+    /// Ends the recording.
+    pub fn close(&mut self, ending: Ending, ticks: u64) {
         let end = Calibration { ticks: Ticks(ticks), monotonic_ns: ticks, realtime_ns: 0 };
         self.closing =
             Some(Closing { ending, end, drops: DropCounts::default(), text: "disk \u{1b}full".to_owned() });
@@ -219,24 +212,33 @@ impl Recording {
 
 /// What a transfer moves.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Moved {
-    pub(crate) module: ModuleId,
-    pub(crate) from: Tier,
-    pub(crate) to: Tier,
-    pub(crate) bytes: u64,
-    pub(crate) room_for: ModuleId,
-    pub(crate) on_device: Option<Duration>,
+pub struct Moved {
+    /// The module that moves.
+    pub module: ModuleId,
+    /// The tier that it leaves.
+    pub from: Tier,
+    /// The tier that it comes to.
+    pub to: Tier,
+    /// How much of it moves.
+    pub bytes: u64,
+    /// The module that it makes room for.
+    pub room_for: ModuleId,
+    /// How long the copy took on the device.
+    pub on_device: Option<Duration>,
 }
 
-pub(crate) fn load(module: ModuleId, bytes: u64) -> Moved {
+/// A module of so many bytes that comes to the device.
+pub fn load(module: ModuleId, bytes: u64) -> Moved {
     Moved { module, from: Tier::Host, to: GPU, bytes, room_for: ModuleId::NONE, on_device: None }
 }
 
-pub(crate) fn evict(module: ModuleId, bytes: u64, room_for: ModuleId) -> Moved {
+/// A module of so many bytes that leaves the device to make room for another.
+pub fn evict(module: ModuleId, bytes: u64, room_for: ModuleId) -> Moved {
     Moved { module, from: GPU, to: Tier::Host, bytes, room_for, on_device: None }
 }
 
-pub(crate) fn alloc(pool: PoolId, address: u64, size: u64, requested: u64) -> Event {
+/// An alloc of nobody's.
+pub fn alloc(pool: PoolId, address: u64, size: u64, requested: u64) -> Event {
     Event::BlockAlloc(BlockAlloc {
         pool,
         address: Address(address),
@@ -247,32 +249,24 @@ pub(crate) fn alloc(pool: PoolId, address: u64, size: u64, requested: u64) -> Ev
     })
 }
 
-pub(crate) fn block(pool: PoolId, address: u64) -> BlockFree {
+/// The block at an address, as a free names it.
+pub fn block(pool: PoolId, address: u64) -> BlockFree {
     BlockFree { pool, address: Address(address), size: Bytes(0) }
 }
 
-pub(crate) fn free(pool: PoolId, address: u64) -> Event {
+/// A free of the block at an address.
+pub fn free(pool: PoolId, address: u64) -> Event {
     Event::BlockFree(block(pool, address))
 }
 
-pub(crate) fn segment(address: u64, size: u64) -> Segment {
+/// A segment of heap `cuda:0`.
+pub fn segment(address: u64, size: u64) -> Segment {
     Segment { pool: DEVICE, address: Address(address), size: Bytes(size), stack: StackId::NONE }
 }
 
-pub(crate) fn file(bytes: &[u8]) -> NamedTempFile {
+/// A temporary file of these bytes.
+pub fn file(bytes: &[u8]) -> NamedTempFile {
     let file = NamedTempFile::new().expect("a temporary file");
     std::fs::write(file.path(), bytes).expect("room for it");
     file
-}
-
-pub(crate) fn analyze(bytes: &[u8]) -> Analysis {
-    memtrace_analyzer::analyze(file(bytes).path()).expect("a readable trace")
-}
-
-/// Every event of a file, as far as it can be read.
-pub(crate) fn events(bytes: &[u8]) -> Vec<(u64, u32, Event)> {
-    let file = file(bytes);
-    let trace = Trace::open(file.path()).expect("a readable trace");
-    let events = trace.events().map(|recorded| recorded.expect("a readable file"));
-    events.map(|recorded| (recorded.time.0, recorded.thread.0, recorded.event)).collect()
 }

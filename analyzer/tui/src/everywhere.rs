@@ -1,5 +1,6 @@
 //! What actions do in every view that has no way of its own.
 
+use memtrace_analysis::Nanos;
 use ratatui::layout::{Position, Rect};
 
 use super::{
@@ -12,7 +13,6 @@ use super::{
     state::{Content, Ready},
     view::{Answer, View},
 };
-use crate::Nanos;
 
 /// Where there is no time axis, the cursor moves as if there were one with so many columns.
 const COLUMNS: u16 = 80;
@@ -137,7 +137,7 @@ fn list(view: &mut dyn View, run: &mut Run, action: Action) -> Answer {
         Action::Reverse => listing.reverse(),
         Action::Find(_) if run.search.is_empty() => return Answer::Say("/ searches".to_owned()),
         Action::Find(side) if !listing.find(&run.search, side) => {
-            return Answer::Say(format!("no row has {}", crate::Text::new(run.search.as_str())));
+            return Answer::Say(format!("no row has {}", memtrace_analysis::Text::new(run.search.as_str())));
         }
         Action::Find(_) => {}
         _ => return Answer::Ignored,

@@ -1,5 +1,6 @@
 //! The line at the top.
 
+use memtrace_analysis::{Nanos, Text, report::Ended};
 use ratatui::{
     buffer::Buffer,
     layout::Rect,
@@ -14,7 +15,6 @@ use super::{
     theme::Theme,
     widget::{count, fit, width as cells_of},
 };
-use crate::{Nanos, Text, report::Ended};
 
 /// Between two parts of the first line.
 const BETWEEN: &str = " · ";

@@ -79,7 +79,7 @@ fn key_of(event: &KeyEvent) -> Option<Key> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tui::keys::action_of;
+    use crate::keys::action_of;
 
     #[test]
     fn keys_reach_the_table_with_their_modifiers() {

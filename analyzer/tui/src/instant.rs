@@ -1,6 +1,6 @@
 //! Instants written as finely as the columns of a chart tell them apart.
 
-use crate::Nanos;
+use memtrace_analysis::Nanos;
 
 /// The units of an instant, the largest first, in nanoseconds.
 const UNITS: [(u64, &str); 4] = [(1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "µs"), (1, "ns")];

@@ -279,7 +279,7 @@ pub(crate) fn unbound(key: Key) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tui::page::Page;
+    use crate::page::Page;
 
     #[test]
     fn no_key_means_two_things() {

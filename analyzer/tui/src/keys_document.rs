@@ -51,7 +51,7 @@ fn row(binding: &Binding) -> String {
 
 #[test]
 fn the_document_says_what_the_keys_do() {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/keys.md");
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/keys.md");
     if std::env::var_os("UPDATE").is_some() {
         std::fs::write(&path, document()).unwrap();
     }

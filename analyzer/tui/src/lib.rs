@@ -29,6 +29,7 @@
 //! - Work that takes long goes to a [`worker::Worker`], with clones of `run.trace` or `run.moments`, and of `run.wake`;
 //!   `settle` asks it when what it depends on has changed, its `wake()` brings about `woken`, which takes the answer. One that takes long
 //!   says how far it is, and learns whether anybody still waits, by `Desk::tell`.
+#![forbid(unsafe_code)]
 
 mod action;
 mod everywhere;
@@ -90,6 +91,9 @@ use std::{
     thread,
 };
 
+use memtrace_analysis::{Analysis, Progress, Text, Trace};
+use memtrace_import::OpenError;
+
 use self::{
     action::{Action, Flow},
     keys::Key,
@@ -100,7 +104,6 @@ use self::{
     theme::Theme,
     wake::Wake,
 };
-use crate::{Analysis, Progress, Text, Trace, import::OpenError};
 
 /// Shows the analysis of the trace at `path` until the user has seen enough.
 ///

@@ -9,6 +9,10 @@
 //!
 //! Every column keeps the extremes of its time, so a spike is as high at every zoom.
 
+use memtrace_analysis::{
+    Nanos,
+    timeline::{Extent, HeapTrack, Series},
+};
 use memtrace_format::Bytes;
 use ratatui::{buffer::Buffer, layout::Rect, widgets::Widget};
 
@@ -16,10 +20,6 @@ use super::{
     theme::{self, Theme},
     widget::Dots,
     window::Window,
-};
-use crate::{
-    Nanos,
-    timeline::{Extent, HeapTrack, Series},
 };
 
 /// The layers, from the lowest.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::timeline::ModuleTrack;
+use memtrace_analysis::timeline::ModuleTrack;
 
 /// The rows that show the modules.
 #[derive(Clone, Debug, Default)]
@@ -71,7 +71,7 @@ fn several_devices(modules: &[ModuleTrack]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Text;
+    use memtrace_analysis::Text;
 
     fn tree(parents: &[Option<u32>]) -> Vec<(usize, usize)> {
         let modules: Vec<ModuleTrack> = parents

@@ -1,7 +1,6 @@
 //! The time before there is an analysis: what the trace says of itself, how much of it is read, and what was found up to there.
 
-use std::cmp::Reverse;
-
+use memtrace_analysis::{HeapSoFar, Nanos, Progress, Text, Trace, report::Ended};
 use memtrace_format::Bytes;
 use ratatui::{
     buffer::Buffer,
@@ -14,7 +13,6 @@ use super::{
     theme::Theme,
     widget::{bar, plural},
 };
-use crate::{Nanos, Progress, Text, Trace, replay::Replay, report::Ended};
 
 /// The width of the bar that shows how much is read.
 const PROGRESS_CELLS: usize = 30;
@@ -43,25 +41,9 @@ pub(crate) struct SoFar {
     heaps: Vec<HeapSoFar>,
 }
 
-#[derive(Debug)]
-struct HeapSoFar {
-    name: Text,
-    peak: Bytes,
-    peak_at: Nanos,
-    now: Bytes,
-}
-
 impl SoFar {
-    pub(crate) fn of(replay: &Replay<'_>) -> Self {
-        let mut largest: Vec<_> = replay.heaps.iter().collect();
-        largest.sort_by_key(|heap| Reverse(heap.watch.peak.measured()));
-        let heaps = largest.into_iter().take(NAMED).map(|heap| HeapSoFar {
-            name: replay.trace.definitions().heap_of(heap.key),
-            peak: Bytes(heap.watch.peak.measured()),
-            peak_at: heap.watch.peak.time,
-            now: Bytes(heap.state.measured()),
-        });
-        Self { until: replay.end, heaps: heaps.collect() }
+    pub(crate) fn of(found: &memtrace_analysis::SoFar<'_, '_>) -> Self {
+        Self { until: found.until(), heaps: found.largest_heaps(NAMED) }
     }
 
     /// A line each.
@@ -84,7 +66,7 @@ impl Facts {
             (Ended::Running, end) => format!("{end} or more, still running"),
         };
         let engine = definitions.engine().map(|engine| format!("{} {} · ", engine.name, engine.version));
-        let threads = plural(trace.directory.threads.len(), "thread");
+        let threads = plural(trace.threads().len(), "thread");
         let process = format!("process {} · {threads}", trace.header().pid);
         let who = Text::new(format!("{}{process}", engine.unwrap_or_default())).to_string();
         let named = |what: &str, names: Vec<String>| {

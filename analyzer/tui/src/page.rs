@@ -1,10 +1,11 @@
 //! The views by name and number, and the table of those that there are.
 
+use memtrace_analysis::report::Topic;
+
 use super::{
     action::Side, events::EventsView, growth::GrowthView, ledger::LedgerView, live::LiveView, map::MapView,
     overview::Overview, residency::Residency, swaps::SwapsView, timeline::TimelineView, view::View,
 };
-use crate::report::Topic;
 
 /// The views that there are, in the order of their number keys. A line here is all that a view needs to be reached.
 pub(crate) const PAGES: &[Entry] = &[

@@ -8,6 +8,7 @@
 
 mod fuzzy;
 
+use memtrace_analysis::Text;
 use ratatui::{
     buffer::Buffer,
     layout::Rect,
@@ -24,7 +25,6 @@ use super::{
     theme::Theme,
     widget::{fit, fit_tail, width},
 };
-use crate::Text;
 
 /// The cells for the keys of a command.
 const KEYS_CELLS: usize = 12;
@@ -145,7 +145,7 @@ fn of_binding(binding: &Binding, about: &str) -> Command {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tui::page::Page;
+    use crate::page::Page;
 
     fn chosen(text: &str) -> Chosen {
         let mut palette = Palette::new(&[], None);

@@ -1,6 +1,6 @@
 //! The phases in rows: one that is open while another begins stays above it.
 
-use crate::{Nanos, report::Phase};
+use memtrace_analysis::{Nanos, report::Phase};
 
 /// More rows than this are never shown.
 const MAX_LANES: usize = 8;
@@ -46,7 +46,7 @@ impl PhaseLanes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tui::fixture;
+    use crate::fixture;
 
     #[test]
     fn nested_phases_lie_below_the_one_around_them() {

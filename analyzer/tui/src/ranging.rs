@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use memtrace_analysis::{Analysis, Part, Trace, report::Report};
+
 use super::{
     phase_lanes::PhaseLanes,
     run::Range,
     wake::Wake,
     worker::{Desk, Worker},
 };
-use crate::{Analysis, Part, Trace, report::Report};
 
 /// Counts the range that was asked for last, of the trace as far as it was written then.
 pub(crate) type Ranging = Worker<Question, (Range, Figures)>;
@@ -47,15 +48,13 @@ mod tests {
 
     use super::*;
     use crate::{
-        Nanos,
-        tui::{
-            Message,
-            action::{Action, Flow, Side},
-            fixture,
-            page::Page,
-            state::{Content, State},
-        },
+        Message,
+        action::{Action, Flow, Side},
+        fixture,
+        page::Page,
+        state::{Content, State},
     };
+    use memtrace_analysis::Nanos;
 
     /// Ten blocks that are live a microsecond each, one after the other, and each one larger than the one before.
     fn trace() -> Trace {

@@ -7,14 +7,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use memtrace_analysis::{Trace, report::Ended};
+use memtrace_import::{OpenError, Stage};
+
 use super::{
     Message,
     opening::{Facts, SoFar},
-};
-use crate::{
-    Trace,
-    import::{self, OpenError, Stage},
-    report::Ended,
 };
 
 /// More often than this, progress is not worth a frame.
@@ -73,15 +71,15 @@ impl Reader {
                 self.tell(Message::Progress(progress));
             }
         };
-        let trace = import::open(&self.path, &mut |stage, progress| {
+        let trace = memtrace_import::open(&self.path, &mut |stage, progress| {
             if stage == Stage::Reading {
                 tell(progress);
             }
         })?;
         self.tell(Message::Opened(Facts::of(&trace)));
-        let analysis = trace.analyze_showing(tell, |replay| {
+        let analysis = trace.analyze_showing(tell, |found| {
             if tells_progress && found_told.is_long_ago() {
-                self.tell(Message::Found(SoFar::of(replay)));
+                self.tell(Message::Found(SoFar::of(found)));
             }
         });
         let analysis = Box::new(analysis?);

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use memtrace_analysis::{Nanos, Trace};
 use memtrace_format::{
     Address, BlockAlloc, BlockFree, Bytes, Calibration, ChunkBuilder, ChunkHeader, ChunkKind, ClockKind,
     Closing, Definition, DropCounts, Ending, Event, FileHeader, HeapDefinition, HeapId, MemoryKind,
@@ -23,7 +24,6 @@ use super::{
     view::Goal,
     wake::Wake,
 };
-use crate::{Nanos, Trace};
 
 const DEVICE: PoolId = PoolId(1);
 const HOST: PoolId = PoolId(2);

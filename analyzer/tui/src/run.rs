@@ -2,6 +2,13 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use memtrace_analysis::{
+    Analysis, Checkpoints, Nanos, Text, Trace,
+    events::EventPlace,
+    report::{Heap, Report},
+    timeline::{HeapTrack, Timeline},
+};
+
 use super::{
     action::Side,
     module_tree::ModuleTree,
@@ -11,12 +18,6 @@ use super::{
     view::Goal,
     wake::Wake,
     window::Window,
-};
-use crate::{
-    Analysis, Checkpoints, Nanos, Text, Trace,
-    events::EventPlace,
-    report::{Heap, Report},
-    timeline::{HeapTrack, Timeline},
 };
 
 /// The finest range that zooming gives, in units of what the recording tells apart.

@@ -1,5 +1,6 @@
 //! The screen: a header, tabs, the view, and at the foot the keys, a message or what the user writes.
 
+use memtrace_analysis::Text;
 use ratatui::{
     buffer::Buffer,
     layout::{Position, Rect, Size},
@@ -15,7 +16,6 @@ use super::{
     tabs,
     widget::{fit_tail, put},
 };
-use crate::Text;
 
 /// On a smaller screen nothing can be told.
 pub(crate) const SMALLEST: Size = Size::new(40, 10);

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use memtrace_analysis::Progress;
 use memtrace_format::Bytes;
 use ratatui::{
     buffer::{Buffer, Cell},
@@ -17,7 +18,6 @@ use super::{
     recorded, screen,
     state::State,
 };
-use crate::Progress;
 
 pub(super) const SIZES: [(u16, u16); 3] = [(40, 10), (80, 24), (200, 50)];
 
@@ -164,7 +164,7 @@ fn no_control_character_reaches_the_screen() {
     for view in pages() {
         let mut state = fixture::showing(fixture::large(), view, 200, 50);
         for _ in 0..20 {
-            assert!(!text(&state).replace('\n', "").chars().any(crate::text::is_unsafe));
+            assert!(!text(&state).replace('\n', "").chars().any(memtrace_analysis::is_unsafe));
             assert_eq!(
                 state.update(Action::Scroll(super::action::Scroll::Page(Side::Forward))),
                 Flow::Continue

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use memtrace_analysis::{Analysis, Nanos, Progress, Text, Trace};
+use memtrace_import::OpenError;
 use ratatui::layout::{Rect, Size};
 
 use super::{
@@ -21,7 +23,6 @@ use super::{
     view::{Answer, Goal, View},
     wake::Wake,
 };
-use crate::{Analysis, Nanos, Progress, Text, Trace, import::OpenError};
 
 /// Everything that the screen depends on.
 #[derive(Debug)]

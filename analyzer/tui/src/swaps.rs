@@ -9,6 +9,10 @@
 //!  … and 200 cheaper ones: 12.0 GiB in 1.2 s, waited for 1.1 s
 //! ```
 
+use memtrace_analysis::{
+    Nanos, Text,
+    report::{LowerBound, Swap, Swaps},
+};
 use memtrace_format::Bytes;
 use ratatui::{
     buffer::Buffer,
@@ -24,10 +28,6 @@ use super::{
     theme::Theme,
     view::{Answer, Goal, View},
     widget::{bar, count, fit, percent, put},
-};
-use crate::{
-    Nanos, Text,
-    report::{LowerBound, Swap, Swaps},
 };
 
 /// The widest bar.
@@ -216,7 +216,7 @@ fn bound_lines(swaps: &Swaps, theme: Theme, width: u16) -> Vec<Line<'static>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tui::{
+    use crate::{
         action::{Flow, Scroll, Side},
         fixture,
         state::{Content, State},

@@ -2,10 +2,9 @@
 //!
 //! Whatever a colour says is also said by a symbol, a texture or a word, so `NO_COLOR` loses nothing.
 
+use memtrace_analysis::timeline::Series;
 use memtrace_format::Tier;
 use ratatui::style::{Color, Modifier, Style};
-
-use crate::timeline::Series;
 
 /// How things look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

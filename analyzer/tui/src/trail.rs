@@ -1,11 +1,12 @@
 //! The way back: what was looked at before something was opened.
 
+use memtrace_analysis::Nanos;
+
 use super::{
     page::Page,
     run::{Range, Run},
     window::Window,
 };
-use crate::Nanos;
 
 /// More places than this are not led back to: the oldest is forgotten.
 const LONGEST: usize = 64;

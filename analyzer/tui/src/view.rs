@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 
+use memtrace_analysis::{Nanos, Text, report::Place};
 use memtrace_format::Address;
 use ratatui::{
     buffer::Buffer,
@@ -9,7 +10,6 @@ use ratatui::{
 };
 
 use super::{action::Action, keys::Binding, listing::Listing, page::Page, run::Run, theme::Theme};
-use crate::{Nanos, Text, report::Place};
 
 /// A view: what one tab shows. Everything but [`draw`](Self::draw) has a default, with which the frame does what every
 /// view does alike.

@@ -1,7 +1,8 @@
 //! The range of time on the screen.
 
+use memtrace_analysis::Nanos;
+
 use super::action::Side;
-use crate::Nanos;
 
 /// A range within a run, as many columns wide as a chart is.
 ///

@@ -11,8 +11,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use memtrace_analysis::{Progress, Text};
+
 use super::{spawn, wake::Wake};
-use crate::{Progress, Text};
 
 /// More often than this, how far a worker is, is not worth a frame.
 const TOLD_EVERY: Duration = Duration::from_millis(30);

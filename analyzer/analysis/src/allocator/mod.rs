@@ -19,7 +19,7 @@ mod tests;
 pub(crate) use block::BlockId;
 pub(crate) use pool::{PoolKey, Requester};
 pub(crate) use restore::Restored;
-pub(crate) use rules::{Class, MIN_BLOCK, Rules, SETTING, SMALL, SMALL_SEGMENT};
+pub use rules::{Class, MIN_BLOCK, Rules, SETTING, SMALL, SMALL_SEGMENT};
 
 use hashbrown::HashMap;
 

@@ -8,11 +8,11 @@ const MIB: u64 = 1 << 20;
 const CONFIGURATION: &str = "PYTORCH_CUDA_ALLOC_CONF=";
 
 /// Blocks are multiples of this.
-pub(crate) const MIN_BLOCK: u64 = 512;
+pub const MIN_BLOCK: u64 = 512;
 /// The largest request of the small pool, and what must be left of a block of the large pool for it to be split.
-pub(crate) const SMALL: u64 = MIB;
+pub const SMALL: u64 = MIB;
 /// The size of a segment of the small pool.
-pub(crate) const SMALL_SEGMENT: u64 = 2 * MIB;
+pub const SMALL_SEGMENT: u64 = 2 * MIB;
 /// The size of a segment of the large pool, for blocks below [`OWN_SEGMENT`]; also the step in which expandable ones grow.
 const LARGE_SEGMENT: u64 = 20 * MIB;
 /// From this size on, a block gets a segment of its own size.
@@ -25,22 +25,24 @@ const ROUNDING: u64 = LARGE_SEGMENT;
 pub(crate) const POWERS: usize = 16;
 
 /// What a setting begins with that an import keeps as a mark: `allocator_settings.max_split_size=-1`.
-pub(crate) const SETTING: &str = "allocator_settings.";
+pub const SETTING: &str = "allocator_settings.";
 
 /// Which part of a pool serves a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Class {
+pub enum Class {
     /// Requests of up to 1 MiB.
     Small,
+    /// Larger ones.
     Large,
 }
 
 /// The rules of an allocator.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Rules {
-    pub(crate) expandable_segments: bool,
+pub struct Rules {
+    /// Whether segments grow where they are, instead of new ones being reserved.
+    pub expandable_segments: bool,
     /// Blocks of this size or more are never split.
-    pub(crate) max_split_size: u64,
+    pub max_split_size: u64,
     /// The part of what may be reserved from which on idle segments are given back; 0 for never.
     pub(crate) garbage_collection_threshold: f64,
     /// In how many steps sizes between two powers of two are rounded up.
@@ -98,7 +100,7 @@ impl Rules {
     }
 
     /// Sizes from this power of two of MiB on are rounded up in so many steps.
-    pub(crate) fn divide(&mut self, mib: u64, steps: u64) {
+    pub fn divide(&mut self, mib: u64, steps: u64) {
         let place = mib.checked_ilog2().map_or(POWERS, |power| power as usize);
         if let Some(place) = self.divisions.get_mut(place) {
             *place = steps;
@@ -124,7 +126,7 @@ impl Rules {
     }
 
     /// The size of a block for a request.
-    pub(crate) fn rounded(&self, requested: u64) -> u64 {
+    pub fn rounded(&self, requested: u64) -> u64 {
         if self.plain {
             return requested.max(1);
         }
@@ -147,7 +149,7 @@ impl Rules {
     }
 
     /// Which part of a pool serves a block of this size.
-    pub(crate) fn class(&self, block: u64) -> Class {
+    pub fn class(&self, block: u64) -> Class {
         if block <= SMALL && !self.plain { Class::Small } else { Class::Large }
     }
 
@@ -208,7 +210,7 @@ impl Rules {
 
     /// Whether a block of `size` is cut from a free one, if `rest` is left over. The large pool leaves up to 1 MiB uncut, for
     /// it could serve no request of that pool.
-    pub(crate) fn splits(&self, class: Class, expandable: bool, size: u64, rest: u64) -> bool {
+    pub fn splits(&self, class: Class, expandable: bool, size: u64, rest: u64) -> bool {
         if self.plain {
             rest > 0
         } else if class == Class::Small || expandable || self.expandable_segments {

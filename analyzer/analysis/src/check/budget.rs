@@ -11,7 +11,7 @@ use crate::Nanos;
 /// Limits; what has none is not checked. In TOML:
 ///
 /// ```
-/// let budget: memtrace_analyzer::check::Budget = r#"
+/// let budget: memtrace_analysis::check::Budget = r#"
 ///     max-swap-time = "5%"          # of the run, or a time: "200ms"
 ///     max-failed-requests = 0
 ///     no-fail-findings = true
@@ -27,7 +27,7 @@ use crate::Nanos;
 /// "#
 /// .parse()?;
 /// assert_eq!(budget.max_failed_requests, Some(0));
-/// # Ok::<(), memtrace_analyzer::check::BudgetError>(())
+/// # Ok::<(), memtrace_analysis::check::BudgetError>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, rename_all = "kebab-case", deny_unknown_fields)]

@@ -2,7 +2,7 @@
 //!
 //! ```no_run
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! use memtrace_analyzer::{Nanos, Trace, cut::cut};
+//! use memtrace_analysis::{Nanos, Trace, cut::cut};
 //!
 //! let trace = Trace::open("run.trace")?;
 //! let part = std::fs::File::create_new("part.trace")?;

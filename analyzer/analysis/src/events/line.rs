@@ -12,7 +12,6 @@ const BETWEEN: &str = " · ";
 
 /// An event as a list shows it. What an event does not say is left out.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
-#[non_exhaustive]
 pub struct EventLine {
     /// The time since the trace's start.
     pub time_ns: Nanos,

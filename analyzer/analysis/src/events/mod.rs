@@ -1,8 +1,8 @@
 //! The log by place: from any instant on, backwards, and searched, without reading what lies elsewhere.
 //!
 //! ```
-//! # fn show(trace: &memtrace_analyzer::Trace) -> Result<(), memtrace_analyzer::ReadError> {
-//! use memtrace_analyzer::{Nanos, events::{Browser, EventLine}};
+//! # fn show(trace: &memtrace_analysis::Trace) -> Result<(), memtrace_analysis::ReadError> {
+//! use memtrace_analysis::{Nanos, events::{Browser, EventLine}};
 //! let browser = Browser::new(trace);
 //! for entry in browser.from(Nanos(1_500_000_000)).take(20) {
 //!     let line = EventLine::new(&entry?.recorded, trace.definitions());

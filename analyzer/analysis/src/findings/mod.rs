@@ -119,7 +119,7 @@ impl Rule {
 mod tests {
     use super::RULES;
 
-    const DOCUMENT: &str = include_str!("../../../docs/findings.md");
+    const DOCUMENT: &str = include_str!("../../../../docs/findings.md");
 
     #[test]
     fn every_rule_has_a_row_in_the_document_and_every_row_a_rule() {

@@ -11,7 +11,6 @@ use crate::{
 
 /// A heap at an instant. Blocks, segments and holes are each in the order of their addresses.
 #[derive(Clone, Debug)]
-#[non_exhaustive]
 pub struct LiveHeap {
     /// As the engine calls it.
     pub name: Text,
@@ -35,7 +34,6 @@ pub struct LiveHeap {
 
 /// A range that a caching allocator reserved.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Segment {
     /// Where it starts.
     pub address: Address,
@@ -57,7 +55,6 @@ pub struct Segment {
 
 /// A block that is not wholly back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Block {
     /// Where it starts.
     pub address: Address,
@@ -92,7 +89,6 @@ pub struct OwnerIndex(pub u32);
 
 /// A free range in a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Hole {
     /// Where it starts.
     pub address: Address,

@@ -2,7 +2,7 @@
 //!
 //! ```no_run
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! use memtrace_analyzer::{Checkpoints, Nanos, Trace};
+//! use memtrace_analysis::{Checkpoints, Nanos, Trace};
 //!
 //! let trace = Trace::open("run.trace")?;
 //! let instant = trace.at(&Checkpoints::default(), Nanos(1_500_000_000))?;
@@ -30,7 +30,6 @@ use crate::{Checkpoints, Nanos, ReadError, Text, Trace, events::EventPlace, pass
 
 /// The state of every heap after some of a trace's events.
 #[derive(Clone, Debug)]
-#[non_exhaustive]
 pub struct Instant {
     /// The instant that was asked for: every event up to it, itself included, has happened.
     pub time_ns: Nanos,

@@ -23,7 +23,6 @@ const USUAL_PAGES: [u64; 2] = [20 << 20, 2 << 20];
 
 /// Some blocks, and what would go back to the driver without them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Pin {
     /// The index of the segment.
     pub segment: usize,

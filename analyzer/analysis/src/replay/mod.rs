@@ -16,11 +16,12 @@ mod snapshot;
 mod thread;
 mod thread_events;
 
-pub(crate) use heap::{Block, HeapState, Piece};
+pub use heap::{Block, HeapState, Piece, Totals};
 pub(crate) use oddity::{Oddities, Oddity};
-pub(crate) use owner::{Owner, OwnerId, Owners};
-pub(crate) use scope::{BETWEEN_SCOPES, ScopeId, ScopeTree};
-pub(crate) use segments::Segment;
+pub use owner::{Owner, OwnerId, Owners};
+pub use scope::{BETWEEN_SCOPES, ScopeId, ScopeTree};
+pub use segments::{Segment, Segments};
+pub use thread::{OpenScope, ThreadState};
 
 use std::{
     hint::black_box,
@@ -28,7 +29,9 @@ use std::{
 };
 
 use hashbrown::HashMap;
-use memtrace_format::{BlockAlloc, BlockFree, DropCounts, Event, HeapId, Kind, PoolId, ThreadId};
+use memtrace_format::{
+    BlockAlloc, BlockFree, DropCounts, Event, HeapId, Kind, ModuleId, PoolId, ThreadId, Tier, TransferBegin,
+};
 
 use crate::{
     Nanos,
@@ -37,25 +40,28 @@ use crate::{
     source::Trace,
 };
 use snapshot::HeapOutline;
-use thread::ThreadState;
 
 /// Pairs the two ends of a transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct TransferKey {
-    pub(crate) origin: ThreadId,
-    pub(crate) correlation: u32,
+pub struct TransferKey {
+    /// The thread that began it.
+    pub origin: ThreadId,
+    /// Its number on that thread.
+    pub correlation: u32,
 }
 
 /// Tells heaps apart. A pool whose definition is lost is a heap of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum HeapKey {
+pub enum HeapKey {
+    /// A heap that is defined.
     Heap(HeapId),
+    /// A pool whose definition is lost.
     LostPool(PoolId),
 }
 
 impl HeapKey {
     /// The heap that a pool is of.
-    pub(crate) fn of(trace: &Trace, pool: PoolId) -> Self {
+    pub fn of(trace: &Trace, pool: PoolId) -> Self {
         match trace.definitions().pool(pool) {
             Some(definition) => Self::Heap(HeapId(definition.heap)),
             None => Self::LostPool(pool),
@@ -65,9 +71,11 @@ impl HeapKey {
 
 /// A heap and those who watch it.
 #[derive(Debug)]
-pub(crate) struct Heap {
-    pub(crate) key: HeapKey,
-    pub(crate) state: HeapState,
+pub struct Heap {
+    /// Which heap it is.
+    pub key: HeapKey,
+    /// How it stands.
+    pub state: HeapState,
     pub(crate) watch: HeapWatch,
     /// The device whose memory it is of.
     pub(crate) device: DeviceIndex,
@@ -75,10 +83,11 @@ pub(crate) struct Heap {
 
 /// Where and when an event happened.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Moment {
-    pub(crate) time: Nanos,
+pub struct Moment {
+    /// When.
+    pub time: Nanos,
     /// The index of the thread among the trace's threads.
-    pub(crate) thread: usize,
+    pub thread: usize,
 }
 
 /// An event, and where and when it happened.
@@ -107,11 +116,14 @@ impl Standing {
 
 /// The state of everything after the events so far, and what the analyses saw.
 #[derive(Debug)]
-pub(crate) struct Replay<'a> {
+pub struct Replay<'a> {
     pub(crate) trace: &'a Trace,
-    pub(crate) heaps: Vec<Heap>,
-    pub(crate) owners: Owners,
-    pub(crate) scopes: ScopeTree,
+    /// Every heap that something happened in, in the order of their first events.
+    pub heaps: Vec<Heap>,
+    /// Whose blocks there were.
+    pub owners: Owners,
+    /// The paths of scopes that were open.
+    pub scopes: ScopeTree,
     pub(crate) analyses: Analyses<'a>,
     pub(crate) oddities: Oddities,
     /// Events by the number of their kind.
@@ -365,12 +377,25 @@ impl<'a> Replay<'a> {
     }
 
     /// What is open on a thread.
-    pub(crate) fn thread(&self, index: usize) -> &ThreadState {
+    pub fn thread(&self, index: usize) -> &ThreadState {
         &self.threads[index]
     }
 
     /// The movement of modules, for the report.
     pub(crate) fn movement(&self) -> &Movement<'a> {
         &self.analyses.movement
+    }
+
+    /// The transfers that have begun and not ended.
+    pub fn open_transfers(&self) -> impl Iterator<Item = (TransferKey, &TransferBegin)> {
+        self.movement().open.iter()
+    }
+
+    /// The evictions that made room for a load of `module` which ended now and was begun on a thread of this id: what was evicted, and
+    /// from where.
+    pub fn evicted_for(&self, origin: ThreadId, now: Nanos, module: ModuleId) -> Option<(&[ModuleId], Tier)> {
+        let thread = self.trace.threads().position(|thread| thread == origin)?;
+        let swap = self.movement().latest_swap(thread)?;
+        (swap.time == now && swap.module == module).then_some((&swap.evicted[..], swap.device))
     }
 }

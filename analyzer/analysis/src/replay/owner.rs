@@ -7,7 +7,7 @@ use super::ScopeId;
 
 /// An interned [`Owner`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) struct OwnerId(pub(super) u32);
+pub struct OwnerId(pub(super) u32);
 
 impl OwnerId {
     /// Its place among all owners.
@@ -18,12 +18,15 @@ impl OwnerId {
 
 /// Whose a block is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Owner {
-    pub(crate) module: ModuleId,
-    pub(crate) scope: ScopeId,
+pub struct Owner {
+    /// The module that it was allocated for.
+    pub module: ModuleId,
+    /// The scopes that were open.
+    pub scope: ScopeId,
     /// The index of the thread among the trace's threads.
-    pub(crate) thread: u32,
-    pub(crate) stack: StackId,
+    pub thread: u32,
+    /// The calls that led to it.
+    pub stack: StackId,
 }
 
 /// The most owners that are told apart: how many there are is the file's choice, how much memory they take is ours.
@@ -36,7 +39,7 @@ impl OwnerId {
 
 /// Every owner that a block had.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Owners {
+pub struct Owners {
     list: Vec<Owner>,
     ids: HashMap<Owner, OwnerId>,
 }
@@ -64,7 +67,7 @@ impl Owners {
     }
 
     /// The owner with this id.
-    pub(crate) fn owner(&self, id: OwnerId) -> Option<&Owner> {
+    pub fn owner(&self, id: OwnerId) -> Option<&Owner> {
         self.list.get(id.0 as usize)
     }
 }

@@ -6,7 +6,7 @@ use memtrace_format::NameId;
 use crate::{Text, source::Definitions};
 
 /// Between two scopes, the inner one last.
-pub(crate) const BETWEEN_SCOPES: &str = " / ";
+pub const BETWEEN_SCOPES: &str = " / ";
 
 /// Scopes nested deeper than this count as their parents: it is a recursion without end, or a file made to do harm.
 const DEPTH: u16 = 256;
@@ -19,16 +19,16 @@ const SHOWN: usize = 1_000;
 
 /// A path of open scopes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct ScopeId(u32);
+pub struct ScopeId(u32);
 
 impl ScopeId {
     /// Outside of all scopes.
-    pub(crate) const NONE: Self = Self(0);
+    pub const NONE: Self = Self(0);
 }
 
 /// Every path that was open at some time.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct ScopeTree {
+pub struct ScopeTree {
     nodes: Vec<Node>,
     children: HashMap<(ScopeId, NameId), ScopeId>,
     left_out: u64,
@@ -67,7 +67,7 @@ impl ScopeTree {
     }
 
     /// The path in words: `a / b / c`, or `(none)`.
-    pub(crate) fn render(&self, scope: ScopeId, definitions: &Definitions) -> Text {
+    pub fn render(&self, scope: ScopeId, definitions: &Definitions) -> Text {
         let mut names = Vec::new();
         let mut length = 0;
         let mut next = scope;

@@ -11,20 +11,21 @@ use super::{
 
 /// The segments of a heap. Each is filled without a gap by holes and by the blocks that were placed in them.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Segments {
+pub struct Segments {
     by_start: BTreeMap<u64, Enclosed>,
     reserved: u64,
 }
 
 /// A segment. Its start is where it is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Segment {
-    pub(crate) end: u64,
+pub struct Segment {
+    /// The address behind its last byte.
+    pub end: u64,
     /// The pool it was reserved for; of an expandable segment, that of its first piece.
-    pub(crate) pool: PoolId,
+    pub pool: PoolId,
     /// Mapped piece by piece, and a neighbour mapped later continues it: the longest length of which all its pieces are
     /// multiples.
-    pub(crate) granule: Option<u64>,
+    pub granule: Option<u64>,
 }
 
 /// A segment with the border that encloses its pieces.
@@ -41,12 +42,12 @@ pub(crate) struct Tangled;
 impl Segments {
     /// The bytes of all segments.
     #[inline(always)]
-    pub(crate) fn reserved(&self) -> u64 {
+    pub fn reserved(&self) -> u64 {
         self.reserved
     }
 
     /// Every segment with its start, in the order of their addresses.
-    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = (u64, Segment)> {
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (u64, Segment)> {
         self.by_start.iter().map(|(&start, enclosed)| (start, enclosed.segment))
     }
 

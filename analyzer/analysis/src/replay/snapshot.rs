@@ -132,7 +132,7 @@ fn block([_, size, requested, born, event, last]: Row, placed: bool) -> Block {
 
 impl HeapKey {
     /// The heap, if its definition is not lost.
-    pub(crate) fn heap(self) -> Option<HeapId> {
+    pub fn heap(self) -> Option<HeapId> {
         match self {
             Self::Heap(id) => Some(id),
             Self::LostPool(_) => None,

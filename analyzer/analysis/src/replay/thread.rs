@@ -9,7 +9,7 @@ const DEPTH: usize = 4096;
 
 /// What is open on a thread.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct ThreadState {
+pub struct ThreadState {
     scopes: Vec<OpenScope>,
     modules: Vec<OpenModule>,
     /// The owner that an alloc had last; holds while nothing is opened or closed.
@@ -18,8 +18,9 @@ pub(crate) struct ThreadState {
 
 /// A scope that is open.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct OpenScope {
-    pub(crate) name: NameId,
+pub struct OpenScope {
+    /// Its name.
+    pub name: NameId,
     pub(crate) scope: ScopeId,
     /// The number of the phase, if it is one.
     pub(crate) phase: Option<u64>,
@@ -50,17 +51,17 @@ impl ThreadState {
     }
 
     /// The innermost open module: of a forward or of a transfer, whichever was opened last.
-    pub(crate) fn module(&self) -> ModuleId {
+    pub fn module(&self) -> ModuleId {
         self.modules.last().map_or(ModuleId::NONE, |open| open.module)
     }
 
     /// The open scopes, outermost first.
-    pub(crate) fn scopes(&self) -> &[OpenScope] {
+    pub fn scopes(&self) -> &[OpenScope] {
         &self.scopes
     }
 
     /// The modules whose forwards are open, outermost first.
-    pub(crate) fn forwards(&self) -> impl Iterator<Item = ModuleId> {
+    pub fn forwards(&self) -> impl Iterator<Item = ModuleId> {
         self.modules.iter().filter(|open| open.by == OpenBy::Forward).map(|open| open.module)
     }
 

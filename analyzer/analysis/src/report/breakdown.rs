@@ -8,7 +8,6 @@ use crate::{Nanos, Text};
 /// What was live at an instant, by what its blocks have in common. Each list adds up to all of it: what does not fit a list is
 /// in its last entry, taken together.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
 pub struct Breakdown {
     /// By the module that owns it, largest first.
     pub by_module: Vec<Share>,

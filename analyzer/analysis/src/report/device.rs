@@ -12,7 +12,6 @@ use crate::Nanos;
 /// device free memory is what the host has available, for the driver leaves out caches that could be dropped. The
 /// allocator's are the sums over the heaps of device memory, and exact.
 #[derive(Clone, Debug, Default, Serialize)]
-#[non_exhaustive]
 pub struct Monitor {
     /// The ordinal of the device.
     pub device: u32,
@@ -61,7 +60,6 @@ pub struct Monitor {
 /// What a profile run found: how much memory the engine needs beside its cache. Sizes are bytes, and what can go down is
 /// signed.
 #[derive(Clone, Debug, Serialize)]
-#[non_exhaustive]
 pub struct Profile {
     /// The ordinal of the device.
     pub device: u32,
@@ -97,7 +95,6 @@ pub struct Profile {
 
 /// The memory of a device at an instant, in bytes.
 #[derive(Clone, Debug, Serialize)]
-#[non_exhaustive]
 pub struct DeviceMemory {
     /// When.
     pub time_ns: Nanos,

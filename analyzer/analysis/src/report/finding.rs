@@ -7,7 +7,6 @@ use crate::{Nanos, Text};
 
 /// What one rule says of a run.
 #[derive(Clone, Debug, Serialize)]
-#[non_exhaustive]
 pub struct Finding {
     /// The rule's name, which stays the same from version to version.
     pub id: &'static str,
@@ -67,7 +66,6 @@ impl FindingVerdict {
 /// A part of the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-#[non_exhaustive]
 pub enum Topic {
     /// The recording itself.
     Trace,

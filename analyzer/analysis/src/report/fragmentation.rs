@@ -51,7 +51,6 @@ pub struct FragmentationAt {
 
 /// How the segments of a heap are filled at an instant.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
 pub struct Layout {
     /// The segments, those with the most free bytes first; as many as are kept.
     pub segments: Vec<SegmentUse>,
@@ -72,7 +71,6 @@ pub struct Layout {
 
 /// How a segment is filled.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
 pub struct SegmentUse {
     /// Where it starts.
     pub address: Address,
@@ -108,7 +106,6 @@ pub struct SegmentUse {
 
 /// Some blocks that together keep reserved memory from going back to the driver.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
 pub struct Pin {
     /// Where the segment starts in which they lie.
     pub segment: Address,

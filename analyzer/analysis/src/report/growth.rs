@@ -7,7 +7,6 @@ use crate::{Nanos, Text};
 
 /// What grew, and over what.
 #[derive(Clone, Debug, Default, Serialize)]
-#[non_exhaustive]
 pub struct Growth {
     /// How slopes and confidences are found.
     pub method: &'static str,
@@ -29,7 +28,6 @@ pub struct Growth {
 
 /// Something that came around again, and what was kept each time. Its figures are those of all heaps together.
 #[derive(Clone, Debug, Serialize)]
-#[non_exhaustive]
 pub struct Cycle {
     /// Its name.
     pub name: Text,
@@ -63,7 +61,6 @@ pub struct Cycle {
 /// What a cycle is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
-#[non_exhaustive]
 pub enum CycleSource {
     /// A phase that ended again.
     Phase,
@@ -92,7 +89,6 @@ impl CycleSource {
 
 /// How what is held at the ends of a cycle changes from one to the next.
 #[derive(Clone, Debug, Serialize)]
-#[non_exhaustive]
 pub struct Trend {
     /// What it comes to.
     pub shape: Shape,
@@ -124,7 +120,6 @@ pub struct Trend {
 /// What a course comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
 pub enum Shape {
     /// It grows and does not stop: a leak.
     Grows,
@@ -162,7 +157,6 @@ impl Shape {
 
 /// A heap over the ends of a cycle.
 #[derive(Clone, Debug, Serialize)]
-#[non_exhaustive]
 pub struct CycleHeap {
     /// Its name.
     pub heap: Text,

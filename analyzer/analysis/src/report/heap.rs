@@ -8,7 +8,6 @@ use crate::{Nanos, Text};
 
 /// One heap.
 #[derive(Clone, Debug, Serialize)]
-#[non_exhaustive]
 pub struct Heap {
     /// As the engine calls it: `cuda:0`, `host`.
     pub name: Text,
@@ -142,7 +141,6 @@ pub enum BlockSizes {
 
 /// The instant at which the most bytes were allocated, the first if there are several, and who owned them.
 #[derive(Clone, Debug, Serialize)]
-#[non_exhaustive]
 pub struct Peak {
     /// What it was taken on.
     pub by: PeakBy,
@@ -173,7 +171,6 @@ pub struct Peak {
 
 /// A peak that is distinct from those before and behind it.
 #[derive(Clone, Debug, Serialize)]
-#[non_exhaustive]
 pub struct DistinctPeak {
     /// When.
     pub time_ns: Nanos,

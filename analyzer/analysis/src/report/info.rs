@@ -10,7 +10,6 @@ use crate::Text;
 
 /// What a file is and what is in it.
 #[derive(Clone, Debug, Serialize)]
-#[non_exhaustive]
 pub struct Info {
     /// The version of these keys: 1.
     pub schema_version: u32,

@@ -14,7 +14,6 @@ use crate::{Nanos, Text};
 /// reserved or gave back since the latest sample is taken from its free memory. What can be negative is signed: a sample
 /// that was read just before the allocator reserved, and recorded just behind, is short of that.
 #[derive(Clone, Debug, Serialize)]
-#[non_exhaustive]
 pub struct LedgerEntry {
     /// The ordinal of the device.
     pub device: u32,
@@ -86,7 +85,6 @@ pub struct LedgerEntry {
 /// What makes an instant of the ledger matter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-#[non_exhaustive]
 pub enum LedgerMoment {
     /// The first sample, or the beginning of the range that was asked for.
     Begin,
@@ -118,7 +116,6 @@ impl LedgerMoment {
 
 /// Where the sampled figures of a ledger entry come from; none for what is not known.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
-#[non_exhaustive]
 pub struct LedgerSources {
     /// Of `free`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -133,7 +130,6 @@ pub struct LedgerSources {
 
 /// Who said a figure, and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
 pub struct SampledFrom {
     /// `driver`, `nvml`, `engine` (with a request that failed) or `host` (whose memory the device's is).
     pub source: &'static str,
@@ -145,7 +141,6 @@ pub struct SampledFrom {
 
 /// How the memory beside the allocator went over a run, without the noise of single samples.
 #[derive(Clone, Debug, Serialize)]
-#[non_exhaustive]
 pub struct LedgerTrend {
     /// The ordinal of the device.
     pub device: u32,
@@ -159,7 +154,6 @@ pub struct LedgerTrend {
 
 /// The medians of a quarter of a run; none where nothing was sampled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
 pub struct Quarter {
     /// Where it begins.
     pub from_ns: Nanos,

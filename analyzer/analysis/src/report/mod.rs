@@ -46,18 +46,16 @@ pub use run::{ChunkCounts, Dropped, Ended, Filtered, Range, Trace};
 pub use span::{Counter, CounterNumber, HeapInPhase, Mark, Phase, Samples, Unavailable};
 pub use state::{HeapState, State};
 pub use swaps::{DeviceBound, LowerBound, ModuleSwaps, OtherSwaps, Swap, Swaps, Thrash};
-pub(crate) use table::{grouped, utc};
+pub use table::{grouped, utc};
+pub use text::is_nobody;
 pub use text::{InfoText, ReportText, StateText};
-pub(crate) use text::{
-    age_words, block_table, filter_words, is_nobody, range_words, size_words, stack_lines,
-};
+pub(crate) use text::{age_words, block_table, filter_words, range_words, size_words, stack_lines};
 pub use totals::{AllocatorTotals, TotalsAt};
 
 use serde::Serialize;
 
 /// Everything that an analysis found.
 #[derive(Clone, Debug, Serialize)]
-#[non_exhaustive]
 pub struct Report {
     /// The version of these keys: 1.
     pub schema_version: u32,
@@ -100,7 +98,7 @@ pub struct Report {
 
 impl Report {
     /// The heap that matters most: of devices' heaps the fullest, if there is one.
-    pub(crate) fn main_heap(&self) -> Option<usize> {
+    pub fn main_heap(&self) -> Option<usize> {
         let most = self.heaps.iter().enumerate().max_by_key(|(index, heap)| {
             (heap.device.is_some(), heap.peak.by.of(&heap.peak.figures), std::cmp::Reverse(*index))
         });

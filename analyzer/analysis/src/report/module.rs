@@ -10,7 +10,6 @@ use crate::{Nanos, Text};
 
 /// One module.
 #[derive(Clone, Debug, Serialize)]
-#[non_exhaustive]
 pub struct Module {
     /// Its number in the trace: two modules may have one name.
     pub id: u32,

@@ -10,7 +10,6 @@ use crate::Nanos;
 
 /// The transfers that ended, taken together.
 #[derive(Clone, Debug, Default, Serialize)]
-#[non_exhaustive]
 pub struct Transfers {
     /// How many.
     pub count: u64,
@@ -53,7 +52,6 @@ pub struct Transfers {
 
 /// Transfers by the kind of memory at the host's end.
 #[derive(Clone, Debug, Default, Serialize)]
-#[non_exhaustive]
 pub struct ByMemory {
     /// Ordinary memory: the driver copies through a buffer of its own, and the program waits.
     pub pageable: Direction,

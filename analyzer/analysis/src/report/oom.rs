@@ -8,7 +8,6 @@ use crate::{Nanos, Text};
 /// Why a request failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-#[non_exhaustive]
 pub enum Verdict {
     /// What was in use and what was asked for were together more than the allocator could have had.
     Capacity,
@@ -34,7 +33,6 @@ impl Verdict {
 
 /// A request that failed.
 #[derive(Clone, Debug, Serialize)]
-#[non_exhaustive]
 pub struct OutOfMemory {
     /// When.
     pub time_ns: Nanos,
@@ -134,7 +132,6 @@ pub struct Remedy {
 /// How it is known that a remedy lets a request through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-#[non_exhaustive]
 pub enum Proof {
     /// A model of the allocator in the recorded state served the request with it.
     State,

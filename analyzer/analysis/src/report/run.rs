@@ -9,7 +9,6 @@ use crate::{Nanos, Part, Text, cut::CUT};
 
 /// What a trace is and how it ended.
 #[derive(Clone, Debug, Serialize)]
-#[non_exhaustive]
 pub struct Trace {
     /// The version of the file's format, as `major.minor`.
     pub format_version: String,
@@ -74,7 +73,6 @@ pub struct Trace {
 
 /// What alone of a trace was looked at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
 pub struct Filtered {
     /// The device of this ordinal: its heaps, the transfers to and from it, what was sampled of it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -106,7 +104,6 @@ impl Trace {
 
 /// A range of a trace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
 pub struct Range {
     /// Where it begins. What was live, open and where at this instant is known; sums, counts and peaks begin here.
     pub from_ns: Nanos,
@@ -153,7 +150,7 @@ impl Ended {
     }
 
     /// How a sentence goes on that says how long it ran.
-    pub(crate) fn in_words(self) -> &'static str {
+    pub fn in_words(self) -> &'static str {
         match self {
             Self::Clean => "ended cleanly",
             Self::Killed => "was killed",

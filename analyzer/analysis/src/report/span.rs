@@ -8,7 +8,6 @@ use crate::{Nanos, Text};
 
 /// One phase.
 #[derive(Clone, Debug, Serialize)]
-#[non_exhaustive]
 pub struct Phase {
     /// Its name.
     pub name: Text,
@@ -60,7 +59,6 @@ pub struct Mark {
 
 /// What was sampled.
 #[derive(Clone, Debug, Default, Serialize)]
-#[non_exhaustive]
 pub struct Samples {
     /// Every counter that was sampled.
     pub counters: Vec<Counter>,
@@ -72,7 +70,6 @@ pub struct Samples {
 
 /// Something that was not sampled.
 #[derive(Clone, Debug, Serialize)]
-#[non_exhaustive]
 pub struct Unavailable {
     /// A source, all of whose counters are meant, or a counter.
     pub what: Text,

@@ -8,7 +8,6 @@ use crate::{Nanos, Text};
 
 /// What every heap holds at one instant.
 #[derive(Clone, Debug, Serialize)]
-#[non_exhaustive]
 pub struct State {
     /// The version of these keys: 1.
     pub schema_version: u32,
@@ -20,7 +19,6 @@ pub struct State {
 
 /// What a heap holds at an instant.
 #[derive(Clone, Debug, Serialize)]
-#[non_exhaustive]
 pub struct HeapState {
     /// As the engine calls it.
     pub name: Text,

@@ -8,7 +8,6 @@ use crate::{Nanos, Text};
 
 /// Evictions that made room for another module, each taken together with the load of that module.
 #[derive(Clone, Debug, Default, Serialize)]
-#[non_exhaustive]
 pub struct Swaps {
     /// How many.
     pub count: u64,
@@ -54,7 +53,6 @@ pub struct Thrash {
 
 /// The swaps that brought one module in.
 #[derive(Clone, Debug, Serialize)]
-#[non_exhaustive]
 pub struct ModuleSwaps {
     /// The module.
     pub name: Text,
@@ -85,7 +83,6 @@ impl ModuleSwaps {
 
 /// One swap.
 #[derive(Clone, Debug, Serialize)]
-#[non_exhaustive]
 pub struct Swap {
     /// When the module that was brought in had arrived.
     pub time_ns: Nanos,
@@ -116,7 +113,6 @@ pub struct Swap {
 
 /// Swaps that are not listed one by one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
 pub struct OtherSwaps {
     /// How many.
     pub count: u64,
@@ -139,7 +135,6 @@ pub struct OtherSwaps {
 /// end, and the bound is lower than it might be by up to a capacity for each window after the first. What was on the device
 /// from the beginning is known from its first transfer on.
 #[derive(Clone, Debug, Serialize)]
-#[non_exhaustive]
 pub struct LowerBound {
     /// What was loaded, needed or not.
     pub loaded_bytes: Bytes,
@@ -156,7 +151,6 @@ pub struct LowerBound {
 
 /// What an optimal policy would have loaded to one device; see [`LowerBound`].
 #[derive(Clone, Debug, Serialize)]
-#[non_exhaustive]
 pub struct DeviceBound {
     /// Which device.
     #[serde(serialize_with = "tier_name")]

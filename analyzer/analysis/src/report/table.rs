@@ -75,7 +75,7 @@ pub(crate) fn shorten(name: &impl fmt::Display, width: usize) -> String {
 }
 
 /// A number with its thousands set apart.
-pub(crate) fn grouped(number: u64) -> String {
+pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
@@ -88,7 +88,7 @@ pub(crate) fn grouped(number: u64) -> String {
 }
 
 /// The day and time of an instant, in UTC.
-pub(crate) fn utc(unix_ns: u64) -> String {
+pub fn utc(unix_ns: u64) -> String {
     let seconds = unix_ns / 1_000_000_000;
     let (days, second) = (seconds / 86_400, seconds % 86_400);
     // Years are counted from March, so that the leap day is the last; 719,468 days lie between that era and 1970.

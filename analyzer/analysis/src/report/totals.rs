@@ -7,7 +7,6 @@ use crate::Nanos;
 
 /// What a heap's allocator says that it has handed out, beside what its events add up to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
 pub struct AllocatorTotals {
     /// How often it was recorded.
     pub samples: u64,
@@ -30,7 +29,6 @@ pub struct AllocatorTotals {
 
 /// Both sides at an instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
 pub struct TotalsAt {
     /// When.
     pub time_ns: Nanos,

@@ -145,7 +145,7 @@ impl Definitions {
     }
 
     /// The heap of this name; of several, the first.
-    pub(crate) fn heap_named(&self, name: &str) -> Option<HeapId> {
+    pub fn heap_named(&self, name: &str) -> Option<HeapId> {
         let of_name = self.heaps.iter().filter(|(_, heap)| heap.name == name);
         of_name.map(|(id, _)| *id).min_by_key(|id| id.0)
     }
@@ -168,7 +168,7 @@ impl Definitions {
     }
 
     /// The pools of a heap, in the order of their ids.
-    pub(crate) fn pools_of(&self, heap: HeapId) -> Vec<(PoolId, &PoolDefinition)> {
+    pub fn pools_of(&self, heap: HeapId) -> Vec<(PoolId, &PoolDefinition)> {
         let pools = self.pools.iter().filter(|(_, pool)| pool.heap == heap.0);
         let mut pools: Vec<_> = pools.map(|(&id, pool)| (id, pool)).collect();
         pools.sort_unstable_by_key(|&(id, _)| id);
@@ -236,7 +236,7 @@ impl Definitions {
     }
 
     /// The name of a heap as replays tell heaps apart.
-    pub(crate) fn heap_of(&self, key: HeapKey) -> Text {
+    pub fn heap_of(&self, key: HeapKey) -> Text {
         match key {
             HeapKey::Heap(id) => {
                 self.heaps.get(&id).map_or_else(|| Lost(id).into(), |heap| Text::new(heap.name.as_str()))
@@ -268,13 +268,13 @@ impl Definitions {
     }
 
     /// The frames of a stack, innermost first, each when it is asked for.
-    pub(crate) fn walk_frames(&self, stack: StackId) -> impl Iterator<Item = Text> + '_ {
+    pub fn walk_frames(&self, stack: StackId) -> impl Iterator<Item = Text> + '_ {
         self.walk(stack).map(|(frame, _)| frame)
     }
 
     /// The innermost frame of a stack that tells where in the program it is, for the ones inside it are the allocator's and the
     /// runtime's own; or the innermost of all.
-    pub(crate) fn telling_frame(&self, stack: StackId) -> Option<Text> {
+    pub fn telling_frame(&self, stack: StackId) -> Option<Text> {
         let telling = self.walk(stack).find_map(|(frame, tells)| tells.then_some(frame));
         telling.or_else(|| self.walk_frames(stack).next())
     }
@@ -288,7 +288,7 @@ impl Definitions {
     }
 
     /// The ids of a stack's frames, innermost first.
-    pub(crate) fn stack_ids(&self, stack: StackId) -> impl Iterator<Item = StackId> + '_ {
+    pub fn stack_ids(&self, stack: StackId) -> impl Iterator<Item = StackId> + '_ {
         let parent = |id: &StackId| self.stacks.get(id).map(|frame| StackId(frame.parent));
         let known = |id: &StackId| !id.is_none();
         std::iter::successors(Some(stack).filter(known), move |id| parent(id).filter(known)).take(FRAMES)
@@ -296,7 +296,7 @@ impl Definitions {
 
     /// What a frame is, innermost first: several calls, where it is one of machine code and functions were inlined. None: it is
     /// not defined.
-    pub(crate) fn calls(&self, id: StackId) -> Option<Vec<Call>> {
+    pub fn calls(&self, id: StackId) -> Option<Vec<Call>> {
         let frame = self.stacks.get(&id)?;
         let name = |id: u32| (id != 0).then(|| self.name(NameId(id)).recorded().to_owned());
         let file = name(frame.file);
@@ -322,13 +322,13 @@ impl Definitions {
 
 /// A call, as far as it is known.
 #[derive(Clone, Debug)]
-pub(crate) struct Call {
+pub struct Call {
     /// The name, or the address.
-    pub(crate) function: String,
+    pub function: String,
     /// Where it is written; the file of machine code, if no more is known.
-    pub(crate) file: Option<String>,
+    pub file: Option<String>,
     /// 0: not known.
-    pub(crate) line: u32,
+    pub line: u32,
 }
 
 impl Call {

@@ -52,13 +52,18 @@ impl LogFile {
 
 /// A regular file, opened for reading.
 #[derive(Debug)]
-pub(crate) struct RegularFile {
+pub struct RegularFile {
     file: File,
     bytes: u64,
 }
 
 impl RegularFile {
-    pub(crate) fn open(path: &Path) -> Result<Self, ReadError> {
+    /// Opens the file at `path`.
+    ///
+    /// # Errors
+    ///
+    /// It is no regular file, or cannot be opened.
+    pub fn open(path: &Path) -> Result<Self, ReadError> {
         // Looked at before it is opened, because opening a pipe would wait for its writer.
         refuse_unless_regular(std::fs::metadata(path).map_err(ReadError::Open)?.file_type())?;
         Self::of(File::open(path).map_err(ReadError::Open)?)
@@ -79,12 +84,12 @@ impl RegularFile {
     }
 
     /// The file itself.
-    pub(crate) fn into_file(self) -> File {
+    pub fn into_file(self) -> File {
         self.file
     }
 
     /// The length of the file when it was opened.
-    pub(crate) fn bytes(&self) -> u64 {
+    pub fn bytes(&self) -> u64 {
         self.bytes
     }
 

@@ -14,18 +14,19 @@ mod symbols;
 
 pub(crate) use baseline::Baseline;
 pub(crate) use chunk::ChunkReader;
-pub use definitions::Definitions;
 pub(crate) use definitions::parents;
+pub use definitions::{Call, Definitions};
 pub(crate) use directory::{Directory, FREE_RUN, ThreadChunks};
 pub use error::ReadError;
 pub use losses::{Damage, Losses};
 
 use std::{fs::File, path::Path, thread::available_parallelism};
 
-use memtrace_format::{ClockKind, Closing, Definition, Ending, FileHeader, SIZES_DEDUCED};
+use memtrace_format::{ClockKind, Closing, Definition, Ending, FileHeader, SIZES_DEDUCED, ThreadId};
 
 use crate::{Nanos, Text, clock::Clock, merge::Events, report::Ended};
-pub(crate) use file::{LogFile, RegularFile};
+pub(crate) use file::LogFile;
+pub use file::RegularFile;
 
 /// An opened trace.
 #[derive(Debug)]
@@ -55,7 +56,11 @@ impl Trace {
     }
 
     /// The trace in a file that is open already.
-    pub(crate) fn of_file(file: File) -> Result<Self, ReadError> {
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn of_file(file: File) -> Result<Self, ReadError> {
         Self::read(RegularFile::of(file)?)
     }
 
@@ -139,6 +144,16 @@ impl Trace {
         Definitions::each(&self.file, &self.directory, self.header.short_session(), &mut known, each)
     }
 
+    /// The threads that the trace has events of, in the order of their indices.
+    pub fn threads(&self) -> impl ExactSizeIterator<Item = ThreadId> {
+        self.directory.threads.iter().map(|thread| thread.id)
+    }
+
+    /// The thread with this index; none if there is none.
+    pub fn thread(&self, index: usize) -> ThreadId {
+        self.directory.threads.get(index).map_or(ThreadId::NONE, |thread| thread.id)
+    }
+
     /// The damage found while opening. More may come to light while events are read: see [`Events::losses`].
     pub fn losses(&self) -> &Losses {
         &self.losses
@@ -154,7 +169,7 @@ impl Trace {
     }
 
     /// In ring mode: when the events begin that were kept.
-    pub(crate) fn kept_from(&self) -> Option<Nanos> {
+    pub fn kept_from(&self) -> Option<Nanos> {
         self.baseline.as_ref().map(|baseline| self.clock.nanos(baseline.at))
     }
 
@@ -165,7 +180,7 @@ impl Trace {
     }
 
     /// The latest instant of which is known, before any event is read, that the recording came so far.
-    pub(crate) fn latest_known(&self) -> Nanos {
+    pub fn latest_known(&self) -> Nanos {
         let chunks = self.directory.threads.iter().flat_map(|thread| &thread.chunks);
         let told = self.closing.as_ref().map(|closing| closing.end.ticks);
         self.clock.nanos(chunks.filter_map(|chunk| chunk.first).chain(told).max().unwrap_or_default())

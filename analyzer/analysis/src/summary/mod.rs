@@ -28,8 +28,7 @@ use crate::{
 };
 use again::Gaps;
 pub(crate) use breakdown::age_class;
-#[cfg(test)]
-pub(crate) use growth::trend;
+pub use growth::trend;
 pub(crate) use info::describe;
 pub(crate) use instant::picture;
 use names::Names;

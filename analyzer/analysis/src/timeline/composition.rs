@@ -35,7 +35,6 @@ pub enum Grouping {
 
 /// What a heap was made of over time.
 #[derive(Clone, Debug)]
-#[non_exhaustive]
 pub struct Composition {
     /// What its bytes are put together by.
     pub by: Grouping,
@@ -286,10 +285,10 @@ mod tests {
     use std::collections::BTreeMap;
 
     use memtrace_format::{Address, BlockAlloc, BlockFree, Segment, StackId};
+    use memtrace_testing::log_file;
     use proptest::prelude::*;
 
     use super::*;
-    use crate::tui::fixture;
 
     const POOL: PoolId = PoolId(1);
 
@@ -345,7 +344,7 @@ mod tests {
             steps in prop::collection::vec((0u64..3000, 0u8..18, 0u8..5, 1u64..0x1000), 1..150),
         ) {
             let events = history(&steps);
-            let trace = fixture::log(&events);
+            let trace = Trace::of_file(log_file(&events)).unwrap();
             let expected = recounted(&trace, &events);
             let composition = trace.composition(0, Grouping::Part, 10, |_| true).unwrap().unwrap();
             prop_assert!(composition.others.is_none());
@@ -383,7 +382,7 @@ mod tests {
                 Event::BlockAlloc(BlockAlloc { pool, address, size, requested: size, module, stack }),
             )
         };
-        let trace = fixture::log(&(1..=400).map(alloc).collect::<Vec<_>>());
+        let trace = Trace::of_file(log_file(&(1..=400).map(alloc).collect::<Vec<_>>())).unwrap();
         let composition = trace.composition(0, Grouping::Module, 3, |_| true).unwrap().unwrap();
         let most: Vec<u64> = composition.parts.iter().map(|part| part.most.0).collect();
         // The first 256 have a record of their own.

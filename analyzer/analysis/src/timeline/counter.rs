@@ -44,7 +44,7 @@ impl CounterTrack {
 
 /// A counter's track in the making.
 #[derive(Clone, Debug)]
-pub(crate) struct CounterRecorder {
+pub struct CounterRecorder {
     first: Nanos,
     fractions: bool,
     values: Recorder<1>,
@@ -52,7 +52,7 @@ pub(crate) struct CounterRecorder {
 
 impl CounterRecorder {
     /// Begins with the first sample.
-    pub(crate) fn new(time: Nanos, value: CounterValue) -> Self {
+    pub fn new(time: Nanos, value: CounterValue) -> Self {
         let fractions = matches!(value, CounterValue::Float(_));
         let mut values = Recorder::new(BINS);
         // Before the first sample nothing is known, and the bin that it is in must not say 0.
@@ -63,12 +63,12 @@ impl CounterRecorder {
     }
 
     /// A sample.
-    pub(crate) fn sample(&mut self, time: Nanos, value: CounterValue) {
+    pub fn sample(&mut self, time: Nanos, value: CounterValue) {
         self.values.record(time, [amount(value, self.fractions)]);
     }
 
     /// The finished track.
-    pub(crate) fn finish(
+    pub fn finish(
         self,
         name: Text,
         device: Option<u32>,

@@ -6,10 +6,9 @@ mod pyramid;
 mod recorder;
 
 pub use composition::{Composition, Grouping, Part};
-pub(crate) use counter::CounterRecorder;
-pub use counter::CounterTrack;
+pub use counter::{CounterRecorder, CounterTrack};
 pub use pyramid::{Extent, HeapTrack, Pyramid, Series};
-pub(crate) use recorder::{Recorder, TrackRecorder};
+pub use recorder::{Recorder, TrackRecorder};
 
 use std::sync::Arc;
 
@@ -22,7 +21,6 @@ use crate::{
 
 /// Everything that happened over time.
 #[derive(Clone, Debug, Default)]
-#[non_exhaustive]
 pub struct Timeline {
     /// The trace's end.
     pub end: Nanos,
@@ -111,7 +109,6 @@ pub struct Sign {
 
 /// What happened at an instant.
 #[derive(Clone, Debug)]
-#[non_exhaustive]
 pub enum Happening {
     /// The program set a mark.
     Mark {

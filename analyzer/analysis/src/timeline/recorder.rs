@@ -9,7 +9,7 @@ const FIRST_SHIFT: u32 = 10;
 /// So many figures over time, in the making. Its bins are all equally wide; when time runs past the last one, pairs are merged and the
 /// width doubles.
 #[derive(Clone, Debug)]
-pub(crate) struct Recorder<const SERIES: usize> {
+pub struct Recorder<const SERIES: usize> {
     capacity: usize,
     shift: u32,
     bins: Vec<[Extent; SERIES]>,
@@ -20,11 +20,11 @@ pub(crate) struct Recorder<const SERIES: usize> {
 }
 
 /// A heap's track in the making.
-pub(crate) type TrackRecorder = Recorder<4>;
+pub type TrackRecorder = Recorder<4>;
 
 impl<const SERIES: usize> Recorder<SERIES> {
     /// `capacity` bins at most; at least two.
-    pub(crate) fn new(capacity: usize) -> Self {
+    pub fn new(capacity: usize) -> Self {
         Self {
             capacity: capacity.max(2),
             shift: FIRST_SHIFT,
@@ -48,7 +48,7 @@ impl<const SERIES: usize> Recorder<SERIES> {
 
     /// The figures (of a heap: in the order of [`Series::ALL`](super::Series::ALL)) from this instant on. Time does not go backwards.
     #[inline(always)]
-    pub(crate) fn record(&mut self, time: Nanos, figures: [u64; SERIES]) {
+    pub fn record(&mut self, time: Nanos, figures: [u64; SERIES]) {
         if time.0 >= self.open_until {
             self.advance(time);
         }
@@ -103,7 +103,7 @@ impl<const SERIES: usize> Recorder<SERIES> {
 
 impl TrackRecorder {
     /// The finished track of a heap.
-    pub(crate) fn finish_heap(self, name: Text, segmented: bool, end: Nanos) -> HeapTrack {
+    pub fn finish_heap(self, name: Text, segmented: bool, end: Nanos) -> HeapTrack {
         HeapTrack::new(name, segmented, self.finish(end))
     }
 }

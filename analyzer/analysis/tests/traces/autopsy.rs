@@ -1,6 +1,6 @@
 //! Failed requests: why, and what would have let them through. Every figure here is counted by hand.
 
-use memtrace_analyzer::{
+use memtrace_analysis::{
     Nanos, Part,
     report::{OutOfMemory, Proof, Report, Verdict},
 };
@@ -9,7 +9,7 @@ use memtrace_format::{
     PoolDefinition, PoolId, Segment, StackId, Unit,
 };
 
-use crate::recording::{DEVICE, Recording, alloc, free, segment};
+use crate::recording::{Analyzed, DEVICE, Recording, alloc, free, segment};
 
 const MIB: u64 = 1 << 20;
 const SMALL: PoolId = PoolId(3);

@@ -1,14 +1,8 @@
 //! Claims that nothing could keep: numbers, depths and sizes that somebody has made up. A clear error, or a bounded result.
 
-use std::{
-    fs,
-    os::unix::fs::symlink,
-    path::Path,
-    process::Command,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use memtrace_analyzer::{
+use memtrace_analysis::{
     Trace,
     pack::pack,
     report::{ReportText, write_json},
@@ -24,7 +18,7 @@ use crate::recording::{DEVICE, HOST, Recording, alloc, analyze, events, evict, f
 const REPORT: usize = 1 << 20;
 
 /// The text of a report and its JSON are of bounded length, and made in bounded time.
-fn assert_bounded(log: &[u8]) -> memtrace_analyzer::report::Report {
+fn assert_bounded(log: &[u8]) -> memtrace_analysis::report::Report {
     let began = Instant::now();
     let report = analyze(log).report;
     let mut json = Vec::new();
@@ -33,12 +27,6 @@ fn assert_bounded(log: &[u8]) -> memtrace_analyzer::report::Report {
     assert!(text.len() < REPORT && json.len() < REPORT, "{} and {} bytes", text.len(), json.len());
     assert!(began.elapsed() < Duration::from_secs(120), "{:?}", began.elapsed());
     report
-}
-
-fn memtrace(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_memtrace"));
-    let output = command.args(arguments).current_dir(folder).output().expect("it runs");
-    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
 fn framed(id: u32, parent: u32) -> Definition {
@@ -145,7 +133,7 @@ fn three_hundred_thousand_definitions_are_read() {
 }
 
 #[test]
-#[ignore = "a file of half a GiB; cargo test --release -p memtrace-analyzer --test traces bounds -- --ignored"]
+#[ignore = "a file of half a GiB; cargo test --release -p memtrace-analysis --test traces bounds -- --ignored"]
 fn ten_million_definitions_are_read() {
     define(10_000_000);
 }
@@ -196,60 +184,4 @@ fn a_frame_that_unpacks_to_a_quarter_of_a_gib_is_damage() {
     if let Ok(trace) = Trace::open(file(&late).path()) {
         assert_eq!(trace.events().filter(Result::is_ok).count(), 1);
     }
-}
-
-/// Whatever an archive calls what is in it, it is written where it was asked for.
-#[test]
-fn nothing_is_written_where_an_archive_wants_it() {
-    let folder = tempfile::tempdir().unwrap();
-    let inner = folder.path().join("a/b");
-    fs::create_dir_all(&inner).unwrap();
-    let log = recorded();
-    for name in ["../../evil.trace", "/tmp/memtrace-evil.trace", "..\\evil", "run.trace"] {
-        fs::write(inner.join("bug.zip"), packed(&log, name)).unwrap();
-        assert_eq!(memtrace(&inner, &["unpack", "bug.zip", "--force"]), (Some(0), String::new()), "{name}");
-        assert_eq!(fs::read(inner.join("bug")).unwrap(), log);
-        let mut found: Vec<_> =
-            fs::read_dir(&inner).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-        found.sort();
-        assert_eq!(found, ["bug", "bug.zip"]);
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
-    }
-    assert!(!fs::exists("/tmp/memtrace-evil.trace").unwrap());
-}
-
-/// What a link points to is never written, with `--force` neither.
-#[test]
-fn links_are_replaced_and_not_followed() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = |name: &str| folder.path().join(name);
-    fs::write(path("run.trace"), recorded()).unwrap();
-    fs::write(path("victim"), "precious").unwrap();
-    let write = |arguments: &str| memtrace(folder.path(), &arguments.split(' ').collect::<Vec<_>>()).0;
-    assert_eq!(write("pack run.trace"), Some(0));
-    for line in ["pack run.trace -o link", "unpack run.trace.zip -o link", "report run.trace -o link"] {
-        for target in ["victim", "nowhere"] {
-            let _ = fs::remove_file(path("link"));
-            symlink(path(target), path("link")).unwrap();
-            assert_eq!(write(line), Some(2), "{line}, a link to {target}");
-            assert!(path("link").is_symlink());
-            assert_eq!(write(&format!("{line} --force")), Some(0), "{line}, a link to {target}");
-            assert!(!path("link").is_symlink());
-            assert_eq!(fs::read_to_string(path("victim")).unwrap(), "precious");
-            assert!(!path("nowhere").exists());
-        }
-    }
-}
-
-/// A pipe that nobody writes to is told from a file before anybody waits for it.
-#[test]
-fn a_named_pipe_is_no_trace() {
-    let folder = tempfile::tempdir().unwrap();
-    assert!(Command::new("mkfifo").arg(folder.path().join("run.trace")).status().unwrap().success());
-    for command in ["analyze", "info", "events", "pack", "report"] {
-        let (status, said) = memtrace(folder.path(), &[command, "run.trace"]);
-        assert_eq!(status, Some(3), "{said}");
-        assert!(said.contains("pipe"), "{said}");
-    }
-    assert_eq!(memtrace(folder.path(), &["import", "run.trace", "-o", "new.trace"]).0, Some(3));
 }

@@ -2,13 +2,13 @@
 
 use std::num::NonZeroU64;
 
-use memtrace_analyzer::{Checkpoints, Nanos, Trace, instant::Instant};
+use memtrace_analysis::{Checkpoints, Nanos, Trace, instant::Instant};
 use memtrace_format::{Event, ModuleId, NameId};
 use proptest::prelude::*;
 
 use crate::{
     naive::{Naive, Step, step},
-    recording::{DEVICE, HOST, Recording, alloc, evict, file, free, load},
+    recording::{Analyzed, DEVICE, HOST, Recording, alloc, evict, file, free, load},
 };
 
 /// What a program with three threads does.
@@ -175,7 +175,7 @@ fn what_is_looked_at_again_is_told_of_as_well() {
         let file = file(&recording.bytes());
         let mut ends = 0;
         let watch =
-            |progress: memtrace_analyzer::Progress| ends += u64::from(progress.done == progress.total);
+            |progress: memtrace_analysis::Progress| ends += u64::from(progress.done == progress.total);
         Trace::open(file.path()).unwrap().analyze(watch).unwrap();
         ends
     };

@@ -2,7 +2,7 @@
 
 mod sameness;
 
-use memtrace_analyzer::Trace;
+use memtrace_analysis::Trace;
 use memtrace_format::{
     Bytes, CounterDefinition, CounterId, CounterValue, Definition, Ending, Event, ModuleId, NameId,
     OutOfMemory, StackDefinition, StackId, Unit,

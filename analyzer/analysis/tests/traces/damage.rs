@@ -1,13 +1,15 @@
 //! Cut, changed and hostile files: no panic, no hang, and what is sound reads as before.
 
-use memtrace_analyzer::{ReadError, Trace, report::ReportText};
+use memtrace_analysis::{ReadError, Trace, report::ReportText};
 use memtrace_format::{
     CHUNK_BYTES, ChunkHeader, Definition, Event, FIRST_CHUNK_OFFSET, FileHeader, HeaderError, ModuleId,
     NameId, Record, chunk,
 };
 use proptest::prelude::*;
 
-use crate::recording::{DEVICE, HOST, Recording, alloc, analyze, events, evict, file, free, load, segment};
+use crate::recording::{
+    Analyzed, DEVICE, HOST, Recording, alloc, analyze, events, evict, file, free, load, segment,
+};
 
 /// A little of everything, in four chunks of events.
 fn sample() -> Recording {

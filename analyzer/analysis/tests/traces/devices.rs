@@ -1,6 +1,6 @@
 //! What a monitor of a device would have shown, and what a profile run found, from a trace alone.
 
-use memtrace_analyzer::{
+use memtrace_analysis::{
     Nanos, Part,
     report::{Monitor, Report},
 };
@@ -11,7 +11,7 @@ use memtrace_format::{
 };
 use proptest::prelude::*;
 
-use crate::recording::{DEVICE, HOST, Recording, alloc, free};
+use crate::recording::{Analyzed, DEVICE, HOST, Recording, alloc, free};
 
 const FREE: CounterId = CounterId(1);
 const TOTAL: CounterId = CounterId(2);
@@ -161,11 +161,11 @@ fn a_profile_run_is_told_from_its_phases() {
     assert_eq!((run.weights_memory, run.peak_activation), (Some(2 << 30), 2 * GIB));
     assert_eq!((run.non_torch_increase, run.non_kv_cache_memory), (Some(1 << 30), Some(5 << 30)));
     assert_eq!((run.device, run.profile_time_ns), (0, Nanos(40)));
-    let beside = |at: &memtrace_analyzer::report::DeviceMemory| at.non_allocator.unwrap();
+    let beside = |at: &memtrace_analysis::report::DeviceMemory| at.non_allocator.unwrap();
     assert_eq!(run.before_create.as_ref().map(beside), Some(1 << 30));
     assert_eq!((beside(&run.before_profile), beside(&run.after_profile)), (3 << 29, 2 << 30));
     assert_eq!(run.after_profile.reserved, Some(Bytes(3 * GIB)));
-    let text = memtrace_analyzer::report::ReportText(&report).to_string();
+    let text = memtrace_analysis::report::ReportText(&report).to_string();
     assert!(text.contains("5.00 GiB needed beside the cache"), "{text}");
 
     // In a range without the weights there is no telling what they took.

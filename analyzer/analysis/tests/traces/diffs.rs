@@ -1,6 +1,6 @@
 //! Two runs compared: by stack, and who kept what.
 
-use memtrace_analyzer::{
+use memtrace_analysis::{
     diff::{Diff, DiffText, StackDiff},
     report::Report,
 };
@@ -8,7 +8,7 @@ use memtrace_format::{
     Address, BlockAlloc, Bytes, Definition, Event, ModuleId, NameId, StackDefinition, StackId,
 };
 
-use crate::recording::{DEVICE, Recording};
+use crate::recording::{Analyzed, DEVICE, Recording};
 
 /// Five jobs; each keeps so much, asked for by `load`, and `decode` asks for the rest.
 fn run(kept: u64, decoded: u64) -> Report {

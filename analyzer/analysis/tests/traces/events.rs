@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use memtrace_analyzer::{
+use memtrace_analysis::{
     Checkpoints, Nanos, Recorded, Trace,
     events::{Browser, Entry, EventLine, EventPlace, Query, Side},
 };

@@ -1,6 +1,6 @@
 //! One device, or the threads of one name: as though nothing else had been recorded.
 
-use memtrace_analyzer::{
+use memtrace_analysis::{
     Filter, Nanos, Part, PartError, Trace,
     report::{Report, ReportText},
 };
@@ -11,7 +11,7 @@ use memtrace_format::{
 };
 use proptest::prelude::*;
 
-use crate::recording::{DEVICE, HOST, Moved, Recording, alloc, file, free, load};
+use crate::recording::{Analyzed, DEVICE, HOST, Moved, Recording, alloc, file, free, load};
 
 /// The pool of heap `cuda:1`.
 const SECOND: PoolId = PoolId(3);

@@ -1,11 +1,11 @@
 //! Rules whose faults cannot be planted in a machine that others use: what they say of recordings that have them.
 
-use memtrace_analyzer::report::{Finding, FindingVerdict, Report};
+use memtrace_analysis::report::{Finding, FindingVerdict, Report};
 use memtrace_format::{
     CounterDefinition, CounterId, CounterValue, Definition, Ending, Event, ModuleId, SampledCounter,
 };
 
-use crate::recording::{DEVICE, HOST, Recording, alloc, free};
+use crate::recording::{Analyzed, DEVICE, HOST, Recording, alloc, free};
 
 const GIB: u64 = 1 << 30;
 

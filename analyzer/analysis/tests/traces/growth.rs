@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use memtrace_analyzer::{
+use memtrace_analysis::{
     Nanos, Part, Trace,
     report::{Cycle, CycleSource, Growth, Report, Shape},
 };
@@ -12,7 +12,7 @@ use memtrace_format::{
 };
 use proptest::prelude::*;
 
-use crate::recording::{DEVICE, GPU, HOST, Recording, alloc, evict, file, free, load};
+use crate::recording::{Analyzed, DEVICE, GPU, HOST, Recording, alloc, evict, file, free, load};
 
 /// A leak and what goes with it: each job keeps a block, uses and returns another, and stands on what was there before.
 fn leaking(jobs: u64, kept: impl Fn(u64) -> u64) -> Recording {

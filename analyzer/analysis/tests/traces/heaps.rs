@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use memtrace_analyzer::report::{Known, Share};
+use memtrace_analysis::report::{Known, Share};
 use memtrace_format::{BlockAlloc, BlockFree, Bytes, Event, StackId};
 use proptest::prelude::*;
 
 use crate::{
     naive::{BASE, Naive, SEGMENT, step},
-    recording::{DEVICE, HOST, Recording, alloc, block, free, load, segment},
+    recording::{Analyzed, DEVICE, HOST, Recording, alloc, block, free, load, segment},
 };
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use memtrace_analyzer::{
+use memtrace_analysis::{
     Checkpoints, Nanos, Trace,
     diff::{Flow, HeapFlow, InstantsDiff, InstantsDiffText, Lot},
     instant::{BlockState, Instant, LiveHeap, When},
@@ -13,7 +13,7 @@ use proptest::prelude::*;
 
 use crate::{
     naive::{BASE, Naive, SEGMENT, step},
-    recording::{DEVICE, HOST, Recording, alloc, block, file, free, load, segment},
+    recording::{Analyzed, DEVICE, HOST, Recording, alloc, block, file, free, load, segment},
 };
 
 #[test]

@@ -1,6 +1,6 @@
 //! What device memory is made of: samples and events put together, each at its own instant.
 
-use memtrace_analyzer::{
+use memtrace_analysis::{
     Nanos, Part,
     report::{Known, LedgerEntry, LedgerMoment, Report, ReportText},
 };
@@ -10,7 +10,7 @@ use memtrace_format::{
 };
 use proptest::prelude::*;
 
-use crate::recording::{DEVICE, Recording, alloc, segment};
+use crate::recording::{Analyzed, DEVICE, Recording, alloc, segment};
 
 const SAMPLED: [SampledCounter; 8] = [
     SampledCounter::DriverTotal,

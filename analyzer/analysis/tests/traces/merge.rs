@@ -1,10 +1,10 @@
 //! The order of events.
 
-use memtrace_analyzer::Trace;
+use memtrace_analysis::Trace;
 use memtrace_format::{Event, NameId};
 use proptest::prelude::*;
 
-use crate::recording::{Recording, events, file};
+use crate::recording::{Analyzed, Recording, events, file};
 
 fn mark(value: u64) -> Event {
     Event::Mark { name: NameId(1), value }

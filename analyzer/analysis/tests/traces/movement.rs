@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use memtrace_analyzer::report::{FindingVerdict, Stay};
+use memtrace_analysis::report::{FindingVerdict, Stay};
 use memtrace_format::{Bytes, Event, ModuleId, Tier};
 
-use crate::recording::{GPU, Moved, Recording, evict, load};
+use crate::recording::{Analyzed, GPU, Moved, Recording, evict, load};
 
 pub(crate) const NOBODY: ModuleId = ModuleId::NONE;
 

@@ -1,6 +1,6 @@
 //! Parts of a trace: between two instants, and runs of phases.
 
-use memtrace_analyzer::{
+use memtrace_analysis::{
     Nanos, Part, PartError,
     check::Check,
     report::{CounterNumber, FindingVerdict},
@@ -9,7 +9,7 @@ use memtrace_format::{
     Bytes, CounterDefinition, CounterId, CounterValue, Definition, Event, OutOfMemory, StackId, Unit,
 };
 
-use crate::recording::{DEVICE, HOST, Recording, alloc, evict, free, load, segment};
+use crate::recording::{Analyzed, DEVICE, HOST, Recording, alloc, evict, free, load, segment};
 
 fn between(from: u64, to: u64) -> Part {
     Part::Between { from: Nanos(from), to: Some(Nanos(to)) }

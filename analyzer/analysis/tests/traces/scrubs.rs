@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use memtrace_analyzer::{
+use memtrace_analysis::{
     Trace,
     scrub::{Keep, Key, scrub},
 };

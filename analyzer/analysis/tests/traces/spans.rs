@@ -1,6 +1,6 @@
 //! Phases, marks, counters, failed requests, and what the trace says of itself.
 
-use memtrace_analyzer::{
+use memtrace_analysis::{
     Nanos, Part,
     report::{CounterNumber, Ended, Report, Verdict},
 };
@@ -10,7 +10,7 @@ use memtrace_format::{
 };
 use proptest::prelude::*;
 
-use crate::recording::{DEVICE, HOST, Recording, alloc, free, segment};
+use crate::recording::{Analyzed, DEVICE, HOST, Recording, alloc, free, segment};
 
 #[test]
 fn phases_know_the_heaps_at_their_ends_and_between() {
@@ -162,7 +162,7 @@ fn a_locked_file_is_still_being_recorded() {
     recording.at(1, 50, alloc(HOST, 64, 1, 1));
     let file = crate::recording::file(&recording.bytes());
     file.as_file().lock().unwrap();
-    let report = memtrace_analyzer::analyze(file.path()).unwrap().report;
+    let report = memtrace_analysis::analyze(file.path()).unwrap().report;
     assert_eq!(report.trace.ended, Ended::Running);
 }
 

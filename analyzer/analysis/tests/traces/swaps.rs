@@ -1,11 +1,11 @@
 //! Swaps, thrash, and the least that had to be loaded.
 
-use memtrace_analyzer::report::Thrash;
+use memtrace_analysis::report::Thrash;
 use memtrace_format::{Bytes, DropCause, Event};
 
 use crate::{
     movement::{NOBODY, one_swap},
-    recording::{GPU, Moved, Recording, evict, load},
+    recording::{Analyzed, GPU, Moved, Recording, evict, load},
 };
 
 #[test]
@@ -107,7 +107,7 @@ fn what_is_loaded_again_in_the_phase_that_evicted_it_is_thrash() {
         }
     }
     let thrash = recording.report().swaps.thrash;
-    assert_eq!(thrash, Some(Thrash { count: 1, bytes: Bytes(11), ns: memtrace_analyzer::Nanos(15) }));
+    assert_eq!(thrash, Some(Thrash { count: 1, bytes: Bytes(11), ns: memtrace_analysis::Nanos(15) }));
 }
 
 #[test]

@@ -1,12 +1,12 @@
 //! The report as a person and as a program read it.
 
-use memtrace_analyzer::{
+use memtrace_analysis::{
     Trace,
     report::{InfoText, ReportText, write_json},
 };
 use memtrace_format::{Definition, Ending, Event, HeapId, OutOfMemory, StackId};
 
-use crate::recording::{DEVICE, HOST, Recording, alloc, evict, file, free, load, segment};
+use crate::recording::{Analyzed, DEVICE, HOST, Recording, alloc, evict, file, free, load, segment};
 
 const HOSTILE: &str = "x\u{1b}]0;pwned\u{7}\u{9b}2J\u{202e}\u{200b}\r\n</script>";
 

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use memtrace_analyzer::report::FindingVerdict;
+use memtrace_analysis::report::FindingVerdict;
 use memtrace_format::Bytes;
 
 use super::Check;

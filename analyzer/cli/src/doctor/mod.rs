@@ -13,7 +13,7 @@ use std::{
 };
 
 use clap::Args;
-use memtrace_analyzer::{Text, report::FindingVerdict};
+use memtrace_analysis::{Text, report::FindingVerdict};
 use serde::Serialize;
 
 use crate::{failure::Failure, output};

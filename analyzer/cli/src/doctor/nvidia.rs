@@ -2,7 +2,7 @@
 
 use std::fs::{self, OpenOptions};
 
-use memtrace_analyzer::report::FindingVerdict;
+use memtrace_analysis::report::FindingVerdict;
 
 use super::{Check, loader};
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use memtrace_analyzer::{analyze, report::FindingVerdict};
+use memtrace_analysis::{analyze, report::FindingVerdict};
 
 use super::{Check, recording::recorded};
 use crate::record::{library, python};

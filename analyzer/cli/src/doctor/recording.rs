@@ -6,7 +6,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use memtrace_analyzer::{analyze, report::FindingVerdict};
+use memtrace_analysis::{analyze, report::FindingVerdict};
 
 use super::Check;
 use crate::record::library;

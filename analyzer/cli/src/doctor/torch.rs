@@ -6,7 +6,7 @@ use std::{
     process::Command,
 };
 
-use memtrace_analyzer::report::FindingVerdict;
+use memtrace_analysis::report::FindingVerdict;
 use object::{
     Endianness,
     elf::FileHeader64,

@@ -17,11 +17,10 @@ use std::{
     process::{Command, ExitCode},
 };
 
-use memtrace_analyzer::Text;
-
 use crate::{analyze, failure::Failure};
 pub(crate) use arguments::Arguments;
 use arguments::Stacks;
+use memtrace_analysis::Text;
 use program::Program;
 pub(crate) use program::Unfit;
 use traces::Traces;

@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use memtrace_analyzer::Text;
+use memtrace_analysis::Text;
 use object::{
     Endianness,
     elf::{self, FileHeader64},

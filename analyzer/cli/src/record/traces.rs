@@ -7,7 +7,7 @@ use std::{
     path::{self, Path, PathBuf},
 };
 
-use memtrace_analyzer::Text;
+use memtrace_analysis::Text;
 
 use crate::failure::Failure;
 

@@ -4,7 +4,9 @@ mod compare;
 mod exporting;
 mod habits;
 mod help;
+mod hostile;
 mod packing;
+mod places;
 mod travel;
 
 use std::process::{Command, Output, Stdio};

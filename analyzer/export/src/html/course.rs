@@ -2,14 +2,13 @@
 
 use std::collections::HashMap;
 
-use memtrace_format::Tier;
-use serde::Serialize;
-
-use crate::{
+use memtrace_analysis::{
     Nanos, Text,
     report::{Report, Stay},
     timeline::{Extent, Happening, HeapTrack, ModuleTrack, Series, Timeline},
 };
+use memtrace_format::Tier;
+use serde::Serialize;
 
 /// Points of all heaps together, and those of one: a chart has about a thousand pixels, and looks closer by a few times.
 const POINTS: usize = 16_000;

@@ -1,8 +1,7 @@
 //! What rules found, and the requests that failed.
 
 use maud::{Markup, html};
-
-use crate::report::{Finding, OutOfMemory, Place, Report, grouped};
+use memtrace_analysis::report::{Finding, OutOfMemory, Place, Report, grouped};
 
 pub(super) fn findings(report: &Report) -> Markup {
     let wrong = |finding: &&Finding| finding.verdict.is_bad();

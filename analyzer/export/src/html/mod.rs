@@ -13,12 +13,11 @@ use std::fmt::{self, Display, Formatter};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
-use sha2::{Digest, Sha256};
-
-use crate::{
+use memtrace_analysis::{
     report::{Report, grouped, utc},
     timeline::Timeline,
 };
+use sha2::{Digest, Sha256};
 
 /// <https://github.com/leeoniya/uPlot>, with its licence beside it.
 const CHARTS: &str = include_str!("assets/uPlot.iife.min.js");

@@ -1,12 +1,12 @@
 //! Peaks, swaps and growth: tables and trees.
 
 use maud::{Markup, html};
-
-use super::tree::Tree;
-use crate::{
+use memtrace_analysis::{
     replay::BETWEEN_SCOPES,
     report::{Cycle, Heap, Peak, Report, Retained, grouped},
 };
+
+use super::tree::Tree;
 
 /// The most rows of a table: who wants more has the trace, or its JSON.
 const ROWS: usize = 100;

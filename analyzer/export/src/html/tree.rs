@@ -1,12 +1,11 @@
 //! Bytes by names that have parts, as a tree to open.
 
 use maud::{Markup, html};
-use memtrace_format::Bytes;
-
-use crate::{
+use memtrace_analysis::{
     Text,
     report::{Share, is_nobody},
 };
+use memtrace_format::Bytes;
 
 /// A name's last part, what is of it and what is of names that begin with it.
 #[derive(Debug, Default)]

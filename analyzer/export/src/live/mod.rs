@@ -12,15 +12,14 @@ use std::{
 
 use hashbrown::HashMap;
 use inferno::flamegraph;
-
-use super::ExportError;
-use crate::{
+use memtrace_analysis::{
     Checkpoints, Filter, Nanos, Text, Trace,
-    filter::Sieve,
     instant::{LiveHeap, Owner, When},
     replay::BETWEEN_SCOPES,
     report::is_nobody,
 };
+
+use super::ExportError;
 
 /// The path of what has neither module, scope nor stack.
 const NONE: &str = "(none)";
@@ -59,7 +58,7 @@ pub(super) fn write(
 
 impl Live {
     fn read(trace: &Trace, when: &When, filter: &Filter) -> Result<Self, ExportError> {
-        let threads = Sieve::new(filter, trace)?.thread_names();
+        let threads = filter.thread_names(trace)?;
         let instant = trace.instant(&Checkpoints::default(), when)?;
         let heaps = instant
             .heaps

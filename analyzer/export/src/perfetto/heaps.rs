@@ -2,13 +2,14 @@
 
 use std::io::{self, Write};
 
+use memtrace_analysis::{
+    Nanos, Trace,
+    replay::{HeapKey, HeapState, Replay},
+};
+
 use super::{
     packets::{Packets, Track},
     proto::{CounterDescriptor, Unit},
-};
-use crate::{
-    Nanos, Trace,
-    replay::{HeapKey, HeapState, Replay},
 };
 
 /// What is shown of a heap, in this order.

@@ -13,6 +13,11 @@ mod transfers;
 use std::io::{self, Write};
 
 use hashbrown::HashMap;
+use memtrace_analysis::{
+    Nanos, Text, Trace,
+    replay::Replay,
+    walk::{Seen, Visitor},
+};
 use memtrace_format::{CounterId, CounterValue, DeviceId, Event, Unit};
 
 use self::{
@@ -24,8 +29,6 @@ use self::{
     threads::ThreadTracks,
     transfers::TransferTracks,
 };
-use super::walk::{Seen, Visitor};
-use crate::{Nanos, Text, Trace, replay::Replay};
 
 /// Perfetto's numbers of the clock that its times are on, and of the one that shows the time of day.
 const BOOT_TIME: u32 = 6;

@@ -2,12 +2,12 @@
 
 use std::io::{self, Write};
 
+use memtrace_analysis::{Nanos, Text};
 use prost::Message as _;
 
 use super::proto::{
     Annotated, CounterDescriptor, Data, DebugAnnotation, TracePacket, TrackDescriptor, TrackEvent, Type,
 };
-use crate::{Nanos, Text};
 
 /// The field of a trace that its packets are in: number 1, with a length.
 const PACKET: u8 = 0x0a;

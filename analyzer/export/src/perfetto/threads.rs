@@ -2,15 +2,15 @@
 
 use std::io::{self, Write};
 
+use memtrace_analysis::{
+    Nanos, Trace,
+    replay::{Moment, Replay},
+};
 use memtrace_format::{ModuleId, ThreadId};
 
 use super::{
     packets::{Packets, Track},
     proto::{ThreadDescriptor, TrackDescriptor},
-};
-use crate::{
-    Nanos, Trace,
-    replay::{Moment, Replay},
 };
 
 /// Forwards that are nested deeper are left out.
@@ -38,13 +38,13 @@ struct ThreadTrack {
 
 impl<'a> ThreadTracks<'a> {
     pub(super) fn new(trace: &'a Trace, pid: i32, process: Track) -> Self {
-        let threads = vec![ThreadTrack::default(); trace.directory.threads.len()];
+        let threads = vec![ThreadTrack::default(); trace.threads().len()];
         Self { trace, pid, process, threads }
     }
 
     /// The id of the thread with this index.
     pub(super) fn id(&self, thread: usize) -> ThreadId {
-        self.trace.directory.threads[thread].id
+        self.trace.thread(thread)
     }
 
     /// What is open where the export begins.

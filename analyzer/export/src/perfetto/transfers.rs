@@ -3,15 +3,15 @@
 use std::io::{self, Write};
 
 use hashbrown::HashMap;
+use memtrace_analysis::{
+    Nanos, Text, Trace,
+    replay::{Replay, TransferKey},
+};
 use memtrace_format::{ModuleId, ThreadId, Tier, TransferBegin, TransferEnd};
 
 use super::{
     packets::{Packets, Track, named, number, text},
     proto::{TrackEvent, Type},
-};
-use crate::{
-    Nanos, Text, Trace,
-    replay::{Replay, TransferKey},
 };
 
 /// The most transfers that are followed at a time.
@@ -51,7 +51,7 @@ impl<'a> TransferTracks<'a> {
         replay: &Replay<'_>,
         from: Nanos,
     ) -> io::Result<()> {
-        let mut open: Vec<_> = replay.movement().open.iter().collect();
+        let mut open: Vec<_> = replay.open_transfers().collect();
         open.sort_unstable_by_key(|(key, _)| (key.origin, key.correlation));
         open.into_iter().try_for_each(|(key, begin)| self.begun(packets, from, (key.origin, begin)))
     }
@@ -117,13 +117,9 @@ impl<'a> TransferTracks<'a> {
 
     /// The flows of the evictions that made room for a load that ended now.
     fn made_room(&mut self, replay: &Replay<'_>, now: Nanos, origin: ThreadId, load: Open) -> Vec<u64> {
-        let thread = self.trace.directory.threads.iter().position(|thread| thread.id == origin);
-        let swap = thread.and_then(|thread| replay.movement().latest_swap(thread));
-        let Some(swap) = swap.filter(|swap| swap.time == now && swap.module == load.module) else {
-            return Vec::new();
-        };
+        let Some((evicted, device)) = replay.evicted_for(origin, now, load.module) else { return Vec::new() };
         // Each flow ends once: a second swap at this instant has others.
-        swap.evicted.iter().filter_map(|&module| self.flows.remove(&(module, swap.device))).collect()
+        evicted.iter().filter_map(|&module| self.flows.remove(&(module, device))).collect()
     }
 
     fn close<W: Write>(

@@ -3,19 +3,19 @@
 use std::io::{self, Write};
 
 use csv::Writer;
+use memtrace_analysis::as_cell;
 
 use super::{Cell, Rows, Table};
-use crate::text::as_cell;
 
 /// The rows of a table on their way into a file.
-pub(in crate::export) struct Csv<W: Write> {
+pub(crate) struct Csv<W: Write> {
     table: Table,
     writer: Writer<W>,
     record: Vec<String>,
 }
 
 impl<W: Write> Csv<W> {
-    pub(in crate::export) fn new(table: Table, out: W) -> Self {
+    pub(crate) fn new(table: Table, out: W) -> Self {
         Self { table, writer: Writer::from_writer(out), record: Vec::new() }
     }
 }

@@ -3,15 +3,15 @@
 use std::io;
 
 use hashbrown::HashMap;
-use memtrace_format::{CounterValue, Event, ThreadId};
-
-use super::{Cell, Kind, Rows};
-use crate::{
+use memtrace_analysis::walk::{Seen, Visitor};
+use memtrace_analysis::{
     Nanos, Recorded, Text, Trace,
     events::EventLine,
-    export::walk::{Seen, Visitor},
     replay::{Block, Owner, Replay, ScopeId},
 };
+use memtrace_format::{CounterValue, Event};
+
+use super::{Cell, Kind, Rows};
 
 pub(super) const COLUMNS: [(&str, Kind); 20] = [
     ("time_ns", Kind::Number),
@@ -69,8 +69,7 @@ impl<R: Rows> Visitor for Events<'_, R> {
     }
 
     fn event(&mut self, replay: &Replay<'_>, seen: &Seen<'_>) -> io::Result<()> {
-        let thread =
-            self.trace.directory.threads.get(seen.now.thread).map_or(ThreadId::NONE, |thread| thread.id);
+        let thread = self.trace.thread(seen.now.thread);
         let recorded = Recorded { time: seen.now.time, thread, event: *seen.event };
         let line = EventLine::new(&recorded, self.trace.definitions());
         let heap = seen.heap.map(|heap| &replay.heaps[heap].state);

@@ -9,8 +9,9 @@ mod samples;
 
 use std::io;
 
-use super::{ExportError, walk::walk};
-use crate::{Filter, Part, Progress, Text, Trace};
+use memtrace_analysis::{Filter, Part, Progress, Text, Trace, walk::walk};
+
+use super::ExportError;
 pub(super) use csv::Csv;
 #[cfg(feature = "parquet")]
 pub(super) use parquet::Parquet;
@@ -82,8 +83,8 @@ pub(super) fn write(
     watch: impl FnMut(Progress),
 ) -> Result<(), ExportError> {
     match table {
-        Table::Events => walk(trace, selection, events::Events::new(trace, rows), watch),
-        Table::Samples => walk(trace, selection, samples::Samples::new(trace, rows), watch),
+        Table::Events => Ok(walk(trace, selection, events::Events::new(trace, rows), watch)?),
+        Table::Samples => Ok(walk(trace, selection, samples::Samples::new(trace, rows), watch)?),
         Table::Modules => {
             let (part, filter) = selection;
             let analysis = trace.analyze_filtered(part, filter, watch)?;

@@ -2,8 +2,9 @@
 
 use std::io;
 
+use memtrace_analysis::report::Report;
+
 use super::{Cell, Kind, Rows};
-use crate::report::Report;
 
 pub(super) const COLUMNS: [(&str, Kind); 12] = [
     ("id", Kind::Number),
@@ -28,7 +29,7 @@ pub(super) fn write(report: &Report, mut rows: impl Rows) -> io::Result<()> {
             Cell::Text(module.name.clone()),
             Cell::of(module.parent.clone(), Cell::Text),
             Cell::of(module.bytes, |bytes| Cell::Number(bytes.0)),
-            Cell::of(module.fingerprint.clone(), |print| Cell::Text(crate::Text::new(print))),
+            Cell::of(module.fingerprint.clone(), |print| Cell::Text(memtrace_analysis::Text::new(print))),
             Cell::Number(module.forwards),
             Cell::Number(module.loads),
             Cell::Number(module.evictions),

@@ -2,14 +2,11 @@
 
 use std::io;
 
+use memtrace_analysis::walk::{Seen, Visitor};
+use memtrace_analysis::{Nanos, Text, Trace, replay::Replay};
 use memtrace_format::{DeviceId, Event};
 
 use super::{Cell, Kind, Rows, events::measured};
-use crate::{
-    Nanos, Text, Trace,
-    export::walk::{Seen, Visitor},
-    replay::Replay,
-};
 
 pub(super) const COLUMNS: [(&str, Kind); 5] = [
     ("time_ns", Kind::Number),

@@ -3,10 +3,10 @@
 use std::io::{self, Write};
 
 use hashbrown::HashMap;
+use memtrace_analysis::Definitions;
 use memtrace_format::{ModuleId, StackId};
 
 use super::pickle::{Item, Pickle, Remembered};
-use crate::Definitions;
 
 /// The most lists that are remembered; beyond, they are written anew.
 const KEPT: usize = 1 << 20;

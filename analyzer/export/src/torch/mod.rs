@@ -15,17 +15,17 @@ use std::{
 };
 
 use hashbrown::HashMap;
+use memtrace_analysis::{
+    Nanos, Trace,
+    replay::{HeapKey, Moment, Replay},
+    walk::{Seen, Visitor},
+};
 use memtrace_format::{DeviceId, Event, MemoryKind, ModuleId, NameId, PoolId, Segment, StackId};
 
 use self::{
     frames::Frames,
     pickle::{Item, Pickle, Remembered},
     settings::Settings,
-};
-use super::walk::{Seen, Visitor};
-use crate::{
-    Nanos, Trace,
-    replay::{HeapKey, Moment, Replay},
 };
 
 /// The most devices: a snapshot has a list for each from the first on.
@@ -120,7 +120,7 @@ impl<'a, W: Write> Torch<'a, W> {
     }
 
     /// The pool of blocks that are in no segment: all of a heap without segments are of one as well as of another.
-    fn pool_of_loose(&self, heap: &crate::replay::Heap) -> PoolId {
+    fn pool_of_loose(&self, heap: &memtrace_analysis::replay::Heap) -> PoolId {
         let pools = heap.key.heap().map(|id| self.trace.definitions().pools_of(id)).unwrap_or_default();
         pools.first().map_or(PoolId::NONE, |&(id, _)| id)
     }
@@ -247,7 +247,7 @@ impl<'a, W: Write> Torch<'a, W> {
     /// The device that a thread's scopes are of: an imported thread is called after its heap; for others, the first.
     fn device_of(&mut self, thread: usize) -> u32 {
         let definitions = self.trace.definitions();
-        let name = definitions.thread_name(self.trace.directory.threads[thread].id);
+        let name = definitions.thread_name(self.trace.thread(thread));
         let name = name.recorded();
         let heap = definitions.heap_named(name.strip_suffix(" annotations").unwrap_or(name));
         match heap.and_then(|heap| self.place(HeapKey::Heap(heap))) {
@@ -270,7 +270,7 @@ impl<W: Write> Visitor for Torch<'_, W> {
     }
 
     fn begin(&mut self, replay: &Replay<'_>, from: Nanos) -> io::Result<()> {
-        for thread in 0..self.trace.directory.threads.len() {
+        for thread in 0..self.trace.threads().len() {
             let now = Moment { time: from, thread };
             // What had begun before an imported recording has no beginning there either.
             if self.trace.is_imported() && self.trace.kept_from() == Some(from) {

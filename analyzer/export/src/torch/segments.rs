@@ -2,13 +2,13 @@
 
 use std::io::{self, Write};
 
+use memtrace_analysis::replay::{Block, Heap, Piece, Replay};
 use memtrace_format::PoolId;
 
 use super::{
     Torch,
     pickle::{Item, Remembered},
 };
-use crate::replay::{Block, Heap, Piece, Replay};
 
 const INACTIVE: &str = "inactive";
 const ALLOCATED: &str = "active_allocated";

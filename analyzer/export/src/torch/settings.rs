@@ -2,8 +2,9 @@
 
 use std::io::{self, Write};
 
+use memtrace_analysis::allocator::SETTING;
+
 use super::pickle::{Item, Pickle, Remembered};
-use crate::allocator::SETTING;
 
 /// The most settings; PyTorch has some twenty.
 const MOST: usize = 256;

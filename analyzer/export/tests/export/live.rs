@@ -1,13 +1,11 @@
 //! What is live at an instant, in the forms that flame graphs are made of.
 
-use memtrace_analyzer::{
-    export::{Export, ExportError, Format},
-    instant::When,
-};
+use memtrace_analysis::instant::When;
+use memtrace_export::{Export, ExportError, Format, export};
 use serde_json::Value;
 
-use super::{exported, file, swapping};
-use crate::recording::Recording;
+use super::{exported, swapping, swapping::report};
+use memtrace_testing::recording::{Recording, file};
 
 fn at(format: Format, when: &str) -> Export {
     let mut export = Export::new(format);
@@ -20,7 +18,7 @@ fn collapsed_stacks_add_up_to_the_peak() {
     let run = swapping();
     let text = String::from_utf8(exported(&run, &Export::new(Format::Collapsed))).unwrap();
     assert_eq!(text, "cuda:0;job 4096\ncuda:0;unet;job;step\\u{a}</script> 2048\nhost;(none) 64\n");
-    let peak = run.report().heaps.iter().find(|heap| heap.name.recorded() == "cuda:0").unwrap().peak.clone();
+    let peak = report(&run).heaps.iter().find(|heap| heap.name.recorded() == "cuda:0").unwrap().peak.clone();
     let sum: u64 = text
         .lines()
         .filter(|line| line.starts_with("cuda:0;"))
@@ -65,8 +63,8 @@ fn a_flame_graph_is_a_picture_of_text() {
 
     run = Recording::new();
     let file = file(&run.bytes());
-    let trace = memtrace_analyzer::Trace::open(file.path()).unwrap();
-    let nothing = trace.export(&at(Format::FlameGraph, "end"), Vec::new(), |_| ());
+    let trace = memtrace_analysis::Trace::open(file.path()).unwrap();
+    let nothing = memtrace_export::export(&trace, &at(Format::FlameGraph, "end"), Vec::new(), |_| ());
     assert!(matches!(nothing, Err(ExportError::NothingLive(_))), "{nothing:?}");
 }
 
@@ -99,16 +97,16 @@ fn a_profile_for_speedscope_keeps_to_its_schema() {
 #[test]
 fn a_course_is_no_instant() {
     let file = file(&swapping().bytes());
-    let trace = memtrace_analyzer::Trace::open(file.path()).unwrap();
+    let trace = memtrace_analysis::Trace::open(file.path()).unwrap();
     for export in [at(Format::Perfetto, "end"), {
         let mut part = Export::new(Format::Collapsed);
-        part.part = memtrace_analyzer::Part::run("job");
+        part.part = memtrace_analysis::Part::run("job");
         part
     }] {
-        let refused = trace.export(&export, Vec::new(), |_| ());
+        let refused = memtrace_export::export(&trace, &export, Vec::new(), |_| ());
         assert!(matches!(refused, Err(ExportError::Selection(_))), "{refused:?}");
     }
     let mut export = Export::new(Format::Collapsed);
     export.at = Some(When::Peak(99));
-    assert!(matches!(trace.export(&export, Vec::new(), |_| ()), Err(ExportError::When(_))));
+    assert!(matches!(memtrace_export::export(&trace, &export, Vec::new(), |_| ()), Err(ExportError::When(_))));
 }

@@ -3,17 +3,16 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod live;
-pub(crate) mod perfetto;
+#[cfg(feature = "parquet")]
+mod parquet;
+mod perfetto;
 mod swapping;
 mod tables;
 
-use memtrace_analyzer::{
-    export::{Export, Format},
-    import,
-};
+use memtrace_export::{Export, Format};
 use memtrace_format::{Bytes, Event};
 
-use crate::recording::{DEVICE, Recording, alloc, file, free};
+use memtrace_testing::recording::{DEVICE, Recording, alloc, file, free};
 use swapping::{exported, swapping};
 
 /// A snapshot of an engine's run, imported: what was requested is the same, block by block, and so is what was reserved.
@@ -21,10 +20,10 @@ use swapping::{exported, swapping};
 fn a_snapshot_of_a_run_has_its_figures() {
     let run = swapping();
     let snapshot = file(&exported(&run, &Export::new(Format::Torch)));
-    let again = import::open(snapshot.path(), &mut |_, _| ()).unwrap();
+    let again = memtrace_import::open(snapshot.path(), &mut |_, _| ()).unwrap();
     let report = again.analyze(|_| ()).unwrap().report;
     let [heap] = &report.heaps[..] else { panic!("the host's heap is none of a snapshot's") };
-    let truth = run.report();
+    let truth = swapping::report(&run);
     let device = truth.heaps.iter().find(|heap| heap.name.recorded() == "cuda:0").unwrap();
     assert_eq!(heap.peak.figures.requested_bytes, Bytes(6048));
     assert_eq!(heap.peak.figures.requested_bytes, device.peak.figures.requested_bytes);
@@ -50,7 +49,7 @@ fn a_snapshot_of_a_heap_without_segments_reserves_what_it_allocates() {
     run.at(1, 20, alloc(DEVICE, 0x2000, 1024, 1000));
     run.at(1, 30, free(DEVICE, 0x1000));
     let snapshot = file(&exported(&run, &Export::new(Format::Torch)));
-    let again = import::open(snapshot.path(), &mut |_, _| ()).unwrap();
+    let again = memtrace_import::open(snapshot.path(), &mut |_, _| ()).unwrap();
     let heap = &again.analyze(|_| ()).unwrap().report.heaps[0];
     assert_eq!(heap.peak.figures.requested_bytes, Bytes(1500));
     assert_eq!(heap.reserved_peak.as_ref().map(|peak| peak.bytes), Some(Bytes(1536)));

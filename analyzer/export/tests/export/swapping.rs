@@ -1,12 +1,13 @@
 //! A run to export, and what becomes of one.
 
-use memtrace_analyzer::{Trace, export::Export};
+use memtrace_analysis::{Trace, report::Report};
+use memtrace_export::Export;
 use memtrace_format::{
     BlockAlloc, Bytes, CounterDefinition, CounterId, CounterValue, Definition, DeviceId, Event, OutOfMemory,
     StackId, Unit,
 };
 
-use crate::recording::{DEVICE, HOST, Recording, alloc, block, evict, file, free, load, segment};
+use memtrace_testing::recording::{DEVICE, HOST, Recording, alloc, block, evict, file, free, load, segment};
 
 /// Two modules that take turns on the device, with everything that an export shows.
 pub(crate) fn swapping() -> Recording {
@@ -60,6 +61,10 @@ fn of(event: Event) -> BlockAlloc {
 pub(crate) fn exported(run: &Recording, export: &Export) -> Vec<u8> {
     let file = file(&run.bytes());
     let mut out = Vec::new();
-    Trace::open(file.path()).unwrap().export(export, &mut out, |_| ()).unwrap();
+    memtrace_export::export(&Trace::open(file.path()).unwrap(), export, &mut out, |_| ()).unwrap();
     out
+}
+
+pub(crate) fn report(run: &Recording) -> Report {
+    memtrace_analysis::analyze(file(&run.bytes()).path()).unwrap().report
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use memtrace_analyzer::export::{Export, Format, Table};
+use memtrace_export::{Export, Format, Table};
 
 use super::{exported, swapping};
 

@@ -6,7 +6,7 @@ use hashbrown::HashMap;
 
 use super::keys::{NAME, STAGE, TIME_US};
 use super::schema::{Dict, SnapshotError};
-use crate::import::pickle::StringId;
+use crate::pickle::StringId;
 
 /// The most lanes of a device. What still does not nest goes into the last.
 const LANES: usize = 16;

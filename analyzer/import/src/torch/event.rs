@@ -1,8 +1,9 @@
 //! An event of a snapshot's trace.
 
+use crate::pickle::{ObjectId, View};
+
 use super::keys::{ACTION, ADDR, DEVICE_FREE, FRAMES, POOL_ID, SIZE, TIME_US};
 use super::schema::{Dict, SnapshotError, SnapshotFault};
-use crate::import::pickle::{ObjectId, View};
 
 /// What happened. Everything this program does not know, and what is about no block or segment, is a [`Mark`](Self::Mark).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -18,7 +18,7 @@ use super::{
     segments::Segment,
     stacks::Stacks,
 };
-use crate::import::{
+use crate::{
     ImportError,
     pickle::{Arena, ObjectId, StringId},
     writer::LogWriter,

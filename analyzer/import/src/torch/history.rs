@@ -13,7 +13,7 @@ use super::{
     schema::{Dict, SnapshotError, SnapshotFault},
     segments::Segment,
 };
-use crate::import::pickle::{Arena, ObjectId};
+use crate::pickle::{Arena, ObjectId};
 
 /// What the events of one heap and the snapshot say together.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! The keys of a snapshot's dicts.
 
-use crate::import::pickle::Key;
+use crate::pickle::Key;
 
 /// A key of a snapshot's dicts.
 #[derive(Clone, Copy, Debug)]

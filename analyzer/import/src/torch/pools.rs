@@ -3,7 +3,7 @@
 use hashbrown::HashMap;
 use memtrace_format::{HeapId, PoolId};
 
-use crate::import::{ImportError, writer::LogWriter};
+use crate::{ImportError, writer::LogWriter};
 
 /// Which pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -79,7 +79,7 @@ impl Reserved {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::import::torch::pools::PoolKind;
+    use crate::torch::pools::PoolKind;
 
     fn piece(end: u64, expandable: bool) -> Piece {
         Piece { end, pool: PoolTag { id: (0, 0), stream: 0, kind: PoolKind::Large }, expandable }

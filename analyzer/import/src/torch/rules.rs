@@ -3,15 +3,14 @@
 //! A snapshot's events say what was asked for; with the free memory behind a block's address, which the replay knows, the
 //! rules say what was handed out.
 
+use memtrace_analysis::allocator::{self, Class, MIN_BLOCK, SMALL, SMALL_SEGMENT};
+
 use super::{
     keys::{EXPANDABLE_SEGMENTS, MAX_SPLIT_SIZE, ROUNDUP_POWER2_DIVISIONS},
     pools::PoolKind,
     schema::Dict,
 };
-use crate::{
-    allocator::{self, Class, MIN_BLOCK, SMALL, SMALL_SEGMENT},
-    import::pickle::View,
-};
+use crate::pickle::View;
 
 /// The allocator's rules with the settings of a snapshot.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -20,11 +19,9 @@ pub(super) struct Rules(allocator::Rules);
 impl Rules {
     /// As `allocator_settings` has them. What is missing or of another kind is as PyTorch has it by default.
     pub(super) fn read(settings: Dict<'_>) -> Self {
-        let mut rules = allocator::Rules {
-            expandable_segments: settings.view(EXPANDABLE_SEGMENTS) == Some(View::Bool(true)),
-            max_split_size: settings.number(MAX_SPLIT_SIZE).ok().flatten().unwrap_or(u64::MAX),
-            ..allocator::Rules::default()
-        };
+        let mut rules = allocator::Rules::default();
+        rules.expandable_segments = settings.view(EXPANDABLE_SEGMENTS) == Some(View::Bool(true));
+        rules.max_split_size = settings.number(MAX_SPLIT_SIZE).ok().flatten().unwrap_or(u64::MAX);
         if let Some(View::Dict(divisions)) = settings.view(ROUNDUP_POWER2_DIVISIONS) {
             for (key, value) in settings.arena.entries(divisions) {
                 let (View::String(key), View::Integer(steps)) =
@@ -90,10 +87,12 @@ mod tests {
         assert_eq!(plain.block(600, 1024 + 512, PoolKind::Small, false), 1024);
         assert_eq!(plain.block(2 * MIB, 3 * MIB, PoolKind::Large, false), 3 * MIB, "1 MiB is not enough");
         assert_eq!(plain.block(2 * MIB, 3 * MIB + 512, PoolKind::Large, false), 2 * MIB);
-        let expandable = Rules(allocator::Rules { expandable_segments: true, ..plain.0.clone() });
+        let mut expandable = plain.clone();
+        expandable.0.expandable_segments = true;
         assert_eq!(expandable.block(2 * MIB, 3 * MIB, PoolKind::Large, false), 2 * MIB);
         assert_eq!(plain.block(2 * MIB, 3 * MIB, PoolKind::Large, true), 2 * MIB);
-        let limited = Rules(allocator::Rules { max_split_size: 20 * MIB, ..plain.0.clone() });
+        let mut limited = plain.clone();
+        limited.0.max_split_size = 20 * MIB;
         assert_eq!(limited.block(20 * MIB, 64 * MIB, PoolKind::Large, false), 64 * MIB, "too large to split");
     }
 }

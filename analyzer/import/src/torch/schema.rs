@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use super::keys::{Name, STREAM};
-use crate::import::pickle::{Arena, ObjectId, StringId, Value, View};
+use crate::pickle::{Arena, ObjectId, StringId, Value, View};
 
 /// Why a pickle is no snapshot.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

@@ -1,12 +1,13 @@
 //! The segments and blocks that a snapshot shows: how everything was at its end.
 
+use crate::pickle::{ObjectId, View};
+
 use super::keys::{
     ADDRESS, BLOCKS, DEVICE, FRAMES, HISTORY, IS_EXPANDABLE, Name, REAL_SIZE, REQUESTED_SIZE,
     SEGMENT_POOL_ID, SEGMENT_TYPE, SIZE, STATE, TOTAL_SIZE,
 };
 use super::pools::{PoolKind, PoolTag};
 use super::schema::{Dict, SnapshotError};
-use crate::import::pickle::{ObjectId, View};
 
 /// A segment as it was when the snapshot was taken.
 #[derive(Clone, Debug)]

@@ -1,11 +1,10 @@
 //! The allocator's settings, as marks that say `allocator_settings.max_split_size=-1`.
 
+use memtrace_analysis::allocator::SETTING;
+
 use super::keys::ALLOCATOR_SETTINGS;
 use super::schema::Dict;
-use crate::{
-    allocator::SETTING,
-    import::pickle::{Arena, Value, View},
-};
+use crate::pickle::{Arena, Value, View};
 
 /// The most characters of a value: what a reader makes of settings is short.
 const SHOWN: usize = 1_000;

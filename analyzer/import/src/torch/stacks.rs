@@ -5,7 +5,7 @@ use memtrace_format::{NameId, StackDefinition, StackId};
 
 use super::keys::{FILENAME, LINE, NAME};
 use super::schema::{Dict, SnapshotFault};
-use crate::import::{
+use crate::{
     ImportError,
     pickle::{Arena, Content, ObjectId, StringId, View},
     writer::LogWriter,

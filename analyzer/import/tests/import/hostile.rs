@@ -2,8 +2,6 @@
 
 use std::path::Path;
 
-use memtrace_analyzer::import;
-
 use crate::pytorch::snapshots;
 
 fn tiny() -> Option<Vec<Vec<u8>>> {
@@ -19,7 +17,7 @@ fn tiny() -> Option<Vec<Vec<u8>>> {
 /// What becomes of these bytes; a log that they become can be analyzed.
 fn import_and_analyze(path: &Path, bytes: &[u8]) -> bool {
     std::fs::write(path, bytes).unwrap();
-    let Ok(trace) = import::open(path, &mut |_, _| ()) else { return false };
+    let Ok(trace) = memtrace_import::open(path, &mut |_, _| ()) else { return false };
     trace.analyze(|_| ()).unwrap();
     true
 }

@@ -2,10 +2,8 @@
 
 #![cfg(feature = "nsight")]
 
-use memtrace_analyzer::{
-    import::{self, ImportError, NsightError, OpenError},
-    report::Report,
-};
+use memtrace_analysis::report::Report;
+use memtrace_import::{ImportError, NsightError, OpenError};
 use rusqlite::Connection;
 use tempfile::NamedTempFile;
 
@@ -44,7 +42,7 @@ fn row(start: i64, pid: i64, device: i64, address: i64, bytes: i64, kind: i64, o
 }
 
 fn report(file: &NamedTempFile) -> Report {
-    import::open(file.path(), &mut |_, _| ()).unwrap().analyze(|_| ()).unwrap().report
+    memtrace_import::open(file.path(), &mut |_, _| ()).unwrap().analyze(|_| ()).unwrap().report
 }
 
 #[test]
@@ -108,7 +106,7 @@ fn processes_have_heaps_of_their_own() {
 
 #[test]
 fn what_is_missing_or_wrong_is_said() {
-    let error = |file: &NamedTempFile| match import::open(file.path(), &mut |_, _| ()).unwrap_err() {
+    let error = |file: &NamedTempFile| match memtrace_import::open(file.path(), &mut |_, _| ()).unwrap_err() {
         OpenError::Import(ImportError::Nsight(error)) => error,
         error => panic!("{error}"),
     };

@@ -2,8 +2,8 @@
 
 use std::{collections::BTreeMap, path::Path, process::Command};
 
-use memtrace_analyzer::{
-    Trace, import,
+use memtrace_analysis::{
+    Trace,
     report::{FindingVerdict, Heap, Info, Known, Report, Verdict},
 };
 use memtrace_format::Bytes;
@@ -24,7 +24,7 @@ pub(crate) fn snapshots(arguments: &[&str]) -> Option<Vec<u8>> {
 /// What a snapshot becomes: nothing in it may contradict itself, or the rules that sizes are deduced by.
 pub(crate) fn read(path: &Path) -> (Report, Info) {
     let log = tempfile::NamedTempFile::new().unwrap();
-    let imported = import::import(path, log.reopen().unwrap(), &mut |_, _| ()).unwrap();
+    let imported = memtrace_import::import(path, log.reopen().unwrap(), &mut |_, _| ()).unwrap();
     assert_eq!((imported.contradictions, imported.sizes_differ), (0, 0), "{}", path.display());
     let trace = Trace::open(log.path()).unwrap();
     assert_eq!(imported.events, trace.info(|_| ()).unwrap().trace.events);
@@ -137,7 +137,7 @@ fn stacks_are(heap: &Heap, expected: &Value) {
     assert_eq!(heap.peak.blocks_total, expected.as_object().unwrap().len() as u64);
     for block in &heap.peak.blocks {
         let frames = &expected[block.address.0.to_string()];
-        let name = |frame: &memtrace_analyzer::Text| {
+        let name = |frame: &memtrace_analysis::Text| {
             frame.recorded().split_once(" (").map_or(frame.recorded().to_owned(), |(name, _)| name.to_owned())
         };
         let stack: Vec<String> = block.stack.iter().map(name).collect();

@@ -3,17 +3,14 @@
 
 use std::path::{Path, PathBuf};
 
-use memtrace_analyzer::{
-    import,
-    report::{BlockSizes, Known, PeakBy, Report},
-};
+use memtrace_analysis::report::{BlockSizes, Known, PeakBy, Report};
 use serde_json::Value;
 
 use crate::pytorch::{heap, read, scope_ends, snapshots};
 
 /// A file that others recorded; none where it is not at hand.
 pub(crate) fn recording(name: &str) -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data").join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data").join(name);
     if !path.exists() {
         eprintln!("skipped: {} is not here", path.display());
     }
@@ -127,7 +124,7 @@ fn replays_the_same(path: &Path, report: &Report) {
 fn a_real_log_of_rmm_has_its_peak() {
     let file = "rmm_two_rows.csv";
     let Some(path) = recording(file) else { return };
-    let report = import::open(&path, &mut |_, _| ()).unwrap().analyze(|_| ()).unwrap().report;
+    let report = memtrace_import::open(&path, &mut |_, _| ()).unwrap().analyze(|_| ()).unwrap().report;
     let [heap] = &report.heaps[..] else { panic!("there is one heap") };
     same(file, "events", report.trace.events, 2);
     same(file, "peak requested bytes", heap.peak.figures.requested_bytes.0, 1024);

@@ -2,13 +2,10 @@
 
 use std::path::Path;
 
-use memtrace_analyzer::{
-    import,
-    report::{Known, Report},
-};
+use memtrace_analysis::report::{Known, Report};
 
 fn report(path: &Path) -> Report {
-    import::open(path, &mut |_, _| ()).unwrap().analyze(|_| ()).unwrap().report
+    memtrace_import::open(path, &mut |_, _| ()).unwrap().analyze(|_| ()).unwrap().report
 }
 
 fn report_of(text: &str) -> Report {

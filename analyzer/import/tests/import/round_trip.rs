@@ -3,12 +3,8 @@
 
 use std::path::Path;
 
-use memtrace_analyzer::{
-    Trace,
-    events::EventLine,
-    export::{Export, Format},
-    import,
-};
+use memtrace_analysis::{Trace, events::EventLine};
+use memtrace_export::{Export, Format, export};
 use memtrace_format::{Event, StackId};
 use serde_json::{Value, json};
 
@@ -45,7 +41,7 @@ fn events(trace: &Trace) -> (Vec<Value>, Vec<String>) {
 /// What the report says of heaps and of settings, but for scopes: those of overlapping annotations depend on their lanes.
 fn figures(trace: &Trace) -> Value {
     let report = trace.analyze(|_| ()).unwrap().report;
-    let heap = |heap: &memtrace_analyzer::report::Heap| {
+    let heap = |heap: &memtrace_analysis::report::Heap| {
         let (peak, end) = (&heap.peak, &heap.end);
         let holes = serde_json::to_value(&heap.fragmentation).unwrap();
         let holes = ["at_peak", "worst", "end"]
@@ -57,10 +53,10 @@ fn figures(trace: &Trace) -> Value {
 
 /// The snapshot, and what becomes of it on the way there and back; returns how many events that are.
 fn goes_round(path: &Path) -> usize {
-    let open = |path: &Path| import::open(path, &mut |_, _| ()).unwrap();
+    let open = |path: &Path| memtrace_import::open(path, &mut |_, _| ()).unwrap();
     let before = open(path);
     let exported = tempfile::NamedTempFile::new().unwrap();
-    before.export(&Export::new(Format::Torch), exported.as_file(), |_| ()).unwrap();
+    export(&before, &Export::new(Format::Torch), exported.as_file(), |_| ()).unwrap();
     let after = open(exported.path());
     let ((old, old_annotations), (new, new_annotations)) = (events(&before), events(&after));
     assert_eq!(old.len(), new.len(), "{}", path.display());

@@ -15,6 +15,7 @@ mod window;
 
 use std::sync::Arc;
 
+use memtrace_analysis::{Nanos, Text, Trace, events::EventPlace};
 use memtrace_format::Address;
 use ratatui::{
     buffer::Buffer,
@@ -37,7 +38,6 @@ use super::{
     widget::put,
     worker::Worker,
 };
-use crate::{Nanos, Text, Trace, events::EventPlace};
 
 /// The view.
 #[derive(Debug)]

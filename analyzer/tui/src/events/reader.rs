@@ -2,11 +2,12 @@
 
 use std::{ops::ControlFlow, sync::Arc};
 
-use crate::{
+use memtrace_analysis::{
     Nanos, ReadError, Recorded, Trace,
     events::{self, Browser, Entry, EventLine, EventPlace, Query},
-    tui::{action::Side, listing::Filter, worker::Desk},
 };
+
+use crate::{action::Side, listing::Filter, worker::Desk};
 
 /// How many events are read on each side.
 const PAGE: usize = 400;

@@ -1,15 +1,13 @@
 //! The view on real traces, with its worker.
 
+use memtrace_analysis::{Nanos, events::EventPlace};
+
 use crate::{
-    Nanos,
-    events::EventPlace,
-    tui::{
-        action::{Action, Flow, Scroll, Side},
-        keys::Key,
-        page::Page,
-        recorded::{self, Session},
-        snapshot_tests::{styles, text},
-    },
+    action::{Action, Flow, Scroll, Side},
+    keys::Key,
+    page::Page,
+    recorded::{self, Session},
+    snapshot_tests::{styles, text},
 };
 
 const DOWN: Action = Action::Scroll(Scroll::Line(Side::Forward));

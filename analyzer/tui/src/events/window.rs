@@ -2,13 +2,12 @@
 
 use std::collections::VecDeque;
 
+use memtrace_analysis::events::EventPlace;
+
 use super::reader::{Page, Shown};
 use crate::{
-    events::EventPlace,
-    tui::{
-        action::Side,
-        listing::{Cell, Row},
-    },
+    action::Side,
+    listing::{Cell, Row},
 };
 
 /// When fewer rows than these are left at an end, more are read.
@@ -93,7 +92,7 @@ impl Shown {
     /// The event as a row without a number.
     pub(super) fn row(&self) -> Row {
         let line = &self.line;
-        let text = |text: &Option<crate::Text>| text.clone().map_or(Cell::Unknown, Cell::Text);
+        let text = |text: &Option<memtrace_analysis::Text>| text.clone().map_or(Cell::Unknown, Cell::Text);
         Row::new(
             0,
             vec![
@@ -113,7 +112,7 @@ impl Shown {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Nanos, events::EventLine};
+    use memtrace_analysis::{Nanos, events::EventLine};
 
     fn shown(times: std::ops::Range<u64>) -> Vec<Shown> {
         let one = |time| Shown {

@@ -1,11 +1,9 @@
 //! Rows as CSV: every figure in full, in the unit that its column's head names.
 
 use csv::Writer;
+use memtrace_analysis::as_cell;
 
-use crate::{
-    text::as_cell,
-    tui::listing::{Cell, Listing},
-};
+use crate::listing::{Cell, Listing};
 
 /// The rows of a listing that are shown, in their order. Rows of a tree say how deep they are.
 pub(super) fn render(listing: &Listing) -> String {

@@ -10,6 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use memtrace_analysis::Text;
 use memtrace_format::Bytes;
 use ratatui::{
     buffer::{Buffer, Cell},
@@ -21,7 +22,6 @@ use super::{
     screen,
     state::{Content, State},
 };
-use crate::Text;
 
 /// A file that is to be written.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use ratatui::{
 };
 
 use super::*;
-use crate::tui::{
+use crate::{
     action::{Action, Flow},
     fixture,
     keys::Key,

@@ -14,6 +14,7 @@
 
 mod rows;
 
+use memtrace_analysis::report::Shape;
 use ratatui::{
     buffer::Buffer,
     layout::Rect,
@@ -30,7 +31,6 @@ use super::{
     view::{Answer, Goal, View},
     widget::{fit, put, spark, spark_ends, width},
 };
-use crate::report::Shape;
 
 /// The lines above the rows, with the empty one below them.
 const HEAD: u16 = 4;

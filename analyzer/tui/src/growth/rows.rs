@@ -1,16 +1,16 @@
 //! The rows: a cycle in a heap, below it whose what stays is; then weights that are there twice, and what lies idle.
 
+use memtrace_analysis::{
+    Text,
+    report::{Cycle, CycleHeap, Duplicate, Growth, Idle, Retained, Shape, is_nobody},
+};
 use memtrace_format::Bytes;
 use ratatui::style::Style;
 
 use crate::{
-    Text,
-    report::{Cycle, CycleHeap, Duplicate, Growth, Idle, Retained, Shape, is_nobody},
-    tui::{
-        listing::{Cell, Column, Row},
-        theme::Theme,
-        view::Goal,
-    },
+    listing::{Cell, Column, Row},
+    theme::Theme,
+    view::Goal,
 };
 
 /// What a row is about.

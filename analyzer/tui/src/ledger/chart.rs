@@ -1,5 +1,6 @@
 //! The chart: in each column who had the memory when the most of it was in use, one above the other.
 
+use memtrace_analysis::Nanos;
 use memtrace_format::Bytes;
 use ratatui::{buffer::Buffer, layout::Rect, text::Line, widgets::Widget};
 
@@ -7,10 +8,7 @@ use super::{
     entry::{Held, Moments},
     layer::Layer,
 };
-use crate::{
-    Nanos,
-    tui::{run::Run, theme::Theme},
-};
+use crate::{run::Run, theme::Theme};
 
 /// Draws the scale and the layers.
 pub(crate) fn draw(moments: &Moments, run: &Run, theme: Theme, scale: Rect, plot: Rect, buffer: &mut Buffer) {

@@ -1,13 +1,13 @@
 //! What is known of one device's memory over time: the samples, and the instants that matter between them.
 
-use memtrace_format::Bytes;
-
-use crate::{
+use memtrace_analysis::{
     Nanos,
     report::{LedgerEntry, LedgerMoment},
     timeline::{HeapTrack, Series},
-    tui::run::Run,
 };
+use memtrace_format::Bytes;
+
+use crate::run::Run;
 
 /// One device over time.
 #[derive(Debug)]
@@ -45,7 +45,8 @@ impl Moments {
         let mut entries: Vec<_> = samples.flat_map(|track| &track.entries).chain(instants).cloned().collect();
         // The report's entries know why they are there: of two at one time they come last.
         entries.sort_by_key(|entry| (entry.time_ns, !entry.at.is_empty()));
-        let of_device = |heap: &crate::report::Heap| heap.device == Some(device) && heap.kind == "device";
+        let of_device =
+            |heap: &memtrace_analysis::report::Heap| heap.device == Some(device) && heap.kind == "device";
         let heaps =
             run.report.heaps.iter().enumerate().filter(|(_, heap)| of_device(heap)).map(|(place, _)| place);
         let heaps: Vec<_> = heaps.filter(|&place| place < run.timeline.heaps.len()).collect();

@@ -1,16 +1,16 @@
 //! Who has device memory: the layers of the chart from the lowest, and the rows of the table.
 
+use memtrace_analysis::{
+    Nanos, Text,
+    report::{LedgerEntry, SampledFrom},
+};
 use memtrace_format::Bytes;
 use ratatui::style::Style;
 
 use super::{entry::Moments, share};
 use crate::{
-    Nanos, Text,
-    report::{LedgerEntry, SampledFrom},
-    tui::{
-        listing::{Cell, Row},
-        theme::Theme,
-    },
+    listing::{Cell, Row},
+    theme::Theme,
 };
 
 /// Who has a part of the memory.
@@ -44,7 +44,7 @@ impl Layer {
     }
 
     pub(crate) fn style(self, theme: Theme) -> Style {
-        use crate::timeline::Series;
+        use memtrace_analysis::timeline::Series;
         match self {
             Self::Active => theme.series(Series::Allocated),
             Self::Cached => theme.series(Series::Active),

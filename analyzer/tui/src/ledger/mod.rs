@@ -20,6 +20,7 @@ mod chart;
 mod entry;
 mod layer;
 
+use memtrace_analysis::{Nanos, report::LedgerMoment};
 use memtrace_format::Bytes;
 use ratatui::{
     buffer::Buffer,
@@ -38,7 +39,6 @@ use super::{
     view::{Answer, View},
     widget::{fit, put},
 };
-use crate::{Nanos, report::LedgerMoment};
 
 /// What the table needs with its head, if there is room for it and for a chart.
 const TABLE: u16 = 10;

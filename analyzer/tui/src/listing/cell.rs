@@ -2,9 +2,8 @@
 
 use std::{cmp::Ordering, fmt};
 
+use memtrace_analysis::{Nanos, Text};
 use memtrace_format::Bytes;
-
-use crate::{Nanos, Text};
 
 /// A row: its cells, in the order of the columns.
 #[derive(Clone, Debug)]

@@ -8,7 +8,7 @@ use ratatui::{
 };
 
 use super::{Cell, Column, Folding, Listing, Row};
-use crate::tui::{
+use crate::{
     theme::Theme,
     widget::{fit, fit_name, width},
 };

@@ -8,8 +8,9 @@
 //! time>20ms unet    all of several
 //! ```
 
+use memtrace_analysis::Nanos;
+
 use super::{Column, Row};
-use crate::Nanos;
 
 /// What a row must be to be shown.
 #[derive(Clone, Debug, Default)]
@@ -106,7 +107,7 @@ mod tests {
     use memtrace_format::Bytes;
 
     use super::*;
-    use crate::tui::listing::Cell;
+    use crate::listing::Cell;
 
     fn admits(text: &str, name: &str, bytes: u64, time: u64) -> bool {
         let columns =

@@ -13,9 +13,10 @@ pub(crate) use filter::Filter;
 
 use std::collections::HashSet;
 
+use memtrace_analysis::Text;
+
 use self::order::Forest;
 use super::action::{Scroll, Side};
-use crate::Text;
 
 /// The rows of a view.
 #[derive(Clone, Debug, Default)]

@@ -3,7 +3,7 @@
 use ratatui::{buffer::Buffer, layout::Rect, text::Line, widgets::Widget};
 
 use super::tree::Tree;
-use crate::tui::{theme::Theme, widget::fit_name};
+use crate::{theme::Theme, widget::fit_name};
 
 /// A node and where it is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,7 +79,7 @@ mod tests {
         super::tree::{Of, Sum},
         *,
     };
-    use crate::Text;
+    use memtrace_analysis::Text;
 
     #[test]
     fn bars_are_as_wide_as_their_parts_and_none_is_outside() {

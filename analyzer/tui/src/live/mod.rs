@@ -17,6 +17,7 @@ pub(crate) use tally::has_line;
 
 use std::sync::Arc;
 
+use memtrace_analysis::{Nanos, Text, report::is_nobody};
 use memtrace_format::Bytes;
 use ratatui::{
     buffer::Buffer,
@@ -41,7 +42,6 @@ use super::{
     widget::{count, put},
     worker::{Desk, Worker},
 };
-use crate::{Nanos, Text, report::is_nobody};
 
 const KEYS: &[Binding] = &[
     Binding::own(&[Key::Char('t')], GROUP, "by module, scope, stack (down or up) or thread").footer("by"),
@@ -136,8 +136,9 @@ impl View for LiveView {
             let answer = move |question, desk: &Desk<Question>| counter.answer(question, desk);
             self.worker = Some(Worker::new("memtrace-live", run.wake.clone(), answer));
             (self.asked, self.is_old) = (None, true);
-            let named =
-                |heap: &crate::report::Heap| heap.peak.by_module.iter().any(|share| !is_nobody(&share.name));
+            let named = |heap: &memtrace_analysis::report::Heap| {
+                heap.peak.by_module.iter().any(|share| !is_nobody(&share.name))
+            };
             if self.moments.is_none() && !run.report.heaps.iter().any(named) {
                 self.by = Grouping::BottomUp;
             }
@@ -372,7 +373,7 @@ impl LiveView {
 
 /// After everything of an instant.
 fn behind(time: Nanos) -> Spot {
-    Spot::Behind(crate::events::EventPlace { time, rank: u64::MAX })
+    Spot::Behind(memtrace_analysis::events::EventPlace { time, rank: u64::MAX })
 }
 
 #[cfg(test)]

@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use hashbrown::HashMap;
+use memtrace_analysis::{
+    Definitions, ReadError, Text,
+    instant::{Instant, LiveHeap, Owner},
+};
 use memtrace_format::StackId;
 
 use super::tree::{Of, Sum, Tree};
 use crate::{
-    Definitions, ReadError, Text,
-    instant::{Instant, LiveHeap, Owner},
-    tui::{
-        moments::{Moments, Spot},
-        worker::Desk,
-    },
+    moments::{Moments, Spot},
+    worker::Desk,
 };
 
 /// Parents are followed up so far: they may form a circle.

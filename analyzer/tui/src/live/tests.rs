@@ -1,18 +1,15 @@
 //! The view on real traces, with its worker.
 
+use memtrace_analysis::Nanos;
 use memtrace_format::Bytes;
 
-use crate::{
-    Nanos,
-    tui::{
-        action::{Action, Scroll, Side},
-        page::Page,
-        recorded::{self, Session},
-        snapshot_tests::{styles, text},
-    },
-};
-
 use super::{AGAINST, FLAME, GROUP, UP};
+use crate::{
+    action::{Action, Scroll, Side},
+    page::Page,
+    recorded::{self, Session},
+    snapshot_tests::{styles, text},
+};
 
 const DOWN: Action = Action::Scroll(Scroll::Line(Side::Forward));
 const MS: u64 = 1_000_000;

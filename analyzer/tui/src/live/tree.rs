@@ -3,12 +3,10 @@
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use hashbrown::HashMap;
+use memtrace_analysis::Text;
 use memtrace_format::Bytes;
 
-use crate::{
-    Text,
-    tui::listing::{Cell, Row},
-};
+use crate::listing::{Cell, Row};
 
 /// More nodes than these are not told apart: what comes after them counts for what it is below.
 const NODES: usize = 8000;

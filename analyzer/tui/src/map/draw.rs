@@ -15,7 +15,7 @@ use super::{
     scene::{Range, Scene, length},
     strip::{Filling, OTHERS, Tile, cells_of},
 };
-use crate::tui::{
+use crate::{
     listing::Listing,
     run::Run,
     theme::Theme,

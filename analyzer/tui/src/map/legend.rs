@@ -1,13 +1,13 @@
 //! Whose blocks have which letter. A letter stays with its name while both last, so that a map is not repainted at every event.
 
 use hashbrown::HashMap;
-use memtrace_format::Bytes;
-
-use super::strip::{OTHERS, TINTS};
-use crate::{
+use memtrace_analysis::{
     Definitions, Nanos, Text,
     instant::{Block, Instant, LiveHeap, Owner},
 };
+use memtrace_format::Bytes;
+
+use super::strip::{OTHERS, TINTS};
 
 /// What blocks are coloured by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

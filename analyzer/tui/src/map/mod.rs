@@ -25,6 +25,7 @@ mod words;
 
 use std::sync::{Arc, Mutex};
 
+use memtrace_analysis::report::is_nobody;
 use ratatui::{buffer::Buffer, layout::Rect, text::Line};
 
 use self::{
@@ -44,7 +45,6 @@ use super::{
     view::{Answer, Goal, View},
     worker::{Desk, Worker},
 };
-use crate::report::is_nobody;
 
 const KEYS: &[Binding] = &[
     Binding::own(&[Key::Char('.')], NEXT, "to the heap's next event").footer("step"),
@@ -131,8 +131,9 @@ impl View for MapView {
             self.worker = Some(Worker::new("memtrace-map", run.wake.clone(), answer));
             (self.moments, self.asked, self.is_old) = (Some(Arc::clone(moments)), None, true);
         }
-        let named =
-            |heap: &crate::report::Heap| heap.peak.by_module.iter().any(|share| !is_nobody(&share.name));
+        let named = |heap: &memtrace_analysis::report::Heap| {
+            heap.peak.by_module.iter().any(|share| !is_nobody(&share.name))
+        };
         if self.scene.is_none() && !run.report.heaps.iter().any(named) {
             self.colouring = Colouring::Site;
         }

@@ -10,7 +10,7 @@ use super::{
     scene::{self, Range},
     strip,
 };
-use crate::tui::{action::Side, run::Run, view::Answer};
+use crate::{action::Side, run::Run, view::Answer};
 
 impl MapView {
     /// Shows what was meant when the view was opened, or stepped, now that the scene is there.

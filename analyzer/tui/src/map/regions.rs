@@ -2,12 +2,11 @@
 
 use std::ops::Range;
 
-use memtrace_format::Bytes;
-
-use crate::{
+use memtrace_analysis::{
     Text,
     instant::{Block, LiveHeap},
 };
+use memtrace_format::Bytes;
 
 /// More rows than these are no map; the largest are kept.
 const ROWS: usize = 4096;
@@ -77,7 +76,7 @@ pub(crate) fn regions(heap: &LiveHeap) -> (Vec<Region>, usize) {
     (regions, total)
 }
 
-fn of_segment(heap: &LiveHeap, segment: &crate::instant::Segment) -> Region {
+fn of_segment(heap: &LiveHeap, segment: &memtrace_analysis::instant::Segment) -> Region {
     let holes = &heap.holes[segment.holes.clone()];
     Region {
         from: segment.address.0,

@@ -1,7 +1,8 @@
 //! The rows: regions, and the blocks of what is looked at closely.
 
+use crate::listing::{Cell, Column, Row};
+
 use super::regions::Region;
-use crate::tui::listing::{Cell, Column, Row};
 
 pub(super) fn region_columns() -> Vec<Column> {
     vec![

@@ -5,6 +5,11 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use memtrace_analysis::{
+    ReadError, Recorded, Text,
+    events::{self, Browser, EventLine, EventPlace},
+    instant::{Block, BlockState, Instant, LiveHeap, Pin},
+};
 use memtrace_format::{Address, Bytes, PoolId};
 
 use super::{
@@ -13,15 +18,10 @@ use super::{
     strip::{Tile, cells_of, strip},
 };
 use crate::{
-    ReadError, Recorded, Text,
-    events::{self, Browser, EventLine, EventPlace},
-    instant::{Block, BlockState, Instant, LiveHeap, Pin},
-    tui::{
-        action::Side,
-        listing::{Cell, Row},
-        moments::{Moments, Spot},
-        worker::Desk,
-    },
+    action::Side,
+    listing::{Cell, Row},
+    moments::{Moments, Spot},
+    worker::Desk,
 };
 
 /// More blocks than these are no list; the largest are kept.

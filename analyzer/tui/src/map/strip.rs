@@ -1,8 +1,7 @@
 //! A range of addresses as a row of cells.
 
+use memtrace_analysis::instant::{Block, BlockState};
 use memtrace_format::Bytes;
-
-use crate::instant::{Block, BlockState};
 
 /// What a cell's colour can stand for: [`OTHERS`], or one of the names in the legend.
 pub(crate) const TINTS: usize = 10;
@@ -135,7 +134,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{Nanos, instant::OwnerIndex};
+    use memtrace_analysis::{Nanos, instant::OwnerIndex};
 
     fn block(address: u64, bytes: u64, owner: u32) -> Block {
         Block {

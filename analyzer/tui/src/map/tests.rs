@@ -1,16 +1,14 @@
 //! The map on real traces, with its worker.
 
-use crate::{
-    Nanos,
-    tui::{
-        action::{Action, Scroll, Side},
-        page::Page,
-        recorded::{self, BASE},
-        snapshot_tests::{styles, text},
-    },
-};
+use memtrace_analysis::Nanos;
 
 use super::{BLOCK, BLOCK_BACK, COLOUR, NEXT, PIN, PREVIOUS};
+use crate::{
+    action::{Action, Scroll, Side},
+    page::Page,
+    recorded::{self, BASE},
+    snapshot_tests::{styles, text},
+};
 
 const DOWN: Action = Action::Scroll(Scroll::Line(Side::Forward));
 const MS: u64 = 1_000_000;

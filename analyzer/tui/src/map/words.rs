@@ -1,18 +1,18 @@
 //! What is known of the block, the hole or the segment that is pointed at, in words.
 
+use memtrace_analysis::{
+    Text,
+    instant::{Block, BlockState, LiveHeap},
+};
 use memtrace_format::{Address, Bytes};
 use ratatui::text::{Line, Span};
 
 use super::{MapView, scene::Scene};
 use crate::{
-    Text,
-    instant::{Block, BlockState, LiveHeap},
-    tui::{
-        live::has_line,
-        run::Run,
-        theme::Theme,
-        widget::{count, plural},
-    },
+    live::has_line,
+    run::Run,
+    theme::Theme,
+    widget::{count, plural},
 };
 
 /// The most frames of a stack.

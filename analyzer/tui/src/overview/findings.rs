@@ -8,21 +8,19 @@
 //! ▸ OK    6 rules
 //! ```
 
+use memtrace_analysis::report::{Finding, FindingVerdict};
 use ratatui::{
     style::Style,
     text::{Line, Span},
 };
 
 use crate::{
-    report::{Finding, FindingVerdict},
-    tui::{
-        listing::{Cell, Column, Folding, Listing, Row},
-        page::Page,
-        run::Run,
-        theme::Theme,
-        view::Goal,
-        widget::{Section, fit, fit_tail, width, wrap},
-    },
+    listing::{Cell, Column, Folding, Listing, Row},
+    page::Page,
+    run::Run,
+    theme::Theme,
+    view::Goal,
+    widget::{Section, fit, fit_tail, width, wrap},
 };
 
 /// The rows of the verdicts that say nothing is wrong; others are places in the report.
@@ -133,7 +131,8 @@ fn counts(findings: &[Finding]) -> String {
 
 fn row(place: usize, finding: &Finding, depth: usize) -> Row {
     let at = finding.places.first();
-    let name = |text: Option<&crate::Text>| text.map_or(Cell::Unknown, |text| Cell::Text(text.clone()));
+    let name =
+        |text: Option<&memtrace_analysis::Text>| text.map_or(Cell::Unknown, |text| Cell::Text(text.clone()));
     let says =
         if finding.verdict == FindingVerdict::Na { finding.why.as_ref() } else { Some(&finding.evidence) };
     let cells = vec![

@@ -1,15 +1,13 @@
 //! What did not come back: of each heap the cycle that tells it first, and who keeps the most.
 
+use memtrace_analysis::report::{Cycle, CycleHeap, Shape, is_nobody};
 use ratatui::text::{Line, Span};
 
 use crate::{
-    report::{Cycle, CycleHeap, Shape, is_nobody},
-    tui::{
-        listing::Cell,
-        run::Run,
-        theme::Theme,
-        widget::{Section, count, fit, spark, spark_ends, width as cells_of},
-    },
+    listing::Cell,
+    run::Run,
+    theme::Theme,
+    widget::{Section, count, fit, spark, spark_ends, width as cells_of},
 };
 
 /// The most heaps.

@@ -1,16 +1,16 @@
 //! Phases, marks and counters.
 
+use memtrace_analysis::{
+    Nanos,
+    report::{Counter, CounterNumber, Phase},
+};
 use memtrace_format::Bytes;
 use ratatui::text::{Line, Span};
 
 use crate::{
-    Nanos,
-    report::{Counter, CounterNumber, Phase},
-    tui::{
-        run::Run,
-        theme::Theme,
-        widget::{Section, bar, count, fit, fit_tail},
-    },
+    run::Run,
+    theme::Theme,
+    widget::{Section, bar, count, fit, fit_tail},
 };
 
 /// More phases than this are left out, the inner ones first.

@@ -1,14 +1,12 @@
 //! How fragmented the heap got, and the other heaps.
 
+use memtrace_analysis::report::FragmentationAt;
 use ratatui::text::{Line, Span};
 
 use crate::{
-    report::FragmentationAt,
-    tui::{
-        run::Run,
-        theme::Theme,
-        widget::{Section, count, fit},
-    },
+    run::Run,
+    theme::Theme,
+    widget::{Section, count, fit},
 };
 
 /// The fragmentation of the heap that is looked at, at three instants.

@@ -1,14 +1,12 @@
 //! What moving modules cost.
 
+use memtrace_analysis::report::{Direction, ModuleSwaps};
 use ratatui::text::{Line, Span};
 
 use crate::{
-    report::{Direction, ModuleSwaps},
-    tui::{
-        run::Run,
-        theme::Theme,
-        widget::{Section, bar, count, fit_tail, percent},
-    },
+    run::Run,
+    theme::Theme,
+    widget::{Section, bar, count, fit_tail, percent},
 };
 
 /// More modules than this are left out.
@@ -103,7 +101,7 @@ fn swap_line(module: &ModuleSwaps, most: u64, theme: Theme, width: usize) -> Lin
 }
 
 fn direction_line(name: &str, one: &Direction) -> String {
-    let speed = |of: fn(&crate::report::Bandwidth) -> f64| match &one.gbps {
+    let speed = |of: fn(&memtrace_analysis::report::Bandwidth) -> f64| match &one.gbps {
         Some(speed) => format!("{:.1} GB/s", of(speed)),
         None => "–".to_owned(),
     };

@@ -1,14 +1,12 @@
 //! What is missing, what failed, how it ended.
 
+use memtrace_analysis::report::{Ended, OutOfMemory};
 use ratatui::text::{Line, Span};
 
 use crate::{
-    report::{Ended, OutOfMemory},
-    tui::{
-        run::Run,
-        theme::{OUT_OF_MEMORY, Theme},
-        widget::{Section, count},
-    },
+    run::Run,
+    theme::{OUT_OF_MEMORY, Theme},
+    widget::{Section, count},
 };
 
 /// More failed requests than this are counted instead of told.

@@ -1,5 +1,9 @@
 //! Whose the peak was, and when.
 
+use memtrace_analysis::{
+    report::{Heap, Known, Peak, PeakBy, Share},
+    timeline::Series,
+};
 use ratatui::{
     buffer::Buffer,
     layout::Rect,
@@ -8,14 +12,10 @@ use ratatui::{
 };
 
 use crate::{
-    report::{Heap, Known, Peak, PeakBy, Share},
-    timeline::Series,
-    tui::{
-        memory_chart::{MemoryChart, top},
-        run::Run,
-        theme::{self, Theme, series_sign},
-        widget::{Section, bar, fit, fit_tail, percent, width},
-    },
+    memory_chart::{MemoryChart, top},
+    run::Run,
+    theme::{self, Theme, series_sign},
+    widget::{Section, bar, fit, fit_tail, percent, width},
 };
 
 /// Between two figures.

@@ -3,7 +3,7 @@
 use ratatui::{buffer::Buffer, layout::Rect};
 
 use super::findings::Findings;
-use crate::tui::widget::{self, Section};
+use crate::widget::{self, Section};
 
 /// Between two columns.
 pub(super) const GAP: u16 = 3;

@@ -1,16 +1,16 @@
 //! A module's row: its tiers as a bar, its forwards as ticks, its moves as slopes.
 
+use memtrace_analysis::{
+    Nanos,
+    timeline::{ModuleTrack, Move},
+};
 use memtrace_format::Tier;
 use ratatui::{buffer::Buffer, layout::Rect, style::Modifier};
 
 use crate::{
-    Nanos,
-    timeline::{ModuleTrack, Move},
-    tui::{
-        run::Run,
-        theme::{PARTLY_ON_DEVICE, Theme, tier_sign},
-        timeline::shown_in,
-    },
+    run::Run,
+    theme::{PARTLY_ON_DEVICE, Theme, tier_sign},
+    timeline::shown_in,
 };
 
 /// A forward began.

@@ -14,6 +14,11 @@
 mod bars;
 mod words;
 
+use memtrace_analysis::{
+    Nanos, Text,
+    report::{Module, Swap},
+    timeline::ModuleTrack,
+};
 use memtrace_format::Tier;
 use ratatui::{
     buffer::Buffer,
@@ -32,11 +37,6 @@ use super::{
     timeline::{draw_cursor, draw_name, draw_times, place_of},
     view::{Answer, Goal, View},
     widget::{fit, put},
-};
-use crate::{
-    Nanos, Text,
-    report::{Module, Swap},
-    timeline::ModuleTrack,
 };
 
 /// From this width on, figures stand beside the bars.

@@ -1,9 +1,10 @@
-use super::*;
-use crate::tui::{
+use crate::{
     action::Flow,
     fixture,
     state::{Content, State},
 };
+
+use super::*;
 
 fn state() -> State {
     fixture::showing(fixture::small(), Page::Residency, 100, 24)

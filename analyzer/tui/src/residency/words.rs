@@ -1,5 +1,6 @@
 //! What is said below the bars: of the selected module, of the move at the cursor, and of the swap that hurt most.
 
+use memtrace_analysis::{report::Module, timeline::ModuleTrack};
 use ratatui::{
     buffer::Buffer,
     layout::Rect,
@@ -8,13 +9,9 @@ use ratatui::{
 
 use super::{bars, words_of_swap};
 use crate::{
-    report::Module,
-    timeline::ModuleTrack,
-    tui::{
-        run::Run,
-        theme::Theme,
-        widget::{count, put},
-    },
+    run::Run,
+    theme::Theme,
+    widget::{count, put},
 };
 
 /// Draws as many lines as there is room for, the most needed first.
@@ -60,7 +57,7 @@ fn of_module(module: &Module, theme: Theme) -> Line<'static> {
 /// The move at the cursor, or how many are too many to show.
 fn at_cursor(run: &Run, track: Option<&ModuleTrack>, theme: Theme) -> Line<'static> {
     let Some(track) = track else { return Line::raw("") };
-    let next = crate::Nanos(run.cursor.0.saturating_add(1));
+    let next = memtrace_analysis::Nanos(run.cursor.0.saturating_add(1));
     if let Some(moved) = bars::move_in(&track.moves, run.cursor, next) {
         let took = moved.to_ns.since(moved.from_ns);
         return Line::raw(format!(

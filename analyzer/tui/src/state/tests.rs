@@ -1,13 +1,10 @@
+use memtrace_analysis::{Nanos, report::Topic};
 use memtrace_format::Bytes;
 use ratatui::layout::Position;
 
 use super::*;
-use crate::tui::action::Scroll;
-use crate::{
-    Nanos,
-    report::Topic,
-    tui::{fixture, keys, run::Range},
-};
+use crate::action::Scroll;
+use crate::{fixture, keys, run::Range};
 
 const MS: u64 = 1_000_000;
 

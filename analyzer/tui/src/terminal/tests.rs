@@ -6,7 +6,7 @@ use memtrace_terminal::{Size, Terminal as Around};
 use ratatui::{text::Line, widgets::Widget as _};
 
 use super::Terminal;
-use crate::tui::{wake::Wake, worker::Worker};
+use crate::{wake::Wake, worker::Worker};
 
 #[test]
 fn panics_leave_the_terminal_as_it_was() {

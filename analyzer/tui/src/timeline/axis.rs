@@ -1,5 +1,9 @@
 //! What is below the chart: events, times, phases.
 
+use memtrace_analysis::{
+    Nanos,
+    timeline::{Happening, Sign},
+};
 use ratatui::{
     buffer::Buffer,
     layout::Rect,
@@ -10,14 +14,10 @@ use ratatui::{
 
 use super::layout::Layout;
 use crate::{
-    Nanos,
-    timeline::{Happening, Sign},
-    tui::{
-        instant::on_axis,
-        run::Run,
-        theme::{self, Theme},
-        widget::{count, fit, width},
-    },
+    instant::on_axis,
+    run::Run,
+    theme::{self, Theme},
+    widget::{count, fit, width},
 };
 
 /// The columns that a label of a time needs at least.

@@ -1,5 +1,6 @@
 //! The chart of the heap, its scale and its peak.
 
+use memtrace_analysis::report::Heap;
 use memtrace_format::Bytes;
 use ratatui::{
     buffer::Buffer,
@@ -13,13 +14,10 @@ use super::{
     stack::{self, Stack},
 };
 use crate::{
-    report::Heap,
-    tui::{
-        instant::instant,
-        memory_chart::{MemoryChart, top},
-        run::Run,
-        theme::{self, Theme},
-    },
+    instant::instant,
+    memory_chart::{MemoryChart, top},
+    run::Run,
+    theme::{self, Theme},
 };
 
 /// The range of time is told as exactly as if it had so many columns.
@@ -54,7 +52,7 @@ fn draw_title(
 ) {
     let window = run.window;
     let peak = &heap.peak;
-    let most = if peak.by == crate::report::PeakBy::Allocated {
+    let most = if peak.by == memtrace_analysis::report::PeakBy::Allocated {
         format!("{} allocated", peak.figures.allocated_bytes)
     } else {
         format!("{} requested", peak.figures.requested_bytes)

@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use crate::tui::run::Run;
+use crate::run::Run;
 
 /// From this width on, the readout is a panel at the side.
 const PANEL_FROM: u16 = 100;

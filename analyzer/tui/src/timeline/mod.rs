@@ -29,6 +29,7 @@ pub(crate) use residency::{draw_name, place_of, shown_in};
 
 use std::collections::HashMap;
 
+use memtrace_analysis::{Nanos, report::Module};
 use memtrace_format::Bytes;
 use ratatui::{buffer::Buffer, layout::Rect};
 
@@ -42,7 +43,6 @@ use super::{
     theme::Theme,
     view::{Answer, Goal, View},
 };
-use crate::{Nanos, report::Module};
 
 /// The view.
 #[derive(Debug)]
@@ -140,7 +140,9 @@ impl View for TimelineView {
     }
 
     fn visit(&mut self, run: &mut Run, goal: &Goal) {
-        let named = |name: &crate::Text| run.timeline.modules.iter().position(|module| module.name == *name);
+        let named = |name: &memtrace_analysis::Text| {
+            run.timeline.modules.iter().position(|module| module.name == *name)
+        };
         if let Some(place) = goal.module.as_ref().and_then(named) {
             self.modules.select_id(place as u64);
         }

@@ -1,5 +1,9 @@
 //! The figures at the cursor: a panel beside the chart, or lines below it.
 
+use memtrace_analysis::{
+    Text,
+    timeline::{Extent, Happening, Series, Sign},
+};
 use memtrace_format::{Bytes, Tier};
 use ratatui::{
     buffer::Buffer,
@@ -13,14 +17,10 @@ use super::{
     stack::{self, Stack},
 };
 use crate::{
-    Text,
-    timeline::{Extent, Happening, Series, Sign},
-    tui::{
-        instant::instant,
-        run::Run,
-        theme::{Theme, series_sign, tier_sign},
-        widget::{fit_tail, put, width},
-    },
+    instant::instant,
+    run::Run,
+    theme::{Theme, series_sign, tier_sign},
+    widget::{fit_tail, put, width},
 };
 
 /// The width of a line of the panel.
@@ -146,7 +146,7 @@ fn at(run: &Run, theme: Theme, columns: u16) -> Line<'static> {
 
 /// The figures that the heap has.
 fn shown(run: &Run) -> impl Iterator<Item = Series> {
-    let segmented = run.track().is_some_and(crate::timeline::HeapTrack::has_segments);
+    let segmented = run.track().is_some_and(memtrace_analysis::timeline::HeapTrack::has_segments);
     let any = run.track().is_some();
     Series::ALL.into_iter().filter(move |series| any && (segmented || *series != Series::Reserved))
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use memtrace_analysis::{Nanos, Text, report::Stay, timeline::ModuleTrack};
 use memtrace_format::Tier;
 use ratatui::{
     buffer::Buffer,
@@ -13,15 +14,10 @@ use ratatui::{
 
 use super::layout::Layout;
 use crate::{
-    Nanos, Text,
-    report::Stay,
-    timeline::ModuleTrack,
-    tui::{
-        listing::{Folding, Listing, Row},
-        run::Run,
-        theme::{PARTLY_ON_DEVICE, Theme, tier_sign},
-        widget::{fit, fit_tail, put, width},
-    },
+    listing::{Folding, Listing, Row},
+    run::Run,
+    theme::{PARTLY_ON_DEVICE, Theme, tier_sign},
+    widget::{fit, fit_tail, put, width},
 };
 
 /// Draws the headline and the modules that are scrolled to.

@@ -1,5 +1,6 @@
 //! What was sampled, a row each: devices first, then the host.
 
+use memtrace_analysis::{Nanos, timeline::CounterTrack};
 use memtrace_format::{Bytes, SampledCounter};
 use ratatui::{
     buffer::Buffer,
@@ -10,13 +11,9 @@ use ratatui::{
 
 use super::layout::Layout;
 use crate::{
-    Nanos,
-    timeline::CounterTrack,
-    tui::{
-        run::Run,
-        theme::Theme,
-        widget::{Dots, count, fit_tail, put, width},
-    },
+    run::Run,
+    theme::Theme,
+    widget::{Dots, count, fit_tail, put, width},
 };
 
 /// What is shown, the more telling first; then come counters of the program's own.

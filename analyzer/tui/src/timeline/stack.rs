@@ -11,6 +11,11 @@
 
 use std::sync::Arc;
 
+use memtrace_analysis::{
+    Trace,
+    report::PeakBy,
+    timeline::{Composition, Extent, Grouping, Part, Series},
+};
 use ratatui::{
     buffer::Buffer,
     layout::Rect,
@@ -19,16 +24,11 @@ use ratatui::{
 };
 
 use crate::{
-    Trace,
-    report::PeakBy,
-    timeline::{Composition, Extent, Grouping, Part, Series},
-    tui::{
-        memory_chart::top,
-        run::Run,
-        theme::{self, Theme},
-        widget::{fit_tail, width},
-        worker::{Desk, Worker},
-    },
+    memory_chart::top,
+    run::Run,
+    theme::{self, Theme},
+    widget::{fit_tail, width},
+    worker::{Desk, Worker},
 };
 
 /// More parts than this cannot be told apart; the smaller ones are one together.

@@ -4,7 +4,7 @@ use memtrace_format::{Address, BlockAlloc, Event, ModuleId, PoolId, StackId};
 use ratatui::buffer::Buffer;
 
 use super::*;
-use crate::tui::{
+use crate::{
     Message,
     action::Flow,
     fixture,
@@ -18,7 +18,7 @@ use crate::tui::{
 const MIB: u64 = 1 << 20;
 
 /// Three modules, the first of which gets a block of 3 MiB, the second of 2 MiB, the third of 1 MiB, a second apart.
-fn three() -> crate::Trace {
+fn three() -> memtrace_analysis::Trace {
     let alloc = |(number, mib): (u64, u64)| {
         let (pool, address, size) = (PoolId(1), Address(number << 32), Bytes(mib * MIB));
         let (module, stack) = (ModuleId(number as u32), StackId::NONE);

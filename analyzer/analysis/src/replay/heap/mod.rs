@@ -11,12 +11,14 @@ use crate::{Nanos, report::PeakBy};
 
 /// What a heap looks like at an instant.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct HeapState {
+pub struct HeapState {
     contents: Pieces,
-    pub(crate) segments: Segments,
-    pub(crate) totals: Totals,
+    /// Its segments.
+    pub segments: Segments,
+    /// Its sums.
+    pub totals: Totals,
     /// Whether the engine reports segments of it.
-    pub(crate) segmented: bool,
+    pub segmented: bool,
     /// What its peak is taken on.
     pub(crate) by: PeakBy,
     split: bool,
@@ -24,22 +26,27 @@ pub(crate) struct HeapState {
 
 /// Sums over blocks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Totals {
-    pub(crate) requested: u64,
-    pub(crate) allocated: u64,
+pub struct Totals {
+    /// What was asked for.
+    pub requested: u64,
+    /// What was handed out and not given back.
+    pub allocated: u64,
     /// Allocated, and freed but not completed.
-    pub(crate) active: u64,
+    pub active: u64,
 }
 
 /// A block that was handed out and is not yet wholly back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Block {
-    pub(crate) size: u64,
-    pub(crate) requested: u64,
+pub struct Block {
+    /// Its bytes.
+    pub size: u64,
+    /// The bytes that were asked for.
+    pub requested: u64,
     pub(crate) born: Nanos,
     /// The heap's event that handed it out.
     pub(crate) event: u64,
-    pub(crate) owner: OwnerId,
+    /// Whose it is.
+    pub owner: OwnerId,
     /// Given back, but a stream may still use it.
     pub(super) pending: bool,
     /// It lies in a segment, in what was a hole.
@@ -61,8 +68,10 @@ pub(crate) enum Change {
 
 /// What fills a part of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Piece {
+pub enum Piece {
+    /// Free memory.
     Hole,
+    /// A block.
     Block(Block),
 }
 
@@ -118,7 +127,7 @@ impl HeapState {
     }
 
     /// The blocks that are not wholly back, with their addresses, in no order.
-    pub(crate) fn blocks(&self) -> impl Iterator<Item = (u64, Block)> + '_ {
+    pub fn blocks(&self) -> impl Iterator<Item = (u64, Block)> + '_ {
         self.contents.blocks()
     }
 
@@ -128,13 +137,13 @@ impl HeapState {
     }
 
     /// The block at this address.
-    pub(crate) fn block(&self, address: u64) -> Option<Block> {
+    pub fn block(&self, address: u64) -> Option<Block> {
         self.contents.block_at(address)
     }
 
     /// What fills the segment between these ends without a gap, in the order of the addresses: each piece with its ends.
     /// (Blocks that do not fit what was known of the segment are not among them.)
-    pub(crate) fn pieces(&self, (start, _): (u64, u64)) -> impl Iterator<Item = (u64, u64, Piece)> + '_ {
+    pub fn pieces(&self, (start, _): (u64, u64)) -> impl Iterator<Item = (u64, u64, Piece)> + '_ {
         let first = self.contents.find(start);
         let pieces = std::iter::successors(first, |&piece| self.contents.behind(piece));
         pieces.map(|piece| {
@@ -342,12 +351,12 @@ impl Totals {
 
 impl Block {
     /// Whether the program still has it: if not, a stream may still use it.
-    pub(crate) fn is_allocated(&self) -> bool {
+    pub fn is_allocated(&self) -> bool {
         !self.pending
     }
 
     /// Whether it lies in a segment, in what was a hole.
-    pub(crate) fn is_placed(&self) -> bool {
+    pub fn is_placed(&self) -> bool {
         self.placed
     }
 }

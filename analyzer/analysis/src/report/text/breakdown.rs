@@ -39,7 +39,7 @@ pub(super) fn threads(f: &mut Formatter<'_>, title: &str, threads: &[Share], who
 }
 
 /// Whether it stands for what has no owner.
-pub(crate) fn is_nobody(name: &Text) -> bool {
+pub fn is_nobody(name: &Text) -> bool {
     name.recorded() == "(none)"
 }
 

@@ -19,7 +19,8 @@ use std::fmt::{self, Display, Formatter};
 use memtrace_format::Bytes;
 
 use super::{Heap, Report, table::grouped};
-pub(crate) use breakdown::{age_words, is_nobody, size_words, stack_lines};
+pub use breakdown::is_nobody;
+pub(crate) use breakdown::{age_words, size_words, stack_lines};
 pub(crate) use heap::block_table;
 pub use run::InfoText;
 pub(crate) use run::{filter_words, range_words};

@@ -8,8 +8,7 @@ mod trend;
 
 pub(super) use duplicates::find_duplicates;
 pub(super) use idle::idle;
-#[cfg(test)]
-pub(crate) use trend::trend;
+pub use trend::trend;
 
 use memtrace_format::{Bytes, DeviceId};
 

@@ -41,7 +41,7 @@ const FEW_FOR_RETAINED: &str = "it ended only once";
 const FEW_FOR_SLOPE: &str = "it ended less than three times";
 
 /// What `points` (which end, how much) come to.
-pub(crate) fn trend(points: &[(u64, u64)]) -> Trend {
+pub fn trend(points: &[(u64, u64)]) -> Trend {
     let numbers: Vec<(f64, f64)> = points.iter().map(|&(end, level)| (end as f64, level as f64)).collect();
     let warm_up = points.len() / WARM_UP;
     let (all, warm) = (&numbers[..], &numbers[warm_up..]);

@@ -1,6 +1,6 @@
 //! What is told of a part of a trace, beside what a cut of that part tells.
 
-use memtrace_analyzer::{Nanos, Part, Trace, cut::cut, report::Report};
+use memtrace_analysis::{Nanos, Part, Trace, cut::cut, report::Report};
 use serde_json::Value;
 
 /// Where what is told of a part differs, between its trace and a cut of it.

@@ -7,13 +7,13 @@ mod decoder;
 
 use std::{os::unix::fs::FileExt as _, sync::LazyLock, thread};
 
-use memtrace_analyzer::{ReadError, Trace};
+use memtrace_analysis::{ReadError, Trace};
 use memtrace_format::{FIRST_CHUNK_OFFSET, FileHeader, Ticks};
 use tempfile::NamedTempFile;
 
 use self::decoder::{Entry, Place, events, is_readable, places, used};
 
-const GOLDEN: &[u8] = include_bytes!("../../../../format/tests/golden/v1.trace");
+const GOLDEN: &[u8] = include_bytes!("../../../../../format/tests/golden/v1.trace");
 
 /// Every chunk of the golden file with its thread and its events, by the second decoder.
 static CHUNKS: LazyLock<Vec<(u32, Vec<Entry>)>> =

@@ -11,35 +11,35 @@ use super::{
 const SHARED: usize = 8;
 
 impl Arena {
-    pub(in crate::import::pickle) fn integer(&mut self, number: i64) -> Result<Value, PickleFault> {
+    pub(in crate::pickle) fn integer(&mut self, number: i64) -> Result<Value, PickleFault> {
         if (-SMALL..SMALL).contains(&number) {
             return Ok(Value((number << TAG_BITS) as u64 | Tag::Small as u64));
         }
         self.widen(Tag::Integer, number as u64)
     }
 
-    pub(in crate::import::pickle) fn large(&mut self, number: u64) -> Result<Value, PickleFault> {
+    pub(in crate::pickle) fn large(&mut self, number: u64) -> Result<Value, PickleFault> {
         self.widen(Tag::Large, number)
     }
 
-    pub(in crate::import::pickle) fn float(&mut self, number: f64) -> Result<Value, PickleFault> {
+    pub(in crate::pickle) fn float(&mut self, number: f64) -> Result<Value, PickleFault> {
         self.widen(Tag::Float, number.to_bits())
     }
 
-    pub(in crate::import::pickle) fn text(&mut self, bytes: &[u8]) -> Result<Value, PickleFault> {
+    pub(in crate::pickle) fn text(&mut self, bytes: &[u8]) -> Result<Value, PickleFault> {
         let id = self.strings.intern(bytes).ok_or(TOO_MANY)?;
         Ok(Value::new(Tag::String, id.0))
     }
 
-    pub(in crate::import::pickle) fn new_list(&mut self, offset: u64) -> Result<Value, PickleFault> {
+    pub(in crate::pickle) fn new_list(&mut self, offset: u64) -> Result<Value, PickleFault> {
         Ok(Value::new(Tag::List, self.new_object(offset)?))
     }
 
-    pub(in crate::import::pickle) fn new_dict(&mut self, offset: u64) -> Result<Value, PickleFault> {
+    pub(in crate::pickle) fn new_dict(&mut self, offset: u64) -> Result<Value, PickleFault> {
         Ok(Value::new(Tag::Dict, self.new_object(offset)?))
     }
 
-    pub(in crate::import::pickle) fn new_tuple(
+    pub(in crate::pickle) fn new_tuple(
         &mut self,
         offset: u64,
         items: &[Value],
@@ -50,7 +50,7 @@ impl Arena {
     }
 
     /// Appends items to a list.
-    pub(in crate::import::pickle) fn extend_list(
+    pub(in crate::pickle) fn extend_list(
         &mut self,
         list: ObjectId,
         items: &[Value],
@@ -92,7 +92,7 @@ impl Arena {
     }
 
     /// Adds keys and values, which take turns in `pairs`, to a dict.
-    pub(in crate::import::pickle) fn extend_dict(
+    pub(in crate::pickle) fn extend_dict(
         &mut self,
         dict: ObjectId,
         pairs: &[Value],
