@@ -11,7 +11,7 @@ use super::{
 fn document() -> String {
     let mut text = String::from(
         "# Keys of `memtrace analyze`\n\n\
-         Made from the key table; `UPDATE=1 cargo test -p memtrace-analyzer --lib keys_document` writes it anew. `?` shows the same in the\n\
+         Made from the key table; `UPDATE=1 cargo test -p memtrace-tui --lib keys_document` writes it anew. `?` shows the same in the\n\
          program, and `:` finds any of it by a few letters.\n",
     );
     for group in Group::ALL {

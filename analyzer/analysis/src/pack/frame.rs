@@ -21,7 +21,7 @@ pub(super) const BODIES: usize = 16;
 const CONTENT: usize = if HEADS * HEAD > BODIES * CHUNK_BYTES { HEADS * HEAD } else { BODIES * CHUNK_BYTES };
 
 /// The level of zstd: the lowest that finds most of what repeats. Higher ones take longer and bring little.
-/// `cargo bench -p memtrace-analyzer --bench pack` shows what comes of it.
+/// `cargo bench -p memtrace-analysis --bench pack` shows what comes of it.
 const LEVEL: i32 = 6;
 
 /// What a packed log begins with.

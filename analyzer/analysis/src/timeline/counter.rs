@@ -68,13 +68,7 @@ impl CounterRecorder {
     }
 
     /// The finished track.
-    pub fn finish(
-        self,
-        name: Text,
-        device: Option<u32>,
-        unit: &'static str,
-        end: Nanos,
-    ) -> CounterTrack {
+    pub fn finish(self, name: Text, device: Option<u32>, unit: &'static str, end: Nanos) -> CounterTrack {
         let Self { first, fractions, values } = self;
         CounterTrack { name, device, unit, first, fractions, values: values.finish(end).pyramid(0) }
     }

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use crate::{
     naive::{Naive, Step, step},
-    recording::{Analyzed, DEVICE, HOST, Recording, alloc, evict, file, free, load},
+    recording::{DEVICE, HOST, Recording, alloc, evict, file, free, load},
 };
 
 /// What a program with three threads does.

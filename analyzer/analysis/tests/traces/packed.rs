@@ -9,7 +9,7 @@ use memtrace_analysis::{
 use memtrace_format::{CHUNK_BYTES, FIRST_CHUNK_OFFSET};
 use proptest::prelude::*;
 
-use crate::recording::{Analyzed, DEVICE, HOST, Recording, alloc, analyze, file, free};
+use crate::recording::{DEVICE, HOST, Recording, alloc, analyze, file, free};
 
 /// Where the first frame lies in an archive whose log is called `log`: behind the entry's header and the log's preamble.
 const FIRST_FRAME: usize = 30 + "log.packed".len() + 24;

@@ -4,7 +4,7 @@ use memtrace_analysis::{Analysis, Nanos, Part, PartError, Trace, report::Report}
 use memtrace_format::Event;
 
 pub(crate) use memtrace_testing::recording::{
-    DEVICE, GPU, HOST, Moved, Recording, SESSION, alloc, block, evict, file, free, load, segment,
+    DEVICE, GPU, HOST, Moved, Recording, alloc, block, evict, file, free, load, segment,
 };
 
 /// A recording that is analyzed from a file.

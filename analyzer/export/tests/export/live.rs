@@ -1,7 +1,7 @@
 //! What is live at an instant, in the forms that flame graphs are made of.
 
 use memtrace_analysis::instant::When;
-use memtrace_export::{Export, ExportError, Format, export};
+use memtrace_export::{Export, ExportError, Format};
 use serde_json::Value;
 
 use super::{exported, swapping, swapping::report};
@@ -108,5 +108,8 @@ fn a_course_is_no_instant() {
     }
     let mut export = Export::new(Format::Collapsed);
     export.at = Some(When::Peak(99));
-    assert!(matches!(memtrace_export::export(&trace, &export, Vec::new(), |_| ()), Err(ExportError::When(_))));
+    assert!(matches!(
+        memtrace_export::export(&trace, &export, Vec::new(), |_| ()),
+        Err(ExportError::When(_))
+    ));
 }

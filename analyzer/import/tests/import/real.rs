@@ -1,4 +1,4 @@
-//! Real recordings, made by others, against figures worked out by others. `cargo test -p memtrace-analyzer --test import real
+//! Real recordings, made by others, against figures worked out by others. `cargo test -p memtrace-import --test import real
 //! -- --nocapture` prints both sides.
 
 use std::path::{Path, PathBuf};

@@ -1,6 +1,6 @@
 //! The golden file, damaged in every way: what is undamaged decodes as a second decoder has it, damage is counted, nothing panics.
 //!
-//! `cargo test --release -p memtrace-analyzer --test traces golden -- --ignored --nocapture` does all of it: every offset, every bit,
+//! `cargo test --release -p memtrace-analysis --test traces golden -- --ignored --nocapture` does all of it: every offset, every bit,
 //! and a million random corruptions.
 
 mod decoder;
