@@ -1,6 +1,6 @@
 use std::{ffi::OsStr, fs, path::Path};
 
-use memtrace_analyzer::report::{Ended, Report};
+use memtrace_analysis::report::{Ended, Report};
 
 use super::{Lab, heap};
 

@@ -26,7 +26,7 @@ fn a_jump_out_of_a_handler_leaves_no_lock_taken() {
     let books = record(&lab, "jumps.trace", &["jumps", "3000"]);
     let figure = |name: &str| books[name].as_u64().unwrap();
     assert!(figure("after") < 20 * figure("before"), "nanoseconds of a mmap and a munmap: {books}");
-    let report = memtrace_analyzer::analyze(lab.path("jumps.trace")).unwrap().report;
+    let report = memtrace_analysis::analyze(lab.path("jumps.trace")).unwrap().report;
     assert!(heap(&report, "mapped").end.allocated_bytes.0 >= figure("kept"), "{books}");
 }
 
