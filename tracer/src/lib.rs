@@ -24,8 +24,8 @@
 //! must stop says so once on stderr. A forked child does not record unless [`Options::follow_fork`] says so. The tracer does
 //! not hook allocators or interpret what it is told.
 //!
-//! Meanwhile, threads of its own sample what devices and machine say of their memory, at the rates of [`Sampling`]; not in
-//! forked children.
+//! Meanwhile, threads of its own sample what devices and machine say of their memory, at the rates of [`Sampling`]; in forked
+//! children that record, what the machine says alone.
 #![cfg(target_os = "linux")]
 
 mod name;
