@@ -32,15 +32,19 @@ fn the_status_is_the_programs() {
 fn signals_go_on_to_the_program() {
     let lab = Lab::new();
     let program = lab.compile("endings", &[]);
-    for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGUSR1] {
-        let trace = format!("{signal}.trace");
+    // What whoever started the command ignores (`nohup`, a shell in the background) comes to a program that has a handler.
+    let ignored = [(libc::SIGINT, libc::SIG_IGN), (libc::SIGHUP, libc::SIG_IGN)];
+    let signals =
+        [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGUSR1].map(|signal| (signal, libc::SIG_DFL));
+    for (signal, before) in signals.into_iter().chain(ignored) {
+        let trace = format!("{signal}.{before}.trace");
         let number = signal.to_string();
         let mut record = lab.record(&["-o", &trace], &[program.as_os_str(), OsStr::new(&number)]);
         // Whoever runs the tests may have them ignore it.
         // SAFETY: it calls nothing but `signal`, which may be called between a fork and an exec.
         unsafe {
             record.pre_exec(move || {
-                libc::signal(signal, libc::SIG_DFL);
+                libc::signal(signal, before);
                 Ok(())
             })
         };
@@ -83,10 +87,12 @@ fn what_cannot_be_recorded_is_said() {
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
         path
     };
+    let musl = lab.compile_as("musl", "endings", &["-Wl,--dynamic-linker=/lib/ld-musl-x86_64.so.1"]);
     let elf_of_32_bits = [b"\x7fELF\x01\x01\x01".as_slice(), &[0; 57]].concat();
     let raised = text("raised", &fs::read("/bin/true").unwrap(), 0o4755);
     for (program, status, message) in [
         (fixed, 2, "linked statically"),
+        (musl, 2, "another C library than glibc"),
         (raised, 2, "setuid"),
         (text("other", &elf_of_32_bits, 0o755), 2, "another kind of processor"),
         (text("script", b"echo no interpreter\n", 0o755), 2, "neither a program nor a script"),
@@ -105,6 +111,44 @@ fn what_cannot_be_recorded_is_said() {
         record.args(["record", "--library", "/nowhere/libmemtrace.so", "--", "true"]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(said(&output).contains("/nowhere/libmemtrace.so"), "{}", said(&output));
+}
+
+/// Where no trace can be made, one line says so and another what to do, and nothing is run.
+#[test]
+fn a_folder_that_takes_no_trace_is_said_at_once() {
+    let lab = Lab::new();
+    for folder in ["/proc", "missing"] {
+        let trace = format!("{folder}/run.trace");
+        let output = lab.record(&["-o", &trace], &["touch", "run"].map(OsStr::new)).output().unwrap();
+        assert_eq!(output.status.code(), Some(4), "{output:?}");
+        let said = said(&output);
+        assert!(said.contains("no trace can be made in") && said.contains("try: -o"), "{said}");
+        assert_eq!(said.lines().count(), 2, "{said}");
+        assert!(!lab.path("run").exists());
+    }
+}
+
+/// Recordings of one program in one folder at one time: each tells its own trace and no other's.
+#[test]
+fn recordings_at_one_time_tell_their_own_traces() {
+    let lab = Lab::new();
+    for follow in [&[][..], &["--follow"]] {
+        let script = ["sh", "-c", "echo $$; sleep 0.2; exit 0"].map(OsStr::new);
+        let start =
+            |_| lab.record(follow, &script).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let running: Vec<_> = (0..12).map(start).collect();
+        for recording in running {
+            let output = recording.wait_with_output().unwrap();
+            assert_eq!(output.status.code(), Some(0), "{output:?}");
+            let process = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+            let said = said(&output);
+            let first = format!("into sh.{process}.trace");
+            assert!(said.lines().next().unwrap().ends_with(&first), "{process}: {said}");
+            // Followed, the sleep has one of its own.
+            let traces = if follow.is_empty() { 1 } else { 2 };
+            assert_eq!(said.matches(".trace").count(), 1 + traces, "{said}");
+        }
+    }
 }
 
 /// A trace that exists is not written to.
@@ -144,6 +188,24 @@ fn other_preloaded_libraries_stay() {
     let output = lab.record(&["-o", "guarded.trace"], &[guarded.as_os_str()]).output().unwrap();
     assert_eq!(output.status.code(), Some(99), "{output:?}");
     assert!(said(&output).contains("host memory is not recorded"), "{}", said(&output));
+}
+
+/// Memory that a program's own allocator hands out is not seen, and that is said: a sanitizer's that is built in, or any other.
+#[test]
+fn an_allocator_that_is_built_in_is_named() {
+    let lab = Lab::new();
+    let plain = lab.compile("endings", &[]);
+    let own = lab.compile("own_malloc", &[]);
+    let sanitized = lab.compile_as("sanitized", "endings", &["-fsanitize=address", "-static-libasan"]);
+    for (program, is_missing) in [(plain, false), (own, true), (sanitized, true)] {
+        let output = lab.record(&[], &[program.as_os_str()]).output().unwrap();
+        assert_eq!(
+            said(&output).contains("an allocator of its own built in"),
+            is_missing,
+            "{}",
+            said(&output)
+        );
+    }
 }
 
 fn said(output: &Output) -> String {

@@ -59,8 +59,13 @@ impl Lab {
 
     /// Compiles a program of this repository.
     fn compile(&self, name: &str, options: &[&str]) -> PathBuf {
+        self.compile_as(name, name, options)
+    }
+
+    /// As [`compile`](Self::compile), with a name of its own.
+    fn compile_as(&self, program: &str, name: &str, options: &[&str]) -> PathBuf {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("programs/c").join(name).with_extension("c");
-        let program = self.path(Path::new(name).file_stem().unwrap().to_str().unwrap());
+        let program = self.path(Path::new(program).file_stem().unwrap().to_str().unwrap());
         let mut command = Command::new("gcc");
         command.args(["-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-O1", "-pthread"]);
         command.arg(source).arg("-o").arg(&program).args(options);

@@ -8,7 +8,7 @@
 mod numbering;
 
 /// One run of the program, prepared in a folder of its own.
-mod trial;
+pub(crate) mod trial;
 
 /// A run that goes on, and how it ended.
 pub(crate) mod running;

@@ -50,19 +50,26 @@ impl<F: Copy> Next<F> {
     #[cold]
     #[inline(never)]
     fn look_up(&self) -> *mut c_void {
-        // Looking up may allocate, and so come here again: that call finds nothing, and helps itself.
-        if LOOKING_UP.replace(true) {
-            return ptr::null_mut();
-        }
-        let found = keeping_errno(|| {
-            memory::prepare();
-            let next = next_symbol(self.name);
-            match self.library {
-                Some(library) if next.is_null() => symbol_of(library, self.name),
-                _ => next,
+        // Looking up may allocate, and so come here again: that call finds nothing, and helps itself. No handler comes in between,
+        // for one that leaves by a jump would leave this as it is.
+        let found = memtrace_tracer::without_handlers(|| {
+            if LOOKING_UP.replace(true) {
+                return ptr::null_mut();
             }
+            let found = keeping_errno(|| {
+                memory::prepare();
+                let next = next_symbol(self.name);
+                match self.library {
+                    Some(library) if next.is_null() => symbol_of(library, self.name),
+                    _ => next,
+                }
+            });
+            LOOKING_UP.replace(false);
+            found
         });
-        LOOKING_UP.replace(false);
+        if found.is_null() {
+            return found;
+        }
         self.found.store(found, Ordering::Relaxed);
         found
     }
