@@ -112,7 +112,7 @@ fn an_output_that_takes_nothing_is_told() {
         let (words, _) = words(line, &path, directory.path());
         let full = File::options().write(true).open("/dev/full").expect("it is there");
         let output = run(&words, full.into(), Stdio::piped());
-        assert_eq!(output.status.code(), Some(1), "{line}");
+        assert_eq!(output.status.code(), Some(4), "{line}");
         assert!(stderr(&output).contains("the output cannot be written"), "{line}: {}", stderr(&output));
     }
 }
