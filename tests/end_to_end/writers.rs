@@ -25,7 +25,7 @@ fn writers(folder: &Path) -> Vec<Command> {
         &["pack", "run.trace"],
         &["report", "run.trace", "-o", "bug.zip"],
         &["scrub", "run.trace", "-o", "clean.trace"],
-        &["cut", "run.trace", "-o", "part.trace"],
+        &["cut", "run.trace", "-o", "part.trace", "--from", "0"],
     ];
     let command = |arguments: &&[&str]| {
         let mut command = programs::memtrace();

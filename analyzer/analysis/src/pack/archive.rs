@@ -54,34 +54,32 @@ pub(super) fn end<W: Write + Seek>(archive: Archive<W>) -> io::Result<u64> {
 }
 
 /// What an archive is written to. An archive that is dropped before its end tries to end itself, and says on stderr what keeps it
-/// from that; what has failed once is said by whoever wrote, and so from then on nothing is written and nothing fails.
+/// from that; what has failed once is said by whoever wrote, and so from then on what is written is passed over.
 pub(super) struct Quiet<W> {
     out: W,
     has_failed: bool,
 }
 
-impl<W> Quiet<W> {
-    fn unless_failed<T>(&mut self, then: T, work: impl FnOnce(&mut W) -> io::Result<T>) -> io::Result<T> {
-        if self.has_failed {
-            return Ok(then);
-        }
-        work(&mut self.out).inspect_err(|error| self.has_failed = error.kind() != io::ErrorKind::Interrupted)
-    }
-}
-
-impl<W: Write> Write for Quiet<W> {
+impl<W: Write + Seek> Write for Quiet<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.unless_failed(bytes.len(), |out| out.write(bytes))
+        if self.has_failed {
+            // The archive counts on being where it would be.
+            self.out.seek_relative(bytes.len() as i64)?;
+            return Ok(bytes.len());
+        }
+        let written = self.out.write(bytes);
+        self.has_failed = written.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::Interrupted);
+        written
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.unless_failed((), W::flush)
+        if self.has_failed { Ok(()) } else { self.out.flush() }
     }
 }
 
 impl<W: Seek> Seek for Quiet<W> {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        self.unless_failed(0, |out| out.seek(to))
+        self.out.seek(to)
     }
 }
 
