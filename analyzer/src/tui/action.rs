@@ -2,7 +2,7 @@
 
 use ratatui::layout::{Position, Size};
 
-use super::{export::Export, page::Page};
+use super::page::Page;
 
 /// Something that the user, or the terminal, asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,20 +113,4 @@ pub(crate) enum Scroll {
     Line(Side),
     /// By what is on the screen.
     Page(Side),
-}
-
-/// What an action means for the program.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[must_use]
-pub(crate) enum Flow {
-    /// Draw and go on.
-    Continue,
-    /// Put this on the user's clipboard, draw and go on.
-    Copy(String),
-    /// Write this file, say what came of it, draw and go on.
-    Save(Export),
-    /// Stop until the shell continues the process.
-    Suspend,
-    /// End.
-    Quit,
 }

@@ -8,9 +8,10 @@ use super::{
     overlay::{Letter, Overlay},
     page::Page,
     prompt::{Prompt, Purpose},
-    run::{Range, Run},
-    state::{Content, Ready},
+    ready::Ready,
+    run::Run,
     view::{Answer, View},
+    window::Range,
 };
 use crate::Nanos;
 
@@ -74,9 +75,7 @@ pub(crate) fn ask(ready: &Ready, page: Page, action: Action) -> Result<Overlay, 
 }
 
 /// Does what a letter was asked for; what is to be said of it.
-pub(crate) fn letter(content: &mut Content, letter: Letter, key: Key) -> Option<String> {
-    let Content::Ready(ready) = content else { return None };
-    let run = &mut ready.run;
+pub(crate) fn letter(run: &mut Run, letter: Letter, key: Key) -> Option<String> {
     let Key::Char(name) = key else { return None };
     if !name.is_alphanumeric() {
         return Some("a mark is a letter or a digit".to_owned());

@@ -3,11 +3,9 @@
 use ratatui::layout::Rect;
 
 use super::{
-    action::{Action, Flow, Scroll, Side},
-    export::Export,
+    action::{Action, Scroll, Side},
     palette::Palette,
-    prompt::{Prompt, Purpose, Written},
-    state::{Content, State},
+    prompt::Prompt,
 };
 
 /// What lies over the view and takes the keys.
@@ -32,46 +30,6 @@ pub(crate) enum Letter {
     Mark,
     /// To go to a named one.
     GoTo,
-}
-
-impl State {
-    /// Does what a line of text was written for.
-    pub(super) fn write(&mut self, written: Written) -> Flow {
-        let Overlay::Prompt(prompt) = &self.overlay else { return Flow::Continue };
-        let prompt = prompt.clone();
-        if let Written::Done | Written::Cancelled = written {
-            self.overlay = Overlay::None;
-        }
-        if let (Purpose::Export, Written::Done) = (prompt.purpose, written) {
-            return self.export(&prompt.text);
-        }
-        let Content::Ready(ready) = &mut self.content else { return Flow::Continue };
-        let listing = ready.parts(self.page).0.listing_mut();
-        match (prompt.purpose, written) {
-            (Purpose::Filter, Written::Changed) => {
-                listing.into_iter().for_each(|listing| listing.set_filter(&prompt.text));
-            }
-            (Purpose::Filter, Written::Cancelled) => {
-                listing.into_iter().for_each(|listing| listing.set_filter(""));
-            }
-            (Purpose::Search, Written::Done) if !prompt.text.is_empty() => {
-                ready.run.search = prompt.text;
-                let _ = self.look(Action::Find(Side::Forward));
-            }
-            _ => {}
-        }
-        Flow::Continue
-    }
-
-    fn export(&mut self, name: &str) -> Flow {
-        match Export::of(self, name) {
-            Ok(export) => Flow::Save(export),
-            Err(why) => {
-                self.message = Some(why);
-                Flow::Continue
-            }
-        }
-    }
 }
 
 /// Scrolls the list of keys.

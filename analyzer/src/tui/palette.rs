@@ -18,13 +18,12 @@ use ratatui::{
 use super::{
     action::Action,
     keys::{BINDINGS, Binding, Group, Key},
-    page::PAGES,
+    page::Page,
     prompt::{self, Written},
-    run::Run,
     theme::Theme,
     widget::{fit, fit_tail, width},
 };
-use crate::Text;
+use crate::{Text, report::Heap};
 
 /// The cells for the keys of a command.
 const KEYS_CELLS: usize = 12;
@@ -59,16 +58,15 @@ pub(crate) enum Chosen {
 }
 
 impl Palette {
-    /// Everything that can be done in a view with these keys of its own.
-    pub(crate) fn new(own: &[Binding], run: Option<&Run>) -> Self {
-        let heaps = run.map_or(&[][..], |run| &run.report.heaps);
+    /// Everything that can be done in a view with these keys of its own, in a run with these heaps.
+    pub(crate) fn new(own: &[Binding], heaps: &[Heap]) -> Self {
         let commands: Vec<Command> = own
             .iter()
             .map(|binding| of_binding(binding, "this view: "))
-            .chain(PAGES.iter().map(|entry| Command {
-                says: format!("{}: {}", entry.page.name().to_lowercase(), entry.says),
-                keys: entry.page.digit().to_string(),
-                action: Action::Show(entry.page),
+            .chain(Page::ALL.into_iter().map(|page| Command {
+                says: format!("{}: {}", page.name().to_lowercase(), page.says()),
+                keys: page.digit().to_string(),
+                action: Action::Show(page),
             }))
             .chain(heaps.iter().enumerate().map(|(place, heap)| Command {
                 says: format!("heap {}", heap.name),
@@ -145,10 +143,9 @@ fn of_binding(binding: &Binding, about: &str) -> Command {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tui::page::Page;
 
     fn chosen(text: &str) -> Chosen {
-        let mut palette = Palette::new(&[], None);
+        let mut palette = Palette::new(&[], &[]);
         for c in text.chars() {
             assert_eq!(palette.press(Key::Char(c)), Chosen::Open);
         }
@@ -166,11 +163,11 @@ mod tests {
 
     #[test]
     fn every_command_is_found_by_its_own_words_and_the_selection_stays_in_the_list() {
-        let palette = Palette::new(&[], None);
+        let palette = Palette::new(&[], &[]);
         for command in &palette.commands {
             assert_eq!(chosen(&command.says), Chosen::Action(command.action), "{}", command.says);
         }
-        let mut palette = Palette::new(&[], None);
+        let mut palette = Palette::new(&[], &[]);
         for _ in 0..200 {
             palette.press(Key::Down);
         }

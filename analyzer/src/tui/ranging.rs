@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::{
     phase_lanes::PhaseLanes,
-    run::Range,
     wake::Wake,
+    window::Range,
     worker::{Desk, Worker},
 };
 use crate::{Analysis, Part, Trace, report::Report};
@@ -50,8 +50,9 @@ mod tests {
         Nanos,
         tui::{
             Message,
-            action::{Action, Flow, Side},
+            action::{Action, Side},
             fixture,
+            flow::Flow,
             page::Page,
             state::{Content, State},
         },

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    Message,
+    message::Message,
     opening::{Facts, SoFar},
 };
 use crate::{

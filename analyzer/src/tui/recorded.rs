@@ -15,12 +15,13 @@ use memtrace_format::{
 
 use super::{
     Message,
-    action::{Action, Flow},
+    action::Action,
     fixture,
+    flow::Flow,
+    goal::Goal,
     page::Page,
     snapshot_tests::SIZES,
     state::{Content, State},
-    view::Goal,
     wake::Wake,
 };
 use crate::{Nanos, Trace};

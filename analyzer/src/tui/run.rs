@@ -4,13 +4,13 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     action::Side,
+    goal::Goal,
     module_tree::ModuleTree,
     moments::{Moments, Spot},
     phase_lanes::PhaseLanes,
     ranging::{self, Figures, Ranging},
-    view::Goal,
     wake::Wake,
-    window::Window,
+    window::{Range, Window},
 };
 use crate::{
     Analysis, Checkpoints, Nanos, Text, Trace,
@@ -59,22 +59,6 @@ pub(crate) struct Run {
     pub(crate) trace: Option<Arc<Trace>>,
     /// How a worker says that it is done.
     pub(crate) wake: Wake,
-}
-
-/// A range of time, in order; the later instant is a part of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Range {
-    /// Its first instant.
-    pub(crate) from: Nanos,
-    /// Its last one.
-    pub(crate) to: Nanos,
-}
-
-impl Range {
-    /// The range between two instants.
-    pub(crate) fn between(one: Nanos, other: Nanos) -> Self {
-        Self { from: one.min(other), to: one.max(other) }
-    }
 }
 
 /// How far the figures of the range are.

@@ -10,10 +10,11 @@ use ratatui::{
 };
 
 use super::{
-    action::{Action, Flow, Side},
+    action::{Action, Side},
     fixture,
+    flow::Flow,
     opening::{Facts, SoFar},
-    page::{PAGES, Page},
+    page::Page,
     recorded, screen,
     state::State,
 };
@@ -24,7 +25,7 @@ pub(super) const SIZES: [(u16, u16); 3] = [(40, 10), (80, 24), (200, 50)];
 fn pages() -> impl Iterator<Item = Page> {
     // The others read the trace itself, and are tested with one.
     let by_report = |page: &Page| !matches!(page, Page::Map | Page::Live | Page::Events);
-    PAGES.iter().map(|entry| entry.page).filter(by_report)
+    Page::ALL.into_iter().filter(by_report)
 }
 
 #[test]

@@ -1,27 +1,34 @@
 //! The state of the UI, without a terminal: keys and actions change it, [`super::screen::draw`] shows it.
 
+mod writing;
+
 use std::sync::Arc;
 
 use ratatui::layout::{Rect, Size};
 
 use super::{
-    action::{Action, Flow, Side},
+    action::{Action, Side},
     everywhere,
     export::Export,
-    keys::{self, Binding, Key, action_of},
+    flow::Flow,
+    frame,
+    goal::Goal,
+    keys::{Binding, Key, action_of},
     opening::{Facts, Opening, SoFar},
     overlay::{self, Overlay},
-    page::{PAGES, Page},
+    page::Page,
     palette::{Chosen, Palette},
     prompt::{self, Prompt, Purpose},
+    ready::Ready,
     run::Run,
-    screen,
+    tabs,
     theme::Theme,
     trail::Trail,
-    view::{Answer, Goal, View},
+    view::Answer,
+    views,
     wake::Wake,
 };
-use crate::{Analysis, Nanos, Progress, Text, Trace, import::OpenError};
+use crate::{Analysis, Progress, Text, Trace, import::OpenError};
 
 /// Everything that the screen depends on.
 #[derive(Debug)]
@@ -51,31 +58,6 @@ pub(crate) enum Content {
     Reading(Opening),
     /// There is a run.
     Ready(Box<Ready>),
-}
-
-/// A run, with every view of it.
-#[derive(Debug)]
-pub(crate) struct Ready {
-    /// The run, and what of it is looked at.
-    pub(crate) run: Run,
-    /// The views, in the order of the table.
-    pub(crate) views: Vec<Box<dyn View>>,
-    /// Where [`Action::Back`] leads.
-    pub(crate) trail: Trail,
-    /// Where a range begins that is being chosen.
-    pub(crate) anchor: Option<Nanos>,
-}
-
-impl Ready {
-    /// The view of a page.
-    pub(crate) fn view(&self, page: Page) -> &dyn View {
-        self.views[page.index().unwrap_or(0)].as_ref()
-    }
-
-    /// The view of a page, to change, and the run.
-    pub(crate) fn parts(&mut self, page: Page) -> (&mut dyn View, &mut Run) {
-        (self.views[page.index().unwrap_or(0)].as_mut(), &mut self.run)
-    }
 }
 
 impl State {
@@ -130,7 +112,7 @@ impl State {
         if self.following {
             run.visit_edge(Side::Forward);
         }
-        let mut views: Vec<_> = PAGES.iter().map(|entry| (entry.build)()).collect();
+        let mut views: Vec<_> = Page::ALL.map(views::build).into();
         views.iter_mut().for_each(|view| view.prepare(&run));
         let ready = Ready { run, views, trail: Trail::default(), anchor: None };
         self.content = Content::Ready(Box::new(ready));
@@ -183,14 +165,16 @@ impl State {
             Overlay::Letter(letter) => {
                 let letter = *letter;
                 self.overlay = Overlay::None;
-                self.message = everywhere::letter(&mut self.content, letter, key);
+                if let Content::Ready(ready) = &mut self.content {
+                    self.message = everywhere::letter(&mut ready.run, letter, key);
+                }
                 self.settle();
                 Flow::Continue
             }
             Overlay::None | Overlay::Help(_) => match action_of(key, self.own_keys()) {
                 Some(action) => self.update(action),
                 None => {
-                    self.message = Some(keys::unbound(key));
+                    self.message = Some(views::unbound(key));
                     Flow::Continue
                 }
             },
@@ -210,11 +194,11 @@ impl State {
                 Flow::Continue
             }
             Action::Palette => {
-                let run = match &self.content {
-                    Content::Ready(ready) => Some(&ready.run),
-                    Content::Reading(_) => None,
+                let heaps = match &self.content {
+                    Content::Ready(ready) => &ready.run.report.heaps[..],
+                    Content::Reading(_) => &[],
                 };
-                self.overlay = Overlay::Palette(Palette::new(self.own_keys(), run));
+                self.overlay = Overlay::Palette(Palette::new(self.own_keys(), heaps));
                 Flow::Continue
             }
             Action::Resize(size) => {
@@ -223,9 +207,10 @@ impl State {
             }
             Action::Show(page) => self.show(page),
             Action::Turn(side) => self.show(self.page.beside(side)),
-            Action::Press(position) if screen::page_at(self, position).is_some() => {
-                self.show(screen::page_at(self, position).unwrap_or(self.page))
-            }
+            Action::Press(position) => match tabs::page_at(frame::tabs(self.size), position) {
+                Some(page) => self.show(page),
+                None => self.look(action),
+            },
             action => self.look(action),
         };
         self.settle();
@@ -249,9 +234,7 @@ impl State {
     }
 
     fn show(&mut self, page: Page) -> Flow {
-        if page.index().is_some() {
-            self.page = page;
-        }
+        self.page = page;
         self.overlay = Overlay::None;
         Flow::Continue
     }
@@ -295,7 +278,7 @@ impl State {
             return Flow::Continue;
         }
         if action == Action::Export {
-            let text = Export::suggestion(self);
+            let text = Export::suggestion(&self.file, self.page);
             self.overlay = Overlay::Prompt(Prompt { purpose: Purpose::Export, text });
             return Flow::Continue;
         }
@@ -317,9 +300,6 @@ impl State {
 
     fn open(&mut self, goal: &Goal) {
         let Content::Ready(ready) = &mut self.content else { return };
-        if goal.page.index().is_none() {
-            return;
-        }
         ready.trail.leave(self.page, &ready.run);
         self.page = goal.page;
         let (view, run) = ready.parts(goal.page);
@@ -361,7 +341,7 @@ impl State {
     }
 
     fn body(&self) -> Rect {
-        screen::body(self.size)
+        frame::body(self.size)
     }
 }
 

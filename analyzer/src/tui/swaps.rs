@@ -18,11 +18,12 @@ use ratatui::{
 
 use super::{
     action::Action,
+    goal::Goal,
     listing::{Cell, Column, Listing, Row},
     page::Page,
     run::Run,
     theme::Theme,
-    view::{Answer, Goal, View},
+    view::{Answer, View},
     widget::{bar, count, fit, percent, put},
 };
 use crate::{
@@ -217,8 +218,9 @@ fn bound_lines(swaps: &Swaps, theme: Theme, width: u16) -> Vec<Line<'static>> {
 mod tests {
     use super::*;
     use crate::tui::{
-        action::{Flow, Scroll, Side},
+        action::{Scroll, Side},
         fixture,
+        flow::Flow,
         state::{Content, State},
     };
 

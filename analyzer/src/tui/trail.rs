@@ -2,8 +2,8 @@
 
 use super::{
     page::Page,
-    run::{Range, Run},
-    window::Window,
+    run::Run,
+    window::{Range, Window},
 };
 use crate::Nanos;
 

@@ -2,14 +2,12 @@
 
 use std::fmt::Debug;
 
-use memtrace_format::Address;
 use ratatui::{
     buffer::Buffer,
     layout::{Position, Rect},
 };
 
-use super::{action::Action, keys::Binding, listing::Listing, page::Page, run::Run, theme::Theme};
-use crate::{Nanos, Text, report::Place};
+use super::{action::Action, goal::Goal, keys::Binding, listing::Listing, run::Run, theme::Theme};
 
 /// A view: what one tab shows. Everything but [`draw`](Self::draw) has a default, with which the frame does what every
 /// view does alike.
@@ -99,41 +97,4 @@ pub(crate) enum Answer {
     Say(String),
     /// Something is to be shown in another view. [`Action::Back`] leads back.
     Open(Goal),
-}
-
-/// What to show, and where.
-#[derive(Clone, Debug)]
-pub(crate) struct Goal {
-    /// In which view.
-    pub(crate) page: Page,
-    /// When: the cursor is put there.
-    pub(crate) time: Option<Nanos>,
-    /// Which heap, by name: it is the one looked at.
-    pub(crate) heap: Option<Text>,
-    /// Which module.
-    pub(crate) module: Option<Text>,
-    /// Which address.
-    pub(crate) address: Option<Address>,
-}
-
-impl Goal {
-    /// The view, as it is.
-    pub(crate) fn page(page: Page) -> Self {
-        Self { page, time: None, heap: None, module: None, address: None }
-    }
-
-    /// The view, at an instant.
-    pub(crate) fn at(page: Page, time: Nanos) -> Self {
-        Self { time: Some(time), ..Self::page(page) }
-    }
-
-    /// The view, at a place that a finding names.
-    pub(crate) fn place(page: Page, place: &Place) -> Self {
-        Self {
-            time: place.time_ns,
-            heap: place.heap.clone(),
-            module: place.module.clone(),
-            ..Self::page(page)
-        }
-    }
 }

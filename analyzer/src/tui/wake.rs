@@ -2,7 +2,7 @@
 
 use std::sync::mpsc::Sender;
 
-use super::Message;
+use super::message::Message;
 
 /// Wakes the UI from any thread. Cloned into workers.
 #[derive(Clone, Debug, Default)]

@@ -1,4 +1,4 @@
-//! The range of time on the screen.
+//! The range of time on the screen, and the one that is chosen.
 
 use super::action::Side;
 use crate::Nanos;
@@ -156,6 +156,22 @@ impl Window {
         let length = self.length().0;
         self.from = from.min(self.end - length);
         self.to = self.from + length;
+    }
+}
+
+/// A range of time, in order; the later instant is a part of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Range {
+    /// Its first instant.
+    pub(crate) from: Nanos,
+    /// Its last one.
+    pub(crate) to: Nanos,
+}
+
+impl Range {
+    /// The range between two instants.
+    pub(crate) fn between(one: Nanos, other: Nanos) -> Self {
+        Self { from: one.min(other), to: one.max(other) }
     }
 }
 

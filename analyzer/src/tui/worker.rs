@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{spawn, wake::Wake};
+use super::{thread::spawn, wake::Wake};
 use crate::{Progress, Text};
 
 /// More often than this, how far a worker is, is not worth a frame.

@@ -29,11 +29,12 @@ use self::{
 };
 use super::{
     action::{Action, Scroll, Side},
+    goal::Goal,
     listing::{Column, Listing},
     page,
     run::Run,
     theme::Theme,
-    view::{Answer, Goal, View},
+    view::{Answer, View},
     widget::put,
     worker::Worker,
 };

@@ -4,7 +4,8 @@ use crate::{
     Nanos,
     events::EventPlace,
     tui::{
-        action::{Action, Flow, Scroll, Side},
+        action::{Action, Scroll, Side},
+        flow::Flow,
         keys::Key,
         page::Page,
         recorded::{self, Session},

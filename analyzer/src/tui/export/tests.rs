@@ -5,12 +5,13 @@ use ratatui::{
 
 use super::*;
 use crate::tui::{
-    action::{Action, Flow},
+    action::Action,
     fixture,
+    flow::Flow,
     keys::Key,
     listing::{self, Column, Listing, Row},
     overlay::Overlay,
-    page::{PAGES, Page},
+    page::Page,
 };
 
 /// Every view as SVG is well-formed, and has all the words that are on the screen.
@@ -18,7 +19,7 @@ use crate::tui::{
 fn an_svg_shows_what_the_screen_shows() {
     for entry in PAGES {
         let state = fixture::showing(fixture::large(), entry.page, 120, 40);
-        let svg = Export::of(&state, "screen.svg").unwrap().content;
+        let svg = state.exported("screen.svg").unwrap().content;
         let document = roxmltree::Document::parse(&svg).unwrap();
         let texts: String =
             document.descendants().filter(|node| node.is_text()).filter_map(|node| node.text()).collect();
@@ -98,13 +99,13 @@ fn a_file_is_asked_for_and_written_once() {
 #[test]
 fn what_cannot_be_written_is_said() {
     let state = fixture::showing(fixture::small(), Page::Timeline, 80, 24);
-    assert!(Export::of(&state, "view.png").unwrap_err().contains(".svg"));
-    assert!(Export::of(&state, "").unwrap_err().contains(".svg"));
+    assert!(state.exported("view.png").unwrap_err().contains(".svg"));
+    assert!(state.exported("").unwrap_err().contains(".svg"));
     let reading = fixture::reading(80, 24, true);
-    assert!(Export::of(&reading, "rows.csv").unwrap_err().contains("no rows"));
-    let nowhere = Export::of(&state, "/nonexistent/folder/view.svg").unwrap();
+    assert!(reading.exported("rows.csv").unwrap_err().contains("no rows"));
+    let nowhere = state.exported("/nonexistent/folder/view.svg").unwrap();
     assert!(nowhere.save().starts_with("cannot write "));
     let small = fixture::showing(fixture::small(), Page::Timeline, 0, 0);
     assert_eq!(small.size, Size::new(0, 0));
-    roxmltree::Document::parse(&Export::of(&small, "view.svg").unwrap().content).unwrap();
+    roxmltree::Document::parse(&small.exported("view.svg").unwrap().content).unwrap();
 }

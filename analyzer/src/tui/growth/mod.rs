@@ -23,11 +23,12 @@ use ratatui::{
 use self::rows::Subject;
 use super::{
     action::Action,
+    goal::Goal,
     listing::Listing,
     page::Page,
     run::Run,
     theme::Theme,
-    view::{Answer, Goal, View},
+    view::{Answer, View},
     widget::{fit, put, spark, spark_ends, width},
 };
 use crate::report::Shape;

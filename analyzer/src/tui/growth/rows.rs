@@ -7,9 +7,9 @@ use crate::{
     Text,
     report::{Cycle, CycleHeap, Duplicate, Growth, Idle, Retained, Shape, is_nobody},
     tui::{
+        goal::Goal,
         listing::{Cell, Column, Row},
         theme::Theme,
-        view::Goal,
     },
 };
 

@@ -31,13 +31,14 @@ use self::{
 };
 use super::{
     action::Action,
+    goal::Goal,
     keys::{Binding, Key},
     listing::{Cell, Column, Listing},
     moments::{Moments, Spot},
     page::Page,
     run::Run,
     theme::Theme,
-    view::{Answer, Goal, View},
+    view::{Answer, View},
     widget::{count, put},
     worker::{Desk, Worker},
 };

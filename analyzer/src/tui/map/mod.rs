@@ -35,13 +35,14 @@ use self::{
 };
 use super::{
     action::{Action, Side},
+    goal::Goal,
     keys::{Binding, Key},
     listing::Listing,
     moments::Moments,
     page::Page,
     run::Run,
     theme::Theme,
-    view::{Answer, Goal, View},
+    view::{Answer, View},
     worker::{Desk, Worker},
 };
 use crate::report::is_nobody;
@@ -316,9 +317,7 @@ impl MapView {
         let heap = self.scene.as_ref().and_then(|scene| scene.heap());
         let block = heap.zip(self.focus).and_then(|(heap, at)| heap.block_at(memtrace_format::Address(at)));
         match block {
-            Some(block) if Page::Events.index().is_some() => {
-                Answer::Open(Goal::at(Page::Events, block.born_ns))
-            }
+            Some(block) => Answer::Open(Goal::at(Page::Events, block.born_ns)),
             _ => Answer::Say("no block is selected".to_owned()),
         }
     }

@@ -16,11 +16,11 @@ use ratatui::{
 use crate::{
     report::{Finding, FindingVerdict},
     tui::{
+        goal::Goal,
         listing::{Cell, Column, Folding, Listing, Row},
         page::Page,
         run::Run,
         theme::Theme,
-        view::Goal,
         widget::{Section, fit, fit_tail, width, wrap},
     },
 };
@@ -114,7 +114,7 @@ impl Findings {
                 lines.push(line);
             }
         }
-        let title = super::title("Findings", counts(findings), theme);
+        let title = super::title::title("Findings", counts(findings), theme);
         Some(Self { section: Section::lines(title, lines), lines: places, selected: at })
     }
 }

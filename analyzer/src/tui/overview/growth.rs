@@ -30,7 +30,7 @@ pub(crate) fn growing<'a>(run: &'a Run, theme: Theme, width: u16) -> Option<Sect
     let (first, _) = growing.first()?;
     let rest = format!("each time {} {} ends, {} times", first.source.name(), first.name, count(first.count));
     let lines = growing.iter().take(MAX_HEAPS).flat_map(|(_, heap)| heap_lines(heap, theme, width.into()));
-    Some(Section::lines(super::title("Growth", rest, theme), lines.collect()))
+    Some(Section::lines(super::title::title("Growth", rest, theme), lines.collect()))
 }
 
 fn heap_lines(heap: &CycleHeap, theme: Theme, cells: usize) -> Vec<Line<'static>> {

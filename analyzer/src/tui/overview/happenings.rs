@@ -63,7 +63,7 @@ pub(crate) fn phases<'a>(run: &'a Run, theme: Theme, width: u16) -> Option<Secti
     } else {
         format!("{} of {}", shown.len(), count(total))
     };
-    Some(Section::lines(super::title("Phases", rest, theme), lines))
+    Some(Section::lines(super::title::title("Phases", rest, theme), lines))
 }
 
 /// The marks, by name.
@@ -80,7 +80,7 @@ pub(crate) fn marks<'a>(run: &'a Run, theme: Theme) -> Option<Section<'a>> {
         };
         Line::raw(format!("  {}  {when}", fit(&mark.name.to_string(), 24)))
     });
-    Some(Section::lines(super::title("Marks", count(marks.len() as u64), theme), lines.collect()))
+    Some(Section::lines(super::title::title("Marks", count(marks.len() as u64), theme), lines.collect()))
 }
 
 /// The counters.
@@ -92,7 +92,7 @@ pub(crate) fn counters<'a>(run: &'a Run, theme: Theme) -> Option<Section<'a>> {
     let head = format!("  {}{:>12}{:>12}{:>12}", fit("", 26), "least", "most", "last");
     let mut lines = vec![Line::styled(head, theme.faint())];
     lines.extend(counters.iter().take(MAX_LINES).map(counter_line));
-    Some(Section::lines(super::title("Counters", count(counters.len() as u64), theme), lines))
+    Some(Section::lines(super::title::title("Counters", count(counters.len() as u64), theme), lines))
 }
 
 fn counter_line(counter: &Counter) -> Line<'static> {

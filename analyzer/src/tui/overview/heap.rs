@@ -26,7 +26,7 @@ pub(crate) fn fragmentation<'a>(run: &'a Run, theme: Theme) -> Option<Section<'a
     ];
     let mut lines = vec![Line::styled(head, theme.faint())];
     lines.extend(instants.map(|(name, at)| Line::raw(fragmentation_line(name, at))));
-    Some(Section::lines(super::title("Fragmentation", format!("of {}", heap.name), theme), lines))
+    Some(Section::lines(super::title::title("Fragmentation", format!("of {}", heap.name), theme), lines))
 }
 
 /// Every heap, if there is more than the one above.
@@ -52,7 +52,7 @@ pub(crate) fn heaps<'a>(run: &'a Run, theme: Theme) -> Option<Section<'a>> {
         let style = if here { theme.strong() } else { ratatui::style::Style::new() };
         lines.push(Line::from(vec![Span::raw(if here { "› " } else { "  " }), Span::styled(text, style)]));
     }
-    Some(Section::lines(super::title("Heaps", format!("{}", heaps.len()), theme), lines))
+    Some(Section::lines(super::title::title("Heaps", format!("{}", heaps.len()), theme), lines))
 }
 
 fn fragmentation_line(name: &str, at: &FragmentationAt) -> String {

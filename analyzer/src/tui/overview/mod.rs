@@ -29,11 +29,12 @@ mod movement;
 mod outcome;
 mod peak;
 mod sheet;
+mod title;
 
 use ratatui::{
     buffer::Buffer,
     layout::{Position, Rect},
-    text::{Line, Span},
+    text::Line,
     widgets::Widget,
 };
 
@@ -43,11 +44,12 @@ use self::{
 };
 use super::{
     action::{Action, Scroll, Side},
+    goal::Goal,
     listing::Listing,
     page::Page,
     run::Run,
     theme::Theme,
-    view::{Answer, Goal, View},
+    view::{Answer, View},
     widget::Section,
 };
 
@@ -193,9 +195,4 @@ fn columns<'a>(run: &'a Run, theme: Theme, width: u16) -> Vec<(u16, Vec<Section<
     }
     answers.extend(charts);
     vec![column(half, answers), column(half, [swaps].into_iter().chain(details).collect())]
-}
-
-/// A headline: what it is about in bold, and the rest.
-fn title(about: &str, rest: String, theme: Theme) -> Line<'static> {
-    Line::from(vec![Span::styled(format!("{about}  "), theme.strong()), Span::raw(rest)])
 }

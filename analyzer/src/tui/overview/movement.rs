@@ -50,7 +50,7 @@ pub(crate) fn swaps<'a>(run: &'a Run, theme: Theme, width: u16) -> Option<Sectio
         lines.push(Line::styled(format!("  and {left} more modules"), theme.faint()));
     }
     let cost = format!("{} moved {} in {}", count(swaps.count), swaps.bytes, swaps.ns);
-    Some(Section::lines(super::title("Swaps", cost, theme), lines))
+    Some(Section::lines(super::title::title("Swaps", cost, theme), lines))
 }
 
 /// The transfers, by direction.
@@ -84,7 +84,7 @@ pub(crate) fn transfers<'a>(run: &'a Run, theme: Theme, width: u16) -> Option<Se
     }
     let rest = format!("{} moved {} in {}", count(transfers.count), transfers.bytes, transfers.ns);
     lines.insert(0, Line::raw(format!("  forwards waited {} for them", transfers.stall_ns)));
-    Some(Section::lines(super::title("Transfers", rest, theme), lines))
+    Some(Section::lines(super::title::title("Transfers", rest, theme), lines))
 }
 
 fn swap_line(module: &ModuleSwaps, most: u64, theme: Theme, width: usize) -> Line<'static> {

@@ -41,7 +41,7 @@ pub(crate) fn losses<'a>(run: &'a Run, theme: Theme) -> Option<Section<'a>> {
         return None;
     }
     let lines = lines.into_iter().map(|line| Line::raw(format!("  {line}"))).collect();
-    let mut title = super::title("! Lost", "figures below may be too small".to_owned(), theme);
+    let mut title = super::title::title("! Lost", "figures below may be too small".to_owned(), theme);
     title.spans[0].style = theme.bad();
     Some(Section::lines(title, lines))
 }
@@ -60,7 +60,7 @@ pub(crate) fn failures<'a>(run: &'a Run, theme: Theme) -> Option<Section<'a>> {
     }
     let requests = if total == 1 { "1 request".to_owned() } else { format!("{} requests", count(total)) };
     let mut title =
-        super::title(&format!("{OUT_OF_MEMORY} Out of memory"), format!("{requests} failed"), theme);
+        super::title::title(&format!("{OUT_OF_MEMORY} Out of memory"), format!("{requests} failed"), theme);
     title.spans[0].style = theme.bad();
     Some(Section::lines(title, lines))
 }

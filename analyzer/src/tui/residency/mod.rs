@@ -24,13 +24,14 @@ use ratatui::{
 
 use super::{
     action::Action,
+    goal::Goal,
     keys::{Binding, Key},
     listing::{Cell, Column, Listing, Row},
     page::Page,
     run::Run,
     theme::{PARTLY_ON_DEVICE, Theme, tier_sign},
     timeline::{draw_cursor, draw_name, draw_times, place_of},
-    view::{Answer, Goal, View},
+    view::{Answer, View},
     widget::{fit, put},
 };
 use crate::{

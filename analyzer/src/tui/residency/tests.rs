@@ -1,7 +1,7 @@
 use super::*;
 use crate::tui::{
-    action::Flow,
     fixture,
+    flow::Flow,
     state::{Content, State},
 };
 

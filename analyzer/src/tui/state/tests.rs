@@ -6,7 +6,7 @@ use crate::tui::action::Scroll;
 use crate::{
     Nanos,
     report::Topic,
-    tui::{fixture, keys, run::Range},
+    tui::{fixture, keys, window::Range},
 };
 
 const MS: u64 = 1_000_000;

@@ -35,12 +35,13 @@ use ratatui::{buffer::Buffer, layout::Rect};
 use self::{layout::Layout, stack::Stack};
 use super::{
     action::Action,
+    goal::Goal,
     keys::{Binding, Key},
     listing::{Cell, Column, Listing, Row},
     page::Page,
     run::Run,
     theme::Theme,
-    view::{Answer, Goal, View},
+    view::{Answer, View},
 };
 use crate::{Nanos, report::Module};
 

@@ -5,9 +5,8 @@ use ratatui::buffer::Buffer;
 
 use super::*;
 use crate::tui::{
-    Message,
-    action::Flow,
-    fixture,
+    Message, fixture,
+    flow::Flow,
     page::Page,
     recorded, screen,
     snapshot_tests::{styles, text},

@@ -1,0 +1,19 @@
+//! What an action means for the program.
+
+use super::export::Export;
+
+/// What an action means for the program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Flow {
+    /// Draw and go on.
+    Continue,
+    /// Put this on the user's clipboard, draw and go on.
+    Copy(String),
+    /// Write this file, say what came of it, draw and go on.
+    Save(Export),
+    /// Stop until the shell continues the process.
+    Suspend,
+    /// End.
+    Quit,
+}

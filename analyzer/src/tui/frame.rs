@@ -1,0 +1,21 @@
+//! The parts of the screen: two lines above the view, one below it.
+
+use ratatui::layout::{Rect, Size};
+
+/// On a smaller screen nothing can be told.
+pub(crate) const SMALLEST: Size = Size::new(40, 10);
+
+/// The lines above the view.
+const ABOVE: u16 = 2;
+/// The lines below the view.
+const BELOW: u16 = 1;
+
+/// Where the view is, on a screen of this size.
+pub(crate) fn body(size: Size) -> Rect {
+    Rect::new(0, ABOVE, size.width, size.height.saturating_sub(ABOVE + BELOW))
+}
+
+/// Where the tabs are.
+pub(crate) fn tabs(size: Size) -> Rect {
+    Rect::new(0, 1, size.width, 1)
+}

@@ -1,0 +1,29 @@
+//! A run, with every view of it and the way through them.
+
+use super::{page::Page, run::Run, trail::Trail, view::View};
+use crate::Nanos;
+
+/// A run, with every view of it.
+#[derive(Debug)]
+pub(crate) struct Ready {
+    /// The run, and what of it is looked at.
+    pub(crate) run: Run,
+    /// The views, in the order of the table.
+    pub(crate) views: Vec<Box<dyn View>>,
+    /// Where [`Action::Back`](super::action::Action::Back) leads.
+    pub(crate) trail: Trail,
+    /// Where a range begins that is being chosen.
+    pub(crate) anchor: Option<Nanos>,
+}
+
+impl Ready {
+    /// The view of a page.
+    pub(crate) fn view(&self, page: Page) -> &dyn View {
+        self.views[page.index()].as_ref()
+    }
+
+    /// The view of a page, to change, and the run.
+    pub(crate) fn parts(&mut self, page: Page) -> (&mut dyn View, &mut Run) {
+        (self.views[page.index()].as_mut(), &mut self.run)
+    }
+}
