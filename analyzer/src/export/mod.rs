@@ -36,7 +36,7 @@ use tables::Parquet;
 pub use tables::Table;
 use torch::Torch;
 
-/// What is to be written.
+/// A request to export.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Export {
@@ -50,7 +50,7 @@ pub struct Export {
     pub at: Option<When>,
 }
 
-/// What other tools read.
+/// The forms that other tools read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Format {
@@ -62,15 +62,15 @@ pub enum Format {
     Csv(Table),
     /// A table in columns; only if this was built with the feature `parquet`.
     Parquet(Table),
-    /// What is live at an instant, as collapsed stacks.
+    /// Live memory at an instant, as collapsed stacks.
     Collapsed,
-    /// What is live at an instant, as a picture.
+    /// Live memory at an instant, as a flame graph in SVG.
     FlameGraph,
-    /// What is live at an instant, for speedscope.
+    /// Live memory at an instant, for speedscope.
     Speedscope,
 }
 
-/// Why a trace is not exported.
+/// The reason why a trace is not exported.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ExportError {
@@ -89,7 +89,7 @@ pub enum ExportError {
     /// The format takes a library that this was built without.
     #[error("this memtrace was built without its feature `parquet`")]
     WithoutParquet,
-    /// What is written cannot be.
+    /// The output cannot be written.
     #[error(transparent)]
     Write(#[from] io::Error),
 }
@@ -101,7 +101,7 @@ impl From<ReadError> for ExportError {
 }
 
 impl Format {
-    /// Whether it shows what happens from one time to another.
+    /// Returns true if it shows a span of time, not an instant.
     fn is_of_a_range(self) -> bool {
         matches!(self, Self::Perfetto | Self::Torch | Self::Csv(_) | Self::Parquet(_))
     }

@@ -37,7 +37,7 @@ pub(super) struct Seen<'e> {
     pub(super) heap: Option<usize>,
     /// The block that it gives back, as it was.
     pub(super) freed: Option<Block>,
-    /// How many scopes were open on its thread.
+    /// The number of scopes open on its thread.
     pub(super) scopes: usize,
 }
 

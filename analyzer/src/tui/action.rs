@@ -1,4 +1,4 @@
-//! What a user can want, without the keys it is wanted with.
+//! The actions of the user interface, independent of keys.
 
 use ratatui::layout::{Position, Size};
 
@@ -73,7 +73,7 @@ pub(crate) enum Action {
     Heap(Side),
     /// Look at a heap, by its place in the report.
     HeapAt(usize),
-    /// What only the view on the screen can do, by the name in its own key table.
+    /// An action of the view on the screen alone, by the name in its own key table.
     Own(&'static str),
     /// The mouse's button went down here.
     Press(Position),
@@ -106,7 +106,7 @@ impl Side {
     }
 }
 
-/// How far to scroll.
+/// The distance to scroll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scroll {
     /// By a line.

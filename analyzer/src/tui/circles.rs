@@ -93,7 +93,7 @@ fn read(folder: &Path, module: &Module, sources: &mut BTreeMap<Module, String>) 
     }
 }
 
-/// What modules import, apart from their tests.
+/// Returns the imports of each module, without those of tests.
 fn imports(sources: &BTreeMap<Module, String>) -> Imports {
     let modules: BTreeSet<Module> = sources.keys().cloned().collect();
     let mut of_tests = Vec::new();

@@ -1,4 +1,4 @@
-//! What actions do in every view that has no way of its own.
+//! The default effects of actions, for views without one of their own.
 
 use ratatui::layout::{Position, Rect};
 
@@ -15,9 +15,9 @@ use super::{
 };
 use crate::Nanos;
 
-/// Where there is no time axis, the cursor moves as if there were one with so many columns.
+/// The assumed number of columns where there is no time axis: the cursor moves by these.
 const COLUMNS: u16 = 80;
-/// How many rows a turn of the wheel is.
+/// The rows that a turn of the wheel scrolls.
 const WHEEL_ROWS: usize = 3;
 
 /// Does what the user wants.

@@ -1,8 +1,8 @@
-//! What an action means for the program.
+//! The effect of an action on the program.
 
 use super::export::Export;
 
-/// What an action means for the program.
+/// The effect of an action on the program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub(crate) enum Flow {

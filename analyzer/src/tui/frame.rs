@@ -10,12 +10,12 @@ const ABOVE: u16 = 2;
 /// The lines below the view.
 const BELOW: u16 = 1;
 
-/// Where the view is, on a screen of this size.
+/// Returns the area of the view, on a screen of this size.
 pub(crate) fn body(size: Size) -> Rect {
     Rect::new(0, ABOVE, size.width, size.height.saturating_sub(ABOVE + BELOW))
 }
 
-/// Where the tabs are.
+/// Returns the area of the tabs.
 pub(crate) fn tabs(size: Size) -> Rect {
     Rect::new(0, 1, size.width, 1)
 }

@@ -1,22 +1,22 @@
-//! What one view asks another one to show.
+//! The place that one view asks another to show.
 
 use memtrace_format::Address;
 
 use super::page::Page;
 use crate::{Nanos, Text, report::Place};
 
-/// What to show, and where.
+/// A place to show, in a view.
 #[derive(Clone, Debug)]
 pub(crate) struct Goal {
     /// In which view.
     pub(crate) page: Page,
-    /// When: the cursor is put there.
+    /// The time to move the cursor to.
     pub(crate) time: Option<Nanos>,
-    /// Which heap, by name: it is the one looked at.
+    /// The heap to select, by name.
     pub(crate) heap: Option<Text>,
-    /// Which module.
+    /// The module to select.
     pub(crate) module: Option<Text>,
-    /// Which address.
+    /// The address to point at.
     pub(crate) address: Option<Address>,
 }
 

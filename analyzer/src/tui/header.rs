@@ -31,9 +31,9 @@ pub(crate) struct Header<'a> {
     pub(crate) run: Option<&'a Run>,
     /// The rows of the view on the screen, where it has rows.
     pub(crate) listing: Option<&'a Listing>,
-    /// Whether more of the run may come.
+    /// True while the trace may still grow.
     pub(crate) following: bool,
-    /// How things look.
+    /// Colours and styles.
     pub(crate) theme: Theme,
 }
 

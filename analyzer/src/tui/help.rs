@@ -37,7 +37,7 @@ pub(crate) fn draw(own: &[Binding], theme: Theme, scrolled: u16, area: Rect, buf
     }
 }
 
-/// How high the list of keys is, with those of a view.
+/// Returns the height of the list of keys in lines, with those of a view.
 pub(crate) fn height(own: &[Binding]) -> u16 {
     height_of(&sections(own, Theme { colours: false }))
 }
@@ -97,7 +97,7 @@ fn line(binding: &Binding, theme: Theme) -> Line<'static> {
     ])
 }
 
-/// What the signs on the timeline's axis mean.
+/// The meaning of the signs on the timeline's axis.
 fn signs(theme: Theme) -> Section<'static> {
     let signs = [
         (theme::PEAK, theme.peak(), "the heap's peak"),

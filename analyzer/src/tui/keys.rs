@@ -45,7 +45,7 @@ pub(crate) enum Key {
 }
 
 impl Key {
-    /// What is printed on it.
+    /// Returns the label printed on it.
     pub(crate) fn label(self) -> String {
         let name = match self {
             Self::Char(' ') => "Space",
@@ -71,16 +71,16 @@ impl Key {
     }
 }
 
-/// What the keys of a part of the table are about.
+/// The sections of the key table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Group {
-    /// What only the view on the screen can do.
+    /// Actions of the view on the screen alone.
     View,
     /// Moving in time.
     Time,
     /// Rows.
     Rows,
-    /// What is on the screen.
+    /// Views and the screen.
     Screen,
     /// The program itself.
     Program,
@@ -105,13 +105,13 @@ impl Group {
 /// One line of the table.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Binding {
-    /// What it is about.
+    /// The section it belongs to.
     pub(crate) group: Group,
     /// The keys that do it, the most natural first.
     pub(crate) keys: &'static [Key],
-    /// What they do.
+    /// The action they cause.
     pub(crate) action: Action,
-    /// What the help says.
+    /// The text in the help.
     pub(crate) says: &'static str,
     /// The word in the footer, which shows the first key of every binding with the same word; none: not there.
     pub(crate) footer: Option<&'static str>,
@@ -256,7 +256,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
     Binding::new(Group::Program, &[Key::Control('z')], Action::Suspend, "stop until `fg`"),
 ];
 
-/// What a key does, in a view that has these keys of its own.
+/// Returns the action of a key, in a view that has these keys of its own.
 pub(crate) fn action_of(key: Key, own: &[Binding]) -> Option<Action> {
     let page = Page::ALL.into_iter().find(|page| key == Key::Char(page.digit()));
     if let Some(page) = page {

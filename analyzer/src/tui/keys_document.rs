@@ -8,7 +8,7 @@ use super::{
     views,
 };
 
-/// What the document must be.
+/// Returns the document as the key table makes it.
 fn document() -> String {
     let mut text = String::from(
         "# Keys of `memtrace analyze`\n\n\

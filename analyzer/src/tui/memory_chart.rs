@@ -31,15 +31,15 @@ pub(crate) struct MemoryChart<'a> {
     pub(crate) track: &'a HeapTrack,
     /// The range of time.
     pub(crate) window: Window,
-    /// What the full height stands for.
+    /// The bytes at the full height.
     pub(crate) top: Bytes,
-    /// When the peak was.
+    /// The time of the peak.
     pub(crate) peak: Nanos,
-    /// How things look.
+    /// Colours and styles.
     pub(crate) theme: Theme,
 }
 
-/// What the full height stands for: the most that the heap ever held, so that zooming does not change heights.
+/// Returns the bytes at the full height: the most that the heap ever held, so that zooming does not change heights.
 pub(crate) fn top(track: &HeapTrack, whole: Window) -> Bytes {
     let mut whole = whole;
     whole.show_all();

@@ -1,4 +1,4 @@
-//! What the threads around the UI tell it.
+//! Messages from the threads around the UI.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{Analysis, Progress, Trace, import::OpenError};
 
-/// What the threads around the UI tell it.
+/// Messages from the threads around the UI.
 #[derive(Debug)]
 pub(crate) enum Message {
     /// A key was pressed.

@@ -164,7 +164,7 @@ fn show(path: &Path, follow: bool) -> Result<(), Error> {
     }
 }
 
-/// Why the UI ended early.
+/// The reason why the UI ended early.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

@@ -16,7 +16,7 @@ pub(crate) struct ModuleTree {
 pub(crate) struct ModuleRow {
     /// Its place in the timeline and the report.
     pub(crate) index: usize,
-    /// How many modules contain it.
+    /// The number of modules that contain it.
     pub(crate) depth: usize,
 }
 
@@ -55,7 +55,7 @@ impl ModuleTree {
         &self.rows
     }
 
-    /// Whether the modules were on more than one device, so that a bar must say on which.
+    /// Returns true if the modules were on more than one device, so that bars must tell which.
     pub(crate) fn several_devices(&self) -> bool {
         self.several_devices
     }

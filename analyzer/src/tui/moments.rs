@@ -7,27 +7,27 @@ use std::{
 
 use crate::{Checkpoints, Nanos, ReadError, Trace, events::EventPlace, instant::Instant};
 
-/// How many are kept: one at the cursor, one to compare it with. Each is as large as what was live.
+/// The number of snapshots kept: one at the cursor, one to compare it with. Each is as large as what was live.
 const KEPT: usize = 2;
 
-/// Where in a trace a state is looked at.
+/// A place in a trace at which memory is inspected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Spot {
     /// Behind the event at this place; where there is none, behind those before it.
     Behind(EventPlace),
     /// Behind the event of a heap that made its peak: there may be others of the same instant.
     Peak {
-        /// When it happened.
+        /// The time of the event.
         time: Nanos,
         /// The heap's place in the report.
         heap: usize,
-        /// Which of the heap's events it is.
+        /// The index among the heap's events.
         event_index: u64,
     },
 }
 
 impl Spot {
-    /// When it is.
+    /// Returns its time.
     pub(crate) fn time(self) -> Nanos {
         match self {
             Self::Behind(place) => place.time,

@@ -1,4 +1,4 @@
-//! What lies over the view: the help, a line of text to write, the palette.
+//! Overlays over the view: the help, a line of text to type, the palette.
 
 use ratatui::layout::Rect;
 
@@ -8,7 +8,7 @@ use super::{
     prompt::Prompt,
 };
 
-/// What lies over the view and takes the keys.
+/// The overlay that takes the keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Overlay {
     /// Nothing.
@@ -23,7 +23,7 @@ pub(crate) enum Overlay {
     Letter(Letter),
 }
 
-/// What a letter is for.
+/// The purpose of a letter that is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Letter {
     /// To name the instant under the cursor.

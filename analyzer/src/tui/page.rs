@@ -10,17 +10,17 @@ pub(crate) enum Page {
     Overview = 1,
     /// Heaps, modules and events over time.
     Timeline,
-    /// Where modules were.
+    /// Places of modules over time.
     Residency,
-    /// What moving modules cost.
+    /// The cost of moving modules.
     Swaps,
     /// The address space at the cursor.
     Map,
-    /// What is live at the cursor, and whose it is.
+    /// Live blocks at the cursor, by owner.
     Live,
-    /// What did not come back.
+    /// Memory that cycles leave behind.
     Growth,
-    /// What device memory is made of.
+    /// The composition of device memory.
     Ledger,
     /// The log itself.
     Events,

@@ -46,7 +46,7 @@ struct Command {
     action: Action,
 }
 
-/// What a key made of the palette.
+/// The effect of a key on the palette.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Chosen {
     /// Nothing yet.

@@ -5,7 +5,7 @@ use crate::{Nanos, report::Phase};
 /// More rows than this are never shown.
 const MAX_LANES: usize = 8;
 
-/// Which phases are drawn in which row, as places in the report.
+/// The phases of each row, as places in the report.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PhaseLanes(Vec<Vec<usize>>);
 

@@ -2,16 +2,16 @@
 
 use super::keys::Key;
 
-/// What is asked for, and what is written so far.
+/// A line of text that is being typed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Prompt {
-    /// What the text is for.
+    /// The purpose of the text.
     pub(crate) purpose: Purpose,
     /// The text.
     pub(crate) text: String,
 }
 
-/// What a text is for.
+/// The purpose of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
     /// To be found in the rows.
@@ -23,7 +23,7 @@ pub(crate) enum Purpose {
 }
 
 impl Purpose {
-    /// What stands before the text.
+    /// Returns the label before the text.
     pub(crate) fn label(self) -> &'static str {
         match self {
             Self::Search => "/",
@@ -33,7 +33,7 @@ impl Purpose {
     }
 }
 
-/// What a key made of a prompt.
+/// The effect of a key on a prompt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Written {
     /// The text is another one.

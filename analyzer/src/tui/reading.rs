@@ -30,7 +30,7 @@ const REST_PER_WORK: u32 = 9;
 pub(crate) struct Reading(thread::JoinHandle<Result<(), OpenError>>);
 
 impl Reading {
-    /// Why nothing could be read; `Err` is what the thread panicked with.
+    /// Waits for the thread and returns its error, if reading failed; `Err` carries the thread's panic.
     pub(crate) fn join(self) -> thread::Result<Result<(), OpenError>> {
         self.0.join()
     }
@@ -96,7 +96,7 @@ impl Reader {
     }
 }
 
-/// When something was told last.
+/// The time of the last message, for messages that are rationed.
 struct Told(Instant);
 
 impl Told {
@@ -104,7 +104,7 @@ impl Told {
         Self(Instant::now())
     }
 
-    /// Whether it is worth telling anew; then it counts as told.
+    /// Returns true if the last message is long ago; then a new one is recorded as sent.
     fn is_long_ago(&mut self) -> bool {
         let is_long_ago = self.0.elapsed() >= PROGRESS_EVERY;
         if is_long_ago {

@@ -10,9 +10,9 @@ pub(crate) struct Ready {
     pub(crate) run: Run,
     /// The views, in the order of the table.
     pub(crate) views: Vec<Box<dyn View>>,
-    /// Where [`Action::Back`](super::action::Action::Back) leads.
+    /// The places that [`Action::Back`](super::action::Action::Back) returns to.
     pub(crate) trail: Trail,
-    /// Where a range begins that is being chosen.
+    /// The start of a range that is being chosen.
     pub(crate) anchor: Option<Nanos>,
 }
 

@@ -30,7 +30,7 @@ const DEVICE: PoolId = PoolId(1);
 const HOST: PoolId = PoolId(2);
 const MIB: u64 = 1 << 20;
 const MS: u64 = 1_000_000;
-/// Where the device's memory begins.
+/// The first address of the device's memory.
 pub(crate) const BASE: u64 = 0x7f00_0000_0000;
 
 /// A trace with nothing in it.
@@ -43,7 +43,7 @@ pub(crate) fn small() -> Arc<Trace> {
     small_until(u64::MAX)
 }
 
-/// What was written of the small one by this millisecond.
+/// Returns the part of the small trace that was written by this millisecond.
 pub(crate) fn small_until(ms: u64) -> Arc<Trace> {
     let mut recording = Recording::new();
     recording.segment(1, BASE, 20 * MIB);

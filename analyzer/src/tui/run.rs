@@ -45,23 +45,23 @@ pub(crate) struct Run {
     counted: Option<(Range, Result<Figures, String>)>,
     /// The range whose figures were asked for last.
     asked: Option<Range>,
-    /// Who counts; nobody, until there is a range.
+    /// The worker that counts, started with the first range.
     ranging: Option<Ranging>,
     /// The instants that the user has named.
     pub(crate) marks: BTreeMap<char, Nanos>,
     /// The heap that is looked at, by its place in the report.
     pub(crate) heap: usize,
-    /// What was last searched for.
+    /// The last search text.
     pub(crate) search: String,
     /// The states at instants, for workers that look at them; none without a trace.
     pub(crate) moments: Option<Arc<Moments>>,
     /// The trace, for workers that replay; none in tests that made the analysis by hand.
     pub(crate) trace: Option<Arc<Trace>>,
-    /// How a worker says that it is done.
+    /// A handle with which workers wake the UI.
     pub(crate) wake: Wake,
 }
 
-/// How far the figures of the range are.
+/// The progress of the range's figures.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Counting {
     /// So much is counted.
@@ -154,7 +154,7 @@ impl Run {
         self.figures().heaps.iter().find(|heap| heap.name == *name)
     }
 
-    /// How far the figures of the range are counted; none: there is no range.
+    /// Returns the progress of the range's figures; none if there is no range.
     pub(crate) fn counting(&self) -> Option<Counting> {
         let range = self.range?;
         Some(match &self.counted {

@@ -1,4 +1,4 @@
-//! What the screen looks like: every view, at every size, with nothing, little and much to show.
+//! Snapshots of the screen: every view, at every size, with empty, small and large runs.
 
 use std::fmt::Write as _;
 
@@ -181,7 +181,7 @@ fn drawn(state: &State) -> Buffer {
     buffer
 }
 
-/// What is on the screen, without the tabs, which are the same in every view: `the_tabs_fit_every_width` has them.
+/// Returns the screen without the tabs, which are the same in every view: `the_tabs_fit_every_width` has them.
 pub(super) fn text(state: &State) -> String {
     let all = of_cells(&drawn(state), |cell| cell.symbol().to_owned());
     let is_large = state.size.width >= screen::SMALLEST.width && state.size.height >= screen::SMALLEST.height;

@@ -35,23 +35,23 @@ use crate::{Analysis, Progress, Text, Trace, import::OpenError};
 pub(crate) struct State {
     /// The name of the file.
     pub(crate) file: Text,
-    /// How things look.
+    /// Colours and styles.
     pub(crate) theme: Theme,
-    /// How large the screen is.
+    /// The size of the screen.
     pub(crate) size: Size,
     /// The view on the screen.
     pub(crate) page: Page,
-    /// What lies over it.
+    /// The overlay over it.
     pub(crate) overlay: Overlay,
-    /// What is said at the foot of the screen, until the next action.
+    /// The message at the foot of the screen, until the next action.
     pub(crate) message: Option<String>,
-    /// What there is to show.
+    /// The run, or the progress of reading it.
     pub(crate) content: Content,
-    /// Whether there will be more to show.
+    /// True while the trace may still grow.
     pub(crate) following: bool,
 }
 
-/// What there is to show.
+/// The run, or the progress of reading it.
 #[derive(Debug)]
 pub(crate) enum Content {
     /// There is none yet.
@@ -225,7 +225,7 @@ impl State {
         }
     }
 
-    /// Whether the view on the screen has a time axis.
+    /// Returns true if the view on the screen has a time axis.
     pub(crate) fn has_time_axis(&self) -> bool {
         match &self.content {
             Content::Ready(ready) => ready.view(self.page).plot(&ready.run, self.body()).is_some(),
@@ -261,7 +261,7 @@ impl State {
         Flow::Continue
     }
 
-    /// What the view on the screen does, or the frame where the view has no way of its own.
+    /// Passes an action to the view on the screen, and to the frame if the view ignores it.
     pub(super) fn look(&mut self, action: Action) -> Flow {
         let body = self.body();
         if let Overlay::Help(scrolled) = &mut self.overlay {

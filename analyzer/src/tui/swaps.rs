@@ -58,7 +58,7 @@ impl Default for SwapsView {
     }
 }
 
-/// Where everything is.
+/// The areas of the view's parts.
 struct Layout {
     totals: Rect,
     table: Rect,
@@ -152,7 +152,7 @@ fn concerns(swap: &Swap, module: &Text) -> bool {
     swap.module == *module || swap.evicted.contains(module)
 }
 
-/// How far a swap is from an instant.
+/// The distance of a swap from an instant.
 fn distance(swap: &Swap, time: Nanos) -> Nanos {
     swap.began_ns.since(time).max(time.since(swap.time_ns))
 }
@@ -192,7 +192,7 @@ fn totals(swaps: &Swaps, theme: Theme) -> Line<'static> {
     Line::from(spans)
 }
 
-/// What was loaded, and what had to be.
+/// Returns the bytes loaded, and the part of them that was necessary.
 fn bound_lines(swaps: &Swaps, theme: Theme, width: u16) -> Vec<Line<'static>> {
     let Some(bound) = &swaps.lower_bound else {
         let why = swaps.lower_bound_why.unwrap_or("nothing is recorded of it");

@@ -9,7 +9,7 @@ use ratatui::{
 
 use super::{page::Page, theme::Theme};
 
-/// How the tabs are written, from the widest.
+/// The forms of the tabs, from the widest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Breadth {
     Roomy,

@@ -7,15 +7,15 @@ use ratatui::style::{Color, Modifier, Style};
 
 use crate::timeline::Series;
 
-/// How things look.
+/// Colours and styles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Theme {
-    /// Whether colours are wanted.
+    /// False with `NO_COLOR`.
     pub(crate) colours: bool,
 }
 
 impl Theme {
-    /// What the user's environment asks for (see no-color.org).
+    /// Reads the user's environment (see no-color.org).
     pub(crate) fn of_environment() -> Self {
         Self { colours: std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) }
     }
@@ -25,12 +25,12 @@ impl Theme {
         Style::new().add_modifier(Modifier::BOLD)
     }
 
-    /// What explains other things.
+    /// Explanations and frames.
     pub(crate) fn faint(self) -> Style {
         Style::new().add_modifier(Modifier::DIM)
     }
 
-    /// Where the user is.
+    /// The selected row, the cursor.
     pub(crate) fn selected(self) -> Style {
         Style::new().add_modifier(Modifier::REVERSED)
     }
@@ -40,12 +40,12 @@ impl Theme {
         self.colour(Color::Cyan).add_modifier(Modifier::BOLD)
     }
 
-    /// What went wrong.
+    /// Failures.
     pub(crate) fn bad(self) -> Style {
         self.colour(Color::Red).add_modifier(Modifier::BOLD)
     }
 
-    /// What should not be.
+    /// Warnings.
     pub(crate) fn warning(self) -> Style {
         self.colour(Color::Yellow).add_modifier(Modifier::BOLD)
     }
@@ -70,7 +70,7 @@ impl Theme {
         })
     }
 
-    /// What was sampled.
+    /// Sampled counters.
     pub(crate) fn sample(self) -> Style {
         self.colour(Color::Green)
     }
@@ -106,7 +106,7 @@ impl Theme {
         }
     }
 
-    /// Whose a block is, on a map; the letter with it says the same.
+    /// The owner of a block on a map; the letter with it says the same.
     pub(crate) fn tint(self, tint: u8) -> Style {
         const TINTS: [Color; 6] =
             [Color::Blue, Color::Green, Color::Yellow, Color::Magenta, Color::Cyan, Color::Red];
@@ -116,7 +116,7 @@ impl Theme {
         }
     }
 
-    /// What is pointed at.
+    /// The cell under the pointer.
     pub(crate) fn focus(self) -> Style {
         Style::reset().add_modifier(Modifier::BOLD | Modifier::UNDERLINED)
     }

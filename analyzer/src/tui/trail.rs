@@ -14,7 +14,7 @@ const LONGEST: usize = 64;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Trail(Vec<Spot>);
 
-/// What was looked at.
+/// A place that was looked at.
 #[derive(Clone, Copy, Debug)]
 struct Spot {
     page: Page,

@@ -1,4 +1,4 @@
-//! What a view is to the frame around it.
+//! The interface between a view and the frame around it.
 
 use std::fmt::Debug;
 
@@ -53,14 +53,14 @@ pub(crate) trait View: Debug {
         None
     }
 
-    /// Whether a worker has not answered yet.
+    /// Returns true while a worker has not answered.
     #[cfg(test)]
     fn is_waiting(&self) -> bool {
         false
     }
 
-    /// Where the rows of the listing are drawn, one a line from the top: the mouse selects them there, and the selected
-    /// row is kept on the screen. Not asked for without a listing.
+    /// Returns the area in which the rows of the listing are drawn, one a line from the top: the mouse selects them there,
+    /// and the selected row is kept on the screen. Not called without a listing.
     fn rows(&self, run: &Run, area: Rect) -> Rect {
         let _ = run;
         area
@@ -73,8 +73,8 @@ pub(crate) trait View: Debug {
         rows.contains(position).then_some(place)
     }
 
-    /// Where time is drawn: each column is an instant of [`Run::window`]. The mouse zooms, sets the cursor and drags
-    /// ranges there, and the cursor moves by its columns. None: the view has no time axis.
+    /// Returns the area in which time is drawn: each column is an instant of [`Run::window`]. The mouse zooms, sets the
+    /// cursor and drags ranges there, and the cursor moves by its columns. None: the view has no time axis.
     fn plot(&self, run: &Run, area: Rect) -> Option<Rect> {
         let _ = (run, area);
         None
@@ -86,7 +86,7 @@ pub(crate) trait View: Debug {
     }
 }
 
-/// What a view answers to an action.
+/// The answer of a view to an action.
 #[derive(Clone, Debug)]
 pub(crate) enum Answer {
     /// The view has no way of its own: the frame does what it does in every view.

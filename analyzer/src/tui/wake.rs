@@ -1,4 +1,4 @@
-//! How a view's worker says that it has something to show.
+//! Waking the UI when a view's worker has something to show.
 
 use std::sync::mpsc::Sender;
 

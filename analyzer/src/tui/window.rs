@@ -49,12 +49,12 @@ impl Window {
         Nanos(self.to)
     }
 
-    /// How long it is.
+    /// Returns its length.
     pub(crate) fn length(self) -> Nanos {
         Nanos(self.to - self.from)
     }
 
-    /// Whether it is the whole run.
+    /// Returns true if it is the whole run.
     pub(crate) fn is_whole(self) -> bool {
         self.length().0 == self.end
     }

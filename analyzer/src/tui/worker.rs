@@ -24,7 +24,7 @@ pub(crate) struct Worker<Q, A> {
     answers: Receiver<Result<A, String>>,
 }
 
-/// Where the next question lies, and how far the one before it is.
+/// The mailbox between a view and its worker: the next question, and the progress of the current one.
 #[derive(Debug)]
 pub(crate) struct Desk<Q> {
     next: Mutex<Next<Q>>,
@@ -78,12 +78,12 @@ impl<Q: Send + 'static, A: Send + 'static> Worker<Q, A> {
         self.desk.changed.notify_one();
     }
 
-    /// What was answered since this was called last, in order; or why it cannot be.
+    /// Returns the answers since the last call, in order; an error says why there is none.
     pub(crate) fn answers(&mut self) -> impl Iterator<Item = Result<A, String>> + '_ {
         self.answers.try_iter()
     }
 
-    /// How far the answer is, in what the worker [tells](Desk::tell).
+    /// Returns the progress of the answer, in the unit that the worker [reports](Desk::tell).
     pub(crate) fn so_far(&self) -> u64 {
         self.desk.lock().so_far
     }
@@ -96,7 +96,7 @@ impl<Q: Send + 'static, A: Send + 'static> Worker<Q, A> {
 }
 
 impl<Q> Desk<Q> {
-    /// Whether nobody waits any more for the question that is being answered.
+    /// Returns true if nobody waits any more for the current question.
     pub(crate) fn is_overtaken(&self) -> bool {
         self.lock().is_overtaken()
     }
@@ -154,11 +154,11 @@ impl<Q, A> Drop for Worker<Q, A> {
 }
 
 thread_local! {
-    /// Whether this thread is a worker's.
+    /// True on a worker's thread.
     static ANSWERS: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether a panic on this thread becomes an answer: then the UI goes on.
+/// Returns true if a panic on this thread becomes an answer, so that the UI goes on.
 pub(crate) fn answers_panics() -> bool {
     ANSWERS.get()
 }

@@ -11,7 +11,7 @@ use crate::{
     replay::{HeapKey, HeapState, Replay},
 };
 
-/// What is shown of a heap, in this order.
+/// The counters shown of a heap, in this order.
 const FIGURES: [&str; 3] = ["allocated", "active", "reserved"];
 
 /// The tracks of all heaps.

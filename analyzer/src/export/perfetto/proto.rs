@@ -26,7 +26,7 @@ pub(super) enum Data {
     Track(TrackDescriptor),
 }
 
-/// What clocks showed at one instant.
+/// The readings of clocks at one instant.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct ClockSnapshot {
     #[prost(message, repeated, tag = "1")]

@@ -44,7 +44,7 @@ impl<'a> TransferTracks<'a> {
         Self { trace, process, free, open, flows, evictions: 0 }
     }
 
-    /// What is under way where the export begins.
+    /// Writes the transfers under way where the export begins.
     pub(super) fn begin<W: Write>(
         &mut self,
         packets: &mut Packets<W>,

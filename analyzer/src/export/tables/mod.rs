@@ -15,7 +15,7 @@ pub(super) use csv::Csv;
 #[cfg(feature = "parquet")]
 pub(super) use parquet::Parquet;
 
-/// Which table.
+/// The tables.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Table {
@@ -43,7 +43,7 @@ impl Table {
     }
 }
 
-/// What a column is of, where a file says so.
+/// The type of a column, for files that declare it.
 #[derive(Clone, Copy, Debug)]
 enum Kind {
     Text,
@@ -52,7 +52,7 @@ enum Kind {
     Value,
 }
 
-/// What is in a column of a row.
+/// A value of a row.
 #[derive(Clone, Debug)]
 enum Cell {
     /// Nothing: not known, or of other rows.

@@ -1,6 +1,6 @@
 //! Writes plain data as a pickle of protocol 4, as it comes.
 //!
-//! What is equal is written once and remembered: a frame, a stack, a key. Lists are filled by turns, so that the events of
+//! Equal values are written once and remembered: a frame, a stack, a key. Lists are filled by turns, so that the events of
 //! several devices and what was annotated meanwhile need not be sorted first: a list that was made is remembered, taken up
 //! again, and laid back.
 
@@ -25,7 +25,7 @@ pub(super) struct Pickle<W> {
     open: Option<(Remembered, u32)>,
 }
 
-/// What a dict has under a key.
+/// A value under a key of a dict.
 #[derive(Clone, Debug)]
 pub(super) enum Item<'t> {
     None,

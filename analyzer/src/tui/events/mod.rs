@@ -44,7 +44,7 @@ use crate::{Nanos, Text, Trace, events::EventPlace};
 #[derive(Debug)]
 pub(crate) struct EventsView {
     worker: Option<Worker<Question, reader::Answer>>,
-    /// What the worker reads; another one when more of the trace has been written.
+    /// The trace that the worker reads; replaced when more of it has been written.
     trace: Option<Arc<Trace>>,
     window: Window,
     rows: Listing,
@@ -52,15 +52,15 @@ pub(crate) struct EventsView {
     filter: String,
     /// The instant that the window was read around.
     around: Option<Nanos>,
-    /// What is being read.
+    /// The request that the worker is at.
     asked: Option<Asked>,
-    /// Whether it could not be read: then more of it cannot either.
+    /// Set if reading failed: more of it then fails too.
     failed: bool,
-    /// What is to be said at the head until something else is asked.
+    /// The message at the head until the next request.
     said: Option<String>,
 }
 
-/// What the worker is at.
+/// The request that the worker is at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Asked {
     /// The events around the cursor.

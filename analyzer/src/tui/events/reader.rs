@@ -8,10 +8,10 @@ use crate::{
     tui::{action::Side, listing::Filter, worker::Desk},
 };
 
-/// How many events are read on each side.
+/// The number of events read on each side.
 const PAGE: usize = 400;
 
-/// What the view wants to know. Each of it is of the events that the filter admits.
+/// Requests of the view. Each concerns only events that the filter admits.
 #[derive(Debug)]
 pub(super) enum Question {
     /// The events on both sides of a place.
@@ -22,7 +22,7 @@ pub(super) enum Question {
     Find(Side, String, EventPlace, Filter),
 }
 
-/// What it gets.
+/// Answers to requests.
 #[derive(Debug)]
 pub(super) enum Answer {
     Around(Page),
@@ -30,7 +30,7 @@ pub(super) enum Answer {
     Found(Found),
 }
 
-/// What a search came to.
+/// The result of a search.
 #[derive(Debug)]
 pub(super) enum Found {
     Nothing,
@@ -42,7 +42,7 @@ pub(super) enum Found {
 pub(super) struct Page {
     pub(super) shown: Vec<Shown>,
     pub(super) selected: usize,
-    /// Whether the log begins with the first, and ends with the last.
+    /// True where the log begins with the first of them, and ends with the last.
     pub(super) ends: [bool; 2],
 }
 

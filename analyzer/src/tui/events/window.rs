@@ -11,11 +11,11 @@ use crate::{
     },
 };
 
-/// When fewer rows than these are left at an end, more are read.
+/// The margin of rows at each end; with fewer left, more are read.
 const NEAR: usize = 150;
 /// More rows than these are not kept.
 const MOST: usize = 2000;
-/// Where ids begin: rows before the first are counted down.
+/// The id of the first row; rows before it count down.
 const MIDDLE: u64 = 1 << 62;
 
 /// Some events in a row, each known by a number that it keeps while others come and go on both sides.
@@ -24,7 +24,7 @@ pub(super) struct Window {
     shown: VecDeque<Shown>,
     /// The number of the first.
     first: u64,
-    /// Whether nothing comes before it, and nothing behind.
+    /// True where nothing comes before it, and nothing after.
     ends: [bool; 2],
 }
 
@@ -73,7 +73,7 @@ impl Window {
         self.shown.get(usize::try_from(id.checked_sub(self.first)?).ok()?)
     }
 
-    /// Where to read on, if the event with this number is near an end.
+    /// Returns the place to read on from, if the event with this number is near an end.
     pub(super) fn short_of(&self, id: u64) -> Option<(Side, EventPlace)> {
         let place = usize::try_from(id.checked_sub(self.first)?).ok()?;
         if place < NEAR && !self.ends[0] {

@@ -1,4 +1,4 @@
-//! What a view shows, as a file: the screen as text or SVG, or the rows as CSV. Which of them, the file's name says.
+//! Export of a view to a file: the screen as text or SVG, or the rows as CSV. The file's extension chooses.
 
 mod csv;
 mod svg;
@@ -35,7 +35,7 @@ enum Kind {
 }
 
 impl Export {
-    /// What can be written, for prompts and messages.
+    /// The kinds of files, for prompts and messages.
     pub(crate) const KINDS: &str = ".svg or .txt for the screen, .csv for the rows";
 
     /// A name for a file with what is on the screen.

@@ -83,7 +83,7 @@ struct Run<'a> {
     look: Look,
 }
 
-/// How cells look.
+/// The style of cells.
 #[derive(Clone, Copy, PartialEq)]
 struct Look {
     ink: Color,
@@ -221,11 +221,11 @@ fn paint(colour: Color) -> String {
     }
 }
 
-/// What a character of charts consists of.
+/// The shapes of a chart character.
 struct Shape {
     /// Left, top, right and bottom of each part; a cell is 1 wide and 1 high.
     parts: Vec<(f32, f32, f32, f32)>,
-    /// How much of the ground they cover.
+    /// The opacity of the shapes.
     cover: f32,
 }
 

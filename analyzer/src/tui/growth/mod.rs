@@ -43,7 +43,7 @@ const ROOM: u16 = 9;
 #[derive(Debug)]
 pub(crate) struct GrowthView {
     rows: Listing,
-    /// Whether rows were made before: then what is folded is the user's choice.
+    /// Set once rows were made: from then on folding is the user's choice.
     prepared: bool,
 }
 
@@ -133,7 +133,7 @@ impl View for GrowthView {
     }
 }
 
-/// Where the rows are, with their head.
+/// Returns the area of the rows, with their head.
 fn listed(area: Rect) -> Rect {
     let head = if area.height >= ROOM { HEAD } else { 0 };
     Rect { y: area.y + head, height: area.height - head, ..area }
@@ -158,7 +158,7 @@ fn head_lines(subject: &Subject<'_>, theme: Theme, cells: u16) -> Vec<Line<'stat
 }
 
 impl Subject<'_> {
-    /// What a module keeps is shown among all that is live at the last end; the rest, in the timeline.
+    /// Shows a module's growth in the live view at the last end of the cycle; everything else in the timeline.
     fn goal(&self) -> Goal {
         match *self {
             Subject::Cycle { cycle, heap, owner } => {

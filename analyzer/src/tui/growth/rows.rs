@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-/// What a row is about.
+/// The subject of a row.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Subject<'a> {
     /// A heap over the ends of a cycle, and an owner of what stays.
@@ -43,7 +43,7 @@ pub(super) fn rows(growth: &Growth) -> Vec<Row> {
     numbered(growth).map(|(id, subject)| Row { id, depth: subject.depth(), cells: subject.cells() }).collect()
 }
 
-/// What the row of this id is about.
+/// Returns the subject of the row with this id.
 pub(super) fn subject(growth: &Growth, id: u64) -> Option<Subject<'_>> {
     numbered(growth).find(|(other, _)| *other == id).map(|(_, subject)| subject)
 }

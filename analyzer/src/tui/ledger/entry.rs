@@ -1,4 +1,4 @@
-//! What is known of one device's memory over time: the samples, and the instants that matter between them.
+//! The ledger of one device over time: the samples, and the important instants between them.
 
 use memtrace_format::Bytes;
 
@@ -18,11 +18,11 @@ pub(crate) struct Moments {
     entries: Vec<LedgerEntry>,
     /// The places of its heaps among the tracks.
     heaps: Vec<usize>,
-    /// What the full height of a chart stands for.
+    /// The bytes at the full height of a chart.
     pub(crate) top: Bytes,
 }
 
-/// What the heaps of a device held.
+/// Bytes held by the heaps of a device.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Held {
     pub(crate) reserved: u64,
@@ -54,7 +54,7 @@ impl Moments {
         Self { device, entries, heaps, top: total.or(reserved).unwrap_or_default().max(Bytes(1)) }
     }
 
-    /// What was known at an instant: the latest entry before it.
+    /// Returns the latest entry before an instant.
     pub(crate) fn entry_at(&self, time: Nanos) -> Option<&LedgerEntry> {
         let after = self.entries.partition_point(|entry| entry.time_ns <= time);
         after.checked_sub(1).and_then(|place| self.entries.get(place))
@@ -77,7 +77,7 @@ impl Moments {
         self.entries.iter().find(|entry| entry.at.contains(&moment))
     }
 
-    /// What its heaps held at most in a stretch of time, as exactly as their tracks tell; none: they have none.
+    /// Returns the most that its heaps held in a stretch of time, as exactly as their tracks tell; none if they have no track.
     pub(crate) fn held(&self, run: &Run, from: Nanos, to: Nanos) -> Option<Held> {
         let tracks: Vec<&HeapTrack> =
             self.heaps.iter().filter_map(|&place| run.timeline.heaps.get(place)).collect();

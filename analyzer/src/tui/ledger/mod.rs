@@ -40,9 +40,9 @@ use super::{
 };
 use crate::{Nanos, report::LedgerMoment};
 
-/// What the table needs with its head, if there is room for it and for a chart.
+/// The height of the table with its head, where there is room for it and a chart.
 const TABLE: u16 = 10;
-/// What a chart needs to be one.
+/// The least height of a chart, in lines.
 const CHART: u16 = 3;
 /// The scale at the left of the chart.
 const GUTTER: u16 = 11;
@@ -54,13 +54,13 @@ pub(crate) struct LedgerView {
     devices: Vec<Moments>,
     /// The one on the screen.
     device: usize,
-    /// Who has its memory at the cursor.
+    /// The owners of its memory at the cursor.
     owners: Listing,
-    /// What the owners are those of.
+    /// The device and time of the owners.
     shown: Option<(usize, Nanos)>,
 }
 
-/// Where the parts of the view are.
+/// The areas of the view's parts.
 #[derive(Clone, Copy, Debug)]
 struct Layout {
     title: Rect,

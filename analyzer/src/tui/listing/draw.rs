@@ -15,7 +15,7 @@ use crate::tui::{
 
 /// Between two columns.
 const GAP: u16 = 2;
-/// What a wide column needs at least.
+/// The least width of a wide column, in cells.
 const LEAST: u16 = 8;
 
 impl Listing {

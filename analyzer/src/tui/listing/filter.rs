@@ -1,4 +1,4 @@
-//! Which rows to show: words that must be in a row, and what its figures must be.
+//! The filter of rows: words that a row must contain, and limits on its figures.
 //!
 //! ```text
 //! unet              a cell has this text
@@ -11,7 +11,7 @@
 use super::{Column, Row};
 use crate::Nanos;
 
-/// What a row must be to be shown.
+/// The conditions that a row must meet to be shown.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Filter {
     text: String,
@@ -34,17 +34,17 @@ impl Filter {
         Self { text: text.to_owned(), terms }
     }
 
-    /// What was written.
+    /// The filter as it was typed.
     pub(super) fn text(&self) -> &str {
         &self.text
     }
 
-    /// Whether it lets everything through.
+    /// Returns true if every row passes.
     pub(crate) fn is_empty(&self) -> bool {
         self.terms.is_empty()
     }
 
-    /// Whether it lets this row through.
+    /// Returns true if this row passes.
     pub(crate) fn admits(&self, row: &Row) -> bool {
         let number = |column: usize| row.cells.get(column).and_then(super::Cell::number);
         self.terms.iter().all(|term| match term {

@@ -32,18 +32,18 @@ pub(crate) struct Listing {
     selected: usize,
     /// The first row on the screen, by its place in `shown`.
     top: usize,
-    /// How many rows the screen has room for.
+    /// The number of rows that fit on the screen.
     room: usize,
-    /// Whether what is selected was jumped to from where it was not on the screen: then its neighbours are shown on both sides.
+    /// Set when the selection jumped to a row that was off the screen: its neighbours are then shown on both sides.
     jumped: bool,
 }
 
-/// What rows are sorted by.
+/// The order of the rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Sort {
     /// The column, by its place.
     pub(crate) column: usize,
-    /// Whether the largest is first.
+    /// True if the largest comes first.
     pub(crate) descending: bool,
 }
 
@@ -69,12 +69,12 @@ impl Listing {
         &self.columns
     }
 
-    /// How many rows there are in all.
+    /// Returns the number of all rows.
     pub(crate) fn total(&self) -> usize {
         self.forest.rows().len()
     }
 
-    /// How many rows are shown, on this screen or further down.
+    /// Returns the number of rows shown, on this screen or further down.
     pub(crate) fn len(&self) -> usize {
         self.shown.len()
     }
@@ -131,7 +131,7 @@ impl Listing {
         again
     }
 
-    /// Whether rows lie below this one, and whether they are hidden.
+    /// Returns the state of the rows below this one.
     pub(crate) fn folding(&self, row: &Row) -> Folding {
         match (self.forest.has_parts(row), self.folded.contains(&row.id)) {
             (false, _) => Folding::Nothing,
@@ -209,7 +209,7 @@ impl Listing {
         self.sort_by(Some(Sort { descending: !sort.descending, ..sort }));
     }
 
-    /// What the rows are sorted by.
+    /// Returns the column that orders the rows, if they are sorted.
     pub(crate) fn sort(&self) -> Option<Sort> {
         self.sort
     }
@@ -220,12 +220,12 @@ impl Listing {
         self.rearrange();
     }
 
-    /// What the rows are filtered by, for rows that are made elsewhere.
+    /// Returns the parsed filter, for rows that are made elsewhere.
     pub(crate) fn filter_terms(&self) -> Filter {
         self.filter.clone()
     }
 
-    /// What the rows are filtered by, as it was written.
+    /// Returns the filter as it was typed.
     pub(crate) fn filter(&self) -> &str {
         self.filter.text()
     }
@@ -286,7 +286,7 @@ impl Listing {
     }
 }
 
-/// What is below a row of a tree.
+/// The state of the rows below a row of a tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Folding {
     /// Nothing.

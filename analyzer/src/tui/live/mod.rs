@@ -1,4 +1,4 @@
-//! What is live at the cursor, and whose it is: as a tree and as an icicle, and what differs from another instant.
+//! Live memory at the cursor by owner: as a tree or an icicle, and compared with another instant.
 //!
 //! ```text
 //!  cuda:0 at 1.412 s · 19.00 MiB live in 9 blocks · by module · against the peak: −4.00 MiB
@@ -62,13 +62,13 @@ const ADDRESS: &str = "map";
 #[derive(Debug)]
 pub(crate) struct LiveView {
     worker: Option<Worker<Question, Tally>>,
-    /// What the worker reads; other ones when more of the trace has been written.
+    /// The snapshots that the worker reads; replaced when more of the trace has been written.
     moments: Option<Arc<Moments>>,
-    /// Whether is to be counted anew, whatever was counted.
+    /// Set if the tree must be counted anew.
     is_old: bool,
-    /// What the worker is at.
+    /// The request that the worker is at.
     asked: Option<Question>,
-    /// What was counted last.
+    /// The request that the tree answers.
     tally: Option<Question>,
     tree: Tree,
     failed: Option<String>,
@@ -82,7 +82,7 @@ pub(crate) struct LiveView {
     wanted: Option<Text>,
 }
 
-/// What the cursor is compared with.
+/// The instant that the cursor is compared with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Against {
     #[default]

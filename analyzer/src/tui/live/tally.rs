@@ -1,4 +1,4 @@
-//! What the view shows, made by a worker: what is live at a spot, and at another one to compare it with.
+//! The tree of live bytes, made by a worker: at one snapshot, and at another one to compare it with.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::{
 /// Parents are followed up so far: they may form a circle.
 const DEPTH: usize = 64;
 
-/// What the tree is made of.
+/// The grouping of the tree.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Grouping {
     /// Modules, below what contains them.
@@ -35,7 +35,7 @@ pub(crate) enum Grouping {
 }
 
 impl Grouping {
-    /// What it is called.
+    /// Returns its name.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Module => "module",
@@ -58,7 +58,7 @@ impl Grouping {
     }
 }
 
-/// What is to be shown.
+/// A request for a picture.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Question {
     pub(crate) spot: Spot,
@@ -67,7 +67,7 @@ pub(crate) struct Question {
     pub(crate) by: Grouping,
 }
 
-/// What was found.
+/// The answer to a request.
 #[derive(Debug)]
 pub(crate) struct Tally {
     pub(crate) question: Question,
@@ -134,7 +134,7 @@ impl Counter {
         }
     }
 
-    /// What contains a module, from the outermost, and the module.
+    /// Returns the modules that contain a module, from the outermost, and the module.
     fn module_path(&self, module: &Text) -> Vec<Text> {
         let mut path: Vec<Text> = std::iter::successors(Some(module), |name| self.parents.get(*name))
             .take(DEPTH)
@@ -165,7 +165,7 @@ fn frames(stack: StackId, definitions: &Definitions) -> Vec<Text> {
     frames
 }
 
-/// Whether the frame says in which line of which file it is.
+/// Returns true if the frame names its file and line.
 pub(crate) fn has_line(frame: &Text) -> bool {
     let line = frame.recorded().rsplit_once(':').and_then(|(_, line)| line.strip_suffix(')'));
     line.is_some_and(|line| line.parse::<u32>().is_ok())

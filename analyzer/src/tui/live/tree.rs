@@ -1,4 +1,4 @@
-//! What is live as a tree: sums at every node, the largest part first.
+//! A tree of live bytes: sums at every node, the largest part first.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
@@ -32,7 +32,7 @@ impl Sum {
     }
 }
 
-/// Which of two states a sum is of.
+/// The side of a comparison that a sum belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Of {
     /// The one at the cursor.
@@ -60,7 +60,7 @@ pub(crate) struct Node {
 pub(crate) struct Tree {
     nodes: Vec<Node>,
     places: HashMap<(usize, Text), usize>,
-    /// How often a part was counted for what it is below, because there were too many.
+    /// The number of parts that were counted for their parent because there were too many.
     pub(crate) merged: u64,
 }
 
@@ -75,7 +75,7 @@ impl Node {
         Self { id, name, now: Sum::default(), then: Sum::default(), parts: Vec::new() }
     }
 
-    /// How much more it is at the cursor.
+    /// Returns the change in bytes up to the cursor.
     pub(crate) fn change(&self) -> i64 {
         let difference = i128::from(self.now.bytes) - i128::from(self.then.bytes);
         i64::try_from(difference).unwrap_or(if difference < 0 { i64::MIN } else { i64::MAX })

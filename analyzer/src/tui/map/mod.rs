@@ -70,14 +70,14 @@ const CLOSEST: u64 = 64;
 #[derive(Debug)]
 pub(crate) struct MapView {
     worker: Option<Worker<Question, Made>>,
-    /// What the worker reads; other ones when more of the trace has been written.
+    /// The snapshots that the worker reads; replaced when more of the trace has been written.
     moments: Option<Arc<Moments>>,
     letters: Arc<Mutex<Letters>>,
-    /// Whether the scene is to be made anew, whatever it is of.
+    /// Set if the picture must be made anew, whatever it shows.
     is_old: bool,
-    /// What the worker is at.
+    /// The request that the worker is at.
     asked: Option<Question>,
-    /// What could not be answered.
+    /// The error of the last request.
     failed: Option<Question>,
     asked_before: u64,
     scene: Option<Box<Scene>>,
@@ -89,9 +89,9 @@ pub(crate) struct MapView {
     close: Option<Range>,
     /// The address that is explained.
     focus: Option<u64>,
-    /// Whether the row with the focus is to be selected when the scene comes.
+    /// Set if the row under the pointer is to be selected once the picture comes.
     reveal: bool,
-    /// Whether the worst pin is to be explained when the scene comes.
+    /// Set if the worst pin is to be explained once the picture comes.
     seeks_pin: bool,
     said: Option<String>,
     words: Vec<Line<'static>>,

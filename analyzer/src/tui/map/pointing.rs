@@ -1,4 +1,4 @@
-//! What is pointed at, by keys, by rows and by the mouse, and how closely it is looked at.
+//! Pointing and zooming on the map: by keys, by rows and by the mouse.
 
 use memtrace_format::Address;
 use ratatui::layout::{Position, Rect};
@@ -58,7 +58,7 @@ impl MapView {
         }
     }
 
-    /// Where the block starts that holds an address.
+    /// Returns the start of the block that holds an address.
     pub(super) fn block_at(&self, address: u64) -> Option<u64> {
         let heap = self.scene.as_ref()?.heap()?;
         heap.block_at(Address(address)).map(|block| block.address.0)

@@ -18,36 +18,36 @@ const PARTS: usize = 256;
 /// A part of the address space.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Region {
-    /// Where it starts.
+    /// The start address.
     pub(crate) from: u64,
     /// The address behind it.
     pub(crate) to: u64,
     /// The indices of the blocks that start in it.
     pub(crate) blocks: Range<usize>,
-    /// What is free in it; none where nobody says.
+    /// The free memory in it; none where it is not recorded.
     pub(crate) free: Option<Free>,
     /// The pool whose requests it serves.
     pub(crate) pool: Option<Text>,
 }
 
-/// What is free in a region.
+/// The free memory of a region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Free {
     /// In all.
     pub(crate) bytes: Bytes,
     /// The largest hole.
     pub(crate) largest: Bytes,
-    /// How many holes.
+    /// The number of holes.
     pub(crate) holes: usize,
 }
 
 impl Region {
-    /// How long it is.
+    /// Returns its length.
     pub(crate) fn bytes(&self) -> Bytes {
         Bytes(self.to - self.from)
     }
 
-    /// Whether the address is in it.
+    /// Returns true if the address is in it.
     pub(crate) fn holds(&self, address: u64) -> bool {
         (self.from..self.to).contains(&address)
     }
@@ -92,7 +92,7 @@ fn of_segment(heap: &LiveHeap, segment: &crate::instant::Segment) -> Region {
     }
 }
 
-/// What lies no further apart than `gap`.
+/// Merges ranges that lie no further apart than `gap`.
 fn parts(blocks: &[Block], gap: u64) -> Vec<Region> {
     let mut parts: Vec<Region> = Vec::new();
     for (index, block) in blocks.iter().enumerate() {

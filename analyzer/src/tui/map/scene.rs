@@ -1,4 +1,4 @@
-//! What the map shows: made by a worker, at the resolution of the screen.
+//! The picture of the map: made by a worker, at the resolution of the screen.
 
 use std::{
     ops::ControlFlow,
@@ -31,7 +31,7 @@ const BLOCKS: usize = 5000;
 const PINS: usize = 32;
 const PINNED: usize = 10_000;
 
-/// What is to be shown.
+/// A request for a picture.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Question {
     /// Tells it from those that were asked before.
@@ -42,9 +42,9 @@ pub(crate) struct Question {
     pub(crate) step: Option<Side>,
     /// The heap's name.
     pub(crate) heap: Text,
-    /// What blocks are coloured by.
+    /// The property that colours blocks.
     pub(crate) colouring: Colouring,
-    /// How many cells a region has.
+    /// The number of cells of a region.
     pub(crate) width: u16,
     /// The addresses to look at closely, in so many lines of so many cells.
     pub(crate) close: Option<Range>,
@@ -52,7 +52,7 @@ pub(crate) struct Question {
 }
 
 impl Question {
-    /// Whether the answer to one is the answer to the other.
+    /// Returns true if both have the same answer.
     pub(crate) fn is_like(&self, other: &Self) -> bool {
         *self == Self { serial: self.serial, step: self.step, ..other.clone() }
     }
@@ -65,7 +65,7 @@ pub(crate) struct Range {
     pub(crate) to: u64,
 }
 
-/// What was found.
+/// The answer to a request.
 #[derive(Debug)]
 pub(crate) enum Answer {
     /// The heap at that place.
@@ -77,20 +77,20 @@ pub(crate) enum Answer {
 /// A heap at an instant.
 #[derive(Debug)]
 pub(crate) struct Scene {
-    /// What it answers.
+    /// The request that it answers.
     pub(crate) question: Question,
     /// The state, to explain blocks with.
     pub(crate) instant: Arc<Instant>,
-    /// Where the heap is in it; none: nothing had happened in it.
+    /// The place of the heap in it; none if the heap had no event yet.
     pub(crate) heap: Option<usize>,
     /// The regions with their cells.
     pub(crate) strips: Vec<Strip>,
-    /// How many regions there are with those left out.
+    /// The number of regions, with those left out.
     pub(crate) regions_total: usize,
-    /// What is looked at closely.
+    /// The magnified part.
     pub(crate) close: Option<Close>,
     pub(crate) legend: Legend,
-    /// Which blocks keep the most of what is free, in the order in which to release them.
+    /// The blocks that pin the most free memory, in the order in which to release them.
     pub(crate) pins: Vec<Pin>,
     /// Their addresses in order, each with the place of its pin.
     pub(crate) pinned: Vec<(u64, usize)>,
@@ -325,7 +325,7 @@ pub(crate) fn within(blocks: &[Block], range: Range) -> &[Block] {
     &blocks[first..last.max(first)]
 }
 
-/// How long a range is.
+/// Returns the length of a range.
 pub(crate) fn length(range: Range) -> Bytes {
     Bytes(range.to.saturating_sub(range.from))
 }

@@ -4,25 +4,25 @@ use memtrace_format::Bytes;
 
 use crate::instant::{Block, BlockState};
 
-/// What a cell's colour can stand for: [`OTHERS`], or one of the names in the legend.
+/// The number of colours of a cell: [`OTHERS`], or one for each name in the legend.
 pub(crate) const TINTS: usize = 10;
-/// What has no name in the legend.
+/// The colour of blocks without a name in the legend.
 pub(crate) const OTHERS: u8 = 0;
 
-/// What lies in the addresses of a cell.
+/// The contents of a cell's addresses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tile {
-    /// How it is filled.
+    /// The fill of the cell.
     pub(crate) filling: Filling,
-    /// Whose most of it is.
+    /// The colour of the largest owner.
     pub(crate) tint: u8,
-    /// Whether the program gave most of it back, and a stream still uses it.
+    /// True if the program freed most of it while a stream still uses it.
     pub(crate) pending: bool,
-    /// Whether a block begins here that keeps a segment from being given back.
+    /// True if a block begins here that keeps a segment from being released.
     pub(crate) pinned: bool,
 }
 
-/// How a cell is filled.
+/// The fill of a cell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Filling {
     /// Nothing is there.

@@ -1,4 +1,4 @@
-//! What is known of the block, the hole or the segment that is pointed at, in words.
+//! The block, hole or segment under the pointer, in words.
 
 use memtrace_format::{Address, Bytes};
 use ratatui::text::{Line, Span};
@@ -136,7 +136,7 @@ fn of_region(view: &MapView, theme: Theme) -> Vec<Line<'static>> {
     ]
 }
 
-/// Whose blocks lie on both sides.
+/// Returns the owners of the blocks on both sides.
 fn neighbours(scene: &Scene, heap: &LiveHeap, from: Address, bytes: Bytes) -> String {
     let name = |block: Option<&Block>| match block {
         Some(block) => scene.instant.owner(block).module.to_string(),

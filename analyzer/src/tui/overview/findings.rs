@@ -1,4 +1,4 @@
-//! What rules found, the worst first: a line each, and of the selected one all of it.
+//! The findings of the rules, the worst first: one line each, and the selected one in full.
 //!
 //! ```text
 //!  Findings   1 fails · 1 warns · 6 ok · 3 n/a
@@ -70,7 +70,7 @@ pub(super) fn fill(listing: &mut Listing, run: &Run) {
     }
 }
 
-/// What is opened for the selected row; none: there is nothing to open.
+/// Returns the place that Enter opens for the selected row, if there is one.
 pub(super) fn goal(listing: &Listing, run: &Run) -> Option<Goal> {
     let place = usize::try_from(listing.selected()?.id).ok()?;
     let finding = run.figures().findings.get(place)?;

@@ -1,4 +1,4 @@
-//! What did not come back: of each heap the cycle that tells it first, and who keeps the most.
+//! Growth: for each growing heap the first cycle that shows it, and the largest owner.
 
 use ratatui::text::{Line, Span};
 

@@ -17,7 +17,7 @@ use crate::{
 const MAX_PHASES: usize = 12;
 /// More marks or counters than this are left out.
 const MAX_LINES: usize = 8;
-/// What follows a bar: duration, bytes.
+/// Cells for the figures behind a bar: duration, bytes.
 const FIGURES_CELLS: usize = 24;
 
 /// The phases in the order of time, with how full the heap got in each.

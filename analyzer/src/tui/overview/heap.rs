@@ -1,4 +1,4 @@
-//! How fragmented the heap got, and the other heaps.
+//! Fragmentation of the heap, and a list of all heaps.
 
 use ratatui::text::{Line, Span};
 

@@ -159,7 +159,7 @@ impl Overview {
         }
     }
 
-    /// Whether no finding is left on this side to be selected before the screen is scrolled.
+    /// Returns true if no finding is left to select on this side, so that the screen scrolls instead.
     fn is_at_end(&self, side: Side) -> bool {
         let selected = self.findings.selected().map(|row| row.id);
         match side {

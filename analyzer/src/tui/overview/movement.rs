@@ -1,4 +1,4 @@
-//! What moving modules cost.
+//! The cost of moving modules.
 
 use ratatui::text::{Line, Span};
 
@@ -16,7 +16,7 @@ const MAX_MODULES: usize = 8;
 /// The cells of a direction's figures, and those of how fast it was, which come last.
 const DIRECTION_CELLS: usize = 69;
 const SPEED_CELLS: usize = 20;
-/// What follows a bar: how often, bytes, time.
+/// Cells for the figures behind a bar: count, bytes, time.
 const FIGURES_CELLS: usize = 30;
 
 /// The swaps: what they cost, and whose they were.

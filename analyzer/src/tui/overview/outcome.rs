@@ -1,4 +1,4 @@
-//! What is missing, what failed, how it ended.
+//! Lost events, failed requests, and the way the run ended.
 
 use ratatui::text::{Line, Span};
 
@@ -14,7 +14,7 @@ use crate::{
 /// More failed requests than this are counted instead of told.
 const MAX_FAILURES: usize = 4;
 
-/// What the recording lacks: whoever reads the figures below must know.
+/// Gaps in the recording, told first because every figure below depends on them.
 pub(crate) fn losses<'a>(run: &'a Run, theme: Theme) -> Option<Section<'a>> {
     let trace = &run.figures().trace;
     let mut lines = Vec::new();
@@ -65,7 +65,7 @@ pub(crate) fn failures<'a>(run: &'a Run, theme: Theme) -> Option<Section<'a>> {
     Some(Section::lines(title, lines))
 }
 
-/// How the run ended, and what it was.
+/// The end of the run, with the engine, process and event count.
 pub(crate) fn ending<'a>(run: &'a Run, theme: Theme) -> Section<'a> {
     let trace = &run.figures().trace;
     let duration = trace.duration_ns;

@@ -1,4 +1,4 @@
-//! Whose the peak was, and when.
+//! The owners of the peak, and the course of the heap.
 
 use ratatui::{
     buffer::Buffer,
@@ -24,7 +24,7 @@ const BETWEEN: &str = " · ";
 const MAX_OWNERS: usize = 8;
 /// The height of the chart.
 const CHART_ROWS: u16 = 5;
-/// What follows a bar: the bytes and the part of the whole.
+/// Cells for the figures behind a bar: the bytes and their share of the whole.
 const FIGURES_CELLS: usize = 18;
 
 /// The peak of the heap that is looked at, and its owners by module.

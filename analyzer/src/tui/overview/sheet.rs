@@ -1,4 +1,4 @@
-//! What the overview says, laid out: findings across the whole width, then one or two columns, scrolled as one.
+//! The layout of the overview: findings across the whole width, then one or two columns, scrolled as one.
 
 use ratatui::{buffer::Buffer, layout::Rect};
 
@@ -17,7 +17,7 @@ pub(super) struct Sheet<'a> {
 }
 
 impl Sheet<'_> {
-    /// How high it is when nothing is scrolled away.
+    /// Its height in lines when nothing is scrolled away.
     pub(super) fn height(&self) -> u16 {
         let columns = self.columns.iter().map(|(_, sections)| widget::height(sections)).max().unwrap_or(0);
         self.head_height().saturating_add(columns)
@@ -28,7 +28,7 @@ impl Sheet<'_> {
         area.height.saturating_sub(u16::from(self.height() > area.height))
     }
 
-    /// How far it can be scrolled.
+    /// The largest scroll offset, in lines.
     pub(super) fn last_scroll(&self, area: Rect) -> u16 {
         self.height().saturating_sub(self.rows(area))
     }

@@ -70,7 +70,7 @@ impl Default for Residency {
     }
 }
 
-/// Where everything is.
+/// The areas of the view's parts.
 struct Layout {
     title: Rect,
     times: Rect,

@@ -1,4 +1,4 @@
-//! What is said below the bars: of the selected module, of the move at the cursor, and of the swap that hurt most.
+//! The lines below the bars: the selected module, the move at the cursor, and the costliest swap.
 
 use ratatui::{
     buffer::Buffer,

@@ -1,4 +1,4 @@
-//! What is below the chart: events, times, phases.
+//! The rows below the chart: events, times, phases.
 
 use ratatui::{
     buffer::Buffer,

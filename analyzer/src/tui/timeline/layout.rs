@@ -1,4 +1,4 @@
-//! Where everything is on the timeline.
+//! The areas of the timeline's parts.
 
 use ratatui::layout::Rect;
 
@@ -8,7 +8,7 @@ use crate::tui::run::Run;
 const PANEL_FROM: u16 = 100;
 /// Its width, with the gap before it.
 const PANEL: u16 = 32;
-/// What the chart needs to be one.
+/// The least height of the chart, in lines.
 const CHART_ROWS: u16 = 3;
 /// More rows of phases than this are never shown.
 const MAX_LANES: u16 = 4;
@@ -31,7 +31,7 @@ pub(crate) struct Layout {
     pub(crate) times: Rect,
     /// The phases.
     pub(crate) lanes: Rect,
-    /// What was sampled, a row each.
+    /// Sampled counters, one row each.
     pub(crate) samples: Rect,
     /// The readout, when it is lines.
     pub(crate) readout: Rect,

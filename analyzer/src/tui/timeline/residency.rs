@@ -44,7 +44,7 @@ pub(crate) fn draw(run: &Run, modules: &Listing, theme: Theme, layout: &Layout, 
     }
 }
 
-/// Where a module is at an instant.
+/// Returns the tier of a module at an instant.
 pub(crate) fn place_of(stays: &[Stay], time: Nanos) -> Option<Tier> {
     let begun = stays.partition_point(|stay| stay.from_ns <= time);
     let stay = stays.get(begun.checked_sub(1)?)?;
@@ -73,7 +73,7 @@ fn draw_title(modules: &Listing, theme: Theme, layout: &Layout, buffer: &mut Buf
     put(&Line::from(spans), layout.modules_title, buffer);
 }
 
-/// What stands before a name, the name below its parents', and the sign of the place at the cursor.
+/// Draws a prefix, the name indented below its parents', and the sign of the tier at the cursor.
 pub(crate) fn draw_name(
     run: &Run,
     row: &Row,
@@ -143,8 +143,8 @@ fn draw_bar(run: &Run, module: &ModuleTrack, theme: Theme, area: Rect, buffer: &
     }
 }
 
-/// What a column says: a device if the module was on one at all, else where it was longest; and whether it was there
-/// all the time.
+/// Returns the tier that a column shows: a device if the module was on one at all, else the one of the longest stay; and
+/// true if the module was there all the time.
 pub(crate) fn shown_in(stays: &[Stay], from: Nanos, to: Nanos) -> Option<(Tier, bool)> {
     let to = to.max(Nanos(from.0.saturating_add(1)));
     let first = stays.partition_point(|stay| stay.to_ns <= from);

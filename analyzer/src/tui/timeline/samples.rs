@@ -1,4 +1,4 @@
-//! What was sampled, a row each: devices first, then the host.
+//! Sampled counters, one row each: devices first, then the host.
 
 use memtrace_format::{Bytes, SampledCounter};
 use ratatui::{
@@ -19,7 +19,7 @@ use crate::{
     },
 };
 
-/// What is shown, the more telling first; then come counters of the program's own.
+/// The sampled counters that are shown, the most useful first; counters of the program itself follow.
 const FIRST: [SampledCounter; 12] = [
     SampledCounter::NvmlUsed,
     SampledCounter::DriverFree,

@@ -6,7 +6,7 @@
 //! ██████████████
 //! ```
 //!
-//! How high a column is, is exact: the most that the heap held in its time. It is divided as the most that each part had
+//! The height of a column is exact: the most that the heap held in its time. It is divided as the most that each part had
 //! then; parts that had their most at different instants of one column share it.
 
 use std::sync::Arc;
@@ -34,20 +34,20 @@ use crate::{
 /// More parts than this cannot be told apart; the smaller ones are one together.
 const PARTS: usize = 7;
 
-/// What the chart is stacked by, and what is known of it.
+/// The grouping of the stacked chart, and its computed parts.
 #[derive(Debug, Default)]
 pub(super) struct Stack {
     by: Option<Grouping>,
     made: Option<(Wish, Result<Composition, String>)>,
     asked: Option<Wish>,
-    /// Who counts; nobody, until it is stacked.
+    /// The worker that computes it, started with the first stacked chart.
     worker: Option<Worker<Question, (Wish, Composition)>>,
 }
 
 /// A heap, by its place in the report, and what its bytes are put together by.
 type Wish = (usize, Grouping);
 
-/// What to count, and in what.
+/// The trace and the chart to compute.
 type Question = (Arc<Trace>, Wish);
 
 impl Stack {
@@ -91,13 +91,13 @@ impl Stack {
         }
     }
 
-    /// Whether something is counted.
+    /// Returns true while a chart is being computed.
     #[cfg(test)]
     pub(super) fn is_waiting(&self) -> bool {
         self.asked.is_some() && self.asked != self.made.as_ref().map(|(wish, _)| *wish)
     }
 
-    /// What is to be shown; none: the chart is not stacked, or what it is made of is not there yet.
+    /// Returns the parts to draw; none if the chart is not stacked or still being computed.
     pub(super) fn shown(&self, run: &Run) -> Option<&Composition> {
         let wish = self.by.map(|by| (run.heap, by))?;
         match &self.made {
@@ -106,7 +106,7 @@ impl Stack {
         }
     }
 
-    /// What the chart is stacked by, in words; and how far it is counted.
+    /// Returns the grouping in words, with progress while it is computed.
     pub(super) fn says(&self, run: &Run) -> Option<String> {
         let by = match self.by? {
             Grouping::Module => "by module",
@@ -193,12 +193,12 @@ fn parts(composition: &Composition) -> impl Iterator<Item = &Part> {
     composition.parts.iter().chain(&composition.others)
 }
 
-/// How a part looks.
+/// Returns the sign and style of a part.
 fn look(composition: &Composition, place: usize, theme: Theme) -> (char, Style) {
     if place >= composition.parts.len() { theme.rest() } else { theme.part(place) }
 }
 
-/// Which part each of so many rows shows, from the foot: in proportion, the largest remainders rounded up.
+/// Divides so many rows among the parts, from the foot: in proportion, the largest remainders rounded up.
 fn divide(rows: u16, shares: &[u64]) -> Vec<usize> {
     let rows = u128::from(rows);
     let sum: u128 = shares.iter().map(|share| u128::from(*share)).sum();

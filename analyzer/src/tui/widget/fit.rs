@@ -13,7 +13,7 @@ const CUT: &str = "…";
 /// The cells that the place of a call site needs to tell anything, with the parentheses around it.
 const LEAST_PLACE: usize = 12;
 
-/// How many cells a text takes.
+/// Returns the number of cells that a text takes.
 pub(crate) fn width(text: &str) -> usize {
     Span::raw(text).width()
 }

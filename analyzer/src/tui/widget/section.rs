@@ -49,7 +49,7 @@ impl<'a> Section<'a> {
     }
 }
 
-/// How high the sections are together, with a line between two.
+/// Returns the height of all sections in lines, with one line between two.
 pub(crate) fn height(sections: &[Section<'_>]) -> u16 {
     let gaps = u16::try_from(sections.len().saturating_sub(1)).unwrap_or(u16::MAX);
     sections.iter().map(Section::height).fold(gaps, u16::saturating_add)
