@@ -2,7 +2,7 @@
 
 use ratatui::{
     buffer::Buffer,
-    layout::Rect,
+    layout::{Position, Rect},
     text::{Line, Span},
     widgets::Widget,
 };
@@ -34,6 +34,14 @@ pub(crate) fn draw(state: &State, area: Rect, buffer: &mut Buffer) {
         (Content::Reading(opening), _) => opening.draw(state.theme, body, buffer),
         (Content::Ready(ready), _) => ready.view(state.page).draw(&ready.run, state.theme, body, buffer),
     }
+}
+
+/// Draws the state as it is on the screen.
+pub(crate) fn drawn(state: &State) -> Buffer {
+    let area = Rect::from((Position::ORIGIN, state.size));
+    let mut buffer = Buffer::empty(area);
+    draw(state, area, &mut buffer);
+    buffer
 }
 
 fn header(state: &State) -> Header<'_> {

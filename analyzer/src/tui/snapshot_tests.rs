@@ -5,7 +5,6 @@ use std::fmt::Write as _;
 use memtrace_format::Bytes;
 use ratatui::{
     buffer::{Buffer, Cell},
-    layout::Rect,
     style::{Color, Modifier},
 };
 
@@ -13,6 +12,7 @@ use super::{
     action::{Action, Side},
     fixture,
     flow::Flow,
+    frame,
     opening::{Facts, SoFar},
     page::Page,
     recorded, screen,
@@ -82,7 +82,7 @@ fn the_tabs_fit_every_width() {
     let mut lines = String::new();
     for page in [Page::Overview, Page::Swaps, Page::Events] {
         for (width, height) in SIZES {
-            let buffer = drawn(&fixture::showing(fixture::small(), page, width, height));
+            let buffer = screen::drawn(&fixture::showing(fixture::small(), page, width, height));
             let all = of_cells(&buffer, |cell| cell.symbol().to_owned());
             writeln!(lines, "{}", all.lines().nth(1).unwrap()).unwrap();
         }
@@ -143,7 +143,7 @@ fn without_colours_everything_is_still_there() {
         let mut plain = fixture::showing(fixture::large(), view, 80, 24);
         plain.theme.colours = false;
         assert_eq!(text(&plain), text(&coloured));
-        let buffer = drawn(&plain);
+        let buffer = screen::drawn(&plain);
         assert!(buffer.content().iter().all(|cell| cell.fg == Color::Reset && cell.bg == Color::Reset));
     }
 }
@@ -151,7 +151,7 @@ fn without_colours_everything_is_still_there() {
 #[test]
 fn no_colour_is_black_or_white_or_a_background() {
     for view in pages() {
-        let buffer = drawn(&fixture::showing(fixture::large(), view, 200, 50));
+        let buffer = screen::drawn(&fixture::showing(fixture::large(), view, 200, 50));
         for cell in buffer.content() {
             assert_eq!(cell.bg, Color::Reset);
             assert!(!matches!(cell.fg, Color::Black | Color::White | Color::Gray | Color::DarkGray));
@@ -174,17 +174,10 @@ fn no_control_character_reaches_the_screen() {
     }
 }
 
-fn drawn(state: &State) -> Buffer {
-    let area = Rect::new(0, 0, state.size.width, state.size.height);
-    let mut buffer = Buffer::empty(area);
-    screen::draw(state, area, &mut buffer);
-    buffer
-}
-
 /// Returns the screen without the tabs, which are the same in every view: `the_tabs_fit_every_width` has them.
 pub(super) fn text(state: &State) -> String {
-    let all = of_cells(&drawn(state), |cell| cell.symbol().to_owned());
-    let is_large = state.size.width >= screen::SMALLEST.width && state.size.height >= screen::SMALLEST.height;
+    let all = of_cells(&screen::drawn(state), |cell| cell.symbol().to_owned());
+    let is_large = state.size.width >= frame::SMALLEST.width && state.size.height >= frame::SMALLEST.height;
     let tabs = if is_large { Some(1) } else { None };
     let kept = all.lines().enumerate().filter(|(number, _)| Some(*number) != tabs);
     kept.map(|(_, line)| format!("{line}\n")).collect()
@@ -192,7 +185,7 @@ pub(super) fn text(state: &State) -> String {
 
 /// A letter for the colour of each cell, large if it is bold; `#` for reversed, `.` for faint.
 pub(super) fn styles(state: &State) -> String {
-    of_cells(&drawn(state), |cell| {
+    of_cells(&screen::drawn(state), |cell| {
         let letter = match cell.fg {
             Color::Reset => " ",
             Color::Red => "r",

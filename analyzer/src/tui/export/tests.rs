@@ -1,5 +1,5 @@
 use ratatui::{
-    layout::Size,
+    layout::{Rect, Size},
     style::{Color, Style},
 };
 
@@ -12,13 +12,14 @@ use crate::tui::{
     listing::{self, Column, Listing, Row},
     overlay::Overlay,
     page::Page,
+    screen,
 };
 
 /// Every view as SVG is well-formed, and has all the words that are on the screen.
 #[test]
 fn an_svg_shows_what_the_screen_shows() {
-    for entry in PAGES {
-        let state = fixture::showing(fixture::large(), entry.page, 120, 40);
+    for page in Page::ALL {
+        let state = fixture::showing(fixture::large(), page, 120, 40);
         let svg = state.exported("screen.svg").unwrap().content;
         let document = roxmltree::Document::parse(&svg).unwrap();
         let texts: String =
@@ -26,7 +27,7 @@ fn an_svg_shows_what_the_screen_shows() {
         let letters = |text: &str| -> String { text.chars().filter(|c| c.is_alphanumeric()).collect() };
         let style = document.descendants().find(|node| node.has_tag_name("style")).unwrap().text().unwrap();
         let shown = letters(&texts).replacen(&letters(style), "", 1);
-        assert_eq!(shown, letters(&text(&drawn(&state))), "{:?}", entry.page);
+        assert_eq!(shown, letters(&text(&screen::drawn(&state))), "{:?}", page);
     }
 }
 
@@ -91,7 +92,7 @@ fn a_file_is_asked_for_and_written_once() {
     let Flow::Save(export) = state.press(Key::Enter) else { panic!("nothing is to be written") };
     assert!(export.save().starts_with("wrote "));
     let written = std::fs::read_to_string(&path).unwrap();
-    assert_eq!(written, text(&drawn(&state)));
+    assert_eq!(written, text(&screen::drawn(&state)));
     assert_eq!(written.lines().count(), 24);
     assert!(export.save().contains("exists already"));
 }

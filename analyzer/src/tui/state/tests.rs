@@ -6,7 +6,7 @@ use crate::tui::action::Scroll;
 use crate::{
     Nanos,
     report::Topic,
-    tui::{fixture, keys, window::Range},
+    tui::{fixture, keys, screen, window::Range},
 };
 
 const MS: u64 = 1_000_000;
@@ -198,10 +198,7 @@ fn the_overview_scrolls_on_behind_the_last_finding_and_back() {
 }
 
 fn screen_text(state: &State) -> String {
-    let area = Rect::new(0, 0, state.size.width, state.size.height);
-    let mut buffer = ratatui::buffer::Buffer::empty(area);
-    screen::draw(state, area, &mut buffer);
-    buffer.content().iter().map(|cell| cell.symbol()).collect()
+    screen::drawn(state).content().iter().map(|cell| cell.symbol()).collect()
 }
 
 #[test]
@@ -279,15 +276,15 @@ fn tabs_are_pressed_with_the_mouse() {
 
 #[test]
 fn every_key_is_harmless_before_anything_is_read_and_when_nothing_was_recorded() {
-    for entry in PAGES {
-        let own = (entry.build)().keys();
+    for page in Page::ALL {
+        let own = views::build(page).keys();
         for key in keys::BINDINGS.iter().chain(own).flat_map(|binding| binding.keys).copied() {
             let mut reading = fixture::reading(80, 24, true);
             assert_eq!(reading.progress(Progress { done: Bytes(1), total: Bytes(2) }), Flow::Continue);
             for mut state in [
                 reading,
-                fixture::showing(fixture::empty(), entry.page, 80, 24),
-                fixture::showing(fixture::large(), entry.page, 80, 24),
+                fixture::showing(fixture::empty(), page, 80, 24),
+                fixture::showing(fixture::large(), page, 80, 24),
             ] {
                 let flow = state.press(key);
                 let ends = matches!(key, Key::Char('q') | Key::Control('c' | 'z'));

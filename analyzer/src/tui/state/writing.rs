@@ -1,10 +1,5 @@
 //! A line of text that the user has written: what it was asked for is done.
 
-use ratatui::{
-    buffer::Buffer,
-    layout::{Position, Rect},
-};
-
 use super::{Content, State};
 use crate::tui::{
     action::{Action, Side},
@@ -60,12 +55,6 @@ impl State {
             Content::Ready(ready) => ready.view(self.page).listing(),
             Content::Reading(_) => None,
         };
-        let drawn = || {
-            let area = Rect::from((Position::ORIGIN, self.size));
-            let mut buffer = Buffer::empty(area);
-            screen::draw(self, area, &mut buffer);
-            buffer
-        };
-        Export::new(name, drawn, listing)
+        Export::new(name, || screen::drawn(self), listing)
     }
 }

@@ -73,7 +73,7 @@ fn the_heap_is_stacked_by_whose_its_bytes_are() {
     assert!(!lines(&state)[2].contains(" by "));
 }
 
-fn run_of(state: &State) -> &super::super::state::Ready {
+fn run_of(state: &State) -> &super::super::ready::Ready {
     match &state.content {
         super::super::state::Content::Ready(ready) => ready,
         super::super::state::Content::Reading(_) => panic!("nothing is read"),
