@@ -78,26 +78,33 @@ pub(crate) fn put(line: &Line<'_>, area: Rect, buffer: &mut Buffer) {
     }
 }
 
-/// The text in lines of so many cells at most, broken between words; a word that is longer is cut.
+/// The text in lines of so many cells at most, broken between words, and within a word that is longer. Nothing is left out.
 pub(crate) fn wrap(text: &str, cells: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
-    let mut used = 0;
     for word in text.split_whitespace() {
-        let cells_of = width(word);
-        let word = if cells_of > cells { fit(word, cells) } else { word.to_owned() };
         match lines.last_mut() {
-            Some(line) if used + 1 + cells_of <= cells => {
+            Some(line) if width(line) + 1 + width(word) <= cells => {
                 *line += " ";
-                *line += &word;
-                used += 1 + cells_of;
+                *line += word;
             }
-            _ => {
-                lines.push(word);
-                used = cells_of.min(cells);
-            }
+            _ => lines.extend(pieces(word, cells)),
         }
     }
     lines
+}
+
+/// A word in pieces of so many cells at most.
+fn pieces(word: &str, cells: usize) -> Vec<String> {
+    let mut pieces = vec![String::new()];
+    for grapheme in Span::raw(word).styled_graphemes(Style::new()) {
+        match pieces.last_mut() {
+            Some(piece) if piece.is_empty() || width(piece) + width(grapheme.symbol) <= cells => {
+                piece.push_str(grapheme.symbol);
+            }
+            _ => pieces.push(grapheme.symbol.to_owned()),
+        }
+    }
+    pieces
 }
 
 fn pad(mut text: String, cells: usize) -> String {
@@ -140,7 +147,7 @@ mod tests {
     #[test]
     fn lines_are_broken_between_words() {
         assert_eq!(wrap("a bc  def ghij", 4), ["a bc", "def", "ghij"]);
-        assert_eq!(wrap("模型 a longest", 5), ["模型", "a", "long…"]);
+        assert_eq!(wrap("模型 a longest", 5), ["模型", "a", "longe", "st"]);
         assert_eq!(wrap(" ", 5), Vec::<String>::new());
     }
 
