@@ -43,6 +43,7 @@ pub(super) fn columns() -> Vec<Column> {
         Column::text("heap", 10, 3),
         Column::text("module", 20, 3),
         Column::number("bytes", 11, 3),
+        Column::text("advice", Column::WIDE, 4),
     ]
 }
 
@@ -142,6 +143,7 @@ fn row(place: usize, finding: &Finding, depth: usize) -> Row {
         name(at.and_then(|at| at.heap.as_ref())),
         name(at.and_then(|at| at.module.as_ref())),
         at.and_then(|at| at.bytes).map_or(Cell::Unknown, Cell::Bytes),
+        Cell::Text(finding.advice.clone()),
     ];
     Row { id: place as u64, depth, cells }
 }

@@ -56,16 +56,12 @@ impl State {
 
     /// The file of this name with what is shown; the error is for the user.
     pub(in crate::tui) fn exported(&self, name: &str) -> Result<Export, String> {
-        let listing = match &self.content {
-            Content::Ready(ready) => ready.view(self.page).listing(),
-            Content::Reading(_) => None,
-        };
         let drawn = || {
             let area = Rect::from((Position::ORIGIN, self.size));
             let mut buffer = Buffer::empty(area);
             screen::draw(self, area, &mut buffer);
             buffer
         };
-        Export::new(name, drawn, listing)
+        Export::new(name, drawn, self.listing())
     }
 }
