@@ -43,6 +43,8 @@ pub(crate) enum Action {
     Copy,
     /// Copy all rows that are shown.
     CopyAll,
+    /// Show the selected row in full.
+    Details,
     /// Ask for a file to write what is shown to.
     Export,
     /// Move the cursor by this many columns.

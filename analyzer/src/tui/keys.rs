@@ -245,6 +245,8 @@ pub(crate) const BINDINGS: &[Binding] = &[
     .footer("filter"),
     Binding::new(Group::Rows, &[Key::Char('s')], Action::Sort, "sort by the next column").footer("sort"),
     Binding::new(Group::Rows, &[Key::Char('S')], Action::Reverse, "sort the other way"),
+    Binding::new(Group::Rows, &[Key::Char('v')], Action::Details, "read the selected row in full")
+        .footer("read"),
     Binding::new(Group::Rows, &[Key::Char('y')], Action::Copy, "copy the selected row"),
     Binding::new(Group::Rows, &[Key::Char('Y')], Action::CopyAll, "copy all rows that are shown"),
     Binding::new(

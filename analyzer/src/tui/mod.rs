@@ -31,6 +31,7 @@
 //!   says how far it is, and learns whether anybody still waits, by `Desk::tell`.
 
 mod action;
+mod details;
 mod everywhere;
 mod export;
 mod flow;

@@ -15,6 +15,8 @@ pub(crate) enum Overlay {
     None,
     /// The list of keys, scrolled so far.
     Help(u16),
+    /// The selected row in full, scrolled so far.
+    Details(u16),
     /// A line of text at the foot.
     Prompt(Prompt),
     /// Everything that can be done.
@@ -32,8 +34,8 @@ pub(crate) enum Letter {
     GoTo,
 }
 
-/// Scrolls the list of keys.
-pub(super) fn scroll_help(scrolled: &mut u16, action: Action, body: Rect) {
+/// Scrolls the list of keys, or a row in full.
+pub(super) fn scroll(scrolled: &mut u16, action: Action, body: Rect) {
     let (side, by) = match action {
         Action::Scroll(Scroll::Line(side)) => (side, 1),
         Action::Scroll(Scroll::Page(side)) => (side, body.height.saturating_sub(2).max(1)),

@@ -5,6 +5,9 @@
 //!   zoom in                                        + =
 //!   zoom out                                       -
 //! ```
+//!
+//! Without a letter the commands of the view come first, and those that end the program last, so that Enter does something
+//! useful and never quits.
 
 mod fuzzy;
 
@@ -60,9 +63,12 @@ pub(crate) enum Chosen {
 impl Palette {
     /// Everything that can be done in a view with these keys of its own, in a run with these heaps.
     pub(crate) fn new(own: &[Binding], heaps: &[Heap]) -> Self {
+        let everywhere = |group: Group| BINDINGS.iter().filter(move |one| one.group == group);
+        let open = |binding: &&Binding| binding.action == Action::Open;
         let commands: Vec<Command> = own
             .iter()
             .map(|binding| of_binding(binding, "this view: "))
+            .chain(everywhere(Group::Screen).filter(open).map(|one| of_binding(one, "")))
             .chain(Page::ALL.into_iter().map(|page| Command {
                 says: format!("{}: {}", page.name().to_lowercase(), page.says()),
                 keys: page.digit().to_string(),
@@ -73,7 +79,14 @@ impl Palette {
                 keys: String::new(),
                 action: Action::HeapAt(place),
             }))
-            .chain(BINDINGS.iter().filter(|one| one.action != Action::Palette).map(|one| of_binding(one, "")))
+            .chain(
+                [Group::Rows, Group::Time, Group::Screen]
+                    .into_iter()
+                    .flat_map(everywhere)
+                    .filter(|one| !open(one))
+                    .map(|one| of_binding(one, "")),
+            )
+            .chain(program().into_iter().map(|one| of_binding(one, "")))
             .collect();
         let mut palette = Self { text: String::new(), commands, found: Vec::new(), selected: 0 };
         palette.find();
@@ -125,13 +138,29 @@ impl Palette {
     }
 
     fn find(&mut self) {
+        self.selected = 0;
+        if self.text.trim().is_empty() {
+            self.found = (0..self.commands.len()).collect();
+            return;
+        }
         let score = |command: &Command| fuzzy::score(&self.text, &command.says);
         let scored = self.commands.iter().enumerate().filter_map(|(place, one)| Some((score(one)?, place)));
         let mut scored: Vec<(u32, usize)> = scored.collect();
         scored.sort_by_key(|&(score, place)| (std::cmp::Reverse(score), place));
         self.found = scored.into_iter().map(|(_, place)| place).collect();
-        self.selected = 0;
     }
+}
+
+/// The commands of the program itself, the one that ends it last. The palette is open already.
+fn program() -> Vec<&'static Binding> {
+    let is_of_program = |one: &&Binding| one.group == Group::Program && one.action != Action::Palette;
+    let mut bindings: Vec<_> = BINDINGS.iter().filter(is_of_program).collect();
+    bindings.sort_by_key(|one| match one.action {
+        Action::Quit => 2,
+        Action::Suspend => 1,
+        _ => 0,
+    });
+    bindings
 }
 
 fn of_binding(binding: &Binding, about: &str) -> Command {
@@ -159,6 +188,20 @@ mod tests {
         assert_eq!(chosen("timel"), Chosen::Action(Action::Show(Page::Timeline)));
         assert_eq!(chosen("quit"), Chosen::Action(Action::Quit));
         assert_eq!(chosen("no such thing"), Chosen::Closed);
+    }
+
+    #[test]
+    fn without_a_letter_enter_does_what_the_view_is_for_and_never_ends_the_program() {
+        assert_eq!(chosen(""), Chosen::Action(Action::Open));
+        assert_eq!(chosen(" "), Chosen::Action(Action::Open));
+        for page in Page::ALL {
+            let own = crate::tui::views::build(page).keys();
+            let mut palette = Palette::new(own, &[]);
+            let first = own.first().map_or(Action::Open, |binding| binding.action);
+            assert_eq!(palette.press(Key::Enter), Chosen::Action(first), "{page:?}");
+            let actions: Vec<Action> = palette.commands.iter().map(|command| command.action).collect();
+            assert_eq!(actions[actions.len() - 2..], [Action::Suspend, Action::Quit], "{page:?}");
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use ratatui::{
 };
 
 use super::{
+    details,
     frame::{self, SMALLEST},
     header::{self, Header},
     help,
@@ -31,6 +32,11 @@ pub(crate) fn draw(state: &State, area: Rect, buffer: &mut Buffer) {
     match (&state.content, &state.overlay) {
         (_, Overlay::Help(scrolled)) => help::draw(state.own_keys(), state.theme, *scrolled, body, buffer),
         (_, Overlay::Palette(palette)) => palette.draw(state.theme, body, buffer),
+        (Content::Ready(ready), Overlay::Details(scrolled)) => {
+            if let Some(listing) = ready.view(state.page).listing() {
+                details::draw(listing, state.theme, *scrolled, body, buffer);
+            }
+        }
         (Content::Reading(opening), _) => opening.draw(state.theme, body, buffer),
         (Content::Ready(ready), _) => ready.view(state.page).draw(&ready.run, state.theme, body, buffer),
     }
@@ -52,7 +58,7 @@ fn header(state: &State) -> Header<'_> {
     Header {
         file: &state.file,
         run: ready.map(|ready| &ready.run),
-        listing: ready.and_then(|ready| ready.view(state.page).listing()),
+        listing: state.listing(),
         following: state.following,
         theme: state.theme,
     }

@@ -7,13 +7,14 @@ use std::sync::Arc;
 use ratatui::layout::{Rect, Size};
 
 use super::{
-    action::{Action, Side},
-    everywhere,
+    action::{Action, Scroll, Side},
+    details, everywhere,
     export::Export,
     flow::Flow,
     frame,
     goal::Goal,
     keys::{Binding, Key, action_of},
+    listing::Listing,
     opening::{Facts, Opening, SoFar},
     overlay::{self, Overlay},
     page::Page,
@@ -171,7 +172,7 @@ impl State {
                 self.settle();
                 Flow::Continue
             }
-            Overlay::None | Overlay::Help(_) => match action_of(key, self.own_keys()) {
+            Overlay::None | Overlay::Help(_) | Overlay::Details(_) => match action_of(key, self.own_keys()) {
                 Some(action) => self.update(action),
                 None => {
                     self.message = Some(views::unbound(key));
@@ -191,6 +192,16 @@ impl State {
             Action::Help => {
                 let open = matches!(self.overlay, Overlay::Help(_));
                 self.overlay = if open { Overlay::None } else { Overlay::Help(0) };
+                Flow::Continue
+            }
+            Action::Details => {
+                let open = matches!(self.overlay, Overlay::Details(_));
+                let row = self.listing().and_then(Listing::selected);
+                match row {
+                    Some(_) if !open => self.overlay = Overlay::Details(0),
+                    Some(_) => self.overlay = Overlay::None,
+                    None => self.message = Some("there is no row to read".to_owned()),
+                }
                 Flow::Continue
             }
             Action::Palette => {
@@ -222,6 +233,14 @@ impl State {
         match &self.content {
             Content::Ready(ready) => ready.view(self.page).keys(),
             Content::Reading(_) => &[],
+        }
+    }
+
+    /// The rows of the view on the screen, if it has rows.
+    pub(crate) fn listing(&self) -> Option<&Listing> {
+        match &self.content {
+            Content::Ready(ready) => ready.view(self.page).listing(),
+            Content::Reading(_) => None,
         }
     }
 
@@ -264,9 +283,21 @@ impl State {
     /// Passes an action to the view on the screen, and to the frame if the view ignores it.
     pub(super) fn look(&mut self, action: Action) -> Flow {
         let body = self.body();
-        if let Overlay::Help(scrolled) = &mut self.overlay {
-            overlay::scroll_help(scrolled, action, body);
-            return Flow::Continue;
+        match &mut self.overlay {
+            Overlay::Help(scrolled) => {
+                overlay::scroll(scrolled, action, body);
+                return Flow::Continue;
+            }
+            Overlay::Details(scrolled) => match action {
+                Action::Scroll(Scroll::Page(_)) | Action::Wheel(..) => {
+                    overlay::scroll(scrolled, action, body);
+                    return Flow::Continue;
+                }
+                Action::Scroll(Scroll::Line(_)) => *scrolled = 0,
+                Action::Copy | Action::CopyAll => {}
+                _ => self.overlay = Overlay::None,
+            },
+            _ => {}
         }
         let Content::Ready(ready) = &mut self.content else { return Flow::Continue };
         if let Action::Search | Action::Filter | Action::Mark | Action::GoToMark = action {
@@ -328,6 +359,10 @@ impl State {
             *scrolled = (*scrolled).min(super::help::height(own).saturating_sub(body.height));
         }
         let Content::Ready(ready) = &mut self.content else { return };
+        if let Overlay::Details(scrolled) = &mut self.overlay {
+            let height = ready.view(self.page).listing().map_or(0, |rows| details::height(rows, body.width));
+            *scrolled = (*scrolled).min(height.saturating_sub(body.height));
+        }
         // While it is dragged, a range is another one at every column.
         if ready.anchor.is_none() && ready.run.choose_range() {
             ready.views.iter_mut().for_each(|view| view.prepare(&ready.run));

@@ -95,6 +95,11 @@ impl Listing {
         self.top
     }
 
+    /// The place of the selected row among those that are shown.
+    pub(crate) fn place(&self) -> usize {
+        self.selected
+    }
+
     /// The selected row.
     pub(crate) fn selected(&self) -> Option<&Row> {
         self.forest.rows().get(*self.shown.get(self.selected)?)

@@ -9,7 +9,7 @@ use crate::{
     tui::{
         run::Run,
         theme::Theme,
-        widget::{Section, bar, count, fit, fit_tail},
+        widget::{Section, bar, count, fit, fit_names},
     },
 };
 
@@ -17,6 +17,8 @@ use crate::{
 const MAX_PHASES: usize = 12;
 /// More marks or counters than this are left out.
 const MAX_LINES: usize = 8;
+/// The cells for the name of a counter.
+const NAME_CELLS: usize = 26;
 /// Cells for the figures behind a bar: duration, bytes.
 const FIGURES_CELLS: usize = 24;
 
@@ -89,19 +91,23 @@ pub(crate) fn counters<'a>(run: &'a Run, theme: Theme) -> Option<Section<'a>> {
     if counters.is_empty() {
         return None;
     }
-    let head = format!("  {}{:>12}{:>12}{:>12}", fit("", 26), "least", "most", "last");
+    let head = format!("  {}{:>12}{:>12}{:>12}", fit("", NAME_CELLS), "least", "most", "last");
     let mut lines = vec![Line::styled(head, theme.faint())];
-    lines.extend(counters.iter().take(MAX_LINES).map(counter_line));
+    let shown = &counters[..counters.len().min(MAX_LINES)];
+    let names: Vec<_> = shown.iter().map(|counter| (counter_name(counter), NAME_CELLS)).collect();
+    lines.extend(fit_names(&names).iter().zip(shown).map(|(name, counter)| counter_line(name, counter)));
     Some(Section::lines(super::title::title("Counters", count(counters.len() as u64), theme), lines))
 }
 
-fn counter_line(counter: &Counter) -> Line<'static> {
+fn counter_name(counter: &Counter) -> String {
     let device = counter.device.map_or(String::new(), |device| format!(" device:{device}"));
-    let name = format!("{}{device}", counter.name);
+    format!("{}{device}", counter.name)
+}
+
+fn counter_line(name: &str, counter: &Counter) -> Line<'static> {
     let number = |number| in_unit(number, counter.unit);
     Line::raw(format!(
-        "  {}{:>12}{:>12}{:>12}",
-        fit_tail(&name, 26),
+        "  {name}{:>12}{:>12}{:>12}",
         number(counter.min),
         number(counter.max),
         number(counter.last)

@@ -125,12 +125,14 @@ impl View for Overview {
 
     fn settle(&mut self, run: &Run, theme: Theme, area: Rect) {
         let sheet = self.sheet(run, theme, area.width);
-        self.line = sheet.findings.as_ref().map_or(0, |findings| findings.selected);
+        let (line, end) =
+            sheet.findings.as_ref().map_or((0, 0), |findings| (findings.selected, findings.end));
+        self.line = line;
         let selected = self.findings.selected().map(|row| row.id);
         if std::mem::replace(&mut self.seen, selected) != selected {
-            // With the selected finding its neighbours are seen: the one above it, or the headline, and what it says below.
+            // With the selected finding its neighbours are seen: the one above it, or the headline, and all that it says below.
             let last = self.line.saturating_sub(1);
-            let first = (self.line + 4).saturating_sub(sheet.rows(area)).min(last);
+            let first = end.saturating_sub(sheet.rows(area)).min(last);
             self.scroll = self.scroll.clamp(first, last);
         }
         self.scroll = self.scroll.min(sheet.last_scroll(area));

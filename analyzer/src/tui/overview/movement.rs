@@ -7,7 +7,7 @@ use crate::{
     tui::{
         run::Run,
         theme::Theme,
-        widget::{Section, bar, count, fit_tail, percent},
+        widget::{Section, bar, count, fit_names, percent},
     },
 };
 
@@ -43,8 +43,12 @@ pub(crate) fn swaps<'a>(run: &'a Run, theme: Theme, width: u16) -> Option<Sectio
         ]));
     }
     let most = swaps.by_module.iter().map(|module| module.ns.0).max().unwrap_or(0);
-    let line = |module| swap_line(module, most, theme, usize::from(width));
-    lines.extend(swaps.by_module.iter().take(MAX_MODULES).map(line));
+    let width = usize::from(width);
+    let shown = &swaps.by_module[..swaps.by_module.len().min(MAX_MODULES)];
+    let cells = name_cells(width);
+    let names: Vec<_> = shown.iter().map(|module| (module.name.to_string(), cells)).collect();
+    let named = fit_names(&names).into_iter().zip(shown);
+    lines.extend(named.map(|(name, module)| swap_line(&name, module, most, theme, width)));
     let left = swaps.by_module.len().saturating_sub(MAX_MODULES);
     if left > 0 {
         lines.push(Line::styled(format!("  and {left} more modules"), theme.faint()));
@@ -87,11 +91,15 @@ pub(crate) fn transfers<'a>(run: &'a Run, theme: Theme, width: u16) -> Option<Se
     Some(Section::lines(super::title::title("Transfers", rest, theme), lines))
 }
 
-fn swap_line(module: &ModuleSwaps, most: u64, theme: Theme, width: usize) -> Line<'static> {
-    let names = (width / 3).clamp(10, 32);
-    let bars = width.saturating_sub(names + FIGURES_CELLS + 6).min(24);
+/// The cells for the name of a module.
+fn name_cells(width: usize) -> usize {
+    (width / 3).clamp(10, 32)
+}
+
+fn swap_line(name: &str, module: &ModuleSwaps, most: u64, theme: Theme, width: usize) -> Line<'static> {
+    let bars = width.saturating_sub(name_cells(width) + FIGURES_CELLS + 6).min(24);
     Line::from(vec![
-        Span::raw(format!("  {}  ", fit_tail(&module.name.to_string(), names))),
+        Span::raw(format!("  {name}  ")),
         Span::styled(bar(module.ns.0 as f64 / most.max(1) as f64, bars), theme.swap()),
         Span::raw(format!(
             " {:>5}×{:>12}{:>11}",

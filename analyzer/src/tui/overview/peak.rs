@@ -14,7 +14,7 @@ use crate::{
         memory_chart::{MemoryChart, top},
         run::Run,
         theme::{self, Theme, series_sign},
-        widget::{Section, bar, fit, fit_tail, percent, width},
+        widget::{Section, bar, fit, fit_names, percent, width},
     },
 };
 
@@ -100,15 +100,17 @@ fn shares(shares: &[Share], whole: u64, theme: Theme, width: usize) -> Vec<Line<
     let bars = width.saturating_sub(names + FIGURES_CELLS + 6);
     let line = |name: &str, bytes: u64, style| {
         Line::from(vec![
-            Span::raw(format!("  {}  ", fit_tail(name, names))),
+            Span::raw(format!("  {name}  ")),
             Span::styled(bar(bytes as f64 / whole.max(1) as f64, bars), style),
             Span::raw(format!(" {:>11}", memtrace_format::Bytes(bytes).to_string())),
             Span::styled(format!(" {:>5}", percent(bytes, whole)), theme.faint()),
         ])
     };
     let style = theme.series(Series::Allocated);
+    let owners: Vec<_> = shares.iter().take(shown).map(|share| (share.name.to_string(), names)).collect();
+    let owners = fit_names(&owners).into_iter().zip(shares);
     let mut lines: Vec<Line<'static>> =
-        shares.iter().take(shown).map(|share| line(&share.name.to_string(), share.bytes.0, style)).collect();
+        owners.map(|(name, share)| line(&name, share.bytes.0, style)).collect();
     if let Some(rest) = shares.get(shown..).filter(|rest| !rest.is_empty()) {
         let bytes = rest.iter().map(|share| share.bytes.0).fold(0, u64::saturating_add);
         lines.push(line(&fit(&format!("{} others", rest.len()), names), bytes, theme.faint()));

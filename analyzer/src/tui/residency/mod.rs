@@ -30,7 +30,7 @@ use super::{
     page::Page,
     run::Run,
     theme::{PARTLY_ON_DEVICE, Theme, tier_sign},
-    timeline::{draw_cursor, draw_name, draw_times, place_of},
+    timeline::{draw_cursor, draw_name, draw_times, names, place_of},
     view::{Answer, View},
     widget::{fit, put},
 };
@@ -136,13 +136,14 @@ impl View for Residency {
         }
         self.draw_title(theme, layout.title, buffer);
         draw_times(run, theme, layout.times, buffer);
-        for ((row, selected), bar) in self.modules.on_screen().zip(layout.bars.rows()) {
+        let names = names(run, &self.modules, usize::from(layout.names.width).saturating_sub(5));
+        for (((row, selected), text), bar) in self.modules.on_screen().zip(names).zip(layout.bars.rows()) {
             let Ok(index) = usize::try_from(row.id) else { continue };
             let Some(module) = run.timeline.modules.get(index) else { continue };
             let beside = |part: Rect| Rect { y: bar.y, height: 1, ..part };
             let name = beside(layout.names);
-            let before = format!("{} ", self.modules.folding(row).sign());
-            draw_name(run, row, module, &before, theme, name, buffer);
+            let text = format!("{} {text}", self.modules.folding(row).sign());
+            draw_name(run, module, text, theme, name, buffer);
             if selected {
                 buffer.set_style(Rect { width: name.width.saturating_sub(2), ..name }, theme.selected());
             }

@@ -51,10 +51,6 @@ impl State {
 
     /// The file of this name with what is shown; the error is for the user.
     pub(in crate::tui) fn exported(&self, name: &str) -> Result<Export, String> {
-        let listing = match &self.content {
-            Content::Ready(ready) => ready.view(self.page).listing(),
-            Content::Reading(_) => None,
-        };
-        Export::new(name, || screen::drawn(self), listing)
+        Export::new(name, || screen::drawn(self), self.listing())
     }
 }

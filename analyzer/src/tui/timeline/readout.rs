@@ -19,7 +19,7 @@ use crate::{
         instant::instant,
         run::Run,
         theme::{Theme, series_sign, tier_sign},
-        widget::{fit_tail, put, width},
+        widget::{fit_middle, fit_names, fit_tail, put, width},
     },
 };
 
@@ -195,7 +195,7 @@ fn event_lines(event: &Sign, theme: Theme) -> Vec<Line<'static>> {
         }
     };
     let signs = std::iter::once(sign).chain(std::iter::repeat(' '));
-    let cut = |text: String| fit_tail(&text, width(&text).min(LINE_CELLS - 2));
+    let cut = |text: String| fit_middle(&text, width(&text).min(LINE_CELLS - 2));
     let line = |(sign, text)| Line::from(vec![Span::styled(format!("{sign} "), style), Span::raw(cut(text))]);
     signs.zip(what).map(line).collect()
 }
@@ -217,12 +217,17 @@ fn resident_lines(resident: &[(String, Option<Bytes>)], theme: Theme, rows: usiz
         return vec![Line::raw("  no module")];
     }
     let shown = if resident.len() > rows { rows.saturating_sub(1) } else { rows };
-    let mut lines: Vec<Line<'static>> = resident
+    let bytes = |bytes: Option<Bytes>| bytes.map_or(String::new(), |bytes| format!("{bytes:.1}"));
+    let names = resident
         .iter()
         .take(shown)
-        .map(|(name, bytes)| {
-            let bytes = bytes.map_or(String::new(), |bytes| format!("{bytes:.1}"));
-            let name = fit_tail(name, (LINE_CELLS - 3).saturating_sub(width(&bytes)));
+        .map(|(name, of)| (name.clone(), (LINE_CELLS - 3).saturating_sub(width(&bytes(*of)))));
+    let names = fit_names(&names.collect::<Vec<_>>());
+    let mut lines: Vec<Line<'static>> = resident
+        .iter()
+        .zip(names)
+        .map(|((_, of), name)| {
+            let bytes = bytes(*of);
             Line::from(vec![
                 Span::styled(format!("{} ", tier_sign(Tier::Device(0))), theme.tier(Tier::Device(0))),
                 Span::raw(format!("{name} {bytes}")),

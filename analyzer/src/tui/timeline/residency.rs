@@ -20,20 +20,21 @@ use crate::{
         listing::{Folding, Listing, Row},
         run::Run,
         theme::{PARTLY_ON_DEVICE, Theme, tier_sign},
-        widget::{fit, fit_tail, put, width},
+        widget::{fit, fit_names, put, width},
     },
 };
 
 /// Draws the headline and the modules that are scrolled to.
 pub(crate) fn draw(run: &Run, modules: &Listing, theme: Theme, layout: &Layout, buffer: &mut Buffer) {
     draw_title(modules, theme, layout, buffer);
-    for ((row, selected), bar) in modules.on_screen().zip(layout.modules.rows()) {
+    let names = names(run, modules, usize::from(layout.gutter.width).saturating_sub(4));
+    for (((row, selected), text), bar) in modules.on_screen().zip(names).zip(layout.modules.rows()) {
         let Ok(index) = usize::try_from(row.id) else { continue };
         let Some(module) = run.timeline.modules.get(index) else { continue };
         let name = layout.beside(bar);
         let folding = modules.folding(row);
         let before = if folding == Folding::Folded { folding.sign() } else { ' ' };
-        draw_name(run, row, module, &before.to_string(), theme, name, buffer);
+        draw_name(run, module, format!("{before}{text}"), theme, name, buffer);
         if selected {
             buffer.set_style(Rect { width: name.width.saturating_sub(2), ..name }, theme.selected());
         }
@@ -73,12 +74,24 @@ fn draw_title(modules: &Listing, theme: Theme, layout: &Layout, buffer: &mut Buf
     put(&Line::from(spans), layout.modules_title, buffer);
 }
 
-/// Draws a prefix, the name indented below its parents', and the sign of the tier at the cursor.
+/// Returns the names of the modules on the screen, each in so many cells and indented below its parents'.
+pub(crate) fn names(run: &Run, modules: &Listing, cells: usize) -> Vec<String> {
+    let indent = |row: &Row| " ".repeat(row.depth.min(cells / 2));
+    let name = |row: &Row| {
+        let module = usize::try_from(row.id).ok().and_then(|index| run.timeline.modules.get(index));
+        let name = module.map_or_else(String::new, |module| own_name(run, module).to_string());
+        (name, cells - width(&indent(row)))
+    };
+    let names: Vec<(String, usize)> = modules.on_screen().map(|(row, _)| name(row)).collect();
+    let rows = modules.on_screen().map(|(row, _)| indent(row));
+    rows.zip(fit_names(&names)).map(|(indent, name)| indent + &name).collect()
+}
+
+/// Draws the name of a module, as [`names`] has it, and the sign of the tier at the cursor.
 pub(crate) fn draw_name(
     run: &Run,
-    row: &Row,
     module: &ModuleTrack,
-    before: &str,
+    name: String,
     theme: Theme,
     area: Rect,
     buffer: &mut Buffer,
@@ -87,15 +100,8 @@ pub(crate) fn draw_name(
         Some(tier) => (tier_sign(tier), theme.tier(tier)),
         None => (' ', Style::new()),
     };
-    let cells = usize::from(area.width).saturating_sub(3 + width(before));
-    let indent = " ".repeat(row.depth.min(cells / 2));
-    let name = own_name(run, module).to_string();
     let line = Line::from(vec![
-        Span::raw(before.to_owned()),
-        Span::styled(
-            indent.clone() + &fit_tail(&name, cells - width(&indent)),
-            if module.inherited { theme.faint() } else { Style::new() },
-        ),
+        Span::styled(name, if module.inherited { theme.faint() } else { Style::new() }),
         Span::raw(" "),
         Span::styled(sign.to_string(), style),
         Span::styled("│", theme.faint()),

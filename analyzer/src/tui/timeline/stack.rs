@@ -26,7 +26,7 @@ use crate::{
         memory_chart::top,
         run::Run,
         theme::{self, Theme},
-        widget::{fit_tail, width},
+        widget::{fit_names, width},
         worker::{Desk, Worker},
     },
 };
@@ -174,18 +174,24 @@ pub(super) fn legend(
         .filter_map(|(place, part)| Some((place, part, part.bytes.at(run.cursor)?)))
         .collect();
     parts.sort_by_key(|(_, _, extent)| std::cmp::Reverse(extent.max));
-    let line = |(place, part, extent): &(usize, &Part, Extent)| {
-        let (sign, style) = look(composition, *place, theme);
-        let bytes = super::readout::extent_text(*extent, 1);
-        let room = cells.saturating_sub(width(&bytes) + 3);
+    parts.truncate(lines);
+    let bytes: Vec<String> =
+        parts.iter().map(|(_, _, extent)| super::readout::extent_text(*extent, 1)).collect();
+    let names = parts.iter().zip(&bytes).map(|((_, part, _), bytes)| {
         let name = part.name.to_string();
+        let room = cells.saturating_sub(width(bytes) + 3).min(width(&name));
+        (name, room)
+    });
+    let names = fit_names(&names.collect::<Vec<_>>());
+    let line = |(((place, ..), name), bytes): ((&(usize, &Part, Extent), String), String)| {
+        let (sign, style) = look(composition, *place, theme);
         Line::from(vec![
             Span::styled(format!("{sign} "), style),
-            Span::raw(format!("{} ", fit_tail(&name, width(&name).min(room)))),
+            Span::raw(format!("{name} ")),
             Span::styled(bytes, theme.strong()),
         ])
     };
-    parts.iter().take(lines).map(line).collect()
+    parts.iter().zip(names).zip(bytes).map(line).collect()
 }
 
 /// The parts from the foot of the stack.
