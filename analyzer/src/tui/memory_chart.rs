@@ -10,7 +10,7 @@
 //! Every column keeps the extremes of its time, so a spike is as high at every zoom.
 
 use memtrace_format::Bytes;
-use ratatui::{buffer::Buffer, layout::Rect, widgets::Widget};
+use ratatui::{buffer::Buffer, layout::Rect, text::Line, widgets::Widget};
 
 use super::{
     theme::{self, Theme},
@@ -46,6 +46,17 @@ pub(crate) fn top(track: &HeapTrack, whole: Window) -> Bytes {
     let most = |series| track.extent(series, whole.from(), whole.to()).map(|extent| extent.max);
     let reserved = most(Series::Reserved).filter(|_| track.has_segments());
     reserved.max(most(Series::Active)).max(most(Series::Allocated)).unwrap_or_default()
+}
+
+/// Draws the scale beside a chart: labels at the top, the middle and the foot.
+pub(crate) fn draw_scale(top: Bytes, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    let labels = [(0, top), (area.height / 2, Bytes(top.0 / 2)), (area.height.saturating_sub(1), Bytes(0))];
+    let decimals = usize::from(area.width >= 12);
+    for (index, row) in area.rows().enumerate() {
+        let label = labels.iter().rev().find(|(at, _)| usize::from(*at) == index);
+        let text = label.map_or(String::new(), |(_, bytes)| format!("{bytes:.decimals$}"));
+        Line::styled(format!("{text} │"), theme.faint()).right_aligned().render(row, buffer);
+    }
 }
 
 impl Widget for MemoryChart<'_> {

@@ -8,10 +8,12 @@
 //!  cycle                        ends  heap            kept  sure  shape
 //!  ▾ phase switch                  6  host      +12.67 MiB   99%  grows
 //!      module checkpoint-1.unet                  +6.33 MiB  100%
+//!    ▸ the same owners in 13 other cycles
 //!  ▸ phase switch                  6  cuda:0   +101.00 KiB   99%  grows
 //!    weights vae = preview_vae                   +1.12 MiB        twice
 //! ```
 
+mod causes;
 mod rows;
 
 use ratatui::{
@@ -56,7 +58,7 @@ impl Default for GrowthView {
 impl View for GrowthView {
     fn prepare(&mut self, run: &Run) {
         let growth = &run.figures().growth;
-        self.rows.fill(rows::rows(growth));
+        self.rows.fill(causes::rows(growth));
         if !std::mem::replace(&mut self.prepared, true) {
             self.rows.fold_all();
             // What grows the most is told at once.
@@ -104,6 +106,7 @@ impl View for GrowthView {
         let subject = self.rows.selected().and_then(|row| rows::subject(&run.figures().growth, row.id));
         match subject {
             Some(subject) => Answer::Open(subject.goal()),
+            None if self.rows.fold() => Answer::Done,
             None => Answer::Ignored,
         }
     }

@@ -8,7 +8,7 @@ use crate::{
     report::{Cycle, CycleHeap, Duplicate, Growth, Idle, Retained, Shape, is_nobody},
     tui::{
         goal::Goal,
-        listing::{Cell, Column, Row},
+        listing::{Cell, Column},
         theme::Theme,
     },
 };
@@ -38,11 +38,6 @@ pub(super) fn columns() -> Vec<Column> {
     ]
 }
 
-/// Every row, in the order of the report.
-pub(super) fn rows(growth: &Growth) -> Vec<Row> {
-    numbered(growth).map(|(id, subject)| Row { id, depth: subject.depth(), cells: subject.cells() }).collect()
-}
-
 /// Returns the subject of the row with this id.
 pub(super) fn subject(growth: &Growth, id: u64) -> Option<Subject<'_>> {
     numbered(growth).find(|(other, _)| *other == id).map(|(_, subject)| subject)
@@ -66,7 +61,7 @@ pub(super) fn about(growth: &Growth, goal: &Goal) -> Option<u64> {
 }
 
 /// Ids that are the same as long as the report is.
-fn numbered(growth: &Growth) -> impl Iterator<Item = (u64, Subject<'_>)> {
+pub(super) fn numbered(growth: &Growth) -> impl Iterator<Item = (u64, Subject<'_>)> {
     let cycles = growth.cycles.iter().flat_map(|cycle| {
         cycle.heaps.iter().flat_map(move |heap| {
             let owners = heap.by_module.iter().chain(&heap.by_scope).chain(&heap.by_stack);
@@ -80,11 +75,11 @@ fn numbered(growth: &Growth) -> impl Iterator<Item = (u64, Subject<'_>)> {
 }
 
 impl Subject<'_> {
-    fn depth(&self) -> usize {
+    pub(super) fn depth(&self) -> usize {
         usize::from(matches!(self, Self::Cycle { owner: Some(_), .. }))
     }
 
-    fn cells(&self) -> Vec<Cell> {
+    pub(super) fn cells(&self) -> Vec<Cell> {
         match *self {
             Subject::Cycle { cycle, heap, owner: None } => vec![
                 named(cycle.source.name(), &cycle.name),

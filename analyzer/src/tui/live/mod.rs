@@ -45,7 +45,8 @@ use super::{
 use crate::{Nanos, Text, report::is_nobody};
 
 const KEYS: &[Binding] = &[
-    Binding::own(&[Key::Char('t')], GROUP, "by module, scope, stack (down or up) or thread").footer("by"),
+    Binding::own(&[Key::Char('t')], GROUP, "by module, scope, call site, stack (down or up) or thread")
+        .footer("by"),
     Binding::own(&[Key::Char('i')], FLAME, "as an icicle, or as a table").footer("icicle"),
     Binding::own(&[Key::Char('d')], AGAINST, "differences from the peak, from each mark, or none")
         .footer("diff"),
@@ -140,7 +141,7 @@ impl View for LiveView {
             let named =
                 |heap: &crate::report::Heap| heap.peak.by_module.iter().any(|share| !is_nobody(&share.name));
             if self.moments.is_none() && !run.report.heaps.iter().any(named) {
-                self.by = Grouping::BottomUp;
+                self.by = Grouping::Site;
             }
             self.moments = Some(Arc::clone(moments));
         }

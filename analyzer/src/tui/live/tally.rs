@@ -26,6 +26,8 @@ pub(crate) enum Grouping {
     Module,
     /// Scopes, below those they are nested in.
     Scope,
+    /// Call sites, each the frame that tells the most of its stack.
+    Site,
     /// Calls, below their callers.
     TopDown,
     /// Callers, below what they call.
@@ -40,6 +42,7 @@ impl Grouping {
         match self {
             Self::Module => "module",
             Self::Scope => "scope",
+            Self::Site => "call site",
             Self::TopDown => "stack, from main down",
             Self::BottomUp => "stack, from the allocation up",
             Self::Thread => "thread and call site",
@@ -50,7 +53,8 @@ impl Grouping {
     pub(crate) fn next(self) -> Self {
         match self {
             Self::Module => Self::Scope,
-            Self::Scope => Self::TopDown,
+            Self::Scope => Self::Site,
+            Self::Site => Self::TopDown,
             Self::TopDown => Self::BottomUp,
             Self::BottomUp => Self::Thread,
             Self::Thread => Self::Module,
@@ -129,6 +133,7 @@ impl Counter {
                         tree.add(frames.iter().rev(), of, sum);
                     }
                 }
+                Grouping::Site => tree.add(&[site(owner, definitions)], of, sum),
                 Grouping::Thread => tree.add(&[owner.thread.clone(), site(owner, definitions)], of, sum),
             }
         }

@@ -15,7 +15,8 @@
 //!    unet.input_blocks.0   ██████████████▌         210.00 MiB  51%
 //!
 //!  Over time    ⣿ allocated  ⠁ active  ⠉ reserved
-//!    ⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿◆⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿
+//!  480.0 MiB │⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿◆⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿
+//!             ╵0 s        ╵5 s       ╵10 s
 //! ```
 //!
 //! then fragmentation, swaps, transfers, failed requests, phases, heaps, marks, counters: in one column that scrolls, or

@@ -11,9 +11,10 @@ use crate::{
     report::{Heap, Known, Peak, PeakBy, Share},
     timeline::Series,
     tui::{
-        memory_chart::{MemoryChart, top},
+        memory_chart::{MemoryChart, draw_scale, top},
         run::Run,
         theme::{self, Theme, series_sign},
+        timeline::draw_times,
         widget::{Section, bar, fit, fit_names, percent, width},
     },
 };
@@ -22,8 +23,11 @@ use crate::{
 const BETWEEN: &str = " · ";
 /// More owners than this are summed up.
 const MAX_OWNERS: usize = 8;
-/// The height of the chart.
+/// The height of the chart, and of its axis of time below it.
 const CHART_ROWS: u16 = 5;
+const TIMES_ROWS: u16 = 1;
+/// The cells for the chart's scale.
+const SCALE_CELLS: u16 = 12;
 /// Cells for the figures behind a bar: the bytes and their share of the whole.
 const FIGURES_CELLS: usize = 18;
 
@@ -69,11 +73,15 @@ pub(crate) fn over_time<'a>(run: &'a Run, theme: Theme) -> Option<Section<'a>> {
     whole.show_all();
     let peak = run.heap()?.peak.time_ns;
     let draw = move |area: Rect, buffer: &mut Buffer| {
-        let area = Rect { x: area.x + 2, width: area.width.saturating_sub(2), ..area };
+        let scale = Rect { width: SCALE_CELLS.min(area.width), height: CHART_ROWS.min(area.height), ..area };
+        let plot = Rect { x: scale.right(), width: area.width - scale.width, ..scale };
+        let times = Rect { y: plot.bottom(), height: area.height - plot.height, ..plot };
         let top = top(track, whole);
-        MemoryChart { track, window: whole, top, peak, theme }.render(area, buffer);
+        MemoryChart { track, window: whole, top, peak, theme }.render(plot, buffer);
+        draw_scale(top, theme, scale, buffer);
+        draw_times(whole, theme, times, buffer);
     };
-    Some(Section::picture(Line::from(legend), CHART_ROWS, draw))
+    Some(Section::picture(Line::from(legend), CHART_ROWS + TIMES_ROWS, draw))
 }
 
 fn figures(heap: &Heap, theme: Theme, cells: usize) -> Vec<Line<'static>> {

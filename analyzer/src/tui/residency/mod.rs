@@ -135,7 +135,7 @@ impl View for Residency {
             return;
         }
         self.draw_title(theme, layout.title, buffer);
-        draw_times(run, theme, layout.times, buffer);
+        draw_times(run.window, theme, layout.times, buffer);
         let names = names(run, &self.modules, usize::from(layout.names.width).saturating_sub(5));
         for (((row, selected), text), bar) in self.modules.on_screen().zip(names).zip(layout.bars.rows()) {
             let Ok(index) = usize::try_from(row.id) else { continue };

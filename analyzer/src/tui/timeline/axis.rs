@@ -17,6 +17,7 @@ use crate::{
         run::Run,
         theme::{self, Theme},
         widget::{count, fit, width},
+        window::Window,
     },
 };
 
@@ -27,7 +28,7 @@ const LABEL_CELLS: u16 = 10;
 pub(crate) fn draw(run: &Run, theme: Theme, layout: &Layout, buffer: &mut Buffer) {
     draw_events(run, theme, layout.events, buffer);
     draw_marks(run, theme, layout.events, buffer);
-    draw_times(run, theme, layout.times, buffer);
+    draw_times(run.window, theme, layout.times, buffer);
     draw_range(run, theme, layout.times, buffer);
     draw_phases(run, theme, layout.lanes, buffer);
     let events = events_label(run.timeline.instants_left_out, usize::from(layout.gutter.width));
@@ -114,8 +115,7 @@ fn draw_range(run: &Run, theme: Theme, area: Rect, buffer: &mut Buffer) {
 }
 
 /// Draws times below a plot with as many columns, as many as there is room for.
-pub(crate) fn draw_times(run: &Run, theme: Theme, area: Rect, buffer: &mut Buffer) {
-    let window = run.window;
+pub(crate) fn draw_times(window: Window, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let step = round_step(window.length(), area.width / LABEL_CELLS);
     let first = window.from().0.div_ceil(step.0);
     for tick in first.. {

@@ -1,6 +1,5 @@
 //! The chart of the heap, its scale and its peak.
 
-use memtrace_format::Bytes;
 use ratatui::{
     buffer::Buffer,
     layout::Rect,
@@ -16,7 +15,7 @@ use crate::{
     report::Heap,
     tui::{
         instant::instant,
-        memory_chart::{MemoryChart, top},
+        memory_chart::{MemoryChart, draw_scale, top},
         run::Run,
         theme::{self, Theme},
     },
@@ -80,16 +79,5 @@ fn draw_title(
     left.render(area, buffer);
     if fits {
         right.right_aligned().render(area, buffer);
-    }
-}
-
-/// Labels at the top, the middle and the foot.
-fn draw_scale(top: Bytes, theme: Theme, area: Rect, buffer: &mut Buffer) {
-    let labels = [(0, top), (area.height / 2, Bytes(top.0 / 2)), (area.height.saturating_sub(1), Bytes(0))];
-    let decimals = usize::from(area.width >= 12);
-    for (index, row) in area.rows().enumerate() {
-        let label = labels.iter().rev().find(|(at, _)| usize::from(*at) == index);
-        let text = label.map_or(String::new(), |(_, bytes)| format!("{bytes:.decimals$}"));
-        Line::styled(format!("{text} │"), theme.faint()).right_aligned().render(row, buffer);
     }
 }
