@@ -51,6 +51,11 @@ pub(crate) fn update(ready: &mut Ready, page: Page, action: Action, body: Rect) 
         Action::Drag(position) => drag(ready, page, position, body),
         Action::Release(_) => release(ready),
         Action::Wheel(side, position) => wheel(view, run, side, position, body),
+        Action::Find(_) if run.search.is_empty() => return Answer::Say("/ searches".to_owned()),
+        Action::Find(side) if !view.find(run, &run.search, side, body) => {
+            return Answer::Say(format!("nothing here has {}", crate::Text::new(run.search.as_str())));
+        }
+        Action::Find(_) => {}
         action => return list(view, run, action),
     }
     if ready.anchor.is_some() && !matches!(action, Action::Drag(_)) {
@@ -134,11 +139,6 @@ fn list(view: &mut dyn View, run: &mut Run, action: Action) -> Answer {
         Action::Fold | Action::FoldAll => return Answer::Say("there is nothing to fold".to_owned()),
         Action::Sort => listing.sort_by_next(),
         Action::Reverse => listing.reverse(),
-        Action::Find(_) if run.search.is_empty() => return Answer::Say("/ searches".to_owned()),
-        Action::Find(side) if !listing.find(&run.search, side) => {
-            return Answer::Say(format!("no row has {}", crate::Text::new(run.search.as_str())));
-        }
-        Action::Find(_) => {}
         _ => return Answer::Ignored,
     }
     if let (Action::Sort | Action::Reverse, Some(sort)) = (action, listing.sort()) {

@@ -13,6 +13,7 @@ use super::{
     fixture,
     flow::Flow,
     frame,
+    keys::Key,
     opening::{Facts, SoFar},
     page::Page,
     recorded, screen,
@@ -75,6 +76,22 @@ fn help_and_the_time_before() {
     insta::assert_snapshot!("help_80x24", text(&state));
     state.size = ratatui::layout::Size::new(80, 50);
     insta::assert_snapshot!("help_80x50", text(&state));
+}
+
+#[test]
+fn what_lies_over_a_view() {
+    for (name, page, key) in [
+        ("palette_overview", Page::Overview, ':'),
+        ("palette_residency", Page::Residency, ':'),
+        ("details_overview", Page::Overview, 'v'),
+        ("details_swaps", Page::Swaps, 'v'),
+    ] {
+        for (width, height) in SIZES {
+            let mut state = fixture::showing(fixture::large(), page, width, height);
+            assert_eq!(state.press(Key::Char(key)), Flow::Continue);
+            insta::assert_snapshot!(format!("{name}_{width}x{height}"), text(&state));
+        }
+    }
 }
 
 #[test]

@@ -7,7 +7,14 @@ use ratatui::{
     layout::{Position, Rect},
 };
 
-use super::{action::Action, goal::Goal, keys::Binding, listing::Listing, run::Run, theme::Theme};
+use super::{
+    action::{Action, Side},
+    goal::Goal,
+    keys::Binding,
+    listing::Listing,
+    run::Run,
+    theme::Theme,
+};
 
 /// A view: what one tab shows. Everything but [`draw`](Self::draw) has a default, with which the frame does what every
 /// view does alike.
@@ -51,6 +58,13 @@ pub(crate) trait View: Debug {
     /// The same, to change.
     fn listing_mut(&mut self) -> Option<&mut Listing> {
         None
+    }
+
+    /// Goes to the next place with this text on that side of what is shown, around the end. False: there is none. For views
+    /// that show text beside their rows.
+    fn find(&mut self, run: &Run, text: &str, side: Side, area: Rect) -> bool {
+        let _ = (run, area);
+        self.listing_mut().is_some_and(|rows| rows.find(text, side))
     }
 
     /// Returns true while a worker has not answered.

@@ -253,6 +253,15 @@ impl Listing {
         found.is_some_and(|id| self.select_id(id))
     }
 
+    /// The rows with this text in their order, folded or not: the place of each in that order, and its id.
+    pub(crate) fn matches(&self, text: &str) -> Vec<(usize, u64)> {
+        let rows = self.forest.rows();
+        let order = self.forest.order(self.sort, |_| false, |place| self.filter.admits(&rows[place]));
+        let needle = text.to_lowercase();
+        let rows = order.into_iter().map(|place| &rows[place]).enumerate();
+        rows.filter(|(_, row)| row.has(&needle)).map(|(place, row)| (place, row.id)).collect()
+    }
+
     /// Selects the row of this name. False: there is none.
     pub(crate) fn find_name(&mut self, name: &Text) -> bool {
         let named = |row: &&Row| row.cells.first() == Some(&Cell::Text(name.clone()));

@@ -183,7 +183,8 @@ impl Letters {
     }
 }
 
-fn name(colouring: Colouring, owner: &Owner, definitions: &Definitions) -> Text {
+/// Returns the name of an owner, as this colouring has it.
+pub(crate) fn name(colouring: Colouring, owner: &Owner, definitions: &Definitions) -> Text {
     match colouring {
         Colouring::Scope => owner.scope.clone(),
         Colouring::Site => {

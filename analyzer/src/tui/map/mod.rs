@@ -20,6 +20,7 @@ mod pointing;
 mod regions;
 mod rows;
 mod scene;
+mod search;
 mod strip;
 mod words;
 
@@ -210,6 +211,10 @@ impl View for MapView {
 
     fn listing_mut(&mut self) -> Option<&mut Listing> {
         Some(if self.close.is_some() { &mut self.blocks } else { &mut self.regions })
+    }
+
+    fn find(&mut self, run: &Run, text: &str, side: Side, _area: Rect) -> bool {
+        self.listing_mut().is_some_and(|rows| rows.find(text, side)) || self.find_owner(run, text, side)
     }
 
     #[cfg(test)]

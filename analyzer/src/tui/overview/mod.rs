@@ -29,6 +29,7 @@ mod heap;
 mod movement;
 mod outcome;
 mod peak;
+mod search;
 mod sheet;
 mod title;
 
@@ -68,11 +69,13 @@ pub(crate) struct Overview {
     seen: Option<u64>,
     /// The line of the selected finding.
     line: u16,
+    /// The line below the findings that was found last.
+    found: Option<u16>,
 }
 
 impl Default for Overview {
     fn default() -> Self {
-        Self { findings: Listing::new(findings::columns()), scroll: 0, seen: None, line: 0 }
+        Self { findings: Listing::new(findings::columns()), scroll: 0, seen: None, line: 0, found: None }
     }
 }
 
@@ -86,6 +89,11 @@ impl View for Overview {
         let rows = sheet.rows(area);
         let below = sheet.last_scroll(area).saturating_sub(self.scroll);
         sheet.render(self.scroll, Rect { height: rows, ..area }, buffer);
+        let found = self.found.and_then(|line| line.checked_sub(self.scroll)).filter(|line| *line < rows);
+        if let Some(line) = found {
+            let row = Rect { y: area.y + line, height: 1, ..area };
+            search::highlight(&run.search.to_lowercase(), theme, row, buffer);
+        }
         if below > 0 {
             let foot = Rect { y: area.y + rows, height: 1, ..area };
             Line::styled(format!("↓ {below} more lines "), theme.faint())
@@ -95,6 +103,9 @@ impl View for Overview {
     }
 
     fn update(&mut self, run: &mut Run, action: Action, area: Rect) -> Answer {
+        if !matches!(action, Action::Find(_)) {
+            self.found = None;
+        }
         match action {
             Action::Scroll(Scroll::Line(side)) if !self.is_at_end(side) => Answer::Ignored,
             Action::Scroll(scroll) => {
@@ -145,6 +156,10 @@ impl View for Overview {
 
     fn listing_mut(&mut self) -> Option<&mut Listing> {
         Some(&mut self.findings)
+    }
+
+    fn find(&mut self, run: &Run, text: &str, side: Side, area: Rect) -> bool {
+        self.find_text(run, text, side, area)
     }
 
     fn row_at(&self, run: &Run, area: Rect, position: Position) -> Option<usize> {

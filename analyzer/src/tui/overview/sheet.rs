@@ -1,5 +1,7 @@
 //! The layout of the overview: findings across the whole width, then one or two columns, scrolled as one.
 
+use std::collections::BTreeSet;
+
 use ratatui::{buffer::Buffer, layout::Rect};
 
 use super::findings::Findings;
@@ -48,6 +50,20 @@ impl Sheet<'_> {
             widget::render(sections, scrolled.saturating_sub(head), column, buffer);
             x += width + GAP;
         }
+    }
+
+    /// The lines below the findings that have this text, which is in lower case.
+    pub(super) fn lines_with(&self, text: &str) -> BTreeSet<u16> {
+        let mut found = BTreeSet::new();
+        for (_, sections) in &self.columns {
+            let mut top = self.head_height();
+            for section in sections {
+                let lines = (top..).zip(section.texts());
+                found.extend(lines.filter(|(_, line)| line.to_lowercase().contains(text)).map(|(at, _)| at));
+                top = top.saturating_add(widget::height(std::slice::from_ref(section))).saturating_add(1);
+            }
+        }
+        found
     }
 
     /// The findings with the line below them.

@@ -197,8 +197,58 @@ fn the_overview_scrolls_on_behind_the_last_finding_and_back() {
     assert_eq!(screen_text(&state), screen_text(&fixture::showing(fixture::large(), Page::Overview, 80, 24)));
 }
 
+fn screen_lines(state: &State) -> String {
+    let buffer = screen::drawn(state);
+    let cells: Vec<&str> = buffer.content().iter().map(|cell| cell.symbol()).collect();
+    let lines = cells.chunks(usize::from(buffer.area.width)).map(<[&str]>::concat);
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 fn screen_text(state: &State) -> String {
     screen::drawn(state).content().iter().map(|cell| cell.symbol()).collect()
+}
+
+#[test]
+fn search_reaches_what_a_view_shows_beside_its_rows() {
+    let state = fixture::showing(fixture::large(), Page::Overview, 80, 24);
+    assert!(!screen_text(&state).contains("Over time"));
+    let state = typed(state, "/over time\n");
+    assert_eq!(state.message, None);
+    assert!(screen_text(&state).contains("Over time"));
+    let state = typed(state, "n/grows\n");
+    assert_eq!((state.message.as_deref(), selected(&state).as_str()), (None, "FAIL"));
+    let state = typed(state, "/nowhere\n");
+    assert_eq!(state.message.as_deref(), Some("nothing here has nowhere"));
+}
+
+#[test]
+fn the_selected_finding_is_told_in_full() {
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for (width, height) in [(80, 24), (200, 50)] {
+        let mut state = fixture::showing(fixture::large(), Page::Overview, width, height);
+        for finding in run(&state).report.findings.clone().iter().take(2) {
+            let lines = screen_lines(&state);
+            let shown = words(&lines);
+            assert!(shown.contains(&words(&finding.evidence.to_string())), "{finding:?}: {lines}");
+            assert!(shown.contains(&words(&finding.advice.to_string())), "{finding:?}: {lines}");
+            state = typed(state, "j");
+        }
+    }
+}
+
+#[test]
+fn v_reads_the_selected_row_in_full_and_rows_are_turned_while_it_does() {
+    let state = typed(timeline(), "v");
+    assert_eq!(state.overlay, Overlay::Details(0));
+    let name = selected(&state);
+    assert!(screen_lines(&state).contains(&format!("module     {name}")), "{}", screen_lines(&state));
+    let state = typed(state, "j");
+    assert_ne!(selected(&state), name);
+    assert!(screen_lines(&state).contains(&selected(&state)));
+    let state = typed(state, "\u{1b}");
+    assert_eq!((&state.overlay, state.page), (&Overlay::None, Page::Timeline));
+    let state = typed(fixture::showing(fixture::empty(), Page::Timeline, 80, 24), "v");
+    assert_eq!((&state.overlay, state.message.as_deref()), (&Overlay::None, Some("there is no row to read")));
 }
 
 #[test]
@@ -211,7 +261,7 @@ fn rows_are_searched_and_filtered_as_they_are_typed() {
     let state = typed(state, "nc");
     assert_eq!((shown(&state), selected(&state)), (1, "text_encoder".to_owned()));
     let state = typed(state, "\n/nowhere\n");
-    assert_eq!(state.message.as_deref(), Some("no row has nowhere"));
+    assert_eq!(state.message.as_deref(), Some("nothing here has nowhere"));
     let state = typed(state, "\u{1b}");
     assert_eq!(shown(&state), 3);
 }

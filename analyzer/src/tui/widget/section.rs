@@ -28,6 +28,15 @@ impl<'a> Section<'a> {
         Self { title, body: Body::Picture(height, Box::new(draw)) }
     }
 
+    /// The texts of its lines, the headline first; a picture has none.
+    pub(crate) fn texts(&self) -> Vec<String> {
+        let body: &[Line<'_>] = match &self.body {
+            Body::Lines(lines) => lines,
+            Body::Picture(..) => &[],
+        };
+        std::iter::once(&self.title).chain(body).map(ToString::to_string).collect()
+    }
+
     fn height(&self) -> u16 {
         let body = match &self.body {
             Body::Lines(lines) => u16::try_from(lines.len()).unwrap_or(u16::MAX),
