@@ -30,7 +30,7 @@ use super::{
     page::Page,
     run::Run,
     theme::{PARTLY_ON_DEVICE, Theme, tier_sign},
-    timeline::{draw_cursor, draw_name, draw_times, names, place_of},
+    timeline::{draw_cursor, draw_name, draw_times, names, place_in_words},
     view::{Answer, View},
     widget::{fit, put},
 };
@@ -143,11 +143,11 @@ impl View for Residency {
             let beside = |part: Rect| Rect { y: bar.y, height: 1, ..part };
             let name = beside(layout.names);
             let text = format!("{} {text}", self.modules.folding(row).sign());
-            draw_name(run, module, text, theme, name, buffer);
+            draw_name(run, index, module, text, theme, name, buffer);
             if selected {
                 buffer.set_style(Rect { width: name.width.saturating_sub(2), ..name }, theme.selected());
             }
-            bars::draw(run, module, theme, bar, buffer);
+            bars::draw(run, index, module, theme, bar, buffer);
             if let Some(panel) = layout.panel {
                 draw_figures(run, index, module, beside(panel), buffer);
             }
@@ -267,7 +267,7 @@ fn words_of_swap(swap: &Swap) -> String {
 }
 
 fn draw_figures(run: &Run, index: usize, module: &ModuleTrack, area: Rect, buffer: &mut Buffer) {
-    let place = place_of(&module.stays, run.cursor).map_or(String::new(), |tier| tier.to_string());
+    let place = place_in_words(run, index, module);
     let bytes = run.report.modules.get(index).and_then(|module| module.bytes);
     let bytes = bytes.map_or(String::new(), |bytes| bytes.to_string());
     Line::raw(format!(" {}{bytes:>12}", fit(&place, 12))).render(area, buffer);

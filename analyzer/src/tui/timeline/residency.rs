@@ -34,11 +34,11 @@ pub(crate) fn draw(run: &Run, modules: &Listing, theme: Theme, layout: &Layout, 
         let name = layout.beside(bar);
         let folding = modules.folding(row);
         let before = if folding == Folding::Folded { folding.sign() } else { ' ' };
-        draw_name(run, module, format!("{before}{text}"), theme, name, buffer);
+        draw_name(run, index, module, format!("{before}{text}"), theme, name, buffer);
         if selected {
             buffer.set_style(Rect { width: name.width.saturating_sub(2), ..name }, theme.selected());
         }
-        draw_bar(run, module, theme, bar, buffer);
+        draw_bar(run, index, module, theme, bar, buffer);
         if let Some(panel) = layout.panel {
             draw_figures(run, index, module, Rect { y: bar.y, height: 1, ..panel }, buffer);
         }
@@ -90,16 +90,20 @@ pub(crate) fn names(run: &Run, modules: &Listing, cells: usize) -> Vec<String> {
 /// Draws the name of a module, as [`names`] has it, and the sign of the tier at the cursor.
 pub(crate) fn draw_name(
     run: &Run,
+    index: usize,
     module: &ModuleTrack,
     name: String,
     theme: Theme,
     area: Rect,
     buffer: &mut Buffer,
 ) {
-    let (sign, style) = match place_of(&module.stays, run.cursor) {
-        Some(tier) => (tier_sign(tier), theme.tier(tier)),
-        None => (' ', Style::new()),
-    };
+    let (sign, style) =
+        match (place_of(&module.stays, run.cursor), place_of(run.tree.stays_of_parts(index), run.cursor)) {
+            (Some(tier), _) => (tier_sign(tier), theme.tier(tier)),
+            (None, Some(tier)) if tier.is_device() => (PARTLY_ON_DEVICE, theme.tier(tier)),
+            (None, Some(tier)) => (tier_sign(tier), theme.tier(tier)),
+            (None, None) => (' ', Style::new()),
+        };
     let line = Line::from(vec![
         Span::styled(name, if module.inherited { theme.faint() } else { Style::new() }),
         Span::raw(" "),
@@ -119,12 +123,12 @@ pub(crate) fn own_name(run: &Run, module: &ModuleTrack) -> Text {
     }
 }
 
-fn draw_bar(run: &Run, module: &ModuleTrack, theme: Theme, area: Rect, buffer: &mut Buffer) {
+fn draw_bar(run: &Run, index: usize, module: &ModuleTrack, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let mut before = None;
     for column in 0..area.width {
         let from = run.window.time_at(column, area.width);
         let to = run.window.time_at(column + 1, area.width);
-        let shown = shown_in(&module.stays, from, to);
+        let shown = shown_of(run, index, module, from, to);
         let begins = shown != before;
         before = shown;
         let Some((tier, wholly)) = shown else { continue };
@@ -149,6 +153,22 @@ fn draw_bar(run: &Run, module: &ModuleTrack, theme: Theme, area: Rect, buffer: &
     }
 }
 
+/// Returns the tier of a module that a column shows, as [`shown_in`]; of one that is moved in parts, that of its parts, never
+/// wholly on a device.
+pub(crate) fn shown_of(
+    run: &Run,
+    index: usize,
+    module: &ModuleTrack,
+    from: Nanos,
+    to: Nanos,
+) -> Option<(Tier, bool)> {
+    if !module.stays.is_empty() {
+        return shown_in(&module.stays, from, to);
+    }
+    let (tier, wholly) = shown_in(run.tree.stays_of_parts(index), from, to)?;
+    Some((tier, wholly && !tier.is_device()))
+}
+
 /// Returns the tier that a column shows: a device if the module was on one at all, else the one of the longest stay; and
 /// true if the module was there all the time.
 pub(crate) fn shown_in(stays: &[Stay], from: Nanos, to: Nanos) -> Option<(Tier, bool)> {
@@ -170,8 +190,18 @@ pub(crate) fn shown_in(stays: &[Stay], from: Nanos, to: Nanos) -> Option<(Tier, 
     }
 }
 
+/// Returns the tier of a module at the cursor, or that parts of it are on a device.
+pub(crate) fn place_in_words(run: &Run, index: usize, module: &ModuleTrack) -> String {
+    match (place_of(&module.stays, run.cursor), place_of(run.tree.stays_of_parts(index), run.cursor)) {
+        (Some(tier), _) => tier.to_string(),
+        (None, Some(tier)) if tier.is_device() => "partly".to_owned(),
+        (None, Some(tier)) => tier.to_string(),
+        (None, None) => String::new(),
+    }
+}
+
 fn draw_figures(run: &Run, index: usize, module: &ModuleTrack, area: Rect, buffer: &mut Buffer) {
-    let place = place_of(&module.stays, run.cursor).map_or(String::new(), |tier| tier.to_string());
+    let place = place_in_words(run, index, module);
     let bytes = run.report.modules.get(index).and_then(|module| module.bytes);
     let bytes = bytes.map_or(String::new(), |bytes| bytes.to_string());
     Line::raw(format!("{}{bytes:>11}", fit(&place, 12))).render(area, buffer);
