@@ -56,7 +56,7 @@ pub(crate) fn update(ready: &mut Ready, page: Page, action: Action, body: Rect) 
             return Answer::Say(format!("nothing here has {}", crate::Text::new(run.search.as_str())));
         }
         Action::Find(_) => {}
-        action => return list(view, run, action),
+        action => return list(view, action),
     }
     if ready.anchor.is_some() && !matches!(action, Action::Drag(_)) {
         extend_range(ready);
@@ -130,7 +130,7 @@ pub(crate) fn copied(view: &dyn View, action: Action) -> Option<(String, String)
     (listing.len() > 0).then(|| (text.join("\n"), format!("copied {} rows", listing.len())))
 }
 
-fn list(view: &mut dyn View, run: &mut Run, action: Action) -> Answer {
+fn list(view: &mut dyn View, action: Action) -> Answer {
     let Some(listing) = view.listing_mut() else { return Answer::Say("there are no rows here".to_owned()) };
     match action {
         Action::Scroll(scroll) => listing.scroll(scroll),
@@ -209,7 +209,7 @@ fn wheel(view: &mut dyn View, run: &mut Run, side: Side, position: Position, bod
     for _ in 0..WHEEL_ROWS {
         let scroll = Action::Scroll(Scroll::Line(towards));
         if let Answer::Ignored = view.update(run, scroll, body) {
-            let _ = list(view, run, scroll);
+            let _ = list(view, scroll);
         }
     }
 }

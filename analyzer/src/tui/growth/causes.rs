@@ -10,7 +10,7 @@
 use super::rows::{Subject, columns, numbered};
 use crate::{
     Text,
-    report::{CycleHeap, Growth, Retained, Shape, is_nobody},
+    report::{CycleHeap, Growth, Shape, is_nobody},
     tui::listing::{Cell, Row},
 };
 
@@ -71,13 +71,8 @@ fn is_one_cause(one: &Subject<'_>, other: &Subject<'_>) -> bool {
 
 /// The known owners of what stays.
 fn owners(heap: &CycleHeap) -> Vec<&Text> {
-    let of = |owners: &'_ [Retained]| {
-        owners.iter().map(|owner| &owner.name).filter(|name| !is_nobody(name)).collect()
-    };
-    let modules: Vec<&Text> = of(&heap.by_module);
-    let scopes: Vec<&Text> = of(&heap.by_scope);
-    let stacks: Vec<&Text> = of(&heap.by_stack);
-    [modules, scopes, stacks].concat()
+    let owners = heap.by_module.iter().chain(&heap.by_scope).chain(&heap.by_stack);
+    owners.map(|owner| &owner.name).filter(|name| !is_nobody(name)).collect()
 }
 
 #[cfg(test)]
