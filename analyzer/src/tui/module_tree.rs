@@ -1,6 +1,6 @@
 //! The modules as a tree: parents first, parts below them, indented.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use memtrace_format::Tier;
 
@@ -10,7 +10,7 @@ use crate::{Nanos, report::Stay, timeline::ModuleTrack};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ModuleTree {
     rows: Vec<ModuleRow>,
-    several_devices: bool,
+    devices: Vec<Tier>,
     /// By their places, the modules that are only moved in parts: the stays of those.
     of_parts: HashMap<usize, Vec<Stay>>,
 }
@@ -64,7 +64,7 @@ impl ModuleTree {
                 of_parts.insert(row.index, together);
             }
         }
-        Self { rows, several_devices: several_devices(modules), of_parts }
+        Self { rows, devices: devices(modules), of_parts }
     }
 
     /// The rows, from the top.
@@ -79,7 +79,12 @@ impl ModuleTree {
 
     /// Returns true if the modules were on more than one device, so that bars must tell which.
     pub(crate) fn several_devices(&self) -> bool {
-        self.several_devices
+        self.devices.len() > 1
+    }
+
+    /// The devices that modules were on, in order.
+    pub(crate) fn devices(&self) -> &[Tier] {
+        &self.devices
     }
 }
 
@@ -105,11 +110,10 @@ fn together<'a>(stays: impl Iterator<Item = &'a Stay>) -> Vec<Stay> {
     together
 }
 
-fn several_devices(modules: &[ModuleTrack]) -> bool {
+fn devices(modules: &[ModuleTrack]) -> Vec<Tier> {
     let tiers = modules.iter().flat_map(|module| module.stays.iter().map(|stay| stay.tier));
-    let mut devices = tiers.filter(|tier| tier.is_device());
-    let first = devices.next();
-    devices.any(|device| Some(device) != first)
+    let devices: BTreeSet<Tier> = tiers.filter(|tier| tier.is_device()).collect();
+    devices.into_iter().collect()
 }
 
 #[cfg(test)]

@@ -136,10 +136,13 @@ pub(crate) fn series_sign(series: Series) -> char {
     }
 }
 
+/// The signs of devices, each with a colour of its own as well.
+const DEVICE_SIGNS: [char; 4] = ['█', '▙', '▜', '▞'];
+
 /// The sign of a place in residency bars.
 pub(crate) fn tier_sign(tier: Tier) -> char {
     match tier {
-        Tier::Device(_) => '█',
+        Tier::Device(ordinal) => DEVICE_SIGNS[usize::from(ordinal) % DEVICE_SIGNS.len()],
         Tier::Pinned => '▓',
         Tier::Host => '▒',
         Tier::Disk => '░',
@@ -157,3 +160,24 @@ pub(crate) const PEAK: char = '◆';
 pub(crate) const MARK: char = '▾';
 /// The sign of a swap.
 pub(crate) const SWAP: char = '⇄';
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn without_colours_signs_tell_everything_apart() {
+        let tiers = [Tier::Disk, Tier::Host, Tier::Pinned, Tier::Unknown].into_iter();
+        let tiers: Vec<char> =
+            tiers.chain((0..4).map(Tier::Device)).map(tier_sign).chain([PARTLY_ON_DEVICE]).collect();
+        let series: Vec<char> = Series::ALL.into_iter().map(series_sign).collect();
+        let theme = Theme { colours: false };
+        let parts: Vec<char> = (0..7).map(|place| theme.part(place).0).chain([theme.rest().0]).collect();
+        let events = vec![OUT_OF_MEMORY, PEAK, MARK, SWAP];
+        for signs in [tiers, series, parts, events] {
+            assert_eq!(signs.iter().collect::<BTreeSet<_>>().len(), signs.len(), "{signs:?}");
+        }
+    }
+}

@@ -30,7 +30,7 @@ use super::{
     page::Page,
     run::Run,
     theme::{PARTLY_ON_DEVICE, Theme, tier_sign},
-    timeline::{draw_cursor, draw_name, draw_times, names, place_in_words},
+    timeline::{device_legend, draw_cursor, draw_name, draw_times, names, place_in_words},
     view::{Answer, View},
     widget::{fit, put},
 };
@@ -134,7 +134,7 @@ impl View for Residency {
             Line::styled(" no module is recorded", theme.faint()).render(layout.title, buffer);
             return;
         }
-        self.draw_title(theme, layout.title, buffer);
+        self.draw_title(run, theme, layout.title, buffer);
         draw_times(run.window, theme, layout.times, buffer);
         let names = names(run, &self.modules, usize::from(layout.names.width).saturating_sub(5));
         for (((row, selected), text), bar) in self.modules.on_screen().zip(names).zip(layout.bars.rows()) {
@@ -227,7 +227,7 @@ impl Residency {
         Answer::Say(says)
     }
 
-    fn draw_title(&self, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    fn draw_title(&self, run: &Run, theme: Theme, area: Rect, buffer: &mut Buffer) {
         let all = self.modules.len();
         let first = self.modules.top() + 1;
         let last = self.modules.on_screen().count() + self.modules.top();
@@ -235,8 +235,9 @@ impl Residency {
             if first == 1 && last == all { all.to_string() } else { format!("{first}–{last} of {all}") };
         let mut spans = vec![Span::styled(format!(" modules {which}"), theme.strong()), Span::raw("  ")];
         let device = Tier::Device(0);
-        let legend = [
-            (tier_sign(device), theme.tier(device), "device"),
+        let devices = device_legend(run).into_iter();
+        let devices = devices.map(|(tier, name)| (tier_sign(tier), theme.tier(tier), name));
+        let others = [
             (bars::FORWARD, theme.tier(device), "forward"),
             (bars::TO_DEVICE, theme.tier(device), "in"),
             (bars::FROM_DEVICE, theme.tier(Tier::Host), "out"),
@@ -245,7 +246,8 @@ impl Residency {
             (tier_sign(Tier::Host), theme.tier(Tier::Host), "host"),
             (tier_sign(Tier::Disk), theme.tier(Tier::Disk), "disk"),
         ];
-        for (sign, style, name) in legend {
+        let others = others.map(|(sign, style, name)| (sign, style, name.to_owned()));
+        for (sign, style, name) in devices.chain(others) {
             spans.extend([Span::styled(sign.to_string(), style), Span::raw(format!(" {name}  "))]);
         }
         put(&Line::from(spans), area, buffer);

@@ -25,7 +25,7 @@ mod samples;
 mod stack;
 
 pub(crate) use axis::{draw_cursor, draw_times};
-pub(crate) use residency::{draw_name, names, place_in_words, shown_of};
+pub(crate) use residency::{device_legend, draw_name, names, place_in_words, shown_of};
 
 use std::collections::HashMap;
 

@@ -26,7 +26,7 @@ use crate::{
 
 /// Draws the headline and the modules that are scrolled to.
 pub(crate) fn draw(run: &Run, modules: &Listing, theme: Theme, layout: &Layout, buffer: &mut Buffer) {
-    draw_title(modules, theme, layout, buffer);
+    draw_title(run, modules, theme, layout, buffer);
     let names = names(run, modules, usize::from(layout.gutter.width).saturating_sub(4));
     for (((row, selected), text), bar) in modules.on_screen().zip(names).zip(layout.modules.rows()) {
         let Ok(index) = usize::try_from(row.id) else { continue };
@@ -53,7 +53,7 @@ pub(crate) fn place_of(stays: &[Stay], time: Nanos) -> Option<Tier> {
     (time < stay.to_ns || (time == stay.to_ns && begun == stays.len())).then_some(stay.tier)
 }
 
-fn draw_title(modules: &Listing, theme: Theme, layout: &Layout, buffer: &mut Buffer) {
+fn draw_title(run: &Run, modules: &Listing, theme: Theme, layout: &Layout, buffer: &mut Buffer) {
     let all = modules.len();
     let first = modules.top() + 1;
     let last = (modules.top() + usize::from(layout.modules.height)).min(all);
@@ -61,17 +61,26 @@ fn draw_title(modules: &Listing, theme: Theme, layout: &Layout, buffer: &mut Buf
         if first == 1 && last == all { all.to_string() } else { format!("{first}–{last} of {all}") };
     let mut spans = vec![Span::styled(format!(" modules {which}"), theme.strong()), Span::raw("   ")];
     let device = Tier::Device(0);
-    let legend = [
-        (tier_sign(device), device, "device"),
+    let others = [
         (PARTLY_ON_DEVICE, device, "partly"),
         (tier_sign(Tier::Pinned), Tier::Pinned, "pinned"),
         (tier_sign(Tier::Host), Tier::Host, "host"),
         (tier_sign(Tier::Disk), Tier::Disk, "disk"),
     ];
-    for (sign, tier, name) in legend {
+    let others = others.map(|(sign, tier, name)| (sign, tier, name.to_owned()));
+    let devices = device_legend(run).into_iter().map(|(tier, name)| (tier_sign(tier), tier, name));
+    for (sign, tier, name) in devices.chain(others) {
         spans.extend([Span::styled(format!("{sign} "), theme.tier(tier)), Span::raw(format!("{name}  "))]);
     }
     put(&Line::from(spans), layout.modules_title, buffer);
+}
+
+/// Returns the devices with their names in a legend: `device` where there is but one.
+pub(crate) fn device_legend(run: &Run) -> Vec<(Tier, String)> {
+    match run.tree.devices() {
+        several @ [_, _, ..] => several.iter().map(|device| (*device, device.to_string())).collect(),
+        _ => vec![(Tier::Device(0), "device".to_owned())],
+    }
 }
 
 /// Returns the names of the modules on the screen, each in so many cells and indented below its parents'.
