@@ -3,7 +3,10 @@
 use ratatui::{buffer::Buffer, layout::Rect, text::Line, widgets::Widget};
 
 use super::tree::Tree;
-use crate::tui::{theme::Theme, widget::fit_name};
+use crate::tui::{theme::Theme, widget::fit_names};
+
+/// A bar of so many cells has its bytes in it.
+const WITH_FIGURE: u16 = 24;
 
 /// A node and where it is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,21 +59,26 @@ pub(crate) fn draw(
     area: Rect,
     buffer: &mut Buffer,
 ) {
-    for Bar { place, area } in bars(tree, root, area) {
+    let bars = bars(tree, root, area);
+    let figures: Vec<String> = bars.iter().map(|bar| figure(tree, bar)).collect();
+    let names = bars.iter().zip(&figures).map(|(bar, figure)| {
+        let room = usize::from(bar.area.width).saturating_sub(1 + figure.len());
+        (tree.node(bar.place).name.to_string(), room)
+    });
+    let names = fit_names(&names.collect::<Vec<_>>());
+    for ((Bar { place, area }, name), figure) in bars.into_iter().zip(names).zip(figures) {
         let node = tree.node(place);
-        let text = match area.width {
-            0 | 1 => "▏".to_owned(),
-            2..24 => format!("▏{}", fit_name(&node.name.to_string(), usize::from(area.width) - 1)),
-            _ => {
-                let bytes = format!("{:.1}", memtrace_format::Bytes(node.now.bytes));
-                let name = fit_name(&node.name.to_string(), usize::from(area.width) - 3 - bytes.len());
-                format!("▏{name} {bytes} ")
-            }
-        };
+        let text = format!("▏{name}{figure}");
         let here = selected == Some(node.id) || (place == root && selected.is_none());
         let style = theme.tint((node.id % 6) as u8 + 1).patch(theme.selected());
         Line::styled(text, if here { theme.focus() } else { style }).render(area, buffer);
     }
+}
+
+/// The bytes of a bar, where there is room for them behind its name.
+fn figure(tree: &Tree, bar: &Bar) -> String {
+    let bytes = memtrace_format::Bytes(tree.node(bar.place).now.bytes);
+    if bar.area.width < WITH_FIGURE { String::new() } else { format!(" {bytes:.1} ") }
 }
 
 #[cfg(test)]

@@ -61,7 +61,7 @@ pub(crate) fn fit_tail(text: &str, cells: usize) -> String {
 /// The text in exactly so many cells; what does not fit is cut out of its middle, nearer to its beginning.
 pub(crate) fn fit_middle(text: &str, cells: usize) -> String {
     let head = cells.saturating_sub(1) / 3;
-    fit_around(text, 0, head, cells)
+    fit_around(text, None, head, cells)
 }
 
 /// A name in exactly so many cells, without its middle: or of a call site, `function (path:line)`, the function and the
@@ -87,7 +87,7 @@ pub(crate) fn fit_names(names: &[(String, usize)]) -> Vec<String> {
             .zip(&cut)
             .filter(|((other, _), cut)| other != name && cut.trim_end() == shown.trim_end());
         match alike.map(|((other, _), _)| alike_up_to(name, other)).max() {
-            Some(differs) => fit_around(name, differs, cells.saturating_sub(2) / 4, *cells),
+            Some(differs) => fit_around(name, Some(differs), cells.saturating_sub(2) / 4, *cells),
             None => shown.clone(),
         }
     });
@@ -101,7 +101,7 @@ fn alike_up_to(one: &str, other: &str) -> usize {
 
 /// The text in exactly so many cells, with `head` cells of its beginning and then as much of its end as there is room for;
 /// or, where the character at `shown` would be left out, what begins a little before that.
-fn fit_around(text: &str, shown: usize, head: usize, cells: usize) -> String {
+fn fit_around(text: &str, shown: Option<usize>, head: usize, cells: usize) -> String {
     if width(text) <= cells {
         return pad(text.to_owned(), cells);
     }
@@ -109,9 +109,9 @@ fn fit_around(text: &str, shown: usize, head: usize, cells: usize) -> String {
     let behind = begin.chars().count();
     let tail = fit_tail(text, cells - width(&begin));
     let left_out = text.chars().count() + 1 - tail.trim_end().chars().count();
-    if shown < behind || shown >= left_out {
+    let Some(shown) = shown.filter(|shown| (behind..left_out).contains(shown)) else {
         return pad(begin + &tail, cells);
-    }
+    };
     // A little before what differs is shown, if there is room for it.
     let from = shown.saturating_sub(if cells < ROOMY { 1 } else { 2 }).max(behind);
     let cut = if from > behind { CUT } else { "" };
