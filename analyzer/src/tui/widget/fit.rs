@@ -1,5 +1,10 @@
 //! Text of an exact width on the screen.
 
+use std::{
+    collections::{BTreeSet, HashMap},
+    ops::Bound,
+};
+
 use ratatui::{
     buffer::Buffer,
     layout::Rect,
@@ -80,21 +85,25 @@ pub(crate) fn fit_name(name: &str, cells: usize) -> String {
 /// Names, each in exactly so many cells, so that names that differ look different: where cutting makes two of them alike,
 /// the place where they differ is shown.
 pub(crate) fn fit_names(names: &[(String, usize)]) -> Vec<String> {
-    let cut: Vec<String> = names.iter().map(|(name, cells)| fit_name(name, *cells)).collect();
-    let told_apart = names.iter().zip(&cut).map(|((name, cells), shown)| {
-        let alike = names
-            .iter()
-            .zip(&cut)
-            .filter(|((other, _), cut)| other != name && cut.trim_end() == shown.trim_end());
-        match alike.map(|((other, _), _)| alike_up_to(name, other)).max() {
-            Some(differs) => fit_around(name, Some(differs), cells.saturating_sub(2) / 4, *cells),
-            None => shown.clone(),
+    let mut shown: Vec<String> = names.iter().map(|(name, cells)| fit_name(name, *cells)).collect();
+    let mut alike: HashMap<String, BTreeSet<&str>> = HashMap::new();
+    for ((name, _), shown) in names.iter().zip(&shown) {
+        alike.entry(shown.trim_end().to_owned()).or_default().insert(name);
+    }
+    for ((name, cells), shown) in names.iter().zip(&mut shown) {
+        let Some(alike) = alike.get(shown.trim_end()) else { continue };
+        // In order, the one that has the most in common with a name is beside it.
+        let before = alike.range::<str, _>((Bound::Unbounded, Bound::Excluded(name.as_str()))).next_back();
+        let behind = alike.range::<str, _>((Bound::Excluded(name.as_str()), Bound::Unbounded)).next();
+        let differs = before.into_iter().chain(behind).map(|other| alike_up_to(name, other)).max();
+        if let Some(differs) = differs {
+            *shown = fit_around(name, Some(differs), cells.saturating_sub(2) / 4, *cells);
         }
-    });
-    told_apart.collect()
+    }
+    shown
 }
 
-/// How many characters two texts have alike at their beginnings.
+/// Returns the number of characters that two texts have in common at their beginnings.
 fn alike_up_to(one: &str, other: &str) -> usize {
     one.chars().zip(other.chars()).take_while(|(one, other)| one == other).count()
 }
