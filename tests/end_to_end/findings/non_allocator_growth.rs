@@ -1,4 +1,4 @@
-use memtrace_analyzer::report::{FindingVerdict, Report};
+use memtrace_analysis::report::{FindingVerdict, Report};
 
 use super::{assert_found, finding, sampled};
 

@@ -1,4 +1,4 @@
-use memtrace_analyzer::report::FindingVerdict;
+use memtrace_analysis::report::FindingVerdict;
 use memtrace_format::Bytes;
 
 use super::{assert_found, assert_silent, finding, sampled};
