@@ -10,9 +10,9 @@ use super::{
     page::Page,
     prompt::{Prompt, Purpose},
     ready::Ready,
-    run::Run,
+    run::OpenRun,
     view::{Answer, View},
-    window::Range,
+    window::TimeRange,
 };
 
 /// The assumed number of columns where there is no time axis: the cursor moves by these.
@@ -83,7 +83,7 @@ pub(crate) fn ask(ready: &Ready, page: Page, action: Action) -> Result<Overlay, 
 }
 
 /// Does what a letter was asked for; what is to be said of it.
-pub(crate) fn letter(run: &mut Run, letter: Letter, key: Key) -> Option<String> {
+pub(crate) fn letter(run: &mut OpenRun, letter: Letter, key: Key) -> Option<String> {
     let Key::Char(name) = key else { return None };
     if !name.is_alphanumeric() {
         return Some("a mark is a letter or a digit".to_owned());
@@ -166,7 +166,7 @@ fn choose_range(ready: &mut Ready) -> Answer {
 fn extend_range(ready: &mut Ready) {
     let Some(anchor) = ready.anchor else { return };
     let cursor = ready.run.cursor;
-    ready.run.range = (anchor != cursor).then(|| Range::between(anchor, cursor));
+    ready.run.range = (anchor != cursor).then(|| TimeRange::between(anchor, cursor));
 }
 
 fn release(ready: &mut Ready) {
@@ -199,7 +199,7 @@ fn drag(ready: &mut Ready, page: Page, position: Position, body: Rect) {
     }
 }
 
-fn wheel(view: &mut dyn View, run: &mut Run, side: Side, position: Position, body: Rect) {
+fn wheel(view: &mut dyn View, run: &mut OpenRun, side: Side, position: Position, body: Rect) {
     if let Some(around) = time_under(view, run, position, body) {
         match side {
             Side::Forward => run.window.zoom_in(around),
@@ -218,7 +218,7 @@ fn wheel(view: &mut dyn View, run: &mut Run, side: Side, position: Position, bod
 }
 
 /// The instant that the mouse points at, above or below the plot too: everything there shares its time.
-fn time_under(view: &dyn View, run: &Run, position: Position, body: Rect) -> Option<Nanos> {
+fn time_under(view: &dyn View, run: &OpenRun, position: Position, body: Rect) -> Option<Nanos> {
     let plot = view.plot(run, body)?;
     let inside = body.contains(position) && (plot.left()..plot.right()).contains(&position.x);
     let column = position.x.checked_sub(plot.left()).filter(|_| inside)?;

@@ -1,6 +1,6 @@
 //! The effect of an action on the program.
 
-use super::export::Export;
+use super::export::ExportFile;
 
 /// The effect of an action on the program.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub(crate) enum Flow {
     /// Put this on the user's clipboard, draw and go on.
     Copy(String),
     /// Write this file, say what came of it, draw and go on.
-    Save(Export),
+    Save(ExportFile),
     /// Stop until the shell continues the process.
     Suspend,
     /// End.

@@ -11,7 +11,7 @@ use ratatui::{
 use super::{
     instant::instant,
     listing::Listing,
-    run::{Counting, Run},
+    run::{Counting, OpenRun},
     theme::Theme,
     widget::{count, fit, width as cells_of},
 };
@@ -28,7 +28,7 @@ pub(crate) struct Header<'a> {
     /// The name of the file.
     pub(crate) file: &'a Text,
     /// The run; none while it is read.
-    pub(crate) run: Option<&'a Run>,
+    pub(crate) run: Option<&'a OpenRun>,
     /// The rows of the view on the screen, where it has rows.
     pub(crate) listing: Option<&'a Listing>,
     /// True while the trace may still grow.
@@ -62,7 +62,7 @@ pub(crate) fn draw(header: &Header<'_>, area: Rect, buffer: &mut Buffer) {
     looked_at.render(Rect { x: area.right() - width, width, ..area }, buffer);
 }
 
-fn about(run: &Run, following: bool, theme: Theme) -> Vec<Span<'static>> {
+fn about(run: &OpenRun, following: bool, theme: Theme) -> Vec<Span<'static>> {
     let trace = &run.report.trace;
     let mut parts = vec![match trace.ended {
         Ended::Clean => Span::raw("ended clean"),
@@ -85,7 +85,7 @@ fn about(run: &Run, following: bool, theme: Theme) -> Vec<Span<'static>> {
 }
 
 /// The filter, the range and the heap: what makes figures those of a part.
-fn looked_at(run: &Run, header: &Header<'_>, width: u16) -> Line<'static> {
+fn looked_at(run: &OpenRun, header: &Header<'_>, width: u16) -> Line<'static> {
     let theme = header.theme;
     let mut spans = Vec::new();
     if let Some(listing) = header.listing.filter(|listing| !listing.filter().is_empty()) {

@@ -16,7 +16,7 @@
 //! A view is a file or a folder with a type that is [`view::View`], and a line in [`page::Page`] and in [`views::VIEWS`]; the tests of the frame
 //! and the snapshots of every view at every size then include it. What it has to do:
 //!
-//! - It makes what it shows from [`run::Run`] in `prepare`, where the report of the range, [`run::Run::figures`], and the
+//! - It makes what it shows from [`run::OpenRun`] in `prepare`, where the report of the range, [`run::OpenRun::figures`], and the
 //!   course of the run, `timeline`, are; `draw` only draws.
 //! - Rows go into a [`listing::Listing`], which does selecting, scrolling, search, filter, sort, folding and copying alike
 //!   in every view. The view returns it from `listing` and `listing_mut`, says in `rows` where its rows are, and draws
@@ -28,7 +28,7 @@
 //! - Keys of its own are [`keys::Binding::own`], returned from `keys`; they come back as `Action::Own`.
 //! - Work that takes long goes to a [`worker::Worker`], with clones of `run.trace` or `run.moments`, and of `run.wake`;
 //!   `settle` asks it when what it depends on has changed, its `wake()` brings about `woken`, which takes the answer. One that takes long
-//!   says how far it is, and learns whether anybody still waits, by `Desk::tell`.
+//!   says how far it is, and learns whether anybody still waits, by `Mailbox::tell`.
 #![forbid(unsafe_code)]
 
 mod action;
@@ -100,7 +100,7 @@ use memtrace_analysis::Text;
 use memtrace_import::OpenError;
 
 use self::{
-    flow::Flow, message::Message, reading::Reading, state::State, terminal::Terminal, theme::Theme,
+    flow::Flow, message::Message, reading::ReadingThread, state::State, terminal::Terminal, theme::Theme,
     wake::Wake,
 };
 
@@ -181,7 +181,7 @@ pub enum Error {
 }
 
 /// Asks the reading thread how it ended; a panic there goes on here.
-fn finish(reading: Option<Reading>, terminal: &mut Terminal) -> Result<(), Error> {
+fn finish(reading: Option<ReadingThread>, terminal: &mut Terminal) -> Result<(), Error> {
     let reading = reading.expect("a reading ends once");
     match reading.join() {
         Ok(read) => Ok(read?),

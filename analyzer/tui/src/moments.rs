@@ -12,7 +12,7 @@ const KEPT: usize = 2;
 
 /// A place in a trace at which memory is inspected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Spot {
+pub(crate) enum SnapshotPoint {
     /// Behind the event at this place; where there is none, behind those before it.
     Behind(EventPlace),
     /// Behind the event of a heap that made its peak: there may be others of the same instant.
@@ -26,7 +26,7 @@ pub(crate) enum Spot {
     },
 }
 
-impl Spot {
+impl SnapshotPoint {
     /// Returns its time.
     pub(crate) fn time(self) -> Nanos {
         match self {
@@ -46,13 +46,13 @@ impl Spot {
 
 /// Replays to places in a trace, and keeps the latest states.
 #[derive(Debug)]
-pub(crate) struct Moments {
+pub(crate) struct Snapshots {
     trace: Arc<Trace>,
     checkpoints: Arc<Checkpoints>,
-    kept: Mutex<VecDeque<(Spot, Arc<Instant>)>>,
+    kept: Mutex<VecDeque<(SnapshotPoint, Arc<Instant>)>>,
 }
 
-impl Moments {
+impl Snapshots {
     /// None is replayed yet.
     pub(crate) fn new(trace: Arc<Trace>, checkpoints: Arc<Checkpoints>) -> Self {
         Self { trace, checkpoints, kept: Mutex::default() }
@@ -64,15 +64,15 @@ impl Moments {
     }
 
     /// The state at this spot. Who asks while another one is replayed waits for that.
-    pub(crate) fn at(&self, spot: Spot) -> Result<Arc<Instant>, ReadError> {
+    pub(crate) fn at(&self, spot: SnapshotPoint) -> Result<Arc<Instant>, ReadError> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(found) = kept.iter().position(|(kept, _)| *kept == spot) {
             let known = kept.remove(found).expect("it was found there");
             kept.push_back(known);
         } else {
             let instant = Arc::new(match spot {
-                Spot::Behind(place) => self.trace.at_place(&self.checkpoints, place)?,
-                Spot::Peak { time, heap, event_index } => {
+                SnapshotPoint::Behind(place) => self.trace.at_place(&self.checkpoints, place)?,
+                SnapshotPoint::Peak { time, heap, event_index } => {
                     self.trace.at_event(&self.checkpoints, time, heap, event_index)?
                 }
             });

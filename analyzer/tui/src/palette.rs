@@ -23,7 +23,7 @@ use super::{
     action::Action,
     keys::{BINDINGS, Binding, Group, Key},
     page::Page,
-    prompt::{self, Written},
+    prompt::{self, PromptOutcome},
     theme::Theme,
     widget::{fit, fit_tail, width},
 };
@@ -51,7 +51,7 @@ struct Command {
 
 /// The effect of a key on the palette.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Chosen {
+pub(crate) enum PaletteOutcome {
     /// Nothing yet.
     Open,
     /// Nothing, and it is to be closed.
@@ -94,23 +94,23 @@ impl Palette {
     }
 
     /// Takes a key.
-    pub(crate) fn press(&mut self, key: Key) -> Chosen {
+    pub(crate) fn press(&mut self, key: Key) -> PaletteOutcome {
         match key {
             Key::Up | Key::BackTab | Key::Control('p') => self.selected = self.selected.saturating_sub(1),
             Key::Down | Key::Tab | Key::Control('n') => {
                 self.selected = (self.selected + 1).min(self.found.len().saturating_sub(1));
             }
             key => match prompt::write(&mut self.text, key) {
-                Written::Changed => self.find(),
-                Written::Cancelled => return Chosen::Closed,
-                Written::Nothing => {}
-                Written::Done => {
+                PromptOutcome::Changed => self.find(),
+                PromptOutcome::Cancelled => return PaletteOutcome::Closed,
+                PromptOutcome::Nothing => {}
+                PromptOutcome::Done => {
                     let chosen = self.found.get(self.selected).map(|&place| self.commands[place].action);
-                    return chosen.map_or(Chosen::Closed, Chosen::Action);
+                    return chosen.map_or(PaletteOutcome::Closed, PaletteOutcome::Action);
                 }
             },
         }
-        Chosen::Open
+        PaletteOutcome::Open
     }
 
     /// Draws it.
@@ -173,32 +173,32 @@ fn of_binding(binding: &Binding, about: &str) -> Command {
 mod tests {
     use super::*;
 
-    fn chosen(text: &str) -> Chosen {
+    fn chosen(text: &str) -> PaletteOutcome {
         let mut palette = Palette::new(&[], &[]);
         for c in text.chars() {
-            assert_eq!(palette.press(Key::Char(c)), Chosen::Open);
+            assert_eq!(palette.press(Key::Char(c)), PaletteOutcome::Open);
         }
         palette.press(Key::Enter)
     }
 
     #[test]
     fn a_few_letters_choose_what_to_do() {
-        assert_eq!(chosen("zoom in"), Chosen::Action(Action::ZoomIn));
-        assert_eq!(chosen("zout"), Chosen::Action(Action::ZoomOut));
-        assert_eq!(chosen("timel"), Chosen::Action(Action::Show(Page::Timeline)));
-        assert_eq!(chosen("quit"), Chosen::Action(Action::Quit));
-        assert_eq!(chosen("no such thing"), Chosen::Closed);
+        assert_eq!(chosen("zoom in"), PaletteOutcome::Action(Action::ZoomIn));
+        assert_eq!(chosen("zout"), PaletteOutcome::Action(Action::ZoomOut));
+        assert_eq!(chosen("timel"), PaletteOutcome::Action(Action::Show(Page::Timeline)));
+        assert_eq!(chosen("quit"), PaletteOutcome::Action(Action::Quit));
+        assert_eq!(chosen("no such thing"), PaletteOutcome::Closed);
     }
 
     #[test]
     fn without_a_letter_enter_does_what_the_view_is_for_and_never_ends_the_program() {
-        assert_eq!(chosen(""), Chosen::Action(Action::Open));
-        assert_eq!(chosen(" "), Chosen::Action(Action::Open));
+        assert_eq!(chosen(""), PaletteOutcome::Action(Action::Open));
+        assert_eq!(chosen(" "), PaletteOutcome::Action(Action::Open));
         for page in Page::ALL {
             let own = crate::views::build(page).keys();
             let mut palette = Palette::new(own, &[]);
             let first = own.first().map_or(Action::Open, |binding| binding.action);
-            assert_eq!(palette.press(Key::Enter), Chosen::Action(first), "{page:?}");
+            assert_eq!(palette.press(Key::Enter), PaletteOutcome::Action(first), "{page:?}");
             let actions: Vec<Action> = palette.commands.iter().map(|command| command.action).collect();
             assert_eq!(actions[actions.len() - 2..], [Action::Suspend, Action::Quit], "{page:?}");
         }
@@ -208,7 +208,7 @@ mod tests {
     fn every_command_is_found_by_its_own_words_and_the_selection_stays_in_the_list() {
         let palette = Palette::new(&[], &[]);
         for command in &palette.commands {
-            assert_eq!(chosen(&command.says), Chosen::Action(command.action), "{}", command.says);
+            assert_eq!(chosen(&command.says), PaletteOutcome::Action(command.action), "{}", command.says);
         }
         let mut palette = Palette::new(&[], &[]);
         for _ in 0..200 {
@@ -217,6 +217,6 @@ mod tests {
         assert_eq!(palette.selected, palette.commands.len() - 1);
         palette.press(Key::Char('q'));
         assert_eq!(palette.selected, 0);
-        assert_eq!(palette.press(Key::Escape), Chosen::Closed);
+        assert_eq!(palette.press(Key::Escape), PaletteOutcome::Closed);
     }
 }

@@ -35,7 +35,7 @@ impl Purpose {
 
 /// The effect of a key on a prompt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Written {
+pub(crate) enum PromptOutcome {
     /// The text is another one.
     Changed,
     /// It is what it shall be.
@@ -47,10 +47,10 @@ pub(crate) enum Written {
 }
 
 /// Writes a key into a text.
-pub(crate) fn write(text: &mut String, key: Key) -> Written {
+pub(crate) fn write(text: &mut String, key: Key) -> PromptOutcome {
     match key {
         Key::Char(c) => text.push(c),
-        Key::Backspace if text.is_empty() => return Written::Cancelled,
+        Key::Backspace if text.is_empty() => return PromptOutcome::Cancelled,
         Key::Backspace => {
             text.pop();
         }
@@ -59,11 +59,11 @@ pub(crate) fn write(text: &mut String, key: Key) -> Written {
             let kept = text.trim_end().rfind(' ').map_or(0, |space| space + 1);
             text.truncate(kept);
         }
-        Key::Enter => return Written::Done,
-        Key::Escape | Key::Control('c') => return Written::Cancelled,
-        _ => return Written::Nothing,
+        Key::Enter => return PromptOutcome::Done,
+        Key::Escape | Key::Control('c') => return PromptOutcome::Cancelled,
+        _ => return PromptOutcome::Nothing,
     }
-    Written::Changed
+    PromptOutcome::Changed
 }
 
 #[cfg(test)]
@@ -74,7 +74,7 @@ mod tests {
     fn a_text_is_written_and_taken_back() {
         let mut text = String::new();
         for c in "unet 模型".chars() {
-            assert_eq!(write(&mut text, Key::Char(c)), Written::Changed);
+            assert_eq!(write(&mut text, Key::Char(c)), PromptOutcome::Changed);
         }
         write(&mut text, Key::Backspace);
         assert_eq!(text, "unet 模");
@@ -82,8 +82,8 @@ mod tests {
         assert_eq!(text, "unet ");
         write(&mut text, Key::Control('w'));
         assert_eq!(text, "");
-        assert_eq!(write(&mut text, Key::Backspace), Written::Cancelled);
-        assert_eq!(write(&mut text, Key::Enter), Written::Done);
-        assert_eq!(write(&mut text, Key::Up), Written::Nothing);
+        assert_eq!(write(&mut text, Key::Backspace), PromptOutcome::Cancelled);
+        assert_eq!(write(&mut text, Key::Enter), PromptOutcome::Done);
+        assert_eq!(write(&mut text, Key::Up), PromptOutcome::Nothing);
     }
 }

@@ -25,9 +25,9 @@ const REST: Duration = Duration::from_secs(1);
 const REST_PER_WORK: u32 = 9;
 
 /// Analyses under way.
-pub(crate) struct Reading(thread::JoinHandle<Result<(), OpenError>>);
+pub(crate) struct ReadingThread(thread::JoinHandle<Result<(), OpenError>>);
 
-impl Reading {
+impl ReadingThread {
     /// Waits for the thread and returns its error, if reading failed; `Err` carries the thread's panic.
     pub(crate) fn join(self) -> thread::Result<Result<(), OpenError>> {
         self.0.join()
@@ -35,10 +35,10 @@ impl Reading {
 }
 
 /// Starts to analyze: [`Message::Analyzed`] brings each analysis, and [`Message::Read`] says that there will be no more.
-pub(crate) fn start(path: &Path, follow: bool, messages: Sender<Message>) -> Reading {
+pub(crate) fn start(path: &Path, follow: bool, messages: Sender<Message>) -> ReadingThread {
     let path = path.to_owned();
     let work = move || {
-        let reader = Reader { path, messages };
+        let reader = TraceReader { path, messages };
         let mut worked = Instant::now();
         let mut trace = reader.read(true)?;
         while follow && trace.ended() == Ended::Running {
@@ -55,17 +55,17 @@ pub(crate) fn start(path: &Path, follow: bool, messages: Sender<Message>) -> Rea
         Ok(())
     };
     let spawned = thread::Builder::new().name("memtrace-analysis".to_owned()).spawn(work);
-    Reading(spawned.expect("the system has a thread left"))
+    ReadingThread(spawned.expect("the system has a thread left"))
 }
 
-struct Reader {
+struct TraceReader {
     path: PathBuf,
     messages: Sender<Message>,
 }
 
-impl Reader {
+impl TraceReader {
     fn read(&self, tells_progress: bool) -> Result<Arc<Trace>, OpenError> {
-        let (mut progress_told, mut found_told) = (Told::now(), Told::now());
+        let (mut progress_told, mut found_told) = (Throttle::now(), Throttle::now());
         let mut tell = |progress| {
             if tells_progress && progress_told.is_long_ago() {
                 self.tell(Message::Progress(progress));
@@ -95,9 +95,9 @@ impl Reader {
 }
 
 /// The time of the last message, for messages that are rationed.
-struct Told(Instant);
+struct Throttle(Instant);
 
-impl Told {
+impl Throttle {
     fn now() -> Self {
         Self(Instant::now())
     }
@@ -113,7 +113,7 @@ impl Told {
 }
 
 /// So that a panic ends the wait as well.
-impl Drop for Reader {
+impl Drop for TraceReader {
     fn drop(&mut self) {
         self.tell(Message::Read);
     }

@@ -2,13 +2,13 @@
 
 use memtrace_analysis::Nanos;
 
-use super::{page::Page, run::Run, trail::Trail, view::View};
+use super::{page::Page, run::OpenRun, trail::Trail, view::View};
 
 /// A run, with every view of it.
 #[derive(Debug)]
 pub(crate) struct Ready {
     /// The run, and what of it is looked at.
-    pub(crate) run: Run,
+    pub(crate) run: OpenRun,
     /// The views, in the order of the table.
     pub(crate) views: Vec<Box<dyn View>>,
     /// The places that [`Action::Back`](super::action::Action::Back) returns to.
@@ -24,7 +24,7 @@ impl Ready {
     }
 
     /// The view of a page, to change, and the run.
-    pub(crate) fn parts(&mut self, page: Page) -> (&mut dyn View, &mut Run) {
+    pub(crate) fn parts(&mut self, page: Page) -> (&mut dyn View, &mut OpenRun) {
         (self.views[page.index()].as_mut(), &mut self.run)
     }
 }

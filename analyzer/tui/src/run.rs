@@ -13,11 +13,11 @@ use super::{
     action::Side,
     goal::Goal,
     module_tree::ModuleTree,
-    moments::{Moments, Spot},
+    moments::{SnapshotPoint, Snapshots},
     phase_lanes::PhaseLanes,
-    ranging::{self, Figures, Ranging},
+    ranging::{self, RangeFigures, RangeWorker},
     wake::Wake,
-    window::{Range, Window},
+    window::{TimeRange, Window},
 };
 
 /// The finest range that zooming gives, in units of what the recording tells apart.
@@ -25,8 +25,8 @@ const FINEST_BINS: u64 = 16;
 
 /// An analysis with the place in it that every view shows.
 #[derive(Debug)]
-pub(crate) struct Run {
-    /// Figures and names, of the whole run; [`Run::figures`] has those of the range.
+pub(crate) struct OpenRun {
+    /// Figures and names, of the whole run; [`OpenRun::figures`] has those of the range.
     pub(crate) report: Report,
     /// The course of the run.
     pub(crate) timeline: Timeline,
@@ -41,13 +41,13 @@ pub(crate) struct Run {
     /// The event that is looked at, where one is meant and not all of an instant.
     place: Option<EventPlace>,
     /// The range that all views tell of; none: the whole run.
-    pub(crate) range: Option<Range>,
+    pub(crate) range: Option<TimeRange>,
     /// Its figures.
-    counted: Option<(Range, Result<Figures, String>)>,
+    counted: Option<(TimeRange, Result<RangeFigures, String>)>,
     /// The range whose figures were asked for last.
-    asked: Option<Range>,
+    asked: Option<TimeRange>,
     /// The worker that counts, started with the first range.
-    ranging: Option<Ranging>,
+    ranging: Option<RangeWorker>,
     /// The instants that the user has named.
     pub(crate) marks: BTreeMap<char, Nanos>,
     /// The heap that is looked at, by its place in the report.
@@ -55,7 +55,7 @@ pub(crate) struct Run {
     /// The last search text.
     pub(crate) search: String,
     /// The states at instants, for workers that look at them; none without a trace.
-    pub(crate) moments: Option<Arc<Moments>>,
+    pub(crate) moments: Option<Arc<Snapshots>>,
     /// The trace, for workers that replay; none in tests that made the analysis by hand.
     pub(crate) trace: Option<Arc<Trace>>,
     /// A handle with which workers wake the UI.
@@ -73,7 +73,7 @@ pub(crate) enum Counting {
     Failed(String),
 }
 
-impl Run {
+impl OpenRun {
     /// Looks at the peak of the heap that matters most: the fullest device, or the fullest heap.
     pub(crate) fn new(analysis: Analysis, trace: Option<Arc<Trace>>, wake: Wake) -> Self {
         let Analysis { report, timeline, checkpoints, .. } = analysis;
@@ -142,7 +142,7 @@ impl Run {
         self.range_figures().map_or(&self.lanes, |figures| &figures.lanes)
     }
 
-    fn range_figures(&self) -> Option<&Figures> {
+    fn range_figures(&self) -> Option<&RangeFigures> {
         match &self.counted {
             Some((range, Ok(figures))) if Some(*range) == self.range => Some(figures),
             _ => None,
@@ -163,7 +163,7 @@ impl Run {
                 Ok(_) => Counting::Counted,
                 Err(why) => Counting::Failed(why.clone()),
             },
-            _ => Counting::Percent(self.ranging.as_ref().map_or(0, Ranging::so_far)),
+            _ => Counting::Percent(self.ranging.as_ref().map_or(0, RangeWorker::so_far)),
         })
     }
 
@@ -286,11 +286,11 @@ impl Run {
     }
 
     /// The state that is looked at: on the instant of the heap's peak it is the peak, unless another event is meant.
-    pub(crate) fn spot(&self) -> Spot {
+    pub(crate) fn spot(&self) -> SnapshotPoint {
         let peaks = self.heap().map_or(&[][..], |heap| &heap.peaks);
         let peaks = peaks.iter().map(|peak| self.peak_at(peak.time_ns, peak.event_index));
         let here = self.peak().into_iter().chain(peaks).find(|peak| peak.time() == self.cursor);
-        here.filter(|_| self.place().rank == u64::MAX).unwrap_or(Spot::Behind(self.place()))
+        here.filter(|_| self.place().rank == u64::MAX).unwrap_or(SnapshotPoint::Behind(self.place()))
     }
 
     /// To the highest of the heap's distinct peaks that is lower than the one under the cursor, around the end. Which it is,
@@ -305,12 +305,12 @@ impl Run {
         (of > 1).then_some((next + 1, of))
     }
 
-    fn peak_at(&self, time: Nanos, event_index: u64) -> Spot {
-        Spot::Peak { time, heap: self.heap, event_index }
+    fn peak_at(&self, time: Nanos, event_index: u64) -> SnapshotPoint {
+        SnapshotPoint::Peak { time, heap: self.heap, event_index }
     }
 
     /// The peak of the heap.
-    pub(crate) fn peak(&self) -> Option<Spot> {
+    pub(crate) fn peak(&self) -> Option<SnapshotPoint> {
         let peak = &self.heap()?.peak;
         Some(self.peak_at(peak.time_ns, peak.event_index))
     }
@@ -322,8 +322,8 @@ impl Run {
     }
 }
 
-fn moments(trace: Option<&Arc<Trace>>, checkpoints: Checkpoints) -> Option<Arc<Moments>> {
-    trace.map(|trace| Arc::new(Moments::new(Arc::clone(trace), Arc::new(checkpoints))))
+fn moments(trace: Option<&Arc<Trace>>, checkpoints: Checkpoints) -> Option<Arc<Snapshots>> {
+    trace.map(|trace| Arc::new(Snapshots::new(Arc::clone(trace), Arc::new(checkpoints))))
 }
 
 fn finest(timeline: &Timeline) -> Nanos {

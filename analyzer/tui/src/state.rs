@@ -11,7 +11,7 @@ use ratatui::layout::{Rect, Size};
 use super::{
     action::{Action, Scroll, Side},
     details, everywhere,
-    export::Export,
+    export::ExportFile,
     flow::Flow,
     frame,
     goal::Goal,
@@ -20,10 +20,10 @@ use super::{
     opening::{Facts, Opening, SoFar},
     overlay::{self, Overlay},
     page::Page,
-    palette::{Chosen, Palette},
+    palette::{Palette, PaletteOutcome},
     prompt::{self, Prompt, Purpose},
     ready::Ready,
-    run::Run,
+    run::OpenRun,
     tabs,
     theme::Theme,
     trail::Trail,
@@ -110,7 +110,7 @@ impl State {
             self.settle();
             return Flow::Continue;
         }
-        let mut run = Run::new(analysis, trace, wake);
+        let mut run = OpenRun::new(analysis, trace, wake);
         if self.following {
             run.visit_edge(Side::Forward);
         }
@@ -154,12 +154,12 @@ impl State {
                 flow
             }
             Overlay::Palette(palette) => match palette.press(key) {
-                Chosen::Open => Flow::Continue,
-                Chosen::Closed => {
+                PaletteOutcome::Open => Flow::Continue,
+                PaletteOutcome::Closed => {
                     self.overlay = Overlay::None;
                     Flow::Continue
                 }
-                Chosen::Action(action) => {
+                PaletteOutcome::Action(action) => {
                     self.overlay = Overlay::None;
                     self.update(action)
                 }
@@ -310,7 +310,7 @@ impl State {
             return Flow::Continue;
         }
         if action == Action::Export {
-            let text = Export::suggestion(&self.file, self.page);
+            let text = ExportFile::suggestion(&self.file, self.page);
             self.overlay = Overlay::Prompt(Prompt { purpose: Purpose::Export, text });
             return Flow::Continue;
         }

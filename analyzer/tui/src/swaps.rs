@@ -25,7 +25,7 @@ use super::{
     goal::Goal,
     listing::{Cell, Column, Listing, Row},
     page::Page,
-    run::Run,
+    run::OpenRun,
     theme::Theme,
     view::{Answer, View},
     widget::{bar, count, fit, percent, put},
@@ -59,14 +59,14 @@ impl Default for SwapsView {
 }
 
 /// The areas of the view's parts.
-struct Layout {
+struct SwapsLayout {
     totals: Rect,
     table: Rect,
     others: Rect,
 }
 
-impl Layout {
-    fn new(run: &Run, area: Rect) -> Self {
+impl SwapsLayout {
+    fn new(run: &OpenRun, area: Rect) -> Self {
         let totals = if area.height >= 12 { 3 } else { 1 };
         let others = u16::from(run.figures().swaps.others.count > 0 && area.height >= 6);
         let line = |y: u16, height: u16| Rect { y: area.y + y, height, ..area }.intersection(area);
@@ -76,13 +76,13 @@ impl Layout {
 }
 
 impl View for SwapsView {
-    fn prepare(&mut self, run: &Run) {
+    fn prepare(&mut self, run: &OpenRun) {
         let rows = run.figures().swaps.costliest.iter().zip(0..).map(|(swap, id)| Row::new(id, cells(swap)));
         self.swaps.fill(rows.collect());
     }
 
-    fn draw(&self, run: &Run, theme: Theme, area: Rect, buffer: &mut Buffer) {
-        let layout = Layout::new(run, area);
+    fn draw(&self, run: &OpenRun, theme: Theme, area: Rect, buffer: &mut Buffer) {
+        let layout = SwapsLayout::new(run, area);
         let swaps = &run.figures().swaps;
         let lines = [totals(swaps, theme)].into_iter().chain(bound_lines(swaps, theme, area.width));
         for (line, row) in lines.zip(layout.totals.rows()) {
@@ -103,7 +103,7 @@ impl View for SwapsView {
         put(&Line::styled(text, theme.faint()), layout.others, buffer);
     }
 
-    fn update(&mut self, run: &mut Run, action: Action, _: Rect) -> Answer {
+    fn update(&mut self, run: &mut OpenRun, action: Action, _: Rect) -> Answer {
         match action {
             Action::Open => match self.selected(run) {
                 Some(swap) => Answer::Open(Goal {
@@ -117,7 +117,7 @@ impl View for SwapsView {
     }
 
     /// Selects the swap that is meant: of the module, if one is, the nearest to the instant, if one is.
-    fn visit(&mut self, run: &mut Run, goal: &Goal) {
+    fn visit(&mut self, run: &mut OpenRun, goal: &Goal) {
         let swaps = run.figures().swaps.costliest.iter().zip(0..);
         let of = |name: &Text| swaps.clone().any(|(swap, _)| concerns(swap, name));
         let name = goal.module.as_ref().filter(|name| of(name));
@@ -136,14 +136,14 @@ impl View for SwapsView {
         Some(&mut self.swaps)
     }
 
-    fn rows(&self, run: &Run, area: Rect) -> Rect {
-        let table = Layout::new(run, area).table;
+    fn rows(&self, run: &OpenRun, area: Rect) -> Rect {
+        let table = SwapsLayout::new(run, area).table;
         Rect { y: table.y + table.height.min(1), height: table.height.saturating_sub(1), ..table }
     }
 }
 
 impl SwapsView {
-    fn selected<'a>(&self, run: &'a Run) -> Option<&'a Swap> {
+    fn selected<'a>(&self, run: &'a OpenRun) -> Option<&'a Swap> {
         run.figures().swaps.costliest.get(usize::try_from(self.swaps.selected()?.id).ok()?)
     }
 }
@@ -228,7 +228,7 @@ mod tests {
         fixture::showing(fixture::small(), Page::Swaps, 100, 24)
     }
 
-    fn run(state: &mut State) -> &mut Run {
+    fn run(state: &mut State) -> &mut OpenRun {
         match &mut state.content {
             Content::Ready(ready) => &mut ready.run,
             Content::Reading(_) => panic!("nothing is read"),

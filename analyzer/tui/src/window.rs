@@ -162,14 +162,14 @@ impl Window {
 
 /// A range of time, in order; the later instant is a part of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Range {
+pub(crate) struct TimeRange {
     /// Its first instant.
     pub(crate) from: Nanos,
     /// Its last one.
     pub(crate) to: Nanos,
 }
 
-impl Range {
+impl TimeRange {
     /// The range between two instants.
     pub(crate) fn between(one: Nanos, other: Nanos) -> Self {
         Self { from: one.min(other), to: one.max(other) }

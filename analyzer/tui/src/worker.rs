@@ -21,13 +21,13 @@ const TOLD_EVERY: Duration = Duration::from_millis(30);
 /// Asks, and takes what was answered. A question that was not begun with when the next one comes is never answered.
 #[derive(Debug)]
 pub(crate) struct Worker<Q, A> {
-    desk: Arc<Desk<Q>>,
+    desk: Arc<Mailbox<Q>>,
     answers: Receiver<Result<A, String>>,
 }
 
 /// The mailbox between a view and its worker: the next question, and the progress of the current one.
 #[derive(Debug)]
-pub(crate) struct Desk<Q> {
+pub(crate) struct Mailbox<Q> {
     next: Mutex<Next<Q>>,
     changed: Condvar,
     wake: Wake,
@@ -42,15 +42,15 @@ struct Next<Q> {
 }
 
 impl<Q: Send + 'static, A: Send + 'static> Worker<Q, A> {
-    /// Starts a thread that answers by `answer`: `None` when it was [overtaken](Desk::is_overtaken). What it says when it
+    /// Starts a thread that answers by `answer`: `None` when it was [overtaken](Mailbox::is_overtaken). What it says when it
     /// panics is an answer too, for nobody shall wait for ever.
     pub(crate) fn new<E: ToString>(
         name: &str,
         wake: Wake,
-        mut answer: impl FnMut(Q, &Desk<Q>) -> Option<Result<A, E>> + Send + 'static,
+        mut answer: impl FnMut(Q, &Mailbox<Q>) -> Option<Result<A, E>> + Send + 'static,
     ) -> Self {
         let next = Next { question: None, closed: false, so_far: 0, told: Instant::now() };
-        let desk = Arc::new(Desk { next: Mutex::new(next), changed: Condvar::new(), wake });
+        let desk = Arc::new(Mailbox { next: Mutex::new(next), changed: Condvar::new(), wake });
         let (sender, answers) = mpsc::channel();
         let there = Arc::clone(&desk);
         spawn(name, move || {
@@ -84,7 +84,7 @@ impl<Q: Send + 'static, A: Send + 'static> Worker<Q, A> {
         self.answers.try_iter()
     }
 
-    /// Returns the progress of the answer, in the unit that the worker [reports](Desk::tell).
+    /// Returns the progress of the answer, in the unit that the worker [reports](Mailbox::tell).
     pub(crate) fn so_far(&self) -> u64 {
         self.desk.lock().so_far
     }
@@ -96,7 +96,7 @@ impl<Q: Send + 'static, A: Send + 'static> Worker<Q, A> {
     }
 }
 
-impl<Q> Desk<Q> {
+impl<Q> Mailbox<Q> {
     /// Returns true if nobody waits any more for the current question.
     pub(crate) fn is_overtaken(&self) -> bool {
         self.lock().is_overtaken()
@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn a_panic_is_an_answer_and_the_next_question_another() {
-        let answer = |question: u32, desk: &Desk<u32>| {
+        let answer = |question: u32, desk: &Mailbox<u32>| {
             desk.tell(7);
             assert_ne!(question, 1, "not this one");
             Some(Ok::<_, String>(question))

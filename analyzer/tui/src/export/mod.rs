@@ -21,7 +21,7 @@ use super::{listing::Listing, page::Page};
 
 /// A file that is to be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Export {
+pub(crate) struct ExportFile {
     path: PathBuf,
     content: String,
 }
@@ -34,7 +34,7 @@ enum Kind {
     Csv,
 }
 
-impl Export {
+impl ExportFile {
     /// The kinds of files, for prompts and messages.
     pub(crate) const KINDS: &str = ".svg or .txt for the screen, .csv for the rows";
 

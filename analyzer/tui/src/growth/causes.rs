@@ -19,18 +19,18 @@ use crate::listing::{Cell, Row};
 const OTHERS: u64 = u64::MAX;
 
 /// A subject with its id, and the owners below it.
-type Told<'a> = Vec<(u64, Subject<'a>)>;
+type SubjectRows<'a> = Vec<(u64, Subject<'a>)>;
 
 /// Returns every row, in the order of the report; of one cause, what is told again is below what tells it first.
 pub(super) fn rows(growth: &Growth) -> Vec<Row> {
-    let mut told: Vec<Told<'_>> = Vec::new();
+    let mut told: Vec<SubjectRows<'_>> = Vec::new();
     for (id, subject) in numbered(growth) {
         match told.last_mut() {
             Some(before) if subject.depth() > 0 => before.push((id, subject)),
             _ => told.push(vec![(id, subject)]),
         }
     }
-    let mut causes: Vec<(Told<'_>, Vec<Told<'_>>)> = Vec::new();
+    let mut causes: Vec<(SubjectRows<'_>, Vec<SubjectRows<'_>>)> = Vec::new();
     for next in told {
         match causes.iter_mut().find(|(first, _)| is_one_cause(&first[0].1, &next[0].1)) {
             Some((_, others)) => others.push(next),
@@ -40,7 +40,7 @@ pub(super) fn rows(growth: &Growth) -> Vec<Row> {
     causes.into_iter().flat_map(|(first, others)| rows_of(&first, &others)).collect()
 }
 
-fn rows_of(first: &Told<'_>, others: &[Told<'_>]) -> Vec<Row> {
+fn rows_of(first: &SubjectRows<'_>, others: &[SubjectRows<'_>]) -> Vec<Row> {
     let row = |depth: usize, (id, subject): &(u64, Subject<'_>)| {
         let depth = depth + subject.depth();
         Row { id: *id, depth, cells: subject.cells() }

@@ -29,7 +29,7 @@ use super::{
     goal::Goal,
     listing::Listing,
     page::Page,
-    run::Run,
+    run::OpenRun,
     theme::Theme,
     view::{Answer, View},
     widget::{fit, put, spark, spark_ends, width},
@@ -56,7 +56,7 @@ impl Default for GrowthView {
 }
 
 impl View for GrowthView {
-    fn prepare(&mut self, run: &Run) {
+    fn prepare(&mut self, run: &OpenRun) {
         let growth = &run.figures().growth;
         self.rows.fill(causes::rows(growth));
         if !std::mem::replace(&mut self.prepared, true) {
@@ -73,7 +73,7 @@ impl View for GrowthView {
         }
     }
 
-    fn draw(&self, run: &Run, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    fn draw(&self, run: &OpenRun, theme: Theme, area: Rect, buffer: &mut Buffer) {
         let growth = &run.figures().growth;
         if self.rows.total() == 0 {
             let why = growth
@@ -99,7 +99,7 @@ impl View for GrowthView {
         self.rows.draw(theme, listed(area), buffer);
     }
 
-    fn update(&mut self, run: &mut Run, action: Action, _: Rect) -> Answer {
+    fn update(&mut self, run: &mut OpenRun, action: Action, _: Rect) -> Answer {
         if action != Action::Open {
             return Answer::Ignored;
         }
@@ -111,11 +111,11 @@ impl View for GrowthView {
         }
     }
 
-    fn settle(&mut self, _: &Run, _: Theme, area: Rect) {
+    fn settle(&mut self, _: &OpenRun, _: Theme, area: Rect) {
         self.rows.settle(listed(area).height.saturating_sub(1));
     }
 
-    fn visit(&mut self, run: &mut Run, goal: &Goal) {
+    fn visit(&mut self, run: &mut OpenRun, goal: &Goal) {
         if let Some(id) = rows::about(&run.figures().growth, goal) {
             self.rows.select_id(id);
         }
@@ -129,7 +129,7 @@ impl View for GrowthView {
         Some(&mut self.rows)
     }
 
-    fn rows(&self, _: &Run, area: Rect) -> Rect {
+    fn rows(&self, _: &OpenRun, area: Rect) -> Rect {
         let listed = listed(area);
         let head = listed.height.min(1);
         Rect { y: listed.y + head, height: listed.height - head, ..listed }

@@ -7,7 +7,7 @@ use memtrace_analysis::{
 use memtrace_format::Bytes;
 use ratatui::style::Style;
 
-use super::{entry::Moments, share};
+use super::{entry::DeviceLedger, share};
 use crate::{
     listing::{Cell, Row},
     theme::Theme,
@@ -91,7 +91,7 @@ impl Layer {
 }
 
 /// The table of an instant: who has what, what is free, and how that is known.
-pub(crate) fn rows(moments: &Moments, time: Nanos) -> Vec<Row> {
+pub(crate) fn rows(moments: &DeviceLedger, time: Nanos) -> Vec<Row> {
     let Some(entry) = moments.entry_at(time) else { return Vec::new() };
     let mut rows = Vec::new();
     let mut add = |name: String, bytes: Option<i64>, how: String| {

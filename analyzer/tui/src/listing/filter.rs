@@ -14,7 +14,7 @@ use super::{Column, Row};
 
 /// The conditions that a row must meet to be shown.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Filter {
+pub(crate) struct RowFilter {
     text: String,
     terms: Vec<Term>,
 }
@@ -28,7 +28,7 @@ enum Term {
     Less(usize, f64),
 }
 
-impl Filter {
+impl RowFilter {
     /// Reads what somebody wrote. What is no comparison with a known column is a text to be found.
     pub(super) fn new(text: &str, columns: &[Column]) -> Self {
         let terms = text.split_whitespace().map(|word| term(word, columns)).collect();
@@ -113,7 +113,7 @@ mod tests {
         let columns =
             [Column::text("module", 10, 0), Column::number("bytes", 10, 0), Column::number("time", 10, 0)];
         let cells = vec![Cell::word(name), Cell::Bytes(Bytes(bytes)), Cell::Time(Nanos(time))];
-        Filter::new(text, &columns).admits(&Row::new(1, cells))
+        RowFilter::new(text, &columns).admits(&Row::new(1, cells))
     }
 
     #[test]

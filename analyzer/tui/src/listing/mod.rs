@@ -9,7 +9,7 @@ mod filter;
 mod order;
 
 pub(crate) use cell::{Cell, Column, Row};
-pub(crate) use filter::Filter;
+pub(crate) use filter::RowFilter;
 
 use std::collections::HashSet;
 
@@ -27,7 +27,7 @@ pub(crate) struct Listing {
     shown: Vec<usize>,
     /// The rows of which nothing below is shown, by their ids.
     folded: HashSet<u64>,
-    filter: Filter,
+    filter: RowFilter,
     sort: Option<Sort>,
     /// The selected row, by its place in `shown`.
     selected: usize,
@@ -222,12 +222,12 @@ impl Listing {
 
     /// Shows only rows that this lets through; see [`filter`] for what it says.
     pub(crate) fn set_filter(&mut self, text: &str) {
-        self.filter = Filter::new(text, &self.columns);
+        self.filter = RowFilter::new(text, &self.columns);
         self.rearrange();
     }
 
     /// Returns the parsed filter, for rows that are made elsewhere.
-    pub(crate) fn filter_terms(&self) -> Filter {
+    pub(crate) fn filter_terms(&self) -> RowFilter {
         self.filter.clone()
     }
 

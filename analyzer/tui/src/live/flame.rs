@@ -2,7 +2,7 @@
 
 use ratatui::{buffer::Buffer, layout::Rect, text::Line, widgets::Widget};
 
-use super::tree::Tree;
+use super::tree::OwnerTree;
 use crate::{theme::Theme, widget::fit_names};
 
 /// A bar of so many cells has its bytes in it.
@@ -16,7 +16,7 @@ pub(crate) struct Bar {
 }
 
 /// The bars of what is below a node, itself first: those that are a cell wide or more, in the lines that there are.
-pub(crate) fn bars(tree: &Tree, root: usize, area: Rect) -> Vec<Bar> {
+pub(crate) fn bars(tree: &OwnerTree, root: usize, area: Rect) -> Vec<Bar> {
     let mut bars = Vec::new();
     if area.height == 0 || area.width == 0 {
         return bars;
@@ -52,7 +52,7 @@ pub(crate) fn bars(tree: &Tree, root: usize, area: Rect) -> Vec<Bar> {
 
 /// Draws the bars. The name of each is in it, as far as there is room.
 pub(crate) fn draw(
-    tree: &Tree,
+    tree: &OwnerTree,
     root: usize,
     selected: Option<u64>,
     theme: Theme,
@@ -76,7 +76,7 @@ pub(crate) fn draw(
 }
 
 /// The bytes of a bar, where there is room for them behind its name.
-fn figure(tree: &Tree, bar: &Bar) -> String {
+fn figure(tree: &OwnerTree, bar: &Bar) -> String {
     let bytes = memtrace_format::Bytes(tree.node(bar.place).now.bytes);
     if bar.area.width < WITH_FIGURE { String::new() } else { format!(" {bytes:.1} ") }
 }
@@ -84,17 +84,17 @@ fn figure(tree: &Tree, bar: &Bar) -> String {
 #[cfg(test)]
 mod tests {
     use super::{
-        super::tree::{Of, Sum},
+        super::tree::{BlockSum, ComparedAt},
         *,
     };
     use memtrace_analysis::Text;
 
     #[test]
     fn bars_are_as_wide_as_their_parts_and_none_is_outside() {
-        let mut tree = Tree::default();
+        let mut tree = OwnerTree::default();
         for (path, bytes) in [("a/x", 50), ("a/y", 10), ("b", 39), ("c", 1)] {
             let path: Vec<Text> = path.split('/').map(Text::new).collect();
-            tree.add(&path, Of::Now, Sum { bytes, blocks: 1 });
+            tree.add(&path, ComparedAt::Now, BlockSum { bytes, blocks: 1 });
         }
         let tree = tree.finish();
         let area = Rect::new(5, 2, 50, 3);

@@ -9,10 +9,10 @@ use memtrace_analysis::{
 };
 use memtrace_format::StackId;
 
-use super::tree::{Of, Sum, Tree};
+use super::tree::{BlockSum, ComparedAt, OwnerTree};
 use crate::{
-    moments::{Moments, Spot},
-    worker::Desk,
+    moments::{SnapshotPoint, Snapshots},
+    worker::Mailbox,
 };
 
 /// Parents are followed up so far: they may form a circle.
@@ -20,7 +20,7 @@ const DEPTH: usize = 64;
 
 /// The grouping of the tree.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Grouping {
+pub(crate) enum LiveGrouping {
     /// Modules, below what contains them.
     #[default]
     Module,
@@ -36,7 +36,7 @@ pub(crate) enum Grouping {
     Thread,
 }
 
-impl Grouping {
+impl LiveGrouping {
     /// Returns its name.
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -64,45 +64,45 @@ impl Grouping {
 
 /// A request for a picture.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Question {
-    pub(crate) spot: Spot,
-    pub(crate) against: Option<Spot>,
+pub(crate) struct TreeRequest {
+    pub(crate) spot: SnapshotPoint,
+    pub(crate) against: Option<SnapshotPoint>,
     pub(crate) heap: Text,
-    pub(crate) by: Grouping,
+    pub(crate) by: LiveGrouping,
 }
 
 /// The answer to a request.
 #[derive(Debug)]
-pub(crate) struct Tally {
-    pub(crate) question: Question,
-    pub(crate) tree: Tree,
+pub(crate) struct CountedTree {
+    pub(crate) question: TreeRequest,
+    pub(crate) tree: OwnerTree,
 }
 
 /// Makes tallies.
-pub(crate) struct Counter {
-    moments: Arc<Moments>,
+pub(crate) struct TreeBuilder {
+    moments: Arc<Snapshots>,
     /// The modules that contain others, by name.
     parents: HashMap<Text, Text>,
 }
 
-impl Counter {
-    pub(crate) fn new(moments: Arc<Moments>, parents: HashMap<Text, Text>) -> Self {
+impl TreeBuilder {
+    pub(crate) fn new(moments: Arc<Snapshots>, parents: HashMap<Text, Text>) -> Self {
         Self { moments, parents }
     }
 
     /// None: it was overtaken.
     pub(crate) fn answer(
         &self,
-        question: Question,
-        desk: &Desk<Question>,
-    ) -> Option<Result<Tally, ReadError>> {
+        question: TreeRequest,
+        desk: &Mailbox<TreeRequest>,
+    ) -> Option<Result<CountedTree, ReadError>> {
         let tree = self.tree(&question);
-        (!desk.is_overtaken()).then(|| tree.map(|tree| Tally { question, tree }))
+        (!desk.is_overtaken()).then(|| tree.map(|tree| CountedTree { question, tree }))
     }
 
-    fn tree(&self, question: &Question) -> Result<Tree, ReadError> {
-        let mut tree = Tree::default();
-        for (of, spot) in [(Of::Now, Some(question.spot)), (Of::Then, question.against)] {
+    fn tree(&self, question: &TreeRequest) -> Result<OwnerTree, ReadError> {
+        let mut tree = OwnerTree::default();
+        for (of, spot) in [(ComparedAt::Now, Some(question.spot)), (ComparedAt::Then, question.against)] {
             let Some(spot) = spot else { continue };
             let instant = self.moments.at(spot)?;
             let Some(heap) = instant.heaps.iter().find(|heap| heap.name == question.heap) else { continue };
@@ -111,30 +111,37 @@ impl Counter {
         Ok(tree.finish())
     }
 
-    fn count(&self, tree: &mut Tree, of: Of, instant: &Instant, heap: &LiveHeap, by: Grouping) {
-        let mut sums = vec![Sum::default(); instant.owners.len()];
+    fn count(
+        &self,
+        tree: &mut OwnerTree,
+        of: ComparedAt,
+        instant: &Instant,
+        heap: &LiveHeap,
+        by: LiveGrouping,
+    ) {
+        let mut sums = vec![BlockSum::default(); instant.owners.len()];
         for block in heap.counted() {
             if let Some(sum) = sums.get_mut(block.owner.0 as usize) {
-                sum.add(Sum { bytes: heap.measure(block).0, blocks: 1 });
+                sum.add(BlockSum { bytes: heap.measure(block).0, blocks: 1 });
             }
         }
         let definitions = self.moments.trace().definitions();
         let mut stacks: HashMap<StackId, Vec<Text>> = HashMap::new();
         for (owner, sum) in instant.owners.iter().zip(sums).filter(|(_, sum)| sum.blocks > 0) {
             match by {
-                Grouping::Module => tree.add(&self.module_path(&owner.module), of, sum),
-                Grouping::Scope => tree.add(&scope_path(&owner.scope), of, sum),
-                Grouping::BottomUp | Grouping::TopDown => {
+                LiveGrouping::Module => tree.add(&self.module_path(&owner.module), of, sum),
+                LiveGrouping::Scope => tree.add(&scope_path(&owner.scope), of, sum),
+                LiveGrouping::BottomUp | LiveGrouping::TopDown => {
                     let frames =
                         stacks.entry(owner.stack).or_insert_with(|| frames(owner.stack, definitions));
-                    if by == Grouping::BottomUp {
+                    if by == LiveGrouping::BottomUp {
                         tree.add(&*frames, of, sum);
                     } else {
                         tree.add(frames.iter().rev(), of, sum);
                     }
                 }
-                Grouping::Site => tree.add(&[site(owner, definitions)], of, sum),
-                Grouping::Thread => tree.add(&[owner.thread.clone(), site(owner, definitions)], of, sum),
+                LiveGrouping::Site => tree.add(&[site(owner, definitions)], of, sum),
+                LiveGrouping::Thread => tree.add(&[owner.thread.clone(), site(owner, definitions)], of, sum),
             }
         }
     }

@@ -7,7 +7,7 @@ const ADDRESS: u16 = 16;
 
 /// The areas of the map's parts.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Layout {
+pub(crate) struct MapLayout {
     /// The headline: heap, time, bytes.
     pub(crate) head: Rect,
     /// The lines of what is looked at closely; empty where nothing is.
@@ -23,7 +23,7 @@ pub(crate) struct Layout {
     pub(crate) words: Rect,
 }
 
-impl Layout {
+impl MapLayout {
     pub(crate) fn new(area: Rect, close: bool) -> Self {
         let mut left = area;
         let mut cut = |height: u16| {

@@ -81,7 +81,7 @@ const AGES: [(Nanos, &str); 8] = [
 
 /// Hands letters out.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Letters {
+pub(crate) struct LegendLetters {
     /// The owner of each letter, from the first one, for this heap and this colouring.
     held: [Option<Text>; TINTS - 1],
     of: Option<(Text, Colouring)>,
@@ -105,7 +105,7 @@ impl Tints {
     }
 }
 
-impl Letters {
+impl LegendLetters {
     /// Gives letters to what owns most of the heap, and keeps those that were given while their names matter.
     pub(crate) fn hand_out(
         &mut self,
@@ -242,11 +242,11 @@ fn ages(heap: &LiveHeap, tints: &Tints) -> Legend {
 mod tests {
     use super::*;
 
-    fn held(letters: &Letters) -> Vec<Option<String>> {
+    fn held(letters: &LegendLetters) -> Vec<Option<String>> {
         letters.held.iter().map(|held| held.as_ref().map(ToString::to_string)).collect()
     }
 
-    fn assigned(letters: &mut Letters, names: &[&str]) -> Vec<Option<String>> {
+    fn assigned(letters: &mut LegendLetters, names: &[&str]) -> Vec<Option<String>> {
         let names: Vec<Text> = names.iter().copied().map(Text::new).collect();
         let ranking: Vec<(&Text, (u64, u64))> = names.iter().map(|name| (name, (1, 1))).collect();
         letters.assign(&ranking);
@@ -255,7 +255,7 @@ mod tests {
 
     #[test]
     fn a_letter_stays_with_its_name_while_that_matters() {
-        let mut letters = Letters::default();
+        let mut letters = LegendLetters::default();
         assert_eq!(
             assigned(&mut letters, &["unet", "vae"])[..3],
             [Some("unet".into()), Some("vae".into()), None]

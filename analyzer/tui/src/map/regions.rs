@@ -24,14 +24,14 @@ pub(crate) struct Region {
     /// The indices of the blocks that start in it.
     pub(crate) blocks: Range<usize>,
     /// The free memory in it; none where it is not recorded.
-    pub(crate) free: Option<Free>,
+    pub(crate) free: Option<FreeSpace>,
     /// The pool whose requests it serves.
     pub(crate) pool: Option<Text>,
 }
 
 /// The free memory of a region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Free {
+pub(crate) struct FreeSpace {
     /// In all.
     pub(crate) bytes: Bytes,
     /// The largest hole.
@@ -82,7 +82,7 @@ fn of_segment(heap: &LiveHeap, segment: &memtrace_analysis::instant::Segment) ->
         from: segment.address.0,
         to: segment.address.0.saturating_add(segment.bytes.0),
         blocks: segment.blocks.clone(),
-        free: Some(Free {
+        free: Some(FreeSpace {
             bytes: segment.free_bytes,
             largest: holes.iter().map(|hole| hole.bytes).max().unwrap_or_default(),
             holes: holes.len(),

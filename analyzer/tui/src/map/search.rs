@@ -1,11 +1,11 @@
 //! Search on the map: in the rows, then among the owners that the legend names.
 
 use super::{MapView, legend};
-use crate::{action::Side, run::Run};
+use crate::{action::Side, run::OpenRun};
 
 impl MapView {
     /// Explains the next block whose owner has this text in its name, on that side of what is explained, around the end.
-    pub(super) fn find_owner(&mut self, run: &Run, text: &str, side: Side) -> bool {
+    pub(super) fn find_owner(&mut self, run: &OpenRun, text: &str, side: Side) -> bool {
         let (Some(scene), Some(trace)) = (&self.scene, &run.trace) else { return false };
         let Some(heap) = scene.heap() else { return false };
         let text = text.to_lowercase();

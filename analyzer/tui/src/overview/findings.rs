@@ -18,7 +18,7 @@ use crate::{
     goal::Goal,
     listing::{Cell, Column, Folding, Listing, Row},
     page::Page,
-    run::Run,
+    run::OpenRun,
     theme::Theme,
     widget::{Section, fit, width, wrap},
 };
@@ -46,7 +46,7 @@ pub(super) fn columns() -> Vec<Column> {
 }
 
 /// The rows: what is wrong by itself, what is not below what it comes to, folded.
-pub(super) fn fill(listing: &mut Listing, run: &Run) {
+pub(super) fn fill(listing: &mut Listing, run: &OpenRun) {
     let first = listing.total() == 0;
     let findings = &run.figures().findings;
     let of = |verdict| findings.iter().enumerate().filter(move |(_, finding)| finding.verdict == verdict);
@@ -68,7 +68,7 @@ pub(super) fn fill(listing: &mut Listing, run: &Run) {
 }
 
 /// Returns the place that Enter opens for the selected row, if there is one.
-pub(super) fn goal(listing: &Listing, run: &Run) -> Option<Goal> {
+pub(super) fn goal(listing: &Listing, run: &OpenRun) -> Option<Goal> {
     let place = usize::try_from(listing.selected()?.id).ok()?;
     let finding = run.figures().findings.get(place)?;
     let page = Page::about(finding.topic);
@@ -89,7 +89,7 @@ pub(super) struct Findings {
 
 impl Findings {
     /// Lays them out; none: there are no rules.
-    pub(super) fn new(listing: &Listing, run: &Run, theme: Theme, cells: u16) -> Option<Self> {
+    pub(super) fn new(listing: &Listing, run: &OpenRun, theme: Theme, cells: u16) -> Option<Self> {
         let findings = &run.figures().findings;
         if findings.is_empty() {
             return None;

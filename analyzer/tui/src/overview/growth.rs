@@ -5,7 +5,7 @@ use ratatui::text::{Line, Span};
 
 use crate::{
     listing::Cell,
-    run::Run,
+    run::OpenRun,
     theme::Theme,
     widget::{Section, count, fit, spark, spark_ends, width as cells_of},
 };
@@ -16,7 +16,7 @@ const MAX_HEAPS: usize = 4;
 const HEAP_CELLS: usize = 10;
 
 /// The heaps that grow; none: none does.
-pub(crate) fn growing<'a>(run: &'a Run, theme: Theme, width: u16) -> Option<Section<'a>> {
+pub(crate) fn growing<'a>(run: &'a OpenRun, theme: Theme, width: u16) -> Option<Section<'a>> {
     let mut growing: Vec<(&Cycle, &CycleHeap)> = Vec::new();
     for cycle in &run.figures().growth.cycles {
         for heap in cycle.heaps.iter().filter(|heap| heap.trend.shape == Shape::Grows) {

@@ -8,7 +8,7 @@ use memtrace_format::Bytes;
 use ratatui::text::{Line, Span};
 
 use crate::{
-    run::Run,
+    run::OpenRun,
     theme::Theme,
     widget::{Section, bar, count, fit, fit_names},
 };
@@ -23,7 +23,7 @@ const NAME_CELLS: usize = 26;
 const FIGURES_CELLS: usize = 24;
 
 /// The phases in the order of time, with how full the heap got in each.
-pub(crate) fn phases<'a>(run: &'a Run, theme: Theme, width: u16) -> Option<Section<'a>> {
+pub(crate) fn phases<'a>(run: &'a OpenRun, theme: Theme, width: u16) -> Option<Section<'a>> {
     let phases = &run.figures().phases;
     if phases.is_empty() {
         return None;
@@ -69,7 +69,7 @@ pub(crate) fn phases<'a>(run: &'a Run, theme: Theme, width: u16) -> Option<Secti
 }
 
 /// The marks, by name.
-pub(crate) fn marks<'a>(run: &'a Run, theme: Theme) -> Option<Section<'a>> {
+pub(crate) fn marks<'a>(run: &'a OpenRun, theme: Theme) -> Option<Section<'a>> {
     let marks = &run.figures().marks;
     if marks.is_empty() {
         return None;
@@ -86,7 +86,7 @@ pub(crate) fn marks<'a>(run: &'a Run, theme: Theme) -> Option<Section<'a>> {
 }
 
 /// The counters.
-pub(crate) fn counters<'a>(run: &'a Run, theme: Theme) -> Option<Section<'a>> {
+pub(crate) fn counters<'a>(run: &'a OpenRun, theme: Theme) -> Option<Section<'a>> {
     let counters = &run.figures().samples.counters;
     if counters.is_empty() {
         return None;

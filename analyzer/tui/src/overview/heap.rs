@@ -4,13 +4,13 @@ use memtrace_analysis::report::FragmentationAt;
 use ratatui::text::{Line, Span};
 
 use crate::{
-    run::Run,
+    run::OpenRun,
     theme::Theme,
     widget::{Section, count, fit},
 };
 
 /// The fragmentation of the heap that is looked at, at three instants.
-pub(crate) fn fragmentation<'a>(run: &'a Run, theme: Theme) -> Option<Section<'a>> {
+pub(crate) fn fragmentation<'a>(run: &'a OpenRun, theme: Theme) -> Option<Section<'a>> {
     let heap = run.heap_figures()?;
     let fragmentation = heap.fragmentation.as_ref()?;
     let head = format!(
@@ -28,7 +28,7 @@ pub(crate) fn fragmentation<'a>(run: &'a Run, theme: Theme) -> Option<Section<'a
 }
 
 /// Every heap, if there is more than the one above.
-pub(crate) fn heaps<'a>(run: &'a Run, theme: Theme) -> Option<Section<'a>> {
+pub(crate) fn heaps<'a>(run: &'a OpenRun, theme: Theme) -> Option<Section<'a>> {
     let heaps = &run.figures().heaps;
     if heaps.len() < 2 {
         return None;

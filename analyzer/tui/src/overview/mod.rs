@@ -49,7 +49,7 @@ use super::{
     goal::Goal,
     listing::Listing,
     page::Page,
-    run::Run,
+    run::OpenRun,
     theme::Theme,
     view::{Answer, View},
     widget::Section,
@@ -80,11 +80,11 @@ impl Default for Overview {
 }
 
 impl View for Overview {
-    fn prepare(&mut self, run: &Run) {
+    fn prepare(&mut self, run: &OpenRun) {
         findings::fill(&mut self.findings, run);
     }
 
-    fn draw(&self, run: &Run, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    fn draw(&self, run: &OpenRun, theme: Theme, area: Rect, buffer: &mut Buffer) {
         let sheet = self.sheet(run, theme, area.width);
         let rows = sheet.rows(area);
         let below = sheet.last_scroll(area).saturating_sub(self.scroll);
@@ -102,7 +102,7 @@ impl View for Overview {
         }
     }
 
-    fn update(&mut self, run: &mut Run, action: Action, area: Rect) -> Answer {
+    fn update(&mut self, run: &mut OpenRun, action: Action, area: Rect) -> Answer {
         if !matches!(action, Action::Find(_)) {
             self.found = None;
         }
@@ -135,7 +135,7 @@ impl View for Overview {
         }
     }
 
-    fn settle(&mut self, run: &Run, theme: Theme, area: Rect) {
+    fn settle(&mut self, run: &OpenRun, theme: Theme, area: Rect) {
         let sheet = self.sheet(run, theme, area.width);
         let (line, end) =
             sheet.findings.as_ref().map_or((0, 0), |findings| (findings.selected, findings.end));
@@ -158,11 +158,11 @@ impl View for Overview {
         Some(&mut self.findings)
     }
 
-    fn find(&mut self, run: &Run, text: &str, side: Side, area: Rect) -> bool {
+    fn find(&mut self, run: &OpenRun, text: &str, side: Side, area: Rect) -> bool {
         self.find_text(run, text, side, area)
     }
 
-    fn row_at(&self, run: &Run, area: Rect, position: Position) -> Option<usize> {
+    fn row_at(&self, run: &OpenRun, area: Rect, position: Position) -> Option<usize> {
         let sheet = self.sheet(run, Theme { colours: false }, area.width);
         let line = area.contains(position).then(|| position.y - area.y + self.scroll)?;
         sheet.findings?.lines.iter().position(|&at| at == line)
@@ -170,7 +170,7 @@ impl View for Overview {
 }
 
 impl Overview {
-    fn sheet<'a>(&self, run: &'a Run, theme: Theme, width: u16) -> Sheet<'a> {
+    fn sheet<'a>(&self, run: &'a OpenRun, theme: Theme, width: u16) -> Sheet<'a> {
         Sheet {
             findings: Findings::new(&self.findings, run, theme, width),
             columns: columns(run, theme, width),
@@ -190,7 +190,7 @@ impl Overview {
 }
 
 /// The columns from the left, with their widths.
-fn columns<'a>(run: &'a Run, theme: Theme, width: u16) -> Vec<(u16, Vec<Section<'a>>)> {
+fn columns<'a>(run: &'a OpenRun, theme: Theme, width: u16) -> Vec<(u16, Vec<Section<'a>>)> {
     let inner = width.saturating_sub(2);
     let column = |width, parts: Vec<Option<Section<'a>>>| (width, parts.into_iter().flatten().collect());
     let lost = |run, theme| vec![outcome::losses(run, theme), outcome::failures(run, theme)];

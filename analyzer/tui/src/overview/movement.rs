@@ -4,7 +4,7 @@ use memtrace_analysis::report::{Direction, ModuleSwaps};
 use ratatui::text::{Line, Span};
 
 use crate::{
-    run::Run,
+    run::OpenRun,
     theme::Theme,
     widget::{Section, bar, count, fit_names, percent},
 };
@@ -18,7 +18,7 @@ const SPEED_CELLS: usize = 20;
 const FIGURES_CELLS: usize = 30;
 
 /// The swaps: what they cost, and whose they were.
-pub(crate) fn swaps<'a>(run: &'a Run, theme: Theme, width: u16) -> Option<Section<'a>> {
+pub(crate) fn swaps<'a>(run: &'a OpenRun, theme: Theme, width: u16) -> Option<Section<'a>> {
     let swaps = &run.figures().swaps;
     if swaps.count == 0 {
         return None;
@@ -56,7 +56,7 @@ pub(crate) fn swaps<'a>(run: &'a Run, theme: Theme, width: u16) -> Option<Sectio
 }
 
 /// The transfers, by direction.
-pub(crate) fn transfers<'a>(run: &'a Run, theme: Theme, width: u16) -> Option<Section<'a>> {
+pub(crate) fn transfers<'a>(run: &'a OpenRun, theme: Theme, width: u16) -> Option<Section<'a>> {
     let transfers = &run.figures().transfers;
     if transfers.count == 0 && transfers.unfinished == 0 {
         return None;

@@ -4,7 +4,7 @@ use memtrace_analysis::report::{Ended, OutOfMemory};
 use ratatui::text::{Line, Span};
 
 use crate::{
-    run::Run,
+    run::OpenRun,
     theme::{OUT_OF_MEMORY, Theme},
     widget::{Section, count},
 };
@@ -13,7 +13,7 @@ use crate::{
 const MAX_FAILURES: usize = 4;
 
 /// Gaps in the recording, told first because every figure below depends on them.
-pub(crate) fn losses<'a>(run: &'a Run, theme: Theme) -> Option<Section<'a>> {
+pub(crate) fn losses<'a>(run: &'a OpenRun, theme: Theme) -> Option<Section<'a>> {
     let trace = &run.figures().trace;
     let mut lines = Vec::new();
     if trace.dropped.total > 0 {
@@ -45,7 +45,7 @@ pub(crate) fn losses<'a>(run: &'a Run, theme: Theme) -> Option<Section<'a>> {
 }
 
 /// The requests that failed.
-pub(crate) fn failures<'a>(run: &'a Run, theme: Theme) -> Option<Section<'a>> {
+pub(crate) fn failures<'a>(run: &'a OpenRun, theme: Theme) -> Option<Section<'a>> {
     let total = run.figures().ooms_total;
     if total == 0 {
         return None;
@@ -64,7 +64,7 @@ pub(crate) fn failures<'a>(run: &'a Run, theme: Theme) -> Option<Section<'a>> {
 }
 
 /// The end of the run, with the engine, process and event count.
-pub(crate) fn ending<'a>(run: &'a Run, theme: Theme) -> Section<'a> {
+pub(crate) fn ending<'a>(run: &'a OpenRun, theme: Theme) -> Section<'a> {
     let trace = &run.figures().trace;
     let duration = trace.duration_ns;
     let (how, style) = match trace.ended {

@@ -13,7 +13,7 @@ use ratatui::{
 
 use crate::{
     memory_chart::{MemoryChart, draw_scale, top},
-    run::Run,
+    run::OpenRun,
     theme::{self, Theme, series_sign},
     timeline::draw_times,
     widget::{Section, bar, fit, fit_names, percent, width},
@@ -32,7 +32,7 @@ const SCALE_CELLS: u16 = 12;
 const FIGURES_CELLS: usize = 18;
 
 /// The peak of the heap that is looked at, and its owners by module.
-pub(crate) fn owners<'a>(run: &'a Run, theme: Theme, width: u16) -> Section<'a> {
+pub(crate) fn owners<'a>(run: &'a OpenRun, theme: Theme, width: u16) -> Section<'a> {
     let Some(heap) = run.heap_figures() else {
         let lines = vec![Line::raw("  no heap was recorded")];
         return Section::lines(Line::styled("Peak", theme.strong()), lines);
@@ -59,7 +59,7 @@ pub(crate) fn owners<'a>(run: &'a Run, theme: Theme, width: u16) -> Section<'a> 
 }
 
 /// The heap over the whole run.
-pub(crate) fn over_time<'a>(run: &'a Run, theme: Theme) -> Option<Section<'a>> {
+pub(crate) fn over_time<'a>(run: &'a OpenRun, theme: Theme) -> Option<Section<'a>> {
     let track = run.track()?;
     let mut legend = vec![Span::styled("Over time  ", theme.strong())];
     let shown = [Series::Allocated, Series::Active, Series::Reserved];

@@ -3,32 +3,32 @@
 use ratatui::{buffer::Buffer, layout::Rect};
 
 use super::Overview;
-use crate::{action::Side, run::Run, theme::Theme};
+use crate::{action::Side, run::OpenRun, theme::Theme};
 
 impl Overview {
     /// Goes to the next finding or line with this text, on that side of what was found last, around the end.
-    pub(super) fn find_text(&mut self, run: &Run, text: &str, side: Side, area: Rect) -> bool {
+    pub(super) fn find_text(&mut self, run: &OpenRun, text: &str, side: Side, area: Rect) -> bool {
         let sheet = self.sheet(run, Theme { colours: false }, area.width);
         let all = self.findings.matches("");
         let selected = self.findings.selected().map(|row| row.id);
         let here = match self.found {
-            Some(line) => Place::Line(line),
-            None => Place::Finding(all.iter().position(|(_, id)| Some(*id) == selected).unwrap_or(0)),
+            Some(line) => Match::Line(line),
+            None => Match::Finding(all.iter().position(|(_, id)| Some(*id) == selected).unwrap_or(0)),
         };
-        let findings = self.findings.matches(text).into_iter().map(|(place, _)| Place::Finding(place));
-        let lines = sheet.lines_with(&text.to_lowercase()).into_iter().map(Place::Line);
-        let places: Vec<Place> = findings.chain(lines).collect();
+        let findings = self.findings.matches(text).into_iter().map(|(place, _)| Match::Finding(place));
+        let lines = sheet.lines_with(&text.to_lowercase()).into_iter().map(Match::Line);
+        let places: Vec<Match> = findings.chain(lines).collect();
         let next = match side {
             Side::Forward => places.iter().find(|place| **place > here).or(places.first()),
             Side::Back => places.iter().rfind(|place| **place < here).or(places.last()),
         };
         match next {
-            Some(&Place::Finding(place)) => {
+            Some(&Match::Finding(place)) => {
                 // It is brought onto the screen again, selected before or not.
                 (self.found, self.seen) = (None, None);
                 all.get(place).is_some_and(|(_, id)| self.findings.select_id(*id))
             }
-            Some(&Place::Line(line)) => {
+            Some(&Match::Line(line)) => {
                 let rows = sheet.rows(area);
                 if !(self.scroll..self.scroll.saturating_add(rows)).contains(&line) {
                     self.scroll = line.saturating_sub(rows / 2).min(sheet.last_scroll(area));
@@ -43,7 +43,7 @@ impl Overview {
 
 /// A place with the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Place {
+enum Match {
     /// A finding, by its place in the order of rows.
     Finding(usize),
     /// A line below the findings.

@@ -8,7 +8,7 @@ use memtrace_format::Tier;
 use ratatui::{buffer::Buffer, layout::Rect, style::Modifier};
 
 use crate::{
-    run::Run,
+    run::OpenRun,
     theme::{PARTLY_ON_DEVICE, Theme, tier_sign},
     timeline::shown_of,
 };
@@ -24,7 +24,7 @@ pub(super) const ELSEWHERE: char = '─';
 
 /// Draws the bar in the columns of an area that is one line high.
 pub(super) fn draw(
-    run: &Run,
+    run: &OpenRun,
     index: usize,
     module: &ModuleTrack,
     theme: Theme,

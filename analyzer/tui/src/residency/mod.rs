@@ -33,7 +33,7 @@ use super::{
     keys::{Binding, Key},
     listing::{Cell, Column, Listing, Row},
     page::Page,
-    run::Run,
+    run::OpenRun,
     theme::{PARTLY_ON_DEVICE, Theme, tier_sign},
     timeline::{device_legend, draw_cursor, draw_name, draw_times, names, place_in_words},
     view::{Answer, View},
@@ -71,7 +71,7 @@ impl Default for Residency {
 }
 
 /// The areas of the view's parts.
-struct Layout {
+struct ResidencyLayout {
     title: Rect,
     times: Rect,
     names: Rect,
@@ -80,7 +80,7 @@ struct Layout {
     words: Rect,
 }
 
-impl Layout {
+impl ResidencyLayout {
     fn new(area: Rect) -> Self {
         let panel = if area.width >= PANEL_FROM { PANEL } else { 0 };
         let gutter = (area.width / 4).clamp(12, 34);
@@ -102,7 +102,7 @@ impl Layout {
 }
 
 impl View for Residency {
-    fn prepare(&mut self, run: &Run) {
+    fn prepare(&mut self, run: &OpenRun) {
         self.worst = None;
         let figures: std::collections::HashMap<u32, &Module> =
             run.figures().modules.iter().map(|module| (module.id, module)).collect();
@@ -128,8 +128,8 @@ impl View for Residency {
         self.modules.fill(run.tree.rows().iter().filter_map(row).collect());
     }
 
-    fn draw(&self, run: &Run, theme: Theme, area: Rect, buffer: &mut Buffer) {
-        let layout = Layout::new(area);
+    fn draw(&self, run: &OpenRun, theme: Theme, area: Rect, buffer: &mut Buffer) {
+        let layout = ResidencyLayout::new(area);
         if run.timeline.modules.is_empty() {
             Line::styled(" no module is recorded", theme.faint()).render(layout.title, buffer);
             return;
@@ -156,7 +156,7 @@ impl View for Residency {
         words::draw(run, self.selected(), theme, layout.words, buffer);
     }
 
-    fn update(&mut self, run: &mut Run, action: Action, _: Rect) -> Answer {
+    fn update(&mut self, run: &mut OpenRun, action: Action, _: Rect) -> Answer {
         match action {
             Action::Own(WORST) => self.visit_worst(run),
             Action::Open => match self.selected() {
@@ -170,7 +170,7 @@ impl View for Residency {
         }
     }
 
-    fn visit(&mut self, run: &mut Run, goal: &Goal) {
+    fn visit(&mut self, run: &mut OpenRun, goal: &Goal) {
         if let Some(name) = &goal.module {
             self.select(run, name);
         }
@@ -184,13 +184,13 @@ impl View for Residency {
         Some(&mut self.modules)
     }
 
-    fn rows(&self, _: &Run, area: Rect) -> Rect {
-        let layout = Layout::new(area);
+    fn rows(&self, _: &OpenRun, area: Rect) -> Rect {
+        let layout = ResidencyLayout::new(area);
         Rect { x: layout.names.x, width: layout.names.width + layout.bars.width, ..layout.bars }
     }
 
-    fn plot(&self, _: &Run, area: Rect) -> Option<Rect> {
-        let Layout { times, bars, .. } = Layout::new(area);
+    fn plot(&self, _: &OpenRun, area: Rect) -> Option<Rect> {
+        let ResidencyLayout { times, bars, .. } = ResidencyLayout::new(area);
         Some(Rect { height: times.height + bars.height, ..times })
     }
 
@@ -207,14 +207,14 @@ impl Residency {
         usize::try_from(self.modules.selected()?.id).ok()
     }
 
-    fn select(&mut self, run: &Run, name: &Text) {
+    fn select(&mut self, run: &OpenRun, name: &Text) {
         if let Some(place) = run.timeline.modules.iter().position(|module| module.name == *name) {
             self.modules.select_id(place as u64);
         }
     }
 
     /// Goes to the swap that hurt most; from there to the next.
-    fn visit_worst(&mut self, run: &mut Run) -> Answer {
+    fn visit_worst(&mut self, run: &mut OpenRun) -> Answer {
         let swaps = &run.figures().swaps.costliest;
         let next = self.worst.map_or(0, |worst| worst + 1);
         let next = if next < swaps.len() { next } else { 0 };
@@ -227,7 +227,7 @@ impl Residency {
         Answer::Say(says)
     }
 
-    fn draw_title(&self, run: &Run, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    fn draw_title(&self, run: &OpenRun, theme: Theme, area: Rect, buffer: &mut Buffer) {
         let all = self.modules.len();
         let first = self.modules.top() + 1;
         let last = self.modules.on_screen().count() + self.modules.top();
@@ -268,7 +268,7 @@ fn words_of_swap(swap: &Swap) -> String {
     )
 }
 
-fn draw_figures(run: &Run, index: usize, module: &ModuleTrack, area: Rect, buffer: &mut Buffer) {
+fn draw_figures(run: &OpenRun, index: usize, module: &ModuleTrack, area: Rect, buffer: &mut Buffer) {
     let place = place_in_words(run, index, module);
     let bytes = run.report.modules.get(index).and_then(|module| module.bytes);
     let bytes = bytes.map_or(String::new(), |bytes| bytes.to_string());

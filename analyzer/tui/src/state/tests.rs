@@ -4,7 +4,7 @@ use ratatui::layout::Position;
 
 use super::*;
 use crate::action::Scroll;
-use crate::{fixture, keys, screen, window::Range};
+use crate::{fixture, keys, screen, window::TimeRange};
 
 const MS: u64 = 1_000_000;
 
@@ -15,7 +15,7 @@ fn ready(state: &State) -> &Ready {
     }
 }
 
-fn run(state: &State) -> &Run {
+fn run(state: &State) -> &OpenRun {
     &ready(state).run
 }
 
@@ -142,7 +142,7 @@ fn the_mouse_drags_a_range_and_escape_gives_it_up() {
         &[Action::Press(at(30)), Action::Drag(at(20)), Action::Drag(at(10)), Action::Release(at(10))],
     );
     let time = |column| run(&state).window.time_at(column, plot.width);
-    assert_eq!(run(&state).range, Some(Range { from: time(10), to: time(30) }));
+    assert_eq!(run(&state).range, Some(TimeRange { from: time(10), to: time(30) }));
     let state = after(state, &[Action::MoveCursor(5), Action::Back]);
     assert_eq!((run(&state).range, state.page), (None, Page::Timeline));
 }
@@ -150,10 +150,10 @@ fn the_mouse_drags_a_range_and_escape_gives_it_up() {
 #[test]
 fn a_range_is_chosen_with_the_keyboard_alone() {
     let state = after(timeline(), &[Action::Edge(Side::Back), Action::Range, Action::Edge(Side::Forward)]);
-    let whole = Range { from: Nanos(0), to: Nanos(1000 * MS) };
+    let whole = TimeRange { from: Nanos(0), to: Nanos(1000 * MS) };
     assert_eq!(run(&state).range, Some(whole));
     let state = after(state, &[Action::Peak, Action::Range, Action::Edge(Side::Back)]);
-    assert_eq!(run(&state).range, Some(Range { to: Nanos(687_499_997), ..whole }));
+    assert_eq!(run(&state).range, Some(TimeRange { to: Nanos(687_499_997), ..whole }));
 }
 
 #[test]

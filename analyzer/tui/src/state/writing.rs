@@ -3,34 +3,34 @@
 use super::{Content, State};
 use crate::{
     action::{Action, Side},
-    export::Export,
+    export::ExportFile,
     flow::Flow,
     overlay::Overlay,
-    prompt::{Purpose, Written},
+    prompt::{PromptOutcome, Purpose},
     screen,
 };
 
 impl State {
     /// Does what a line of text was written for.
-    pub(super) fn write(&mut self, written: Written) -> Flow {
+    pub(super) fn write(&mut self, written: PromptOutcome) -> Flow {
         let Overlay::Prompt(prompt) = &self.overlay else { return Flow::Continue };
         let prompt = prompt.clone();
-        if let Written::Done | Written::Cancelled = written {
+        if let PromptOutcome::Done | PromptOutcome::Cancelled = written {
             self.overlay = Overlay::None;
         }
-        if let (Purpose::Export, Written::Done) = (prompt.purpose, written) {
+        if let (Purpose::Export, PromptOutcome::Done) = (prompt.purpose, written) {
             return self.export(&prompt.text);
         }
         let Content::Ready(ready) = &mut self.content else { return Flow::Continue };
         let listing = ready.parts(self.page).0.listing_mut();
         match (prompt.purpose, written) {
-            (Purpose::Filter, Written::Changed) => {
+            (Purpose::Filter, PromptOutcome::Changed) => {
                 listing.into_iter().for_each(|listing| listing.set_filter(&prompt.text));
             }
-            (Purpose::Filter, Written::Cancelled) => {
+            (Purpose::Filter, PromptOutcome::Cancelled) => {
                 listing.into_iter().for_each(|listing| listing.set_filter(""));
             }
-            (Purpose::Search, Written::Done) if !prompt.text.is_empty() => {
+            (Purpose::Search, PromptOutcome::Done) if !prompt.text.is_empty() => {
                 ready.run.search = prompt.text;
                 let _ = self.look(Action::Find(Side::Forward));
             }
@@ -50,7 +50,7 @@ impl State {
     }
 
     /// The file of this name with what is shown; the error is for the user.
-    pub(crate) fn exported(&self, name: &str) -> Result<Export, String> {
-        Export::new(name, || screen::drawn(self), self.listing())
+    pub(crate) fn exported(&self, name: &str) -> Result<ExportFile, String> {
+        ExportFile::new(name, || screen::drawn(self), self.listing())
     }
 }

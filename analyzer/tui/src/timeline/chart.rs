@@ -9,13 +9,13 @@ use ratatui::{
 };
 
 use super::{
-    layout::Layout,
+    layout::TimelineLayout,
     stack::{self, Stack},
 };
 use crate::{
     instant::instant,
     memory_chart::{MemoryChart, draw_scale, top},
-    run::Run,
+    run::OpenRun,
     theme::{self, Theme},
 };
 
@@ -23,7 +23,7 @@ use crate::{
 const RANGE_STEPS: u16 = 20;
 
 /// Draws the headline, the scale and the chart.
-pub(crate) fn draw(run: &Run, stack: &Stack, theme: Theme, layout: &Layout, buffer: &mut Buffer) {
+pub(crate) fn draw(run: &OpenRun, stack: &Stack, theme: Theme, layout: &TimelineLayout, buffer: &mut Buffer) {
     let Some(heap) = run.heap() else {
         return Line::styled("no heap was recorded", theme.faint()).render(layout.plot, buffer);
     };
@@ -42,7 +42,7 @@ pub(crate) fn draw(run: &Run, stack: &Stack, theme: Theme, layout: &Layout, buff
 }
 
 fn draw_title(
-    run: &Run,
+    run: &OpenRun,
     heap: &Heap,
     stacked: Option<String>,
     theme: Theme,

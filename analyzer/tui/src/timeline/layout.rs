@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use crate::run::Run;
+use crate::run::OpenRun;
 
 /// From this width on, the readout is a panel at the side.
 const PANEL_FROM: u16 = 100;
@@ -18,7 +18,7 @@ const MAX_SAMPLES: u16 = 8;
 
 /// The parts of the view. A part that there is no room for has no height.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Layout {
+pub(crate) struct TimelineLayout {
     /// The headline of the chart.
     pub(crate) title: Rect,
     /// Names and labels, left of the plot, as high as the view.
@@ -43,9 +43,9 @@ pub(crate) struct Layout {
     pub(crate) modules: Rect,
 }
 
-impl Layout {
+impl TimelineLayout {
     /// Divides an area, with rows for so many modules and samples at most.
-    pub(crate) fn new(run: &Run, modules: usize, samples: usize, area: Rect) -> Self {
+    pub(crate) fn new(run: &OpenRun, modules: usize, samples: usize, area: Rect) -> Self {
         let panel_width = if area.width >= PANEL_FROM { PANEL } else { 0 };
         let gutter = Rect { width: (area.width / 5).clamp(10, 30), ..area };
         let x = area.x + gutter.width;

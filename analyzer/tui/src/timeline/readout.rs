@@ -12,13 +12,13 @@ use ratatui::{
 
 use super::{
     axis,
-    layout::Layout,
+    layout::TimelineLayout,
     residency::place_of,
     stack::{self, Stack},
 };
 use crate::{
     instant::instant,
-    run::Run,
+    run::OpenRun,
     theme::{Theme, series_sign, tier_sign},
     widget::{fit_middle, fit_names, fit_tail, put, width},
 };
@@ -30,11 +30,11 @@ const INSIDE: &str = " › ";
 
 /// Draws the readout where the layout wants it.
 pub(crate) fn draw(
-    run: &Run,
+    run: &OpenRun,
     stack: &Stack,
     sampled: Option<String>,
     theme: Theme,
-    layout: &Layout,
+    layout: &TimelineLayout,
     buffer: &mut Buffer,
 ) {
     let lines = match layout.panel {
@@ -47,7 +47,13 @@ pub(crate) fn draw(
     }
 }
 
-fn panel_lines(run: &Run, stack: &Stack, theme: Theme, columns: u16, height: usize) -> Vec<Line<'static>> {
+fn panel_lines(
+    run: &OpenRun,
+    stack: &Stack,
+    theme: Theme,
+    columns: u16,
+    height: usize,
+) -> Vec<Line<'static>> {
     let mut lines = vec![at(run, theme, columns)];
     for series in shown(run) {
         let value = value(run, series, 2).unwrap_or_else(|| "–".to_owned());
@@ -84,11 +90,11 @@ fn panel_lines(run: &Run, stack: &Stack, theme: Theme, columns: u16, height: usi
 }
 
 fn below_lines(
-    run: &Run,
+    run: &OpenRun,
     stack: &Stack,
     sampled: Option<String>,
     theme: Theme,
-    layout: &Layout,
+    layout: &TimelineLayout,
 ) -> Vec<Line<'static>> {
     let area = layout.readout;
     let brief = area.width < 72;
@@ -138,20 +144,20 @@ fn below_lines(
 }
 
 /// The time of the cursor.
-fn at(run: &Run, theme: Theme, columns: u16) -> Line<'static> {
+fn at(run: &OpenRun, theme: Theme, columns: u16) -> Line<'static> {
     // A digit more than the columns tell apart: the cursor also stands where a key put it.
     let time = instant(run.cursor, run.window.step(columns.saturating_mul(10)));
     Line::from(vec![Span::styled("at ", theme.faint()), Span::styled(time, theme.strong()), Span::raw("  ")])
 }
 
 /// The figures that the heap has.
-fn shown(run: &Run) -> impl Iterator<Item = Series> {
+fn shown(run: &OpenRun) -> impl Iterator<Item = Series> {
     let segmented = run.track().is_some_and(memtrace_analysis::timeline::HeapTrack::has_segments);
     let any = run.track().is_some();
     Series::ALL.into_iter().filter(move |series| any && (segmented || *series != Series::Reserved))
 }
 
-fn value(run: &Run, series: Series, precision: usize) -> Option<String> {
+fn value(run: &OpenRun, series: Series, precision: usize) -> Option<String> {
     run.track()?.at(series, run.cursor).map(|extent| extent_text(extent, precision))
 }
 
@@ -169,13 +175,13 @@ pub(super) fn extent_text(extent: Extent, precision: usize) -> String {
     }
 }
 
-fn phases(run: &Run) -> String {
+fn phases(run: &OpenRun) -> String {
     let open = run.lanes.at(&run.report.phases, run.cursor);
     open.map(|phase| phase.name.to_string()).collect::<Vec<_>>().join(INSIDE)
 }
 
 /// The event that matters most in the cursor's column; the one the cursor is on, if it is on one.
-fn event_at(run: &Run, columns: u16) -> Option<&Sign> {
+fn event_at(run: &OpenRun, columns: u16) -> Option<&Sign> {
     let column = run.window.column_of(run.cursor, columns)?;
     let here = |event: &&Sign| run.window.column_of(event.time, columns) == Some(column);
     axis::events(run).iter().filter(here).max_by_key(|event| (event.time == run.cursor, axis::weight(event)))
@@ -201,7 +207,7 @@ fn event_lines(event: &Sign, theme: Theme) -> Vec<Line<'static>> {
 }
 
 /// The modules that are on a device at the cursor, by what moved them: parts that moved with the whole are left out.
-fn on_devices(run: &Run) -> Vec<(String, Option<Bytes>)> {
+fn on_devices(run: &OpenRun) -> Vec<(String, Option<Bytes>)> {
     let rows = run.tree.rows().iter();
     rows.filter_map(|row| {
         let module = run.timeline.modules.get(row.index)?;

@@ -12,16 +12,22 @@ use ratatui::{
     widgets::Widget,
 };
 
-use super::layout::Layout;
+use super::layout::TimelineLayout;
 use crate::{
     listing::{Folding, Listing, Row},
-    run::Run,
+    run::OpenRun,
     theme::{PARTLY_ON_DEVICE, Theme, tier_sign},
     widget::{fit, fit_names, put, width},
 };
 
 /// Draws the headline and the modules that are scrolled to.
-pub(crate) fn draw(run: &Run, modules: &Listing, theme: Theme, layout: &Layout, buffer: &mut Buffer) {
+pub(crate) fn draw(
+    run: &OpenRun,
+    modules: &Listing,
+    theme: Theme,
+    layout: &TimelineLayout,
+    buffer: &mut Buffer,
+) {
     draw_title(run, modules, theme, layout, buffer);
     let names = names(run, modules, usize::from(layout.gutter.width).saturating_sub(4));
     for (((row, selected), text), bar) in modules.on_screen().zip(names).zip(layout.modules.rows()) {
@@ -49,7 +55,7 @@ pub(crate) fn place_of(stays: &[Stay], time: Nanos) -> Option<Tier> {
     (time < stay.to_ns || (time == stay.to_ns && begun == stays.len())).then_some(stay.tier)
 }
 
-fn draw_title(run: &Run, modules: &Listing, theme: Theme, layout: &Layout, buffer: &mut Buffer) {
+fn draw_title(run: &OpenRun, modules: &Listing, theme: Theme, layout: &TimelineLayout, buffer: &mut Buffer) {
     let all = modules.len();
     let first = modules.top() + 1;
     let last = (modules.top() + usize::from(layout.modules.height)).min(all);
@@ -72,7 +78,7 @@ fn draw_title(run: &Run, modules: &Listing, theme: Theme, layout: &Layout, buffe
 }
 
 /// Returns the devices with their names in a legend: `device` where there is but one.
-pub(crate) fn device_legend(run: &Run) -> Vec<(Tier, String)> {
+pub(crate) fn device_legend(run: &OpenRun) -> Vec<(Tier, String)> {
     match run.tree.devices() {
         several @ [_, _, ..] => several.iter().map(|device| (*device, device.to_string())).collect(),
         _ => vec![(Tier::Device(0), "device".to_owned())],
@@ -80,7 +86,7 @@ pub(crate) fn device_legend(run: &Run) -> Vec<(Tier, String)> {
 }
 
 /// Returns the names of the modules on the screen, each in so many cells and indented below its parents'.
-pub(crate) fn names(run: &Run, modules: &Listing, cells: usize) -> Vec<String> {
+pub(crate) fn names(run: &OpenRun, modules: &Listing, cells: usize) -> Vec<String> {
     let indent = |row: &Row| " ".repeat(row.depth.min(cells / 2));
     let name = |row: &Row| {
         let module = usize::try_from(row.id).ok().and_then(|index| run.timeline.modules.get(index));
@@ -94,7 +100,7 @@ pub(crate) fn names(run: &Run, modules: &Listing, cells: usize) -> Vec<String> {
 
 /// Draws the name of a module, as [`names`] has it, and the sign of the tier at the cursor.
 pub(crate) fn draw_name(
-    run: &Run,
+    run: &OpenRun,
     index: usize,
     module: &ModuleTrack,
     name: String,
@@ -119,7 +125,7 @@ pub(crate) fn draw_name(
 }
 
 /// The part of the name that the rows above do not say.
-pub(crate) fn own_name(run: &Run, module: &ModuleTrack) -> Text {
+pub(crate) fn own_name(run: &OpenRun, module: &ModuleTrack) -> Text {
     let parent = run.timeline.modules.iter().find(|other| Some(other.id) == module.parent);
     let own = parent.and_then(|parent| module.name.recorded().strip_prefix(parent.name.recorded()));
     match own.and_then(|own| own.strip_prefix('.')) {
@@ -128,7 +134,14 @@ pub(crate) fn own_name(run: &Run, module: &ModuleTrack) -> Text {
     }
 }
 
-fn draw_bar(run: &Run, index: usize, module: &ModuleTrack, theme: Theme, area: Rect, buffer: &mut Buffer) {
+fn draw_bar(
+    run: &OpenRun,
+    index: usize,
+    module: &ModuleTrack,
+    theme: Theme,
+    area: Rect,
+    buffer: &mut Buffer,
+) {
     let mut before = None;
     for column in 0..area.width {
         let from = run.window.time_at(column, area.width);
@@ -161,7 +174,7 @@ fn draw_bar(run: &Run, index: usize, module: &ModuleTrack, theme: Theme, area: R
 /// Returns the tier of a module that a column shows, as [`shown_in`]; of one that is moved in parts, that of its parts, never
 /// wholly on a device.
 pub(crate) fn shown_of(
-    run: &Run,
+    run: &OpenRun,
     index: usize,
     module: &ModuleTrack,
     from: Nanos,
@@ -196,7 +209,7 @@ pub(crate) fn shown_in(stays: &[Stay], from: Nanos, to: Nanos) -> Option<(Tier, 
 }
 
 /// Returns the tier of a module at the cursor, or that parts of it are on a device.
-pub(crate) fn place_in_words(run: &Run, index: usize, module: &ModuleTrack) -> String {
+pub(crate) fn place_in_words(run: &OpenRun, index: usize, module: &ModuleTrack) -> String {
     match (place_of(&module.stays, run.cursor), place_of(run.tree.stays_of_parts(index), run.cursor)) {
         (Some(tier), _) => tier.to_string(),
         (None, Some(tier)) if tier.is_device() => "partly".to_owned(),
@@ -205,7 +218,7 @@ pub(crate) fn place_in_words(run: &Run, index: usize, module: &ModuleTrack) -> S
     }
 }
 
-fn draw_figures(run: &Run, index: usize, module: &ModuleTrack, area: Rect, buffer: &mut Buffer) {
+fn draw_figures(run: &OpenRun, index: usize, module: &ModuleTrack, area: Rect, buffer: &mut Buffer) {
     let place = place_in_words(run, index, module);
     let bytes = run.report.modules.get(index).and_then(|module| module.bytes);
     let bytes = bytes.map_or(String::new(), |bytes| bytes.to_string());

@@ -25,10 +25,10 @@ use ratatui::{
 
 use crate::{
     memory_chart::top,
-    run::Run,
+    run::OpenRun,
     theme::{self, Theme},
     widget::{fit_names, width},
-    worker::{Desk, Worker},
+    worker::{Mailbox, Worker},
 };
 
 /// More parts than this cannot be told apart; the smaller ones are one together.
@@ -38,17 +38,17 @@ const PARTS: usize = 7;
 #[derive(Debug, Default)]
 pub(super) struct Stack {
     by: Option<Grouping>,
-    made: Option<(Wish, Result<Composition, String>)>,
-    asked: Option<Wish>,
+    made: Option<(StackChoice, Result<Composition, String>)>,
+    asked: Option<StackChoice>,
     /// The worker that computes it, started with the first stacked chart.
-    worker: Option<Worker<Question, (Wish, Composition)>>,
+    worker: Option<Worker<StackRequest, (StackChoice, Composition)>>,
 }
 
 /// A heap, by its place in the report, and what its bytes are put together by.
-type Wish = (usize, Grouping);
+type StackChoice = (usize, Grouping);
 
 /// The trace and the chart to compute.
-type Question = (Arc<Trace>, Wish);
+type StackRequest = (Arc<Trace>, StackChoice);
 
 impl Stack {
     /// To the next way of stacking; behind the last one, to none.
@@ -62,7 +62,7 @@ impl Stack {
     }
 
     /// Asks for what is wanted and not there.
-    pub(super) fn settle(&mut self, run: &Run) {
+    pub(super) fn settle(&mut self, run: &OpenRun) {
         let wish = self.by.map(|by| (run.heap, by));
         if wish == self.asked {
             return;
@@ -70,7 +70,7 @@ impl Stack {
         self.asked = wish;
         match (wish, &run.trace) {
             (Some(wish), Some(trace)) if self.made.as_ref().is_none_or(|(made, _)| *made != wish) => {
-                let count = |(trace, wish): Question, desk: &Desk<Question>| {
+                let count = |(trace, wish): StackRequest, desk: &Mailbox<StackRequest>| {
                     let made = trace.composition(wish.0, wish.1, PARTS, |progress| desk.tell_part(progress));
                     made.map(|made| made.map(|made| (wish, made))).transpose()
                 };
@@ -98,7 +98,7 @@ impl Stack {
     }
 
     /// Returns the parts to draw; none if the chart is not stacked or still being computed.
-    pub(super) fn shown(&self, run: &Run) -> Option<&Composition> {
+    pub(super) fn shown(&self, run: &OpenRun) -> Option<&Composition> {
         let wish = self.by.map(|by| (run.heap, by))?;
         match &self.made {
             Some((made, Ok(composition))) if *made == wish => Some(composition),
@@ -107,7 +107,7 @@ impl Stack {
     }
 
     /// Returns the grouping in words, with progress while it is computed.
-    pub(super) fn says(&self, run: &Run) -> Option<String> {
+    pub(super) fn says(&self, run: &OpenRun) -> Option<String> {
         let by = match self.by? {
             Grouping::Module => "by module",
             Grouping::Part => "by part of a module",
@@ -125,7 +125,7 @@ impl Stack {
 }
 
 /// Draws the stacked chart.
-pub(super) fn draw(composition: &Composition, run: &Run, theme: Theme, area: Rect, buffer: &mut Buffer) {
+pub(super) fn draw(composition: &Composition, run: &OpenRun, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let (Some(track), Some(heap)) = (run.track(), run.heap()) else { return };
     let (from, to, columns) = (run.window.from(), run.window.to(), usize::from(area.width));
     let measured = if heap.peak.by == PeakBy::Requested { Series::Requested } else { Series::Allocated };
@@ -164,7 +164,7 @@ pub(super) fn draw(composition: &Composition, run: &Run, theme: Theme, area: Rec
 /// The parts with their signs and what each was at the cursor, in so many lines; the largest then first.
 pub(super) fn legend(
     composition: &Composition,
-    run: &Run,
+    run: &OpenRun,
     theme: Theme,
     cells: usize,
     lines: usize,
@@ -227,7 +227,7 @@ fn divide(rows: u16, shares: &[u64]) -> Vec<usize> {
     counts.into_iter().enumerate().flat_map(repeated).collect()
 }
 
-fn mark_peak(run: &Run, rows: &dyn Fn(u64) -> u16, theme: Theme, area: Rect, buffer: &mut Buffer) {
+fn mark_peak(run: &OpenRun, rows: &dyn Fn(u64) -> u16, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let Some(peak) = run.heap().map(|heap| &heap.peak) else { return };
     let Some(column) = run.window.column_of(peak.time_ns, area.width) else { return };
     let bytes = match peak.by {
