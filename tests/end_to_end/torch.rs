@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use memtrace_analyzer::report::{Ended, FindingVerdict, Heap, Module, Report};
+use memtrace_analysis::report::{Ended, FindingVerdict, Heap, Module, Report};
 use memtrace_format::Event;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -108,11 +108,11 @@ fn a_killed_pipeline_loses_nothing() {
         assert!(Instant::now() < patience && recorder.try_wait().unwrap().is_none(), "it runs");
         thread::sleep(Duration::from_millis(2));
     }
-    let pid = memtrace_analyzer::Trace::open(&trace).unwrap().header().pid;
+    let pid = memtrace_analysis::Trace::open(&trace).unwrap().header().pid;
     // SAFETY: the process is this test's, and its recorder has not waited for it yet.
     assert_eq!(unsafe { libc::kill(pid as libc::pid_t, libc::SIGKILL) }, 0);
     recorder.wait().unwrap();
-    let report = memtrace_analyzer::analyze(&trace).unwrap().report;
+    let report = memtrace_analysis::analyze(&trace).unwrap().report;
     assert_eq!(report.trace.ended, Ended::Killed);
     assert_eq!((report.trace.damaged_chunks, report.trace.dropped.total), (0, 0));
     let forwards = modules_by_path(&report)["unet"].forwards;
@@ -128,7 +128,7 @@ fn no_byte_is_in_two_heaps() {
     let (script, trace) = (lab.path("heaps.py"), lab.path("heaps.trace"));
     fs::write(&script, HEAPS).unwrap();
     run(&mut lab.record(&trace, &[script.as_os_str()]));
-    let trace = memtrace_analyzer::Trace::open(&trace).unwrap();
+    let trace = memtrace_analysis::Trace::open(&trace).unwrap();
     let mut heaps: BTreeMap<u64, Vec<String>> = BTreeMap::new();
     for recorded in trace.events() {
         if let Event::BlockAlloc(alloc) = recorded.unwrap().event {
@@ -172,7 +172,7 @@ fn the_package_names_what_a_program_says() {
     assert_eq!(String::from_utf8_lossy(&output.stdout), "False 5\n", "{output:?}");
     let output = run(command.env("MEMTRACE_FILE", &trace).env("MEMTRACE_LIBRARY", programs::c_library()));
     assert_eq!(String::from_utf8_lossy(&output.stdout), "True 5\n");
-    let report = memtrace_analyzer::analyze(&trace).unwrap().report;
+    let report = memtrace_analysis::analyze(&trace).unwrap().report;
     let phases: Vec<_> = report.phases.iter().map(|phase| phase.name.recorded()).collect();
     assert_eq!(phases, ["job", "decorated"]);
     let mark = report.marks.iter().find(|mark| mark.name.recorded() == "image done").unwrap();
@@ -197,7 +197,7 @@ fn figures_of_a_device_are_in_the_trace() {
     assert_eq!(String::from_utf8_lossy(&output.stdout), figures, "{output:?}");
     let output = run(command.env("MEMTRACE_FILE", &trace).env("MEMTRACE_LIBRARY", programs::c_library()));
     assert_eq!(String::from_utf8_lossy(&output.stdout), figures);
-    let report = memtrace_analyzer::analyze(&trace).unwrap().report;
+    let report = memtrace_analysis::analyze(&trace).unwrap().report;
     let phases: Vec<_> = report.phases.iter().map(|phase| phase.name.recorded()).collect();
     assert_eq!(phases, ["profile run"]);
     let [monitor] = &report.samples.monitor[..] else { panic!("one device") };
@@ -325,6 +325,6 @@ impl Lab {
         let arguments: Vec<&OsStr> =
             [program.as_os_str()].into_iter().chain(arguments.iter().map(OsStr::new)).collect();
         let output = run(&mut self.record(&trace, &arguments));
-        (memtrace_analyzer::analyze(&trace).unwrap().report, String::from_utf8(output.stdout).unwrap())
+        (memtrace_analysis::analyze(&trace).unwrap().report, String::from_utf8(output.stdout).unwrap())
     }
 }

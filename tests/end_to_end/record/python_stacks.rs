@@ -6,7 +6,7 @@ use std::{
     sync::OnceLock,
 };
 
-use memtrace_analyzer::{Text, Trace};
+use memtrace_analysis::{Text, Trace};
 use memtrace_format::Event;
 use serde_json::Value;
 
