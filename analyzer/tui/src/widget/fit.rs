@@ -122,8 +122,13 @@ fn fit_around(text: &str, shown: Option<usize>, head: usize, cells: usize) -> St
         return pad(begin + &tail, cells);
     };
     // A little before what differs is shown, if there is room for it.
-    let from = shown.saturating_sub(if cells < ROOMY { 1 } else { 2 }).max(behind);
-    let cut = if from > behind { CUT } else { "" };
+    let before = match cells {
+        0..=3 => 0,
+        4..ROOMY => 1,
+        _ => 2,
+    };
+    let from = shown.saturating_sub(before).max(behind);
+    let cut = if from > behind && before > 0 { CUT } else { "" };
     let from: String = text.chars().skip(from).collect();
     pad(fit(&format!("{begin}{cut}{from}"), cells), cells)
 }
