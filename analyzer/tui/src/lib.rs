@@ -13,7 +13,7 @@
 //!
 //! # Adding a view
 //!
-//! A view is a file or a folder with a type that is [`view::View`], and a line in [`page::Page`] and in [`views::VIEWS`]; the tests of the frame
+//! A view is a file or a folder with a type that is [`view::View`], and a line in [`page::Page`] and in [`views::build`]; the tests of the frame
 //! and the snapshots of every view at every size then include it. What it has to do:
 //!
 //! - It makes what it shows from [`run::OpenRun`] in `prepare`, where the report of the range, [`run::OpenRun::figures`], and the

@@ -58,7 +58,7 @@ impl ModuleTree {
                 [] => of_parts.get(part).map_or(&[][..], Vec::as_slice),
                 stays => stays,
             };
-            let together = together(parts.iter().flat_map(|part| stays(part)));
+            let together = together(parts.iter().flat_map(stays));
             if !together.is_empty() {
                 of_parts.insert(row.index, together);
             }
