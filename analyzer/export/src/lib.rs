@@ -43,13 +43,13 @@ use torch::Torch;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Export {
-    /// For which tool.
+    /// The form to write.
     pub format: Format,
-    /// Of which part of the trace.
+    /// The part of the trace.
     pub part: Part,
-    /// Of what alone.
+    /// The filter of events.
     pub filter: Filter,
-    /// Of what is live when; formats of an instant alone ask for it. `None`: at the highest peak.
+    /// The instant, for formats of live memory. `None`: the highest peak.
     pub at: Option<When>,
 }
 
@@ -80,13 +80,13 @@ pub enum ExportError {
     /// The file cannot be read, or has no such part.
     #[error(transparent)]
     Part(#[from] PartError),
-    /// It has no such instant.
+    /// The trace has no such instant.
     #[error(transparent)]
     When(#[from] WhenError),
     /// An instant was asked for, and the format shows a course, or the other way round.
     #[error("{0}")]
     Selection(&'static str),
-    /// There is nothing to show.
+    /// The trace has nothing to show.
     #[error("nothing is live at {0}")]
     NothingLive(Nanos),
     /// The format takes a library that this was built without.

@@ -4,7 +4,7 @@ use ratatui::layout::{Position, Size};
 
 use super::page::Page;
 
-/// Something that the user, or the terminal, asks for.
+/// A wish of the user or the terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
     /// End.
@@ -35,7 +35,7 @@ pub(crate) enum Action {
     Reverse,
     /// Ask for a text to search for.
     Search,
-    /// To the next or the previous row with the text that was searched for.
+    /// Go to the next or the previous place with the search text.
     Find(Side),
     /// Ask which rows to show.
     Filter,
@@ -49,7 +49,7 @@ pub(crate) enum Action {
     Export,
     /// Move the cursor by this many columns.
     MoveCursor(i32),
-    /// To the first or the last instant; where there is no time axis, row.
+    /// Go to the first or the last instant, or to the first or the last row where there is no time axis.
     Edge(Side),
     /// Show an earlier or a later range.
     Pan(Side),
@@ -63,7 +63,7 @@ pub(crate) enum Action {
     Range,
     /// Give a name of one letter to the instant under the cursor.
     Mark,
-    /// To the instant with a letter.
+    /// Go to the instant with a letter.
     GoToMark,
     /// Put the cursor on the heap's peak.
     Peak,

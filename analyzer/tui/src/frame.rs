@@ -2,7 +2,7 @@
 
 use ratatui::layout::{Rect, Size};
 
-/// On a smaller screen nothing can be told.
+/// The smallest screen that shows anything.
 pub(crate) const SMALLEST: Size = Size::new(40, 10);
 
 /// The lines above the view.

@@ -8,7 +8,7 @@ use super::page::Page;
 /// A place to show, in a view.
 #[derive(Clone, Debug)]
 pub(crate) struct Goal {
-    /// In which view.
+    /// The view.
     pub(crate) page: Page,
     /// The time to move the cursor to.
     pub(crate) time: Option<Nanos>,

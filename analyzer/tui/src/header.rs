@@ -18,9 +18,9 @@ use super::{
 
 /// Between two parts of the first line.
 const BETWEEN: &str = " · ";
-/// More of a filter than this is cut off.
+/// The most cells for the text of a filter.
 const FILTER_CELLS: usize = 30;
-/// On a narrower screen the word before the heap's name is left out.
+/// The least width that has room for the word before the heap's name.
 const ROOMY: u16 = 60;
 
 /// The facts that the line names.

@@ -24,18 +24,18 @@ pub(crate) enum Message {
     Opened(Facts),
     /// The analysis has come this far.
     Progress(Progress),
-    /// This was found up to there.
+    /// Figures of the part that is read.
     Found(SoFar),
     /// The trace is analyzed, as far as it is written.
     Analyzed(Box<Analysis>, Arc<Trace>),
     /// The trace that is followed cannot be read any more.
     Lost(OpenError),
-    /// There will be no more analyses.
+    /// The last analysis is done.
     Read,
-    /// Somebody else may have written to the terminal.
+    /// The screen must be redrawn: another program may have written to it.
     Redraw,
     /// A signal asks the process to end.
     Die(i32),
-    /// There is no keyboard any more.
+    /// The keyboard is gone.
     InputLost,
 }

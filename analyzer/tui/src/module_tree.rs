@@ -10,7 +10,7 @@ use memtrace_format::Tier;
 pub(crate) struct ModuleTree {
     rows: Vec<ModuleRow>,
     devices: Vec<Tier>,
-    /// By their places, the modules that are only moved in parts: the stays of those.
+    /// The stays of the parts of modules that are only moved in parts, by the module's place.
     of_parts: HashMap<usize, Vec<Stay>>,
 }
 

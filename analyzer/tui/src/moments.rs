@@ -13,9 +13,9 @@ const KEPT: usize = 2;
 /// A place in a trace at which memory is inspected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SnapshotPoint {
-    /// Behind the event at this place; where there is none, behind those before it.
+    /// After the event at this place, or after those before it if there is none.
     Behind(EventPlace),
-    /// Behind the event of a heap that made its peak: there may be others of the same instant.
+    /// After the event of a heap that made its peak: others may have the same time.
     Peak {
         /// The time of the event.
         time: Nanos,
@@ -53,7 +53,7 @@ pub(crate) struct Snapshots {
 }
 
 impl Snapshots {
-    /// None is replayed yet.
+    /// Makes an empty cache.
     pub(crate) fn new(trace: Arc<Trace>, checkpoints: Arc<Checkpoints>) -> Self {
         Self { trace, checkpoints, kept: Mutex::default() }
     }

@@ -87,7 +87,7 @@ impl Facts {
 }
 
 impl Opening {
-    /// In the middle how much is read, below it what of the facts there is room for, and then what was found.
+    /// Draws the progress in the middle, and below it as many facts and figures as fit.
     pub(crate) fn draw(&self, theme: Theme, area: Rect, buffer: &mut Buffer) {
         let middle = Rect { y: area.y + area.height / 2, height: 1.min(area.height), ..area };
         self.progress_line(theme, area.width).render(middle, buffer);

@@ -28,9 +28,9 @@ pub(crate) enum Overlay {
 /// The purpose of a letter that is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Letter {
-    /// To name the instant under the cursor.
+    /// Naming the instant under the cursor.
     Mark,
-    /// To go to a named one.
+    /// Going to a named instant.
     GoTo,
 }
 

@@ -41,7 +41,7 @@ pub(crate) struct Palette {
     selected: usize,
 }
 
-/// Something that can be done.
+/// A command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Command {
     says: String,
@@ -52,11 +52,11 @@ struct Command {
 /// The effect of a key on the palette.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PaletteOutcome {
-    /// Nothing yet.
+    /// The palette stays open.
     Open,
-    /// Nothing, and it is to be closed.
+    /// The palette closes without a command.
     Closed,
-    /// This is to be done.
+    /// The chosen command.
     Action(Action),
 }
 

@@ -2,7 +2,7 @@
 
 use memtrace_analysis::{Nanos, report::Phase};
 
-/// More rows than this are never shown.
+/// The most rows shown.
 const MAX_LANES: usize = 8;
 
 /// The phases of each row, as places in the report.

@@ -14,11 +14,11 @@ pub(crate) struct Prompt {
 /// The purpose of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// To be found in the rows.
+    /// A text to search for.
     Search,
-    /// To say which rows are shown.
+    /// A filter of rows.
     Filter,
-    /// To name a file for what is shown.
+    /// The name of a file to export to.
     Export,
 }
 
@@ -38,9 +38,9 @@ impl Purpose {
 pub(crate) enum PromptOutcome {
     /// The text is another one.
     Changed,
-    /// It is what it shall be.
+    /// The text is complete.
     Done,
-    /// It is given up.
+    /// The text is given up.
     Cancelled,
     /// The key means nothing here.
     Nothing,

@@ -15,13 +15,13 @@ use super::{
     opening::{Facts, SoFar},
 };
 
-/// More often than this, progress is not worth a frame.
+/// The least time between two messages of progress.
 const PROGRESS_EVERY: Duration = Duration::from_millis(30);
 
-/// While a trace is followed, it is analyzed no more often than this.
+/// The least pause between two analyses of a trace that is followed.
 const REST: Duration = Duration::from_secs(1);
 
-/// While a trace is followed, there are so many times as much rest as work, so that the engine keeps the processor.
+/// The ratio of rest to work while a trace is followed, which leaves the processor to the engine.
 const REST_PER_WORK: u32 = 9;
 
 /// Analyses under way.
@@ -112,7 +112,7 @@ impl Throttle {
     }
 }
 
-/// So that a panic ends the wait as well.
+/// Ends the wait, after a panic too.
 impl Drop for TraceReader {
     fn drop(&mut self) {
         self.tell(Message::Read);

@@ -176,7 +176,7 @@ impl Session {
         }
     }
 
-    /// More of the trace has been written.
+    /// Takes a longer version of the trace.
     pub(crate) fn renew(&mut self, trace: &Arc<Trace>) {
         let analysis = trace.analyze(|_| ()).expect("a readable file");
         assert_eq!(self.state.ready(analysis, Some(Arc::clone(trace)), Wake::default()), Flow::Continue);

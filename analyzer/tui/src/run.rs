@@ -65,7 +65,7 @@ pub(crate) struct OpenRun {
 /// The progress of the range's figures.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Counting {
-    /// So much is counted.
+    /// The share that is counted, in percent.
     Percent(u64),
     /// They are there.
     Counted,
@@ -110,7 +110,7 @@ impl OpenRun {
         run
     }
 
-    /// More of the same run is known. What is looked at stays so; who looks at the end goes on looking at the end.
+    /// Takes a longer analysis of the same run. Cursor, range and heap stay; a cursor at the end stays at the end.
     pub(crate) fn renew(&mut self, analysis: Analysis, trace: Option<Arc<Trace>>) {
         let Analysis { report, timeline, checkpoints, .. } = analysis;
         let at_end = self.cursor == self.timeline.end;
@@ -217,7 +217,7 @@ impl OpenRun {
         self.window.follow(self.cursor);
     }
 
-    /// To the start or the end.
+    /// Moves the cursor to the start or the end.
     pub(crate) fn visit_edge(&mut self, side: Side) {
         self.visit(match side {
             Side::Back => Nanos(0),
@@ -225,20 +225,20 @@ impl OpenRun {
         });
     }
 
-    /// To another range; the cursor stays on the screen.
+    /// Shows an earlier or later range; the cursor stays on the screen.
     pub(crate) fn pan(&mut self, side: Side) {
         self.window.pan(side);
         self.cursor = self.window.nearest(self.cursor);
     }
 
-    /// To the peak of the heap.
+    /// Moves the cursor to the peak of the heap.
     pub(crate) fn visit_peak(&mut self) {
         if let Some(heap) = self.heap() {
             self.visit(heap.peak.time_ns);
         }
     }
 
-    /// To the nearest event on that side of the cursor, if there is one.
+    /// Moves the cursor to the nearest event on that side, if there is one.
     pub(crate) fn visit_event(&mut self, side: Side) {
         let instants = &self.timeline.instants;
         let event = match side {
@@ -253,7 +253,7 @@ impl OpenRun {
         }
     }
 
-    /// To another heap, around the end.
+    /// Selects the next heap, around the end.
     pub(crate) fn turn_heap(&mut self, side: Side) {
         let heaps = self.report.heaps.len().max(1);
         self.heap = match side {
@@ -262,7 +262,7 @@ impl OpenRun {
         };
     }
 
-    /// To what something is to be shown at.
+    /// Selects the heap and the time of a goal.
     pub(crate) fn visit_goal(&mut self, goal: &Goal) {
         let named = |name: &Text| self.report.heaps.iter().position(|heap| heap.name == *name);
         if let Some(heap) = goal.heap.as_ref().and_then(named) {
@@ -273,7 +273,7 @@ impl OpenRun {
         }
     }
 
-    /// To an event.
+    /// Moves the cursor to an event.
     pub(crate) fn visit_place(&mut self, place: EventPlace) {
         self.visit(place.time);
         self.place = Some(place);
@@ -315,7 +315,7 @@ impl OpenRun {
         Some(self.peak_at(peak.time_ns, peak.event_index))
     }
 
-    /// To an instant.
+    /// Moves the cursor to an instant.
     pub(crate) fn visit(&mut self, time: Nanos) {
         self.cursor = Nanos(time.0.min(self.timeline.end.0));
         self.window.centre(self.cursor);

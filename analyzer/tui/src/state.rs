@@ -56,9 +56,9 @@ pub(crate) struct State {
 /// The run, or the progress of reading it.
 #[derive(Debug)]
 pub(crate) enum Content {
-    /// There is none yet.
+    /// The trace is being read.
     Reading(Opening),
-    /// There is a run.
+    /// The run is loaded.
     Ready(Box<Ready>),
 }
 
@@ -85,7 +85,7 @@ impl State {
         Flow::Continue
     }
 
-    /// This was found in what is read.
+    /// Shows figures of the part that is read.
     pub(crate) fn found(&mut self, so_far: SoFar) -> Flow {
         if let Content::Reading(opening) = &mut self.content {
             opening.so_far = Some(so_far);
@@ -93,7 +93,7 @@ impl State {
         Flow::Continue
     }
 
-    /// This is the trace whose events are read now.
+    /// Shows facts about the trace that is being read.
     pub(crate) fn opened(&mut self, facts: Facts) -> Flow {
         if let Content::Reading(opening) = &mut self.content {
             opening.facts = facts;
@@ -101,7 +101,7 @@ impl State {
         Flow::Continue
     }
 
-    /// There is an analysis; if there was one before, of the same trace when less of it was written.
+    /// Takes an analysis: the first, or a newer one of the same trace.
     pub(crate) fn ready(&mut self, analysis: Analysis, trace: Option<Arc<Trace>>, wake: Wake) -> Flow {
         if let Content::Ready(ready) = &mut self.content {
             let Ready { run, views, .. } = ready.as_mut();
@@ -122,7 +122,7 @@ impl State {
         Flow::Continue
     }
 
-    /// There will be no more analyses.
+    /// Notes that the last analysis is done.
     pub(crate) fn read(&mut self) -> Flow {
         self.following = false;
         Flow::Continue

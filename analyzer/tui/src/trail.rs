@@ -8,7 +8,7 @@ use super::{
     window::{TimeRange, Window},
 };
 
-/// More places than this are not led back to: the oldest is forgotten.
+/// The most places remembered; the oldest is forgotten.
 const LONGEST: usize = 64;
 
 /// Places, the last one left on top.
@@ -26,7 +26,7 @@ struct Visited {
 }
 
 impl Trail {
-    /// Something is opened from here.
+    /// Remembers this place before another view is opened.
     pub(crate) fn leave(&mut self, page: Page, run: &OpenRun) {
         if self.0.len() == LONGEST {
             self.0.remove(0);

@@ -19,7 +19,7 @@ use super::{
 /// A view: what one tab shows. Everything but [`draw`](Self::draw) has a default, with which the frame does what every
 /// view does alike.
 pub(crate) trait View: Debug {
-    /// There is a run, or another part of it to tell of: what is made from [`OpenRun::figures`] and the timeline is made anew.
+    /// Called with a new run or range: the view rebuilds what it makes from [`OpenRun::figures`] and the timeline.
     fn prepare(&mut self, run: &OpenRun) {
         let _ = run;
     }
@@ -105,10 +105,10 @@ pub(crate) trait View: Debug {
 pub(crate) enum Answer {
     /// The view has no way of its own: the frame does what it does in every view.
     Ignored,
-    /// It is done.
+    /// The view has done it.
     Done,
-    /// It is done, and this is to be said at the foot of the screen.
+    /// The view has done it and has a message for the foot of the screen.
     Say(String),
-    /// Something is to be shown in another view. [`Action::Back`] leads back.
+    /// Another view is to be opened. [`Action::Back`] returns.
     Open(Goal),
 }

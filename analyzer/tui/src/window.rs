@@ -60,23 +60,23 @@ impl Window {
         self.length().0 == self.end
     }
 
-    /// Back to the whole run.
+    /// Shows the whole run again.
     pub(crate) fn show_all(&mut self) {
         *self = Self::whole(Nanos(self.end), Nanos(self.finest));
     }
 
-    /// This range, as far as the run and what the recording tells apart allow it.
+    /// Shows this range, limited by the run and by the resolution of the recording.
     pub(crate) fn show(&mut self, from: Nanos, to: Nanos) {
         self.resize(self.nearest(from), to.since(from).0);
         self.start_at(from.0);
     }
 
-    /// Half as long; `around` stays where it is on the screen.
+    /// Halves the length; `around` stays where it is on the screen.
     pub(crate) fn zoom_in(&mut self, around: Nanos) {
         self.resize(around, self.length().0 / 2);
     }
 
-    /// Twice as long; `around` stays where it is on the screen, unless an end of the run gets in the way.
+    /// Doubles the length; `around` stays where it is on the screen, unless an end of the run gets in the way.
     pub(crate) fn zoom_out(&mut self, around: Nanos) {
         self.resize(around, self.length().0.saturating_mul(2));
     }

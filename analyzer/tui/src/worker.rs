@@ -15,7 +15,7 @@ use memtrace_analysis::{Progress, Text};
 
 use super::{thread::spawn, wake::Wake};
 
-/// More often than this, how far a worker is, is not worth a frame.
+/// The least time between two frames that show a worker's progress.
 const TOLD_EVERY: Duration = Duration::from_millis(30);
 
 /// Asks, and takes what was answered. A question that was not begun with when the next one comes is never answered.

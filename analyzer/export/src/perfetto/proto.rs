@@ -93,7 +93,7 @@ pub(super) enum Unit {
     Bytes = 3,
 }
 
-/// Something on a track.
+/// An event on a track.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct TrackEvent {
     #[prost(message, repeated, tag = "4")]

@@ -56,7 +56,7 @@ enum Kind {
 /// A value of a row.
 #[derive(Clone, Debug)]
 enum Cell {
-    /// Nothing: not known, or of other rows.
+    /// No value: unknown, or meant for other rows.
     Empty,
     Text(Text),
     Word(&'static str),
@@ -67,7 +67,7 @@ enum Cell {
 
 /// Rows on their way out.
 trait Rows {
-    /// There is what was asked for; until this is known, nothing may be written.
+    /// Called once the request is known to exist; nothing may be written before.
     fn begin(&mut self) -> io::Result<()>;
     fn row<const N: usize>(&mut self, cells: [Cell; N]) -> io::Result<()>;
     fn finish(self) -> io::Result<()>;

@@ -11,7 +11,7 @@ use hashbrown::HashMap;
 /// Items of a list that are added at once: a reader keeps them until then.
 const BATCH: u32 = 1_000;
 
-/// Something that was written, and remembered.
+/// The memo index of a value that was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Remembered(u32);
 

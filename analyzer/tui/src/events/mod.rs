@@ -65,7 +65,7 @@ pub(crate) struct EventsView {
 enum Asked {
     /// The events around the cursor.
     Around,
-    /// Those around a place that the cursor shall go to.
+    /// The events around a place to which the cursor moves.
     There,
     More,
     Search(String),

@@ -17,7 +17,7 @@ const PAGE: usize = 400;
 pub(super) enum EventsRequest {
     /// The events on both sides of a place.
     Around(EventPlace, RowFilter),
-    /// Those before a place, or from it on.
+    /// The events before a place, or from it on.
     More(Side, EventPlace, RowFilter),
     /// The nearest on this side of a place that mentions the words, and those around it.
     Find(Side, String, EventPlace, RowFilter),
@@ -64,7 +64,7 @@ impl EventsReader {
         Self { trace }
     }
 
-    /// None: it was overtaken.
+    /// Answers a request; none if a newer one has overtaken it.
     pub(super) fn answer(
         &self,
         question: EventsRequest,

@@ -12,7 +12,7 @@ use crate::{
 
 /// The margin of rows at each end; with fewer left, more are read.
 const NEAR: usize = 150;
-/// More rows than these are not kept.
+/// The most rows kept.
 const MOST: usize = 2000;
 /// The id of the first row; rows before it count down.
 const MIDDLE: u64 = 1 << 62;
@@ -62,7 +62,7 @@ impl RowWindow {
         }
     }
 
-    /// More has been written behind the last.
+    /// Notes that more events were written after the last.
     pub(super) fn goes_on(&mut self) {
         self.ends[1] = false;
     }

@@ -14,7 +14,7 @@ use ratatui::{
 const WIDTH: f32 = 8.4;
 const HEIGHT: f32 = 18.0;
 const FONT: f32 = 14.0;
-/// From the top of a cell to the line that letters stand on.
+/// The distance from the top of a cell to the baseline of letters.
 const BASELINE: f32 = 13.5;
 const MARGIN: f32 = 10.0;
 

@@ -38,7 +38,7 @@ use super::{
 /// The lines above the rows, with the empty one below them.
 const HEAD: u16 = 4;
 
-/// From this height on there is room for them.
+/// The least height of the view that has room for them.
 const ROOM: u16 = 9;
 
 /// The view.

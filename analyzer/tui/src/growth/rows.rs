@@ -124,7 +124,7 @@ impl Subject<'_> {
         }
     }
 
-    /// All of it in a line.
+    /// Returns the subject in one line.
     pub(super) fn title(&self) -> String {
         match *self {
             Subject::Cycle { cycle, heap, owner } => {

@@ -49,7 +49,7 @@ pub(crate) struct Sort {
 }
 
 impl Listing {
-    /// No rows yet, of these columns.
+    /// Makes an empty listing with these columns.
     pub(crate) fn new(columns: Vec<Column>) -> Self {
         Self { columns, ..Self::default() }
     }

@@ -373,7 +373,7 @@ impl LiveView {
     }
 }
 
-/// After everything of an instant.
+/// Returns the point after all events of an instant.
 fn behind(time: Nanos) -> SnapshotPoint {
     SnapshotPoint::Behind(memtrace_analysis::events::EventPlace { time, rank: u64::MAX })
 }

@@ -90,7 +90,7 @@ impl TreeBuilder {
         Self { moments, parents }
     }
 
-    /// None: it was overtaken.
+    /// Answers a request; none if a newer one has overtaken it.
     pub(crate) fn answer(
         &self,
         question: TreeRequest,

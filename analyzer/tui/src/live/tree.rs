@@ -8,9 +8,9 @@ use memtrace_format::Bytes;
 
 use crate::listing::{Cell, Row};
 
-/// More nodes than these are not told apart: what comes after them counts for what it is below.
+/// The most nodes; further parts are counted for their parent.
 const NODES: usize = 8000;
-/// Between the names of nodes that are one.
+/// The separator between the names of nodes that are joined.
 const THEN: &str = " › ";
 /// The name of nodes that are one keeps so many bytes, from its end.
 const NAME: usize = 300;
@@ -45,11 +45,11 @@ pub(crate) struct OwnerNode {
     /// Tells it from all others, in the next tree too.
     pub(crate) id: u64,
     pub(crate) name: Text,
-    /// At the cursor.
+    /// The sum at the cursor.
     pub(crate) now: BlockSum,
-    /// In the state that it is compared with.
+    /// The sum in the state that it is compared with.
     pub(crate) then: BlockSum,
-    /// By their places, the largest first.
+    /// The places of its parts, the largest first.
     pub(crate) parts: Vec<usize>,
 }
 

@@ -64,7 +64,7 @@ const BLOCK_BACK: &str = "previous block";
 const PIN: &str = "next pin";
 const COLOUR: &str = "colour";
 
-/// No range is looked at more closely than this.
+/// The shortest range that can be magnified, in bytes.
 const CLOSEST: u64 = 64;
 
 /// The view.
@@ -84,7 +84,7 @@ pub(crate) struct MapView {
     scene: Option<Box<MapPicture>>,
     /// A row's id is where its region starts.
     regions: Listing,
-    /// Of what is looked at closely; a row's id is its block's address.
+    /// Blocks of the magnified part; a row's id is its block's address.
     blocks: Listing,
     colouring: Colouring,
     close: Option<AddressRange>,

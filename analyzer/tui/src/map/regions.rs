@@ -8,7 +8,7 @@ use memtrace_analysis::{
 };
 use memtrace_format::Bytes;
 
-/// More rows than these are no map; the largest are kept.
+/// The most rows; the largest regions are kept.
 const ROWS: usize = 4096;
 /// A heap without segments is cut where nothing lives for so long, or for more, so that it has at most so many parts.
 const GAP: u64 = 1 << 20;

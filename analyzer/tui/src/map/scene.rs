@@ -24,7 +24,7 @@ use crate::{
     worker::Mailbox,
 };
 
-/// More blocks than these are no list; the largest are kept.
+/// The most blocks listed; the largest are kept.
 const BLOCKS: usize = 5000;
 
 /// The most pins that are marked, and the most of their blocks.
@@ -38,7 +38,7 @@ pub(crate) struct MapRequest {
     pub(crate) serial: u64,
     /// The state to look at, or to step from.
     pub(crate) spot: SnapshotPoint,
-    /// To the next event of the heap on this side.
+    /// Step to the next event of the heap on this side.
     pub(crate) step: Option<Side>,
     /// The heap's name.
     pub(crate) heap: Text,
@@ -147,7 +147,7 @@ impl Painter {
         Self { moments, letters }
     }
 
-    /// None: it was overtaken.
+    /// Answers a request; none if a newer one has overtaken it.
     pub(crate) fn answer(
         &self,
         question: MapRequest,

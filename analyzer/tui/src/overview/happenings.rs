@@ -13,9 +13,9 @@ use crate::{
     widget::{Section, bar, count, fit, fit_names},
 };
 
-/// More phases than this are left out, the inner ones first.
+/// The most phases shown; inner ones are left out first.
 const MAX_PHASES: usize = 12;
-/// More marks or counters than this are left out.
+/// The most marks or counters shown.
 const MAX_LINES: usize = 8;
 /// The cells for the name of a counter.
 const NAME_CELLS: usize = 26;

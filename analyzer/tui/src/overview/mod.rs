@@ -55,7 +55,7 @@ use super::{
     widget::Section,
 };
 
-/// From this width on there are two columns.
+/// The least width for two columns.
 const TWO_COLUMNS_FROM: u16 = 116;
 
 /// The view.

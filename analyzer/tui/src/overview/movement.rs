@@ -9,7 +9,7 @@ use crate::{
     widget::{Section, bar, count, fit_names, percent},
 };
 
-/// More modules than this are left out.
+/// The most modules shown.
 const MAX_MODULES: usize = 8;
 /// The cells of a direction's figures, and those of how fast it was, which come last.
 const DIRECTION_CELLS: usize = 69;

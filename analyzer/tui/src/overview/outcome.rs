@@ -9,7 +9,7 @@ use crate::{
     widget::{Section, count},
 };
 
-/// More failed requests than this are counted instead of told.
+/// The most failed requests shown; the rest is counted.
 const MAX_FAILURES: usize = 4;
 
 /// Gaps in the recording, told first because every figure below depends on them.

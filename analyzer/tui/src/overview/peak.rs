@@ -19,9 +19,9 @@ use crate::{
     widget::{Section, bar, fit, fit_names, percent, width},
 };
 
-/// Between two figures.
+/// The separator between two figures.
 const BETWEEN: &str = " · ";
-/// More owners than this are summed up.
+/// The most owners shown; the rest is one sum.
 const MAX_OWNERS: usize = 8;
 /// The height of the chart, and of its axis of time below it.
 const CHART_ROWS: u16 = 5;

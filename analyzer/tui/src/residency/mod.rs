@@ -40,7 +40,7 @@ use super::{
     widget::{fit, put},
 };
 
-/// From this width on, figures stand beside the bars.
+/// The least width for figures beside the bars.
 const PANEL_FROM: u16 = 100;
 const PANEL: u16 = 26;
 

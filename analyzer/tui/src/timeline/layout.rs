@@ -4,16 +4,16 @@ use ratatui::layout::Rect;
 
 use crate::run::OpenRun;
 
-/// From this width on, the readout is a panel at the side.
+/// The least width for a readout at the side.
 const PANEL_FROM: u16 = 100;
 /// Its width, with the gap before it.
 const PANEL: u16 = 32;
 /// The least height of the chart, in lines.
 const CHART_ROWS: u16 = 3;
-/// More rows of phases than this are never shown.
+/// The most rows of phases.
 const MAX_LANES: u16 = 4;
 
-/// More rows of samples than this are never shown.
+/// The most rows of samples.
 const MAX_SAMPLES: u16 = 8;
 
 /// The parts of the view. A part that there is no room for has no height.

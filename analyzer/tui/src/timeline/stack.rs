@@ -31,7 +31,7 @@ use crate::{
     worker::{Mailbox, Worker},
 };
 
-/// More parts than this cannot be told apart; the smaller ones are one together.
+/// The most parts told apart; smaller ones are drawn as one.
 const PARTS: usize = 7;
 
 /// The grouping of the stacked chart, and its computed parts.
@@ -51,7 +51,7 @@ type StackChoice = (usize, Grouping);
 type StackRequest = (Arc<Trace>, StackChoice);
 
 impl Stack {
-    /// To the next way of stacking; behind the last one, to none.
+    /// Turns to the next grouping, and after the last one to an unstacked chart.
     pub(super) fn turn(&mut self) {
         self.by = match self.by {
             None => Some(Grouping::Module),

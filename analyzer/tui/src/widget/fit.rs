@@ -18,7 +18,7 @@ const CUT: &str = "…";
 /// The cells that the place of a call site needs to tell anything, with the parentheses around it.
 const LEAST_PLACE: usize = 12;
 
-/// From so many cells on, two characters before the place where names differ are shown.
+/// The least cells that have room for two characters before the place where names differ.
 const ROOMY: usize = 12;
 
 /// Returns the number of cells that a text takes.
