@@ -4,7 +4,7 @@
 //! ```text
 //!  ▾ phase switch                             6  host      +101.33 MiB   99%  grows
 //!      module checkpoint-1.unet                             +50.66 MiB   50%
-//!    ▸ the same owners in 13 other cycles
+//!    ▸ 13 other cycles                                                     same
 //! ```
 
 use memtrace_analysis::{
@@ -48,8 +48,9 @@ fn rows_of(first: &SubjectRows<'_>, others: &[SubjectRows<'_>]) -> Vec<Row> {
     let mut rows: Vec<Row> = first.iter().map(|one| row(0, one)).collect();
     if !others.is_empty() {
         let cycles = if others.len() == 1 { "cycle" } else { "cycles" };
-        let mut cells = vec![Cell::word(format!("the same owners in {} other {cycles}", others.len()))];
-        cells.resize(columns().len(), Cell::word(""));
+        let mut cells = vec![Cell::word(format!("{} other {cycles}", others.len()))];
+        cells.resize(columns().len() - 1, Cell::word(""));
+        cells.push(Cell::word("same"));
         rows.push(Row { id: OTHERS - first[0].0, depth: 1, cells });
         rows.extend(others.iter().flatten().map(|one| row(2, one)));
     }
@@ -98,7 +99,7 @@ mod tests {
         let rows = shown(&growth);
         let owners = leak.heaps[0].by_module.len() + leak.heaps[0].by_scope.len();
         assert_eq!(rows[..=owners], alone[..=owners]);
-        assert_eq!(rows[owners + 1], (1, "the same owners in 2 other cycles".to_owned()));
+        assert_eq!(rows[owners + 1], (1, "2 other cycles".to_owned()));
         assert_eq!(rows[owners + 2], (2, "phase denoise".to_owned()));
         assert_eq!(rows[owners + 3].0, 3);
         assert_eq!(rows[2 * owners + 3], (2, "phase decode".to_owned()));

@@ -8,7 +8,7 @@
 //!  cycle                        ends  heap            kept  sure  shape
 //!  ▾ phase switch                  6  host      +12.67 MiB   99%  grows
 //!      module checkpoint-1.unet                  +6.33 MiB  100%
-//!    ▸ the same owners in 13 other cycles
+//!    ▸ 13 other cycles                                  same
 //!  ▸ phase switch                  6  cuda:0   +101.00 KiB   99%  grows
 //!    weights vae = preview_vae                   +1.12 MiB        twice
 //! ```
