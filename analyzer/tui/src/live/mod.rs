@@ -40,7 +40,7 @@ use super::{
     run::OpenRun,
     theme::Theme,
     view::{Answer, View},
-    widget::{count, put},
+    widget::{plural, put},
     worker::{Mailbox, Worker},
 };
 
@@ -302,7 +302,7 @@ impl LiveView {
             let is_highest = run.heap().is_some_and(|heap| heap.peak.time_ns == time);
             spans.push(Span::styled(if is_highest { ", its peak" } else { ", a peak" }, theme.peak()));
         }
-        spans.push(Span::raw(format!(", {} blocks", count(whole.now.blocks))));
+        spans.push(Span::raw(format!(", {}", plural(whole.now.blocks, "block"))));
         spans.push(Span::raw(format!(" · by {}", tally.by.name())));
         if let Some(against) = tally.against {
             let change = Cell::Change(whole.change());
@@ -318,7 +318,7 @@ impl LiveView {
         }
         if self.tree.merged > 0 {
             spans.push(Span::styled(
-                format!(" · {} parts not told apart", count(self.tree.merged)),
+                format!(" · {} not told apart", plural(self.tree.merged, "part")),
                 theme.bad(),
             ));
         }
