@@ -6,11 +6,11 @@ use ratatui::layout::{Position, Rect};
 use super::{
     action::{Action, Scroll, Side},
     keys::Key,
+    open_run::OpenRun,
     overlay::{Letter, Overlay},
     page::Page,
     prompt::{Prompt, Purpose},
     ready::Ready,
-    run::OpenRun,
     view::{Answer, View},
     widget::plural,
     window::TimeRange,

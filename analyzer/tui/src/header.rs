@@ -11,7 +11,7 @@ use ratatui::{
 use super::{
     instant::instant,
     listing::Listing,
-    run::{Counting, OpenRun},
+    open_run::{Counting, OpenRun},
     theme::Theme,
     widget::{fit, plural, width as cells_of},
 };

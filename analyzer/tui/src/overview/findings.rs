@@ -17,8 +17,8 @@ use ratatui::{
 use crate::{
     goal::Goal,
     listing::{Cell, Column, Folding, Listing, Row},
+    open_run::OpenRun,
     page::Page,
-    run::OpenRun,
     theme::Theme,
     widget::{Section, fit, plural, width, wrap},
 };

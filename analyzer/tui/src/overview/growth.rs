@@ -5,7 +5,7 @@ use ratatui::text::{Line, Span};
 
 use crate::{
     listing::Cell,
-    run::OpenRun,
+    open_run::OpenRun,
     theme::Theme,
     widget::{Section, fit, plural, spark, spark_ends, width as cells_of},
 };

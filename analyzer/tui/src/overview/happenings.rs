@@ -8,7 +8,7 @@ use memtrace_format::Bytes;
 use ratatui::text::{Line, Span};
 
 use crate::{
-    run::OpenRun,
+    open_run::OpenRun,
     theme::Theme,
     widget::{Section, bar, count, fit, fit_names, plural},
 };

@@ -4,7 +4,7 @@ use memtrace_analysis::report::{Ended, OutOfMemory};
 use ratatui::text::{Line, Span};
 
 use crate::{
-    run::OpenRun,
+    open_run::OpenRun,
     theme::{OUT_OF_MEMORY, Theme},
     widget::{Section, count, plural},
 };

@@ -9,7 +9,7 @@ use ratatui::{
 
 use super::{bars, words_of_swap};
 use crate::{
-    run::OpenRun,
+    open_run::OpenRun,
     theme::Theme,
     widget::{plural, put},
 };
