@@ -1,7 +1,7 @@
 //! Swaps: what moving modules out for others cost, one by one and in all, beside what had to be.
 //!
 //! ```text
-//!  5 swaps moved 1.2 GiB in 326.2 ms, waited for 326.2 ms  3 soon loaded again, 189.0 ms
+//!  5 swaps moved 1.2 GiB in 326.2 ms, waited for 326.2 ms  thrash 3, 189.0 ms
 //!  loaded 456 MiB  ██████████████████████████████
 //!  least  179 MiB  ███████████                     39% in 101 MiB, or up to 204 MiB
 //!  module       for                  at      bytes       time    GB/s     waited  reason  again
@@ -183,11 +183,11 @@ fn totals(swaps: &Swaps, theme: Theme) -> Line<'static> {
     ];
     match (&swaps.thrash, swaps.thrash_why) {
         (Some(thrash), _) if thrash.count > 0 => {
-            let text = format!("  {} soon loaded again, {}", count(thrash.count), thrash.ns);
+            let text = format!("  thrash {}, {}", count(thrash.count), thrash.ns);
             spans.push(Span::styled(text, theme.warning()));
         }
         (None, Some(why)) => {
-            spans.push(Span::styled(format!("  soon loaded again: not known ({why})"), theme.faint()))
+            spans.push(Span::styled(format!("  thrash: not known ({why})"), theme.faint()))
         }
         _ => {}
     }

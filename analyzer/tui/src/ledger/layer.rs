@@ -61,7 +61,7 @@ impl Layer {
             Self::Process => "this process, other",
             Self::Others => "other processes",
             Self::Unaccounted => "unaccounted",
-            Self::Beside => "outside the allocator",
+            Self::Beside => "beside the allocator",
         }
     }
 
