@@ -18,6 +18,7 @@ use crate::{
     definitions::{DefinedId, Definitions, cut},
     fork,
     log::{Helper, HelperError, Log, MOST_READY},
+    main_thread,
     message::{self, say},
     options,
     sampler::Sampler,
@@ -94,6 +95,10 @@ pub fn start(options: &Options) -> Result<(), StartError> {
     let session = session.inspect_err(|_| STARTED.store(false, Ordering::Release))?;
     fork::watch();
     thread_end::prepare();
+    if main_thread::is_this() {
+        // Whether it records or not: the process may outlive it.
+        thread_end::watch();
+    }
     // SAFETY: the handler is a function that lives as long as the program and may be called at any time.
     unsafe { libc::atexit(at_exit) };
     let _ = session.sampler.set(Sampler::start(session, &options.sampling));
@@ -118,7 +123,19 @@ pub fn finish() {
     if let Some(helper) = helper {
         cursor::give_up_chunk(&signals, &session.log);
         helper.finish();
+        message::say_the_rest();
     }
+}
+
+/// Whether this process has a recording that did not end yet.
+pub(crate) fn is_recorded() -> bool {
+    begun().is_some_and(|session| session.pid == process::id() && session.has_helper())
+}
+
+/// On the helper's thread: the process ends with it.
+pub(crate) fn end_with_the_process() {
+    stop_sampling();
+    state::turn_off();
 }
 
 /// Ends sampling, with a last round. A forked child has nothing to end.
@@ -210,6 +227,10 @@ impl Session {
             sampler: OnceLock::new(),
             pid: process::id(),
         }
+    }
+
+    fn has_helper(&self) -> bool {
+        self.helper.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     /// Makes the log at `path` and publishes the recording.
