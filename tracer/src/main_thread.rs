@@ -6,8 +6,8 @@
 //! - The main thread left by `pthread_exit`: the C library lets the last thread call `exit(0)`, which runs the program's
 //!   handlers and writes what its streams hold. The tracer's threads cannot do that, for they do not have the program's
 //!   descriptors; so a thread that has them is started when the main thread leaves, and waits.
-//! - It ended by the system call, as it must under strict seccomp: nothing is run. The tracer's threads end too, and the
-//!   process has the main thread's status.
+//! - It ended by the system call, as it must under strict seccomp: nothing is run. The helper ends the process when it has
+//!   closed the log, with the main thread's status.
 
 use std::{
     ffi::CStr,
@@ -76,38 +76,37 @@ pub(crate) fn has_left() -> bool {
     WAITS.load(Ordering::Relaxed)
 }
 
-/// On the helper's thread: ends the process if no thread of the program's is left. `true`: the tracer's threads are to end,
-/// and the process with them.
-pub(crate) fn end_process_if_alone() -> bool {
-    if !only_tracers_are_left().unwrap_or(false) {
-        return false;
+/// On the helper's thread: ends the process if no thread of the program's is left, or says with what status the helper is to
+/// end it.
+pub(crate) fn end_process_if_alone() -> Option<libc::c_int> {
+    let status = status_if_only_tracers_are_left()?;
+    if !has_left() {
+        return Some(status);
     }
-    if has_left() {
-        ALONE.give(());
-        return false;
-    }
-    true
+    ALONE.give(());
+    None
 }
 
-/// Whether the main thread is gone and all others are the tracer's. `None`: the kernel does not say.
-fn only_tracers_are_left() -> Option<bool> {
+/// The main thread's status, if it is gone and all others are the tracer's. `None`, too, if the kernel does not say.
+fn status_if_only_tracers_are_left() -> Option<libc::c_int> {
+    /// The place of what `wait` would say, counted from the state.
+    const EXIT_CODE: usize = 49;
     let own = Path::new("/proc/self");
     // The state stands behind the name, which may hold anything.
-    let status = fs::read_to_string(own.join("stat")).ok()?;
-    let (start, rest) = status.rsplit_once(") ")?;
+    let main = fs::read_to_string(own.join("stat")).ok()?;
+    let (start, rest) = main.rsplit_once(") ")?;
     let (process, name) = start.split_once(" (")?;
     if !rest.starts_with('Z') || is_own(name) {
-        return Some(false);
+        return None;
     }
     for thread in fs::read_dir(own.join("task")).ok()? {
         let thread = thread.ok()?;
-        if thread.file_name() != process
-            && !is_own(fs::read_to_string(thread.path().join("comm")).ok()?.trim_end())
-        {
-            return Some(false);
+        let name = || fs::read_to_string(thread.path().join("comm")).ok();
+        if thread.file_name() != process && !is_own(name()?.trim_end()) {
+            return None;
         }
     }
-    Some(true)
+    Some(libc::WEXITSTATUS(rest.split_whitespace().nth(EXIT_CODE)?.parse().ok()?))
 }
 
 fn is_own(name: &str) -> bool {

@@ -179,6 +179,7 @@ impl Work {
         let mut used_before = 0;
         let mut heartbeat = HEARTBEAT.0;
         let mut last_heartbeat = Instant::now();
+        let mut ends_process = None;
         while !stop.load(Ordering::Acquire) {
             let used = self.used();
             self.supply.adapt(used - used_before);
@@ -191,7 +192,10 @@ impl Work {
             self.session.definitions.write_pending(self.log);
             self.notice_stop();
             let due = last_heartbeat.elapsed() >= heartbeat;
-            if (due || main_thread::has_left()) && main_thread::end_process_if_alone() {
+            if due || main_thread::has_left() {
+                ends_process = main_thread::end_process_if_alone();
+            }
+            if ends_process.is_some() {
                 session::end_with_the_process();
                 break;
             }
@@ -207,6 +211,10 @@ impl Work {
             self.sleep(nap.min(heartbeat.saturating_sub(last_heartbeat.elapsed())), used, stop);
         }
         self.finish();
+        if let Some(status) = ends_process {
+            // SAFETY: ending the process has no condition.
+            unsafe { libc::_exit(status) };
+        }
     }
 
     /// Sleeps for this time. A long sleep ends when threads have taken more than `used` chunks, every one when recording does.
