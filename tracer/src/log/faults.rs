@@ -12,7 +12,7 @@ use std::{
     sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering},
 };
 
-use memtrace_format::CHUNK_BYTES;
+use memtrace_format::{CHUNK_BYTES, DropCause};
 
 use super::extent::EXTENT_BYTES;
 use crate::{bus_error, cursor, session, state};
@@ -146,6 +146,8 @@ pub(crate) fn mend(address: usize) -> bool {
         HAPPENED.store(true, Ordering::Relaxed);
         state::stop();
         if let Some(session) = session::begun() {
+            // What is most likely; the helper, which can look at the file, says what it was.
+            session.log.stop(DropCause::DiskFull);
             session.log.ring();
         }
     }
