@@ -356,9 +356,19 @@ impl Cursor {
     #[cold]
     #[inline(never)]
     fn take_back<'a, R: Recording + 'a>(&self, current: impl FnOnce() -> Option<&'a R>) -> bool {
+        let is_over = || {
+            let interrupted = self.taken.load(Ordering::Relaxed);
+            interrupted != Self::INSIDE && interruption::is_over(interrupted)
+        };
+        if !is_over() {
+            return false;
+        }
         let _signals = signals::hold_back();
-        let interrupted = self.taken.load(Ordering::Relaxed);
-        if interrupted == Self::INSIDE || !interruption::is_over(interrupted) {
+        // A handler may have come in between, and done the same.
+        if !self.is_taken() {
+            return true;
+        }
+        if !is_over() {
             return false;
         }
         self.withdraw_unfinished();
@@ -429,8 +439,11 @@ impl Cursor {
     fn store_in_next_chunk<'a, R: Recording + 'a>(
         &self,
         encoded: &Encoded,
-        current: impl FnOnce() -> Option<&'a R>,
+        current: impl Fn() -> Option<&'a R>,
     ) {
+        if self.loses_for_want_of_a_chunk(encoded, &current) {
+            return;
+        }
         let mut signals = signals::hold_back();
         if signals.let_bus_errors_through() {
             self.lets_bus_errors_through.set(true);
@@ -441,6 +454,23 @@ impl Cursor {
         // Before signals come: the first of them may have a handler that never returns.
         self.put_back();
         drop(signals);
+    }
+
+    /// Whether this thread is without a chunk already, and there is still none. Then the event costs no more than a count.
+    fn loses_for_want_of_a_chunk<'a, R: Recording + 'a>(
+        &self,
+        encoded: &Encoded,
+        current: impl FnOnce() -> Option<&'a R>,
+    ) -> bool {
+        if !self.limit.get().is_null() || self.thread.get().is_none() {
+            return false;
+        }
+        let Some(log) = current().filter(|recording| recording.is_on()).map(R::log) else { return false };
+        let none = log.ready() == 0 && !log.is_stopped();
+        if none {
+            self.losses.count(&log.ledger, DropCause::NoChunk, encoded.record.time());
+        }
+        none
     }
 
     fn begin_next_chunk<'a, R: Recording + 'a>(

@@ -31,9 +31,12 @@ fn so_it_does_for_threads_that_hold_signals_back() {
 
 #[test]
 fn a_handler_of_the_programs_own_gets_its_own_faults_and_no_others() {
-    for handler in
-        ["cut-with-handler", "cut-with-handler-on-its-stack", "cut-with-handler-that-passes-on", "cut-without-a-handler-again"]
-    {
+    for handler in [
+        "cut-with-handler",
+        "cut-with-handler-on-its-stack",
+        "cut-with-handler-that-passes-on",
+        "cut-without-a-handler-again",
+    ] {
         assert_lives_when_the_log_is_cut(bystander(), &[handler]);
     }
 }

@@ -8,7 +8,8 @@ use super::{Lab, bystander, closing, outcome};
 fn refuse_room(command: &mut Command, error: i32, offset: u32) {
     const ALLOW: u32 = 0x7fff_0000;
     const FAIL: u32 = 0x0005_0000;
-    let step = |code: u32, yes: u8, no: u8, k: u32| libc::sock_filter { code: code as u16, jt: yes, jf: no, k };
+    let step =
+        |code: u32, yes: u8, no: u8, k: u32| libc::sock_filter { code: code as u16, jt: yes, jf: no, k };
     let load = libc::BPF_LD | libc::BPF_W | libc::BPF_ABS;
     let filter = [
         step(load, 0, 0, 0),

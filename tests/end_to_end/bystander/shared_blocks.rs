@@ -32,7 +32,9 @@ const SCRIPT: &str = r#"
 
 /// Whether this user may mount files, and there are the programs for it; says so if not.
 fn is_allowed(kind: &str) -> bool {
-    let try_it = format!("truncate -s 400M image && mkfs.{kind} -q image >/dev/null 2>&1 && mkdir disk && mount -o loop image disk");
+    let try_it = format!(
+        "truncate -s 400M image && mkfs.{kind} -q image >/dev/null 2>&1 && mkdir disk && mount -o loop image disk"
+    );
     let folder = tempfile::tempdir().unwrap();
     let mut mount = Command::new("unshare");
     mount.args(["-m", "sh", "-c", &try_it]).current_dir(folder.path()).stderr(Stdio::null());
@@ -50,7 +52,8 @@ fn record_on(kind: &str, make: &str, share: &str) -> Option<String> {
     }
     let lab = Lab::new();
     let recorded = lab.recorded("", &[]);
-    let mut command = lab.untraced("unshare", &["-m", "bash", "-c", SCRIPT, "bash", kind, make, share, "env"]);
+    let mut command =
+        lab.untraced("unshare", &["-m", "bash", "-c", SCRIPT, "bash", kind, make, share, "env"]);
     // The program alone is recorded, not what makes its disk.
     for variable in ["LD_PRELOAD", "MEMTRACE_RECORD", "MEMTRACE_FILE"] {
         let mut assignment = OsString::from(format!("{variable}="));
@@ -80,13 +83,20 @@ fn assert_stops(kind: &str, make: &str, share: &str) {
 #[test]
 fn a_full_btrfs_takes_what_was_written_to_it_before() {
     if let Some(said) = record_on("btrfs", "mkdir disk/log", "true") {
-        assert!(said.is_empty() || said.contains("recording stops") && said.contains("No space left"), "{said}");
+        assert!(
+            said.is_empty() || said.contains("recording stops") && said.contains("No space left"),
+            "{said}"
+        );
     }
 }
 
 #[test]
 fn a_snapshot_of_a_full_btrfs_ends_the_recording_and_not_the_program() {
-    assert_stops("btrfs", "btrfs subvolume create disk/log >/dev/null", "btrfs subvolume snapshot disk/log disk/snapshot");
+    assert_stops(
+        "btrfs",
+        "btrfs subvolume create disk/log >/dev/null",
+        "btrfs subvolume snapshot disk/log disk/snapshot",
+    );
 }
 
 #[test]
