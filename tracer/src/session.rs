@@ -177,14 +177,15 @@ pub(crate) fn define<I: DefinedId>(describe: impl FnOnce(I) -> Definition) -> Op
     with_definitions(|definitions, log| definitions.define(log, describe)).flatten()
 }
 
-/// Runs `work` with the definitions, if recording is on and this thread is not inside the tracer already.
+/// Runs `work` with the definitions, if recording is on and this thread is not inside the tracer already. Where recording had to
+/// stop, they are counted as lost once there is no room for them.
 pub(crate) fn with_definitions<T>(work: impl FnOnce(&Definitions, &Log) -> T) -> Option<T> {
-    if !state::enabled() {
+    if state::mode().is_off() {
         return None;
     }
     let _inside = cursor::enter()?;
     // A child that was forked a moment ago, by a signal handler, may be off.
-    let session = current().filter(|_| state::enabled())?;
+    let session = current().filter(|_| !state::mode().is_off())?;
     Some(work(&session.definitions, &session.log))
 }
 

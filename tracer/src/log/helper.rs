@@ -109,11 +109,10 @@ pub(crate) fn keep_descriptors_apart() {
             && libc::syscall(libc::SYS_close_range, 0, libc::c_uint::MAX, 0) == 0
         {
             message::borrow_stderr_from_now_on();
-            // Nothing of the log's shall have a number that a panic's message goes to.
+            // Nothing of the log's shall have the number that a panic's message goes to.
             let nowhere = libc::eventfd(0, libc::EFD_NONBLOCK | libc::EFD_CLOEXEC);
-            let mut last = nowhere;
-            while (0..libc::STDERR_FILENO).contains(&last) {
-                last = libc::dup(nowhere);
+            if nowhere >= 0 && libc::dup3(nowhere, libc::STDERR_FILENO, libc::O_CLOEXEC) >= 0 {
+                libc::close(nowhere);
             }
         }
     }
