@@ -17,7 +17,7 @@ fn a_handler_that_leaves_an_event_for_good_costs_that_event() {
     let made: u64 = outcome.stdout.trim().parse().unwrap();
     let drops = closing(&lab).drops;
     assert!(drops.of(DropCause::Reentrant) <= JUMPS, "{made} events, {drops:?}");
-    let report = memtrace_analyzer::analyze(lab.path("run.trace")).unwrap().report;
+    let report = memtrace_analysis::analyze(lab.path("run.trace")).unwrap().report;
     assert_eq!(report.trace.damaged_chunks, 0);
     // A jump may come before an event is begun, or when it is over.
     let known = report.trace.events + drops.total();

@@ -1,12 +1,12 @@
 use std::{io::Read, os::unix::process::ExitStatusExt, thread, time::Duration};
 
-use memtrace_analyzer::report::Report;
+use memtrace_analysis::report::Report;
 
 use super::{Lab, bystander, outcome};
 use crate::survival::running::{Running, wait_until};
 
 fn report(lab: &Lab) -> Report {
-    memtrace_analyzer::analyze(lab.path("run.trace")).unwrap().report
+    memtrace_analysis::analyze(lab.path("run.trace")).unwrap().report
 }
 
 #[test]

@@ -67,7 +67,7 @@ fn record_on(kind: &str, make: &str, share: &str) -> Option<String> {
     let outcome = outcome(command);
     assert!(outcome.status.success(), "{kind}, {share}: {outcome:?}");
     assert_eq!(outcome.stdout, "went on\n", "{kind}, {share}: {outcome:?}");
-    let report = memtrace_analyzer::analyze(lab.path("run.trace")).unwrap().report;
+    let report = memtrace_analysis::analyze(lab.path("run.trace")).unwrap().report;
     assert_eq!(report.trace.damaged_chunks, 0, "{kind}, {share}");
     assert!(report.trace.events > 1000, "{kind}, {share}: what was recorded before is there");
     Some(outcome.stderr)

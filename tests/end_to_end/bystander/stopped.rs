@@ -32,7 +32,7 @@ fn a_recording_that_stopped_costs_less_than_one_that_goes_on() {
     // Every block is in the log or counted.
     let closing = closing(&stopped);
     assert_eq!(closing.ending, Ending::Stopped);
-    let recorded = memtrace_analyzer::analyze(stopped.path("run.trace")).unwrap().report.trace.events;
+    let recorded = memtrace_analysis::analyze(stopped.path("run.trace")).unwrap().report.trace.events;
     let lost = closing.drops.of(DropCause::SizeLimit);
     assert!(recorded + lost >= ROUNDS, "{recorded} recorded, {lost} lost of {ROUNDS} blocks");
 }
