@@ -114,28 +114,28 @@ fn pass_on(
     }
 }
 
-/// A thread that holds SIGBUS back would be killed by a fault, so the tracer lets it come where it records. One that was sent is
-/// held back again, as the program wants it, and stays to be taken. `false`: the thread did not hold it back.
+/// A thread that holds SIGBUS back would be killed by a fault, so the tracer lets it come where it records, and to its own
+/// threads. One that was sent is held back again, as the program wants it, and stays to be taken: by the thread that held it
+/// back, or by the main thread, if it came to one of the tracer's. `false`: the thread did not hold it back.
 fn hold_again(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) -> bool {
-    if !cursor::lets_bus_errors_through() {
+    let is_own = cursor::is_excluded();
+    if !is_own && !cursor::lets_bus_errors_through() {
         return false;
     }
     // SAFETY: the kernel passes the context that it restores, its mask included, and what it says of the signal can be sent to
     // this process itself.
     unsafe {
-        libc::sigaddset(&raw mut (*context.cast::<libc::ucontext_t>()).uc_sigmask, signal);
-        let mut own = mem::zeroed();
-        libc::sigemptyset(&raw mut own);
-        libc::sigaddset(&raw mut own, signal);
-        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const own, ptr::null_mut());
-        if (*info).si_code == libc::SI_TKILL {
-            let thread = libc::syscall(libc::SYS_gettid);
-            libc::syscall(libc::SYS_rt_tgsigqueueinfo, libc::getpid(), thread, signal, info);
-        } else {
-            libc::syscall(libc::SYS_rt_sigqueueinfo, libc::getpid(), signal, info);
+        let process = libc::getpid();
+        let thread = if is_own { process } else { libc::gettid() };
+        if !is_own {
+            libc::sigaddset(&raw mut (*context.cast::<libc::ucontext_t>()).uc_sigmask, signal);
+            let mut own = mem::zeroed();
+            libc::sigemptyset(&raw mut own);
+            libc::sigaddset(&raw mut own, signal);
+            libc::pthread_sigmask(libc::SIG_BLOCK, &raw const own, ptr::null_mut());
         }
+        libc::syscall(libc::SYS_rt_tgsigqueueinfo, process, thread, signal, info) == 0
     }
-    true
 }
 
 fn current() -> Option<libc::sigaction> {

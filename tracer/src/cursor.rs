@@ -198,6 +198,9 @@ pub(crate) fn on_behalf_of_the_program<T>(work: impl FnOnce() -> T) -> T {
 /// Where this thread's next record goes. A signal handler on the thread may use it too, but while the cursor is taken
 /// it touches nothing but `taken` and `losses`, so the rest are plain cells. A handler can come while a record is stored and
 /// hardly at another time (see [`signals`]).
+///
+/// `taken` is where the cursor is: its address need not be computed (`event_cost`).
+#[repr(C)]
 pub(crate) struct Cursor {
     /// The cursor is in use further up this thread's stack: by the tracer itself ([`Self::INSIDE`]), or by the code that a
     /// signal interrupted while it stored an event, at this place of the stack. Zero: it is not.
@@ -325,7 +328,7 @@ impl Cursor {
         if self.is_taken() {
             return false;
         }
-        self.taken.store(interruption::place(), Ordering::Relaxed);
+        interruption::note_place(&self.taken);
         compiler_fence(Ordering::SeqCst);
         true
     }

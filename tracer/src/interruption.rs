@@ -6,6 +6,8 @@
 #[cfg(not(loom))]
 use std::{mem, ptr};
 
+use crate::sync::own_thread::AtomicUsize;
+
 /// What the kernel puts on the stack below whatever it interrupts, at the very least: the red zone, the registers and those of
 /// floating point. So a handler on the same stack is further down than this.
 #[cfg(not(loom))]
@@ -31,6 +33,22 @@ pub(crate) fn place() -> usize {
         place = std::hint::black_box(&raw const local).addr();
     }
     place
+}
+
+/// Stores where the stack of the calling thread ends now, in one instruction where the processor has one.
+#[inline(always)]
+pub(crate) fn note_place(word: &AtomicUsize) {
+    #[cfg(all(target_arch = "x86_64", not(loom)))]
+    // SAFETY: the word is an atomic that this thread alone writes, and a store of an aligned word is whole.
+    unsafe {
+        std::arch::asm!(
+            "mov qword ptr [{word}], rsp",
+            word = in(reg) word.as_ptr(),
+            options(nostack, preserves_flags),
+        );
+    }
+    #[cfg(not(all(target_arch = "x86_64", not(loom))))]
+    word.store(place(), std::sync::atomic::Ordering::Relaxed);
 }
 
 /// Whether the event at `interrupted` on this thread's stack will never go on. `false` where that is not known: further down the

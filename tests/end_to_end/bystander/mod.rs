@@ -69,8 +69,8 @@ impl Lab {
 /// How the log in the folder says that the recording ended.
 fn closing(lab: &Lab) -> Closing {
     let log = fs::read(lab.path("run.trace")).unwrap();
-    let header = FileHeader::parse(log.first_chunk().unwrap()).unwrap();
-    Closing::parse(log[CLOSING_OFFSET..].first_chunk().unwrap(), header.short_session()).unwrap()
+    let header = FileHeader::parse(&log).unwrap();
+    Closing::parse(&log[CLOSING_OFFSET..], header.short_session()).unwrap()
 }
 
 fn outcome(mut command: Command) -> Outcome {
