@@ -190,7 +190,7 @@ fn others_by_name(processes: &[DeviceProcess]) -> HashMap<String, Bytes> {
     let mut names = HashMap::new();
     for process in processes.iter().filter(|process| process.pid != process::id()) {
         let Some(bytes) = process.memory.filter(|bytes| bytes.0 > 0) else { continue };
-        let name = process_name(process.pid).unwrap_or_else(|| format!("{}", process.pid));
+        let name = process_name(process.pid).unwrap_or_else(|| process.pid.to_string());
         let sum: &mut Bytes = names.entry(name).or_insert(Bytes(0));
         sum.0 = sum.0.saturating_add(bytes.0);
     }
