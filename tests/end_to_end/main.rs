@@ -5,6 +5,9 @@
 /// The binaries under test, built when first asked for.
 mod programs;
 
+/// What a test needs and a machine may lack.
+mod optional;
+
 /// Random histories of memory through tracer and analyzer, against a model that recounts everything at every event.
 mod histories;
 
@@ -61,6 +64,9 @@ mod writers;
 
 /// Whatever happens to a process that records: nothing it committed is lost, and the recording hurts nobody.
 mod survival;
+
+/// Programs that know nothing of the tracer, and what a recording must not hurt them by.
+mod bystander;
 
 /// The page of `memtrace report --html`, in a browser.
 mod browser;

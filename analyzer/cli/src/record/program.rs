@@ -54,7 +54,7 @@ impl Unfit {
     pub(crate) fn advice(&self) -> &'static str {
         match self {
             Self::Static => {
-                "link it dynamically, or link the tracer into it: see \"Record your engine\" in the README"
+                "link it dynamically, or link the tracer into it: see \"Record your own program\" in the README"
             }
             Self::OtherLibrary => {
                 "run it with glibc, or link the tracer into it: see \"Record your engine\" in the README"
@@ -98,9 +98,7 @@ impl Program {
     pub(crate) fn notes(&self, follow: bool) -> Vec<String> {
         let mut notes = Vec::new();
         if self.is_shell && !follow {
-            notes.push(
-                "it is a shell; what that runs as programs of their own is recorded with --follow".to_owned(),
-            );
+            notes.push("it is a shell; the programs that it runs are recorded with --follow".to_owned());
         }
         if self.has_own_malloc {
             notes.push(
