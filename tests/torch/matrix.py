@@ -62,6 +62,8 @@ REASONS = [
     ("*", "backend:cudaMallocAsync", "reserved *", "the driver says of no request what its pool reserves"),
     ("*", "backend:cudaMallocAsync", "inactive *", "the driver says of no request what its pool reserves"),
     ("*", "backend:cudaMallocAsync", "*", "PyTorch does not count it with this backend"),
+    ("*", "expandable_segments:True", "inactive split bytes", "PyTorch counts it of no segment that grows"),
+    ("*", "expandable_segments:True", "segments or parts *", "PyTorch counts a growth once, the driver each of its parts"),
     ("*", "*", "requested *", "what is reported of a block is not what was asked for"),
     ("*", "*", "retries", "not reported: what a retry frees is recorded as segments that go"),
     ("streams", "*", "active *", "a block that streams still use is reported as free"),

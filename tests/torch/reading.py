@@ -26,7 +26,7 @@ def segments(way):
 def pinned_at_end(heap, _):
     """Free bytes in segments that a live block is in."""
     fragmentation = heap["fragmentation"]
-    return None if fragmentation is None else fragmentation["at_end"]["pinned_bytes"]
+    return None if fragmentation is None else fragmentation["end"]["pinned_bytes"]
 
 
 FIGURES = [

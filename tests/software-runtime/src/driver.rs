@@ -26,7 +26,9 @@ macro_rules! driver {
                 Some(Self {
                     look,
                     // SAFETY: the function of this name and version has this type in cuda.h.
-                    $($field: unsafe { std::mem::transmute::<*mut c_void, _>(find(look, $name, $version)?) },)*
+                    $($field: unsafe {
+                        std::mem::transmute::<*mut c_void, unsafe extern "C" fn($($kind),*) -> Error>(find(look, $name, $version)?)
+                    },)*
                 })
             }
         }
