@@ -1,13 +1,10 @@
-use std::{
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::path::{Path, PathBuf};
 
-use memtrace_analyzer::report::{Heap, Report};
+use memtrace_analysis::report::{Heap, Report};
 use memtrace_format::Event;
 use serde_json::Value;
 
-use crate::{programs, truth::number};
+use crate::{optional, programs, truth::number};
 
 /// PyTorch's caching allocator on the software device, by whichever setting: what it says of itself is what the trace says.
 #[test]
@@ -52,21 +49,36 @@ fn what_the_drivers_pools_hand_out_are_blocks() {
     assert_eq!(report.ooms_total, number(&books["refused"]));
 }
 
+/// Parts that are moved leaf by leaf, called by a method of the model's own, taken out and put back, or are deeper than names go: one
+/// tree a model, under the name that the program has for it, and no byte that moved is lost.
+#[test]
+fn parts_that_come_first_are_of_one_tree() {
+    let Some((report, _, books)) = record("parts.py", "", &[("CAPACITY", "1GiB")]) else { return };
+    let names: Vec<_> = report.modules.iter().map(|module| module.name.recorded()).collect();
+    let roots: Vec<_> = names.iter().filter(|name| !name.contains('.')).collect();
+    assert_eq!(roots, [&"unet", &"vae", &"swapped", &"deep"], "{names:?}");
+    for name in ["unet.input_blocks.0", "vae.decoder.2", "swapped.input_blocks.2.0"] {
+        assert!(names.contains(&name), "{name} is not among {names:?}");
+    }
+    for (root, bytes) in books["moved"].as_object().unwrap() {
+        let parts = report.modules.iter().filter(|it| it.name.recorded().split('.').next() == Some(root));
+        let moved: u64 = parts.filter_map(|it| it.by_direction.get("h2d")).map(|moved| moved.bytes.0).sum();
+        assert_eq!(moved, number(bytes), "bytes of {root}");
+    }
+}
+
 fn heap(report: &Report) -> &Heap {
     report.heaps.iter().find(|heap| heap.name.recorded() == "cuda:0").unwrap()
 }
 
 /// Records a program of `tests/torch/programs`; what it says at its end. `None`, and a message: there is no PyTorch on the
-/// software device here, as `tests/torch/setup` installs it.
+/// software device here.
 fn record(
     program: &str,
     setting: &str,
     device: &[(&str, &str)],
-) -> Option<(Report, memtrace_analyzer::Trace, Value)> {
-    let Some(python) = python() else {
-        eprintln!("skipped: there is no PyTorch on the software device (tests/torch/setup)");
-        return None;
-    };
+) -> Option<(Report, memtrace_analysis::Trace, Value)> {
+    let python = optional::software_torch()?;
     let folder = tempfile::tempdir().unwrap();
     let trace = folder.path().join("run.trace");
     let mut command = programs::memtrace();
@@ -78,28 +90,10 @@ fn record(
     let output = command.output().unwrap();
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
     let books = output.stdout.split(|&byte| byte == b'\n').rev().find(|line| !line.is_empty()).unwrap();
-    let report = memtrace_analyzer::analyze(&trace).unwrap().report;
-    Some((report, memtrace_analyzer::Trace::open(&trace).unwrap(), serde_json::from_slice(books).unwrap()))
+    let report = memtrace_analysis::analyze(&trace).unwrap().report;
+    Some((report, memtrace_analysis::Trace::open(&trace).unwrap(), serde_json::from_slice(books).unwrap()))
 }
 
 fn programs_folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("torch/programs")
-}
-
-/// The interpreter of an installation that is complete; MEMTRACE_TEST_SOFTWARE_PYTHON names another.
-fn python() -> Option<PathBuf> {
-    if let Some(named) = std::env::var_os("MEMTRACE_TEST_SOFTWARE_PYTHON") {
-        return Some(named.into());
-    }
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent()?;
-    let mut installed: Vec<_> = target.read_dir().ok()?.flatten().map(|entry| entry.path()).collect();
-    installed.retain(|path| path.join("complete").exists() && path.join("bin/python3").exists());
-    installed.sort();
-    let python = installed.pop()?.join("bin/python3");
-    let check = "import torch; raise SystemExit(not torch.cuda.is_available())";
-    let works = Command::new(&python)
-        .args(["-W", "ignore", "-c", check])
-        .env("SOFTWARE_DRIVER_DEVICES", "1")
-        .status();
-    works.is_ok_and(|status| status.success()).then_some(python)
 }

@@ -35,6 +35,13 @@ PROGRAMS = {
     "devices": USUAL | {"DEVICES": 2},
     "training": USUAL,
     "lowvram": USUAL,
+    "parts": USUAL,
+}
+# These need what `setup --engines` installs.
+ENGINES = {
+    "offloading none": USUAL,
+    "offloading model": USUAL,
+    "offloading sequential": USUAL,
 }
 
 # Of the short form: each program and each setting at least once.
@@ -52,6 +59,7 @@ SHORT = {
     ("devices", "expandable_segments:True"),
     ("training", "pinned_use_cuda_host_register:True"),
     ("lowvram", ""),
+    ("parts", ""),
 }
 
 # What may differ, by program, setting and figure, and why. The first that fits counts.
@@ -71,8 +79,8 @@ REASONS = [
 ]
 
 
-def cases(short):
-    for program, device in PROGRAMS.items():
+def cases(short, engines):
+    for program, device in (PROGRAMS | ENGINES if engines and not short else PROGRAMS).items():
         for setting in SETTINGS:
             if program == "pools" and setting == "backend:cudaMallocAsync":
                 continue  # Pools of a program's own are refused with this backend.

@@ -1,4 +1,4 @@
-"""The same figures from PyTorch's books and from a trace, side by side."""
+"""The same figures from PyTorch's books and from a trace, side by side, and what programs counted of their modules by themselves."""
 
 from collections import Counter
 
@@ -12,6 +12,15 @@ def compared(said, report, events):
         for name, theirs, ours in FIGURES:
             told = stats.get(theirs, 0) if isinstance(theirs, str) else theirs
             yield f"{device} {name}", told, None if heap is None else ours(heap, kinds)
+    for way, what in (("h2d", "moved"), ("disk", "loaded")):
+        for module, theirs in said.get(what, {}).items():
+            yield f"{module} bytes {what}", theirs, bytes_moved(report, module, way)
+
+
+def bytes_moved(report, module, way):
+    """The bytes that a module and what is in it moved."""
+    parts = [part for part in report["modules"] if f"{part['name']}.".startswith(f"{module}.")]
+    return sum(part["by_direction"].get(way, {"bytes": 0})["bytes"] for part in parts)
 
 
 def segments(way):

@@ -28,6 +28,7 @@ ANSWERS = {
     "libcufft": 16,
     "libcufile": 5001,
     "libcupti": 27,
+    "libcurand": 106,
     "libcusolver": 9,
     "libcusparse": 10,
     "libcusparseLt": 10,
@@ -153,7 +154,8 @@ def version_script(nodes, others, soname):
     nodes[first] = nodes.get(first, set()) | others
     text = ""
     for node, names in sorted(nodes.items()):
-        text += f"{node} {{ global: {' '.join(f'{name};' for name in sorted(names))} {'local: *;' if node == first else ''} }};\n"
+        public = f"global: {' '.join(f'{name};' for name in sorted(names))}" if names else ""
+        text += f"{node} {{ {public} {'local: *;' if node == first else ''} }};\n"
     return text
 
 

@@ -34,6 +34,7 @@ class Polling(threading.Thread):
 model = Model().eval()
 resident = None
 swaps = 0
+moved = {}
 
 
 def send_to_device(module, _):
@@ -44,6 +45,8 @@ def send_to_device(module, _):
         resident.to("cpu")
         swaps += 1
     module.to("cuda")
+    name = next(name for name, part in model.named_children() if part is module)
+    moved[f"model.{name}"] = moved.get(f"model.{name}", 0) + sum(t.numel() * t.element_size() for t in module.parameters())
     resident = module
 
 
@@ -61,4 +64,4 @@ with torch.no_grad():
         image = model.decoder(hidden)
 polling.over.set()
 polling.join()
-tell(swaps=swaps)
+tell(moved=moved, swaps=swaps)
