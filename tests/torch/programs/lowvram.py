@@ -46,7 +46,9 @@ def send_to_device(module, _):
         swaps += 1
     module.to("cuda")
     name = next(name for name, part in model.named_children() if part is module)
-    moved[f"model.{name}"] = moved.get(f"model.{name}", 0) + sum(t.numel() * t.element_size() for t in module.parameters())
+    # A variable called `model` names nothing: the model is called after its class.
+    name = f"Model.{name}"
+    moved[name] = moved.get(name, 0) + sum(tensor.numel() * tensor.element_size() for tensor in module.parameters())
     resident = module
 
 
