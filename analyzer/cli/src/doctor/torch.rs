@@ -23,8 +23,8 @@ const REPORTS: [&str; 2] = [
     "_ZN3c1027reportMemoryUsageToProfilerEPvlllNS_6DeviceE",
 ];
 
-/// Where Python would import it from, without doing so.
-const WHERE: &str = "import importlib.util as u; s = u.find_spec('torch'); print(s.submodule_search_locations[0] if s else '')";
+/// Where Python would import it from, without doing so. A folder by that name which is no package has no origin.
+const WHERE: &str = "import importlib.util as u; s = u.find_spec('torch'); print(s.submodule_search_locations[0] if s and s.origin else '')";
 
 pub(super) fn checks(python: &Path) -> Vec<Check> {
     let shown = python.to_string_lossy();
@@ -43,12 +43,12 @@ fn reports(package: &Path) -> Check {
     let exported = library.canonicalize().and_then(fs::read).map(|content| exports(&content));
     let shown = library.display();
     match exported {
-        Ok(true) => Check::ok(WHAT, format!("its allocators tell of every block: {shown}")),
+        Ok(true) => Check::ok(WHAT, format!("its allocators report every block: {shown}")),
         Ok(false) => Check::new(
             WHAT,
             FindingVerdict::Warn,
             format!(
-                "{shown} has none of the functions by which allocators tell of blocks; segments alone are recorded"
+                "{shown} has none of the functions by which allocators report blocks; only segments are recorded"
             ),
             "report its version",
         ),
