@@ -1,18 +1,21 @@
-//! The whole way, from a file to answers.
+//! The whole way, from a log to a report: the passes that are made, in their order.
+//!
+//! 1. The first pass replays everything, and the collectors watch.
+//! 2. If requests failed, a second one follows the course with other settings of the allocator ([`rehearse`]).
+//! 3. The report builder makes the report of what was collected.
+//! 4. A third one goes back to the instants that the report tells more of ([`revisit`]).
+//! 5. The rules judge the finished report.
 
-use std::{cmp::Reverse, ops::ControlFlow::Continue, path::Path};
-
-use memtrace_format::Bytes;
+use std::ops::ControlFlow::Continue;
 
 use crate::{
-    Checkpoints, Filter, Nanos, Part, PartError, ReadError, Text, Trace,
-    checkpoints::{PLACES, Taking},
-    filter::Sieve,
-    part::Borders,
-    passage::{Passage, Passed},
-    replay::Replay,
+    Checkpoints, Filter, Nanos, Part, PartError, Progress, ReadError, SoFar,
+    collectors::Collectors,
+    findings,
+    passes::{Borders, PLACES, Passage, Passed, Sieve, Taking, rehearse, revisit},
     report::{Info, Range, Report},
-    summary::{describe, summarize},
+    report_builder::{self, Built, describe},
+    source::Log,
     timeline::Timeline,
 };
 
@@ -27,181 +30,123 @@ pub struct Analysis {
     pub checkpoints: Checkpoints,
 }
 
-/// How far an analysis has come. What it looks at again, if something deserves that, it tells of anew, from the beginning.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Progress {
-    /// The bytes of the file that are replayed.
-    pub done: Bytes,
-    /// The bytes of the file that hold events.
-    pub total: Bytes,
+/// The whole log. `show` is shown now and then what was found so far.
+pub(crate) fn analyze(
+    log: &Log,
+    mut watch: impl FnMut(Progress),
+    mut show: impl FnMut(&SoFar<'_, '_>),
+) -> Result<Analysis, ReadError> {
+    let mut passage = Passage::begin(log, Collectors::new(log))?;
+    passage.tell_places(PLACES);
+    let mut taking = Taking::new(log);
+    let mut passed = passage.replay(&mut watch, |replay, collectors, batch| {
+        taking.pass(replay, batch);
+        show(&SoFar(replay, collectors));
+    })?;
+    let checkpoints = taking.finish(&passed.replay);
+    rehearse(log, None, passed.observer.failures.numbered(), &mut watch)?;
+    report(log, passed, None, None, checkpoints, watch)
 }
 
-/// What was found in the part of a trace that is replayed so far.
-#[derive(Clone, Copy, Debug)]
-pub struct SoFar<'r, 't>(&'r Replay<'t>);
-
-/// What a heap held in the part of a trace that is replayed so far.
-#[derive(Clone, Debug)]
-pub struct HeapSoFar {
-    /// Its name.
-    pub name: Text,
-    /// The most that it held.
-    pub peak: Bytes,
-    /// When that was.
-    pub peak_at: Nanos,
-    /// What it holds now.
-    pub now: Bytes,
+/// What a filter lets through of a part of the log.
+pub(crate) fn analyze_filtered(
+    log: &Log,
+    part: &Part,
+    filter: &Filter,
+    mut watch: impl FnMut(Progress),
+) -> Result<Analysis, PartError> {
+    if matches!(part, Part::Whole) && filter.is_empty() {
+        return Ok(analyze(log, watch, |_| ())?);
+    }
+    let all = filter.is_empty();
+    let (mut passed, ends) = replay_part(log, part, filter, &mut watch)?;
+    let range = ends.map(|(from_ns, to_ns)| Range::new(part, from_ns, to_ns));
+    let again = || if all { Ok(None) } else { Sieve::new(filter, log).map(Some) };
+    // What other settings would have done is known of an allocator, not of some threads that it serves.
+    if filter.thread.is_none() {
+        rehearse(log, again()?, passed.observer.failures.numbered(), &mut watch)?;
+    }
+    let mut analysis = report(log, passed, range, again()?, Checkpoints::default(), watch)?;
+    if !all {
+        analysis.report.tell_of(filter);
+    }
+    Ok(analysis)
 }
 
-impl SoFar<'_, '_> {
-    /// The time of the latest event.
-    pub fn until(&self) -> Nanos {
-        self.0.end
-    }
-
-    /// The heaps that held most, so many at most, the largest first.
-    pub fn largest_heaps(&self, most: usize) -> Vec<HeapSoFar> {
-        let mut largest: Vec<_> = self.0.heaps.iter().collect();
-        largest.sort_by_key(|heap| Reverse(heap.watch.peak.measured()));
-        let heaps = largest.into_iter().take(most).map(|heap| HeapSoFar {
-            name: self.0.trace.definitions().heap_of(heap.key),
-            peak: Bytes(heap.watch.peak.measured()),
-            peak_at: heap.watch.peak.time,
-            now: Bytes(heap.state.measured()),
-        });
-        heaps.collect()
-    }
+/// The report of a first pass over the whole log, over a range of it, or over what passed a sieve. What the report tells more of is looked
+/// at again: from the checkpoints that were taken of that pass, or with a sieve like that one.
+fn report(
+    log: &Log,
+    passed: Passed<'_, Collectors<'_>>,
+    range: Option<Range>,
+    sieve: Option<Sieve<'_>>,
+    checkpoints: Checkpoints,
+    watch: impl FnMut(Progress),
+) -> Result<Analysis, ReadError> {
+    let Passed { replay, observer: collectors, events } = passed;
+    let of_threads = sieve.as_ref().is_some_and(Sieve::is_of_threads);
+    let built = report_builder::build(replay, collectors, &events, range, of_threads);
+    let Built { mut report, timeline, deferred } = built;
+    revisit(log, &checkpoints, deferred.stops(), sieve, watch, |replay, stop| {
+        deferred.fill(stop, replay, &mut report.heaps);
+    })?;
+    report.findings = findings::judge(&report);
+    Ok(Analysis { report, timeline, checkpoints })
 }
 
-/// Analyzes the trace at `path` in one pass, in memory that grows with what is live and not with the number of events.
-///
-/// # Errors
-///
-/// The file cannot be read as a trace. Damage within it is no error: it is a part of the report.
-pub fn analyze(path: impl AsRef<Path>) -> Result<Analysis, ReadError> {
-    Trace::open(path)?.analyze(|_| ())
+/// When a part of the log begins and ends.
+pub(crate) fn ends_of(
+    log: &Log,
+    part: &Part,
+    watch: impl FnMut(Progress),
+) -> Result<(Nanos, Nanos), PartError> {
+    let (passed, ends) = replay_part(log, part, &Filter::default(), watch)?;
+    Ok(ends.unwrap_or_else(|| (log.kept_from().unwrap_or_default(), log.end(passed.events.latest()))))
 }
 
-impl Trace {
-    /// Replays all events and says what it found. `watch` is told of progress at every chunk.
-    ///
-    /// # Errors
-    ///
-    /// The operating system cannot read a part of the file.
-    pub fn analyze(&self, watch: impl FnMut(Progress)) -> Result<Analysis, ReadError> {
-        self.analyze_showing(watch, |_| ())
+/// Replays what a filter lets through, up to the end of a part of the log; what was seen before it is forgotten where it begins.
+/// With it, when the part begins and ends, if it has borders.
+#[expect(clippy::type_complexity, reason = "a pass and two instants")]
+fn replay_part<'a>(
+    log: &'a Log,
+    part: &Part,
+    filter: &Filter,
+    watch: impl FnMut(Progress),
+) -> Result<(Passed<'a, Collectors<'a>>, Option<(Nanos, Nanos)>), PartError> {
+    let mut borders = Borders::of(part, log)?;
+    let mut sieve = Sieve::new(filter, log)?;
+    let all = filter.is_empty();
+    let admits = |now, event: &_| all || sieve.admits(now, event);
+    let mut passage = Passage::begin_with(log, Collectors::new(log), admits)?;
+    if let (Some(from), Some(borders)) = (log.kept_from(), &mut borders) {
+        borders.kept(&mut passage.replay, &mut passage.observer, from);
     }
-
-    /// The same; `show` is shown now and then what was found so far.
-    ///
-    /// # Errors
-    ///
-    /// The operating system cannot read a part of the file.
-    pub fn analyze_showing(
-        &self,
-        mut watch: impl FnMut(Progress),
-        mut show: impl FnMut(&SoFar<'_, '_>),
-    ) -> Result<Analysis, ReadError> {
-        let mut passage = Passage::begin(self)?;
-        passage.tell_places(PLACES);
-        let mut taking = Taking::new(self);
-        let (mut replay, events) = passage.replay(&mut watch, |replay, batch| {
-            taking.pass(replay, batch);
-            show(&SoFar(replay));
-        })?;
-        let checkpoints = taking.finish(&replay);
-        replay.analyses.failures.rehearse(self, None, &mut watch)?;
-        summarize(replay, &events, None, None, checkpoints, watch)
-    }
-
-    /// Replays all events and says what it found in a part of the trace: the figures are those of a ring that kept this
-    /// part. `watch` is told of progress at every chunk.
-    ///
-    /// # Errors
-    ///
-    /// The trace has no such part, or the operating system cannot read a part of the file.
-    pub fn analyze_part(&self, part: &Part, watch: impl FnMut(Progress)) -> Result<Analysis, PartError> {
-        self.analyze_filtered(part, &Filter::default(), watch)
-    }
-
-    /// Replays what a filter lets through and says what it found in a part of the trace. `watch` is told of progress.
-    ///
-    /// # Errors
-    ///
-    /// The trace has no such part, device or thread, or the operating system cannot read a part of the file.
-    pub fn analyze_filtered(
-        &self,
-        part: &Part,
-        filter: &Filter,
-        mut watch: impl FnMut(Progress),
-    ) -> Result<Analysis, PartError> {
-        if matches!(part, Part::Whole) && filter.is_empty() {
-            return Ok(self.analyze(watch)?);
-        }
-        let all = filter.is_empty();
-        let ((mut replay, events), ends) = self.replay_part(part, filter, &mut watch)?;
-        let range = ends.map(|(from_ns, to_ns)| Range::new(part, from_ns, to_ns));
-        let again = || if all { Ok(None) } else { Sieve::new(filter, self).map(Some) };
-        // What other settings would have done is known of an allocator, not of some threads that it serves.
-        if filter.thread.is_none() {
-            replay.analyses.failures.rehearse(self, again()?, &mut watch)?;
-        }
-        let mut analysis = summarize(replay, &events, range, again()?, Checkpoints::default(), watch)?;
-        if !all {
-            analysis.report.tell_of(filter);
-        }
-        Ok(analysis)
-    }
-
-    /// When a part of the trace begins and ends. `watch` is told of progress.
-    ///
-    /// # Errors
-    ///
-    /// The trace has no such part, or the operating system cannot read a part of the file.
-    pub fn ends_of(&self, part: &Part, watch: impl FnMut(Progress)) -> Result<(Nanos, Nanos), PartError> {
-        let ((_, events), ends) = self.replay_part(part, &Filter::default(), watch)?;
-        Ok(ends.unwrap_or_else(|| (self.kept_from().unwrap_or_default(), self.end(&events))))
-    }
-
-    /// Replays what a filter lets through, up to the end of a part of the trace; what was seen before it is forgotten where it begins.
-    /// With it, when the part begins and ends, if it has borders.
-    fn replay_part(
-        &self,
-        part: &Part,
-        filter: &Filter,
-        watch: impl FnMut(Progress),
-    ) -> Result<(Passed<'_>, Option<(Nanos, Nanos)>), PartError> {
-        let mut borders = Borders::of(part, self)?;
-        let mut sieve = Sieve::new(filter, self)?;
-        let all = filter.is_empty();
-        let mut passage = Passage::begin_with(self, |now, event| all || sieve.admits(now, event))?;
-        if let (Some(from), Some(borders)) = (self.kept_from(), &mut borders) {
-            borders.kept(&mut passage.replay, from);
-        }
-        let (mut replay, events) = passage.run(watch, |replay, batch| {
-            for step in &batch.steps {
-                if !all && !sieve.admits(step.now, &step.event) {
-                    continue;
-                }
-                let within = |borders: &mut Borders<'_>| borders.admit(replay, step.now.time, &step.event);
-                if borders.as_mut().is_none_or(within) {
-                    replay.apply(step.now, &step.event);
-                }
+    let mut passed = passage.run(watch, |replay, collectors, batch| {
+        for step in &batch.steps {
+            if !all && !sieve.admits(step.now, &step.event) {
+                continue;
             }
-            Continue(())
-        })?;
-        let end = self.end(&events);
-        let ends = borders.map(|borders| borders.finish(&mut replay, end)).transpose()?;
-        Ok(((replay, events), ends))
-    }
+            let admitted = match &mut borders {
+                Some(borders) => borders.admit(replay, collectors, step.now.time, &step.event),
+                None => true,
+            };
+            if admitted {
+                replay.apply(step.now, &step.event, collectors);
+            }
+        }
+        Continue(())
+    })?;
+    let end = log.end(passed.events.latest());
+    let ends = match borders {
+        Some(borders) => Some(borders.finish(&mut passed.replay, &mut passed.observer, end)?),
+        None => None,
+    };
+    Ok((passed, ends))
+}
 
-    /// Replays all events and says what the file is.
-    ///
-    /// # Errors
-    ///
-    /// The operating system cannot read a part of the file.
-    pub fn info(&self, watch: impl FnMut(Progress)) -> Result<Info, ReadError> {
-        let (replay, events) = Passage::begin(self)?.replay(watch, |_, _| ())?;
-        Ok(describe(&replay, &events))
-    }
+/// What the file is.
+pub(crate) fn info(log: &Log, watch: impl FnMut(Progress)) -> Result<Info, ReadError> {
+    let passage = Passage::begin(log, Collectors::new(log))?;
+    let Passed { replay, observer, events } = passage.replay(watch, |_, _, _| ())?;
+    Ok(describe(&replay, &observer, &events))
 }

@@ -7,11 +7,10 @@ use std::{
 };
 
 use memtrace_analysis::{
-    Checkpoints, ReadError, Text,
-    diff::InstantsDiffText,
-    instant::When,
-    processes::{Process, ProcessesText},
-    report::{Report, ReportText, StateText},
+    Checkpoints, ReadError, Text, When,
+    processes::Process,
+    rendering::{InstantsDiffText, ProcessesText, ReportText, StateText},
+    report::Report,
 };
 
 use crate::{

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use memtrace_analysis::{Filter, Nanos, Part, Text, instant::When};
+use memtrace_analysis::{Filter, Nanos, Part, Text, When};
 
 use crate::{check, completions, cut, diff, doctor, events, export, man, pack, record, report, scrub};
 

@@ -4,9 +4,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use memtrace_analysis::{
-    Nanos, Part, Trace,
+    Nanos, Part, Trace, When,
     cut::{self, Cut, CutError},
-    instant::When,
 };
 
 use crate::{

@@ -6,7 +6,7 @@ use std::{
 };
 
 use clap::{Args, ValueEnum};
-use memtrace_analysis::{Nanos, Trace, instant::When};
+use memtrace_analysis::{Nanos, Trace, When};
 use memtrace_export::{Export, ExportError, Format, Table};
 use memtrace_format::Bytes;
 

@@ -7,7 +7,7 @@ use std::{
     process::ExitCode,
 };
 
-use memtrace_analysis::{PartError, ReadError, Text, instant::WhenError};
+use memtrace_analysis::{PartError, ReadError, Text, WhenError};
 use memtrace_export::ExportError;
 use memtrace_format::HeaderError;
 use memtrace_import::{ImportError, OpenError, PickleFault};

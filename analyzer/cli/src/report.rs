@@ -8,10 +8,9 @@ use std::{
 
 use clap::Args;
 use memtrace_analysis::{
-    Analysis, Nanos, Text, Trace,
-    instant::When,
-    pack,
-    report::{Markdown, Report, write_json},
+    Analysis, Nanos, Text, Trace, When, pack,
+    rendering::{Markdown, write_json},
+    report::Report,
 };
 use memtrace_export::html::Html;
 use memtrace_format::Bytes;

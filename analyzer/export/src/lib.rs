@@ -25,8 +25,7 @@ mod torch;
 use std::io::{self, Write};
 
 use memtrace_analysis::{
-    Filter, Nanos, Part, PartError, Progress, ReadError, Trace,
-    instant::{When, WhenError},
+    Filter, Nanos, Part, PartError, Progress, ReadError, Trace, When, WhenError,
     walk::{WalkError, walk},
 };
 use thiserror::Error;

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use memtrace_analysis::{Checkpoints, Nanos, ReadError, Trace, events::EventPlace, instant::Instant};
+use memtrace_analysis::{Checkpoints, Nanos, ReadError, Trace, events::EventPlace, snapshot::Instant};
 
 /// How many are kept: one at the cursor, one to compare it with. Each is as large as what was live.
 const KEPT: usize = 2;

@@ -5,7 +5,7 @@
 //! whole, then one; failure. It shares no code with it, and knows addresses only as far as order needs them. Under
 //! [`Rules::plain`] it is the least that any allocator must do: find a hole, or reserve as much as was asked for.
 //!
-//! What it is good for is measured, not assumed: see [`rehearsal`](crate::autopsy).
+//! What it is good for is measured, not assumed: see [`rehearsal`](crate::oom).
 
 mod block;
 mod expandable;

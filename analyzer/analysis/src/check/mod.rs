@@ -2,7 +2,6 @@
 
 mod budget;
 mod growth;
-mod text;
 
 use memtrace_format::Bytes;
 use serde::Serialize;
@@ -11,7 +10,6 @@ pub use budget::{
     Budget, BudgetError, CycleBudget, GrowthLimit, HeapBudget, ParseGrowthLimitError, ParseTimeLimitError,
     TimeLimit,
 };
-pub use text::CheckText;
 
 use crate::{
     Nanos, Text,

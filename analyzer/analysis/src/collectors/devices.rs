@@ -5,10 +5,12 @@ use memtrace_format::{
     CounterId, CounterValue, DeviceId, HeapDefinition, MemoryKind, SampledCounter as Counter,
 };
 
-use super::{Balance, FreeSource, Ledger, Level};
+use super::Ledger;
 use crate::{
     Nanos,
-    replay::{Heap, Moment},
+    model::Moment,
+    model::{Balance, FreeSource},
+    replay::{Heap, Level},
     source::Definitions,
 };
 
@@ -178,10 +180,10 @@ impl<'a> Devices<'a> {
     }
 
     /// Begins to count anew: devices are as full as they are, and the driver's latest words hold.
-    pub(crate) fn forget_the_past(&mut self, now: Nanos, heaps: &[Heap]) {
+    pub(crate) fn reset_at(&mut self, now: Nanos, heaps: &[Heap]) {
         let available = self.host_available;
         for device in &mut self.list {
-            device.ledger.forget_the_past(now, heaps);
+            device.ledger.reset_at(now, heaps);
             device.active_peak = device.level.active;
             device.reserved_peak = device.level.reserved;
             device.since_border = device.level.allocated;

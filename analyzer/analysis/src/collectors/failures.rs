@@ -1,15 +1,14 @@
 //! Requests that failed.
 
 use hashbrown::{HashMap, HashSet};
-use memtrace_format::{Bytes, ModuleId, PoolId};
+use memtrace_format::{Bytes, ModuleId, OutOfMemory, PoolId};
 
-use super::Balance;
+use super::collector::{Collector, Context};
 use crate::{
-    Progress, ReadError, Trace,
-    autopsy::{Autopsy, Effort, HeapRules, Scene, rehearse},
-    filter::Sieve,
-    replay::{HeapKey, HeapState, Moment, ScopeId},
-    source::Definitions,
+    model::{Balance, HeapKey, Moment},
+    oom::{Autopsy, Effort, HeapRules, Scene},
+    replay::{self, HeapState, ScopeId},
+    source::{Definitions, Log},
 };
 
 /// The most failed requests that are kept: the first.
@@ -34,8 +33,9 @@ pub(crate) struct FailedRequest {
 }
 
 /// Watches for failed requests.
-#[derive(Debug, Default)]
-pub(crate) struct Failures {
+#[derive(Debug)]
+pub(crate) struct Failures<'a> {
+    definitions: &'a Definitions,
     pub(crate) kept: Vec<(FailedRequest, Autopsy)>,
     pub(crate) total: u64,
     /// How many there were before what is looked at.
@@ -46,17 +46,56 @@ pub(crate) struct Failures {
     examined: HashSet<(HeapKey, PoolId, Bytes)>,
 }
 
-impl Failures {
+impl<'a> Collector<'a> for Failures<'a> {
+    fn new(log: &'a Log) -> Self {
+        Self {
+            definitions: log.definitions(),
+            kept: Vec::new(),
+            total: 0,
+            before: 0,
+            effort: Effort::default(),
+            rules: HashMap::new(),
+            examined: HashSet::new(),
+        }
+    }
+
+    fn out_of_memory(&mut self, context: &mut Context<'_, 'a>, heap: usize, failed: &OutOfMemory) {
+        let Context { now, replay, heaps, devices } = context;
+        let thread = replay.thread(now.thread);
+        let (module, scope) = (thread.module(), thread.scope());
+        let told = failed.free.map(|free| free.0);
+        let balance = devices.balance(heaps[heap].device, now.time, &replay.heaps, told);
+        let replay::Heap { key, state, .. } = &mut replay.heaps[heap];
+        let rules = self.rules(*key).rules.clone();
+        let scene = Scene::of(failed, state, balance.as_ref(), rules);
+        let (key, pool, requested) = (*key, failed.pool, failed.requested);
+        self.add(
+            FailedRequest { now: *now, heap, key, pool, requested, module, scope, balance },
+            scene,
+            state,
+        );
+    }
+
+    fn reset_at(&mut self, _context: &mut Context<'_, 'a>) {
+        self.before += self.total;
+        self.total = 0;
+        self.kept.clear();
+        self.effort = Effort::default();
+        self.examined.clear();
+    }
+}
+
+impl Failures<'_> {
     /// The rules of a heap's allocator.
-    pub(crate) fn rules(&mut self, definitions: &Definitions, heap: HeapKey) -> &HeapRules {
-        let known = self.rules.len() < HEAPS;
+    fn rules(&mut self, heap: HeapKey) -> &HeapRules {
+        let (known, definitions) = (self.rules.len() < HEAPS, self.definitions);
         self.rules
             .entry(heap)
             .or_insert_with(|| if known { HeapRules::of(definitions, heap) } else { HeapRules::unknown() })
     }
 
     /// A request has failed in a heap that is in this state.
-    pub(crate) fn add(&mut self, failed: FailedRequest, scene: Scene, heap: &HeapState) {
+    fn add(&mut self, failed: FailedRequest, scene: Scene, heap: &HeapState) {
         self.total += 1;
         if self.kept.len() == KEPT {
             return;
@@ -71,21 +110,9 @@ impl Failures {
         self.kept.push((failed, autopsy));
     }
 
-    /// Begins to count anew.
-    pub(crate) fn forget_the_past(&mut self) {
-        let before = self.before + self.total;
-        *self = Self { before, rules: std::mem::take(&mut self.rules), ..Self::default() };
-    }
-
-    /// Finds out what other settings would have done for those that were examined.
-    pub(crate) fn rehearse(
-        &mut self,
-        trace: &Trace,
-        sieve: Option<Sieve<'_>>,
-        watch: impl FnMut(Progress),
-    ) -> Result<(), ReadError> {
+    /// Every one that was kept, with its number among all of the log.
+    pub(crate) fn numbered(&mut self) -> impl Iterator<Item = (u64, HeapKey, &mut Autopsy)> {
         let numbered = (self.before..).zip(&mut self.kept);
-        let failed = numbered.map(|(number, (failed, autopsy))| (number, failed.key, autopsy));
-        rehearse(trace, sieve, failed, watch)
+        numbered.map(|(number, (failed, autopsy))| (number, failed.key, autopsy))
     }
 }

@@ -2,10 +2,10 @@
 
 use memtrace_format::Bytes;
 
-use super::{DeviceWatch, PeakWatch, PeaksWatch};
+use super::{DeviceIndex, DeviceWatch, PeakWatch, PeaksWatch};
 use crate::{
     Nanos,
-    replay::{Block, HeapState},
+    replay::{Block, Heap, HeapState, Level},
     timeline::TrackRecorder,
 };
 
@@ -15,29 +15,6 @@ pub(crate) const TRACKED: usize = 64;
 const FINE: usize = 8;
 const FINE_BINS: usize = 16_384;
 const COARSE_BINS: usize = 1_024;
-
-/// The sums of a heap at an instant.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Level {
-    pub(crate) requested: u64,
-    pub(crate) allocated: u64,
-    pub(crate) active: u64,
-    /// Means nothing for a heap without segments.
-    pub(crate) reserved: u64,
-}
-
-impl Level {
-    #[inline(always)]
-    pub(crate) fn of(heap: &HeapState) -> Self {
-        let totals = heap.totals;
-        Self {
-            requested: totals.requested,
-            allocated: totals.allocated,
-            active: totals.active,
-            reserved: heap.segments.reserved(),
-        }
-    }
-}
 
 /// The holes of a heap at an instant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -69,9 +46,8 @@ impl FragmentationSnapshot {
 /// Watches one heap.
 #[derive(Debug)]
 pub(crate) struct HeapWatch {
-    pub(crate) events: u64,
-    /// The number of the first event that was kept.
-    pub(crate) first_event: u64,
+    /// The device whose memory it is of.
+    pub(crate) device: DeviceIndex,
     pub(crate) allocs: u64,
     pub(crate) frees: u64,
     /// Bytes of blocks that were live before recording began: in an imported recording those that it says, else those that were
@@ -97,11 +73,10 @@ pub(crate) struct HeapWatch {
 
 impl HeapWatch {
     /// For the heap number `ordinal`, whose first event happens at `time`.
-    pub(crate) fn new(ordinal: usize, time: Nanos) -> Self {
+    pub(crate) fn new(ordinal: usize, time: Nanos, device: DeviceIndex) -> Self {
         let bins = if ordinal < FINE { FINE_BINS } else { COARSE_BINS };
         Self {
-            events: 0,
-            first_event: 0,
+            device,
             allocs: 0,
             frees: 0,
             baseline: 0,
@@ -119,61 +94,29 @@ impl HeapWatch {
         }
     }
 
-    /// For a heap that is as full as it is, in a replay that begins here: what came before is not known, but its number of events.
-    pub(crate) fn resumed(now: Nanos, (events, first_event): (u64, u64), heap: &mut HeapState) -> Self {
-        Self {
-            events,
-            first_event,
-            peak: PeakWatch::at(now, events.saturating_sub(1), heap),
-            reserved_peak: (now, heap.segments.reserved()),
-            track: None,
-            told: Level::of(heap),
-            ..Self::new(TRACKED, now)
-        }
-    }
-
     /// Begins to count anew: the heap is as full as it is.
-    pub(crate) fn forget_the_past(&mut self, now: Nanos, heap: &mut HeapState) {
-        let (first_event, bins) = (self.events, self.track.as_ref().map(TrackRecorder::capacity));
+    pub(crate) fn reset_at(&mut self, now: Nanos, heap: &mut Heap) {
+        let bins = self.track.as_ref().map(TrackRecorder::capacity);
+        let latest = heap.events.saturating_sub(1);
+        let state = &mut heap.state;
         *self = Self {
-            events: first_event,
-            first_event,
-            peak: PeakWatch::at(now, first_event.saturating_sub(1), heap),
-            peaks: PeaksWatch::at(now, first_event.saturating_sub(1), heap),
-            reserved_peak: (now, heap.segments.reserved()),
-            worst: FragmentationSnapshot::of(now, heap),
-            worst_event: first_event.saturating_sub(1),
-            most_pinned: FragmentationSnapshot::of(now, heap),
-            most_pinned_event: first_event.saturating_sub(1),
+            peak: PeakWatch::at(now, latest, state),
+            peaks: PeaksWatch::at(now, latest, state),
+            reserved_peak: (now, state.segments.reserved()),
+            worst: FragmentationSnapshot::of(now, state),
+            worst_event: latest,
+            most_pinned: FragmentationSnapshot::of(now, state),
+            most_pinned_event: latest,
             track: bins.map(TrackRecorder::new),
             told: self.told,
-            ..Self::new(0, now)
+            ..Self::new(0, now, self.device)
         };
-        self.track(now, Level::of(heap));
+        self.track(now, Level::of(&heap.state));
     }
 
     /// What the heap holds now was live before recording began.
     pub(crate) fn begin_with_baseline(&mut self, heap: &HeapState) {
         self.baseline = heap.measured();
-    }
-
-    /// Counts an event of the heap, and returns its number.
-    #[inline(always)]
-    pub(crate) fn count_event(&mut self) -> u64 {
-        self.events += 1;
-        self.events - 1
-    }
-
-    #[inline(always)]
-    pub(crate) fn count_alloc(&mut self) -> u64 {
-        self.allocs += 1;
-        self.count_event()
-    }
-
-    #[inline(always)]
-    pub(crate) fn count_free(&mut self) {
-        self.frees += 1;
-        self.count_event();
     }
 
     /// A block was given back that nobody handed out.
@@ -191,10 +134,10 @@ impl HeapWatch {
 
     /// A block was handed out.
     #[inline(always)]
-    pub(crate) fn grown(&mut self, time: Nanos, event: u64, heap: &mut HeapState, device: &mut DeviceWatch) {
-        self.since_border.0 = self.since_border.0.max(heap.totals.allocated);
-        self.peak.grown(time, event, heap);
-        if heap.was_split() {
+    pub(crate) fn grown(&mut self, time: Nanos, event: u64, heap: &mut Heap, device: &mut DeviceWatch) {
+        self.since_border.0 = self.since_border.0.max(heap.state.totals.allocated);
+        self.peak.grown(time, event, &mut heap.state);
+        if heap.state.was_split() {
             self.fragmented(time, heap);
         }
         self.tell(time, heap, device);
@@ -202,14 +145,14 @@ impl HeapWatch {
 
     /// A block was given back, wholly or so that only a stream uses it.
     #[inline(always)]
-    pub(crate) fn shrunk(&mut self, time: Nanos, heap: &mut HeapState, device: &mut DeviceWatch) {
+    pub(crate) fn shrunk(&mut self, time: Nanos, heap: &mut Heap, device: &mut DeviceWatch) {
         self.fragmented(time, heap);
         self.tell(time, heap, device);
     }
 
     /// Segments have changed, and with them perhaps blocks.
-    pub(crate) fn resegmented(&mut self, time: Nanos, heap: &mut HeapState, device: &mut DeviceWatch) {
-        let reserved = heap.segments.reserved();
+    pub(crate) fn resegmented(&mut self, time: Nanos, heap: &mut Heap, device: &mut DeviceWatch) {
+        let reserved = heap.state.segments.reserved();
         if reserved > self.reserved_peak.1 {
             self.reserved_peak = (time, reserved);
         }
@@ -225,24 +168,25 @@ impl HeapWatch {
 
     /// A block taken from the front of a hole never brings more waste, so only what gives memory back or splits a hole asks.
     #[inline]
-    fn fragmented(&mut self, time: Nanos, heap: &mut HeapState) {
-        let inactive = heap.hole_bytes();
+    fn fragmented(&mut self, time: Nanos, heap: &mut Heap) {
+        let inactive = heap.state.hole_bytes();
         let worst = self.worst.inactive - self.worst.largest_free;
-        if inactive > worst && inactive - heap.largest_hole() > worst {
-            self.worst = FragmentationSnapshot::of(time, heap);
-            self.worst_event = self.events - 1;
+        if inactive > worst && inactive - heap.state.largest_hole() > worst {
+            self.worst = FragmentationSnapshot::of(time, &mut heap.state);
+            self.worst_event = heap.events - 1;
         }
     }
 
     #[inline(always)]
-    fn tell(&mut self, time: Nanos, heap: &mut HeapState, device: &mut DeviceWatch) {
+    fn tell(&mut self, time: Nanos, heap: &mut Heap, device: &mut DeviceWatch) {
+        let state = &mut heap.state;
         // Only events of the heap change it, and they have been counted.
-        self.peaks.follow(time, self.events - 1, heap);
-        if heap.hole_bytes() - heap.whole_bytes() > self.most_pinned.inactive - self.most_pinned.whole {
-            self.most_pinned = FragmentationSnapshot::of(time, heap);
-            self.most_pinned_event = self.events - 1;
+        self.peaks.follow(time, heap.events - 1, state);
+        if state.hole_bytes() - state.whole_bytes() > self.most_pinned.inactive - self.most_pinned.whole {
+            self.most_pinned = FragmentationSnapshot::of(time, state);
+            self.most_pinned_event = heap.events - 1;
         }
-        let level = Level::of(heap);
+        let level = Level::of(state);
         device.follow(self.told, level);
         self.told = level;
         self.track(time, level);

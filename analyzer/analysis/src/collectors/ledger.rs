@@ -3,10 +3,11 @@
 //! Samples are rare and events are exact, so that each is taken at its own instant: what the heaps held when a sample was made
 //! is kept with it, and at any time between two samples what the heaps have taken since is taken from what was free.
 
-use std::cmp::Ordering;
-
-use super::Level;
-use crate::{Nanos, replay::Heap};
+use crate::{
+    Nanos,
+    model::{Balance, Free, FreeSource, Held, OwnProcess, Sampled},
+    replay::{Heap, Level},
+};
 
 /// The most samples of a device that a chart gets; the first devices get more of them.
 const FINE: usize = 8;
@@ -18,78 +19,6 @@ const HEAPS: usize = 64;
 
 /// How long it takes at most until each source was read for the first time.
 const FIRST_ROUND: Nanos = Nanos(1_000_000_000);
-
-/// What the heaps of a device hold of it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Held {
-    /// The segments, and the blocks of heaps that have none.
-    pub(crate) reserved: u64,
-    pub(crate) active: u64,
-    /// Whether a heap has no segments: it may hold more than its blocks.
-    pub(crate) without_segments: bool,
-}
-
-/// Who said what is free.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum FreeSource {
-    Driver,
-    Nvml,
-    /// The engine, when a request failed.
-    Engine,
-    /// The host, whose memory the device's is.
-    Host,
-}
-
-/// What was free, and what the heaps held then.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Free {
-    pub(crate) bytes: u64,
-    pub(crate) source: FreeSource,
-    pub(crate) sampled: Nanos,
-    /// Whether `bytes` is what was sampled, less what heaps have taken since.
-    pub(crate) moved: bool,
-}
-
-/// A sampled figure.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Sampled {
-    pub(crate) bytes: u64,
-    pub(crate) time: Nanos,
-}
-
-/// What the process had of a device when the list of processes was read.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct OwnProcess {
-    pub(crate) bytes: u64,
-    pub(crate) time: Nanos,
-    /// What its heaps held of that.
-    pub(crate) held: Option<u64>,
-}
-
-/// A device's memory at an instant, as far as it was told.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Balance {
-    pub(crate) time: Nanos,
-    pub(crate) held: Option<Held>,
-    pub(crate) total: Option<u64>,
-    pub(crate) free: Option<Free>,
-    pub(crate) own: Option<OwnProcess>,
-    pub(crate) others: Option<Sampled>,
-    /// What the driver's own pool keeps for the process and has not handed out.
-    pub(crate) pool_inactive: Option<Sampled>,
-}
-
-impl Balance {
-    /// What is in use of the device, by anybody.
-    pub(crate) fn used(&self) -> Option<u64> {
-        Some(self.total?.saturating_sub(self.free?.bytes))
-    }
-
-    fn least_free_first(&self, other: &Self) -> Ordering {
-        let bytes = |balance: &Self| balance.free.map_or(u64::MAX, |free| free.bytes);
-        bytes(self).cmp(&bytes(other))
-    }
-}
 
 /// Watches the memory of one device.
 #[derive(Debug)]
@@ -251,7 +180,7 @@ impl Ledger {
     }
 
     /// Begins to count anew: the latest words hold.
-    pub(crate) fn forget_the_past(&mut self, now: Nanos, heaps: &[Heap]) {
+    pub(crate) fn reset_at(&mut self, now: Nanos, heaps: &[Heap]) {
         self.course = Course::new(self.course.capacity);
         self.process_samples = 0;
         let begin = self.balance(now, heaps, None);

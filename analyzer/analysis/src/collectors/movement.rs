@@ -7,6 +7,7 @@ use memtrace_format::{Bytes, ModuleId, TransferBegin, TransferEnd};
 
 use super::{
     activity::ActivityRoom,
+    collector::{Collector, Context},
     module::{ModuleRecord, Modules},
     overlap::{OpenForward, Overlap},
     speeds::Room,
@@ -16,29 +17,11 @@ use super::{
 };
 use crate::{
     Nanos,
-    replay::{Moment, TransferKey},
-    source::{Definitions, parents},
+    model::{Moment, TransferKey},
+    replay::OPEN_TRANSFERS,
+    source::{Definitions, Log, parents},
     timeline::Move,
 };
-
-/// The most transfers that are open at a time. Those beyond are not followed: how many there are is the file's choice.
-const OPEN: usize = 1 << 16;
-
-/// The transfers that have begun and not ended.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct UnderWay(HashMap<TransferKey, OpenTransfer>);
-
-impl UnderWay {
-    /// How many there are.
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Every one of them.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (TransferKey, &TransferBegin)> {
-        self.0.iter().map(|(&key, open)| (key, &open.begin))
-    }
-}
 
 /// A transfer that has begun.
 #[derive(Clone, Copy, Debug)]
@@ -68,15 +51,16 @@ pub(crate) struct Movement<'a> {
     threads: Vec<ThreadSwaps>,
     room: Room,
     activity_room: ActivityRoom,
-    pub(crate) open: UnderWay,
+    open: HashMap<TransferKey, OpenTransfer>,
     /// Transfers that began and were forgotten before an end: they began again, or there were too many.
     not_followed: u64,
     /// When counting began.
     since: Nanos,
 }
 
-impl<'a> Movement<'a> {
-    pub(crate) fn new(definitions: &'a Definitions, threads: usize) -> Self {
+impl<'a> Collector<'a> for Movement<'a> {
+    fn new(log: &'a Log) -> Self {
+        let (definitions, threads) = (log.definitions(), log.threads().len());
         Self {
             modules: Modules::default(),
             sums: TransferSums::default(),
@@ -87,19 +71,20 @@ impl<'a> Movement<'a> {
             room: Room::default(),
             activity_room: ActivityRoom::default(),
             threads: vec![ThreadSwaps::default(); threads],
-            open: UnderWay::default(),
+            open: HashMap::new(),
             not_followed: 0,
             since: Nanos(0),
         }
     }
 
-    pub(crate) fn module_defined(&mut self, module: ModuleId, time: Nanos) {
+    fn module_defined(&mut self, context: &mut Context<'_, 'a>, module: ModuleId) {
         if let Some(module) = self.modules.record(module) {
-            module.appeared.get_or_insert(time);
+            module.appeared.get_or_insert(context.now.time);
         }
     }
 
-    pub(crate) fn module_released(&mut self, id: ModuleId, time: Nanos) {
+    fn module_released(&mut self, now: Moment, id: ModuleId) {
+        let time = now.time;
         let Some(module) = self.modules.record(id) else { return };
         module.whereabouts.ended(time);
         if let Some((device, size)) = module.fills.take() {
@@ -109,7 +94,7 @@ impl<'a> Movement<'a> {
         module.appeared = Some(time);
     }
 
-    pub(crate) fn forward_begin(&mut self, now: Moment, module: ModuleId) {
+    fn forward_begin(&mut self, now: Moment, module: ModuleId) {
         if let Some(record) = self.modules.record(module) {
             record.forwards += 1;
             record.activity.tick(now.time, &mut self.activity_room);
@@ -121,7 +106,7 @@ impl<'a> Movement<'a> {
         self.overlap.forward_begins(now.time, now.thread, module, equipped);
     }
 
-    pub(crate) fn forward_end(&mut self, now: Moment, module: ModuleId) {
+    fn forward_end(&mut self, now: Moment, module: ModuleId) {
         self.swaps.forward_ends(&mut self.threads[now.thread]);
         let (modules, definitions) = (&self.modules, self.definitions);
         let equipped = |module| modules.is_equipped(definitions, module);
@@ -131,15 +116,10 @@ impl<'a> Movement<'a> {
         }
     }
 
-    /// A transfer begins in `phase`. `false`: it had begun already, and begins anew.
-    pub(crate) fn begin(
-        &mut self,
-        now: Moment,
-        key: TransferKey,
-        begin: &TransferBegin,
-        phase: Option<u64>,
-        is_open: impl Fn(u64) -> bool,
-    ) -> bool {
+    fn transfer_begin(&mut self, context: &mut Context<'_, 'a>, key: TransferKey, begin: &TransferBegin) {
+        let (now, replay) = (context.now, &*context.replay);
+        let phase = replay.thread(now.thread).phase();
+        let is_open = |phase| replay.is_phase_open(phase);
         let thread = &self.threads[now.thread];
         let (forwards, borders) = (thread.forwards, thread.borders);
         let mut begin = *begin;
@@ -153,26 +133,19 @@ impl<'a> Movement<'a> {
             Some(None) => begin.module = ModuleId::NONE,
             _ => {}
         }
-        if self.open.0.len() >= OPEN && !self.open.0.contains_key(&key) {
+        if self.open.len() >= OPEN_TRANSFERS && !self.open.contains_key(&key) {
             self.not_followed += 1;
-            return true;
+            return;
         }
         let open =
             OpenTransfer { begin, began: now.time, thread: now.thread, forwards, borders, phase, undoes };
         self.overlap.transfer_begins(now.time, now.thread, key, begin.module);
-        let replaced = self.open.0.insert(key, open).is_some();
+        let replaced = self.open.insert(key, open).is_some();
         self.not_followed += u64::from(replaced);
-        !replaced
     }
 
-    /// A transfer ends. Returns the thread that began it and the module; none if its begin is not recorded.
-    pub(crate) fn end(
-        &mut self,
-        now: Moment,
-        key: TransferKey,
-        end: &TransferEnd,
-    ) -> Option<(usize, ModuleId)> {
-        let open = self.open.0.remove(&key)?;
+    fn transfer_end(&mut self, now: Moment, key: TransferKey, end: &TransferEnd) {
+        let Some(open) = self.open.remove(&key) else { return };
         let OpenTransfer { begin, began, .. } = open;
         let (moved, took) = (end.size, time_taken(now.time.since(began), end.on_device));
         let hidden = self.overlap.transfer_ends(now.time, now.thread, key).min(took);
@@ -187,11 +160,11 @@ impl<'a> Movement<'a> {
             thread.add_waiting(ModuleId::NONE, took);
         }
         if begin.module.is_none() {
-            return Some((open.thread, ModuleId::NONE));
+            return;
         }
         let leaves = begin.from.is_device() && begin.from != begin.to;
         let comes = begin.to.is_device() && begin.from != begin.to;
-        let module = self.modules.record(begin.module)?;
+        let Some(module) = self.modules.record(begin.module) else { return };
         module.count_transfer(Way::of(&begin), (moved, took, hidden), &mut self.room);
         let (from, to) = (begin.from, begin.to);
         let crossed = Move { from, to, from_ns: began, to_ns: now.time, bytes: moved };
@@ -252,9 +225,40 @@ impl<'a> Movement<'a> {
         }
         let (modules, definitions) = (&self.modules, self.definitions);
         self.overlap.moved(now.time, |module| modules.is_equipped(definitions, module));
-        Some((open.thread, begin.module))
     }
 
+    /// Modules are where they are, and the transfers that are open are under way.
+    fn reset_at(&mut self, context: &mut Context<'_, 'a>) {
+        let now = context.now.time;
+        for module in self.modules.values_mut() {
+            let mut whereabouts = std::mem::take(&mut module.whereabouts);
+            whereabouts.reset_at(now);
+            let fills = module.fills;
+            *module = ModuleRecord { appeared: Some(now), whereabouts, fills, ..ModuleRecord::default() };
+        }
+        let there = self.modules.iter().filter_map(|(id, module)| Some((module.fills?, id)));
+        self.uses.reset_at(there.map(|((device, size), id)| (device, id, size)));
+        self.overlap.reset_at(now);
+        let (modules, definitions) = (&self.modules, self.definitions);
+        self.overlap.moved(now, |module| modules.is_equipped(definitions, module));
+        self.room = Room::default();
+        self.activity_room = ActivityRoom::default();
+        self.sums = TransferSums::default();
+        self.swaps.reset_at();
+        for thread in &mut self.threads {
+            thread.reset_at();
+        }
+        // What it undoes was before, and so was the phase that it began in.
+        for open in self.open.values_mut() {
+            (open.phase, open.undoes) = (None, None);
+        }
+        self.not_followed = 0;
+        self.modules.left_out = 0;
+        self.since = now;
+    }
+}
+
+impl Movement<'_> {
     /// A forward on the thread waited for these modules.
     fn forward_waited(&mut self, thread: usize, waits: &[(ModuleId, Nanos)]) {
         for &(id, waited) in waits.iter().filter(|(_, waited)| waited.0 > 0) {
@@ -286,35 +290,6 @@ impl<'a> Movement<'a> {
                 return;
             }
         }
-    }
-
-    /// Begins to count anew: modules are where they are, and the transfers that are open are under way.
-    pub(crate) fn forget_the_past(&mut self, now: Nanos) {
-        for module in self.modules.values_mut() {
-            let mut whereabouts = std::mem::take(&mut module.whereabouts);
-            whereabouts.forget_the_past(now);
-            let fills = module.fills;
-            *module = ModuleRecord { appeared: Some(now), whereabouts, fills, ..ModuleRecord::default() };
-        }
-        let there = self.modules.iter().filter_map(|(id, module)| Some((module.fills?, id)));
-        self.uses.forget_the_past(there.map(|((device, size), id)| (device, id, size)));
-        self.overlap.forget_the_past(now);
-        let (modules, definitions) = (&self.modules, self.definitions);
-        self.overlap.moved(now, |module| modules.is_equipped(definitions, module));
-        self.room = Room::default();
-        self.activity_room = ActivityRoom::default();
-        self.sums = TransferSums::default();
-        self.swaps.forget_the_past();
-        for thread in &mut self.threads {
-            thread.forget_the_past();
-        }
-        // What it undoes was before, and so was the phase that it began in.
-        for open in self.open.0.values_mut() {
-            (open.phase, open.undoes) = (None, None);
-        }
-        self.not_followed = 0;
-        self.modules.left_out = 0;
-        self.since = now;
     }
 
     /// The swap of a thread that came about last, since its latest border.

@@ -8,7 +8,7 @@
 use memtrace_format::ModuleId;
 
 use super::swaps::in_one_unit;
-use crate::{Nanos, replay::TransferKey, source::Definitions};
+use crate::{Nanos, model::TransferKey, source::Definitions};
 
 /// The most transfers that are watched at a time.
 const WATCHED: usize = 64;
@@ -97,7 +97,7 @@ impl<'a> Overlap<'a> {
     }
 
     /// Begins to count anew; what is open stays open.
-    pub(crate) fn forget_the_past(&mut self, now: Nanos) {
+    pub(crate) fn reset_at(&mut self, now: Nanos) {
         self.advance(now);
         for work in &mut self.threads {
             (work.since, work.computed) = (now, Nanos(0));

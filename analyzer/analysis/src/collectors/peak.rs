@@ -7,10 +7,10 @@
 //! those set aside and those of the still-live ones that are older than it. This costs one comparison an alloc and a copy
 //! of a block a free, and never more memory than there were live blocks at the peak.
 
-use super::{FragmentationSnapshot, Level};
+use super::FragmentationSnapshot;
 use crate::{
     Nanos,
-    replay::{Block, HeapState},
+    replay::{Block, HeapState, Level},
 };
 
 /// Watches for the peak of allocated bytes, or of requested bytes where block sizes are not recorded.

@@ -6,8 +6,10 @@
 //! lowest sum counts, until the heap stands so much above it that it lies a twentieth below: the next climb has begun. The
 //! highest of these peaks is the peak of the heap, and of equal ones the first comes first.
 
-use super::Level;
-use crate::{Nanos, replay::HeapState};
+use crate::{
+    Nanos,
+    replay::{HeapState, Level},
+};
 
 /// The most distinct peaks that are kept, the highest.
 const KEPT: usize = 8;

@@ -1,12 +1,16 @@
 //! The phases: how full the heaps were at their ends and between.
 
-use hashbrown::HashSet;
 use memtrace_format::NameId;
 
-use super::{Level, heap_watch::TRACKED};
+use super::{
+    HeapWatch,
+    collector::{Collector, Context},
+    heap_watch::TRACKED,
+};
 use crate::{
     Nanos,
-    replay::{Heap, Moment},
+    replay::{Heap, Level, OpenScope},
+    source::Log,
 };
 
 /// The most phases that are kept: the longest.
@@ -46,7 +50,6 @@ pub(crate) struct HeapSpan {
 pub(crate) struct Phases {
     /// In the order in which they began.
     open: Vec<PhaseRecord>,
-    numbers: HashSet<u64>,
     ended: Vec<PhaseRecord>,
     /// The number of the next one.
     total: u64,
@@ -54,13 +57,22 @@ pub(crate) struct Phases {
     gone: u64,
 }
 
-impl Phases {
-    /// A phase begins; returns its number.
-    pub(crate) fn begin(&mut self, now: Moment, name: NameId, heaps: &mut [Heap]) -> u64 {
-        self.cross_border(heaps);
-        let number = self.total;
-        self.total += 1;
-        self.numbers.insert(number);
+impl<'a> Collector<'a> for Phases {
+    fn new(_log: &'a Log) -> Self {
+        Self::default()
+    }
+
+    fn scope_begin(
+        &mut self,
+        context: &mut Context<'_, 'a>,
+        name: NameId,
+        phase: Option<u64>,
+        _entered: bool,
+    ) {
+        let Some(number) = phase else { return };
+        let (now, heaps) = (context.now, &context.replay.heaps);
+        self.cross_border(heaps, context.heaps);
+        self.total = number + 1;
         if self.open.len() < OPEN {
             let spans = heaps.iter().take(TRACKED).map(|heap| HeapSpan::starting(Level::of(&heap.state)));
             self.open.push(PhaseRecord {
@@ -73,53 +85,45 @@ impl Phases {
                 heaps: spans.collect(),
             });
         }
-        number
     }
 
-    /// A phase ends.
-    pub(crate) fn end(&mut self, now: Moment, number: u64, heaps: &mut [Heap]) {
-        self.numbers.remove(&number);
-        self.close(now.time, number, heaps, true);
+    fn scope_end(&mut self, context: &mut Context<'_, 'a>, closed: &[OpenScope]) {
+        for number in closed.iter().filter_map(|open| open.phase) {
+            self.close(context.now.time, number, &context.replay.heaps, context.heaps, true);
+        }
     }
 
-    /// Whether the phase of this number has not ended.
-    pub(crate) fn is_open(&self, number: u64) -> bool {
-        self.numbers.contains(&number)
-    }
-
-    /// Every phase that is watched and has not ended: its number and its name, in the order in which they began.
-    pub(crate) fn open(&self) -> impl Iterator<Item = (u64, NameId)> + '_ {
-        self.open.iter().map(|phase| (phase.number, phase.name))
-    }
-
-    /// The number that the next phase gets.
-    pub(crate) fn next_number(&self) -> u64 {
-        self.total
-    }
-
-    /// Begins to count anew: the phases that are open are those there are.
-    pub(crate) fn forget_the_past(&mut self, heaps: &mut [Heap]) {
+    /// The phases that are open are those there are.
+    fn reset_at(&mut self, context: &mut Context<'_, 'a>) {
+        let heaps = &context.replay.heaps;
         self.ended.clear();
-        self.gone = self.total - self.numbers.len() as u64;
-        self.cross_border(heaps);
+        self.gone = self.total - context.replay.open_phases().len() as u64;
+        self.cross_border(heaps, context.heaps);
         for phase in &mut self.open {
             let levels = heaps.iter().take(TRACKED).map(|heap| Level::of(&heap.state));
             phase.heaps = levels.map(HeapSpan::starting).collect();
         }
     }
+}
 
+impl Phases {
     /// Every phase that was kept, in the order in which they began, and how many there were.
-    pub(crate) fn finish(&mut self, end: Nanos, heaps: &mut [Heap]) -> (Vec<PhaseRecord>, u64) {
+    pub(crate) fn finish(
+        &mut self,
+        end: Nanos,
+        heaps: &[Heap],
+        watches: &mut [HeapWatch],
+    ) -> (Vec<PhaseRecord>, u64) {
         while let Some(last) = self.open.last() {
-            self.close(end, last.number, heaps, false);
+            self.close(end, last.number, heaps, watches, false);
         }
         self.thin(KEPT);
         self.ended.sort_unstable_by_key(|phase| phase.number);
         (std::mem::take(&mut self.ended), self.total - self.gone)
     }
 
-    fn close(&mut self, time: Nanos, number: u64, heaps: &mut [Heap], ended: bool) {
-        self.cross_border(heaps);
+    fn close(&mut self, time: Nanos, number: u64, heaps: &[Heap], watches: &mut [HeapWatch], ended: bool) {
+        self.cross_border(heaps, watches);
         let Ok(at) = self.open.binary_search_by_key(&number, |phase| phase.number) else { return };
         let mut phase = self.open.remove(at);
         if let Some(before) = at.checked_sub(1) {
@@ -139,17 +143,18 @@ impl Phases {
         }
     }
 
-    fn cross_border(&mut self, heaps: &mut [Heap]) {
+    fn cross_border(&mut self, heaps: &[Heap], watches: &mut [HeapWatch]) {
+        let watched = heaps.iter().zip(watches);
         let Some(last) = self.open.last_mut() else {
-            for heap in heaps.iter_mut().take(TRACKED) {
-                heap.watch.cross_border(&heap.state);
+            for (heap, watch) in watched.take(TRACKED) {
+                watch.cross_border(&heap.state);
             }
             return;
         };
         let tracked = heaps.len().min(TRACKED);
         last.heaps.resize(tracked.max(last.heaps.len()), HeapSpan::default());
-        for (span, heap) in last.heaps.iter_mut().zip(heaps) {
-            let (allocated, reserved) = heap.watch.cross_border(&heap.state);
+        for (span, (heap, watch)) in last.heaps.iter_mut().zip(watched) {
+            let (allocated, reserved) = watch.cross_border(&heap.state);
             span.peak_allocated = span.peak_allocated.max(allocated);
             span.peak_reserved = span.peak_reserved.max(reserved);
         }

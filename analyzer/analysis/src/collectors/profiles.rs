@@ -4,8 +4,15 @@
 use hashbrown::HashMap;
 use memtrace_format::{NameId, well_known};
 
-use super::{DeviceSnapshot, Devices, devices::DeviceIndex};
-use crate::{replay::Moment, source::Definitions};
+use super::{
+    DeviceIndex, DeviceSnapshot, Devices,
+    collector::{Collector, Context},
+};
+use crate::{
+    model::Moment,
+    replay::OpenScope,
+    source::{Definitions, Log},
+};
 
 /// The most phases that are watched at one time, and the most profile runs that are kept: the first.
 const OPEN: usize = 64;
@@ -51,10 +58,10 @@ pub(crate) struct Profiles<'a> {
     pub(crate) ended: Vec<ProfileRecord>,
 }
 
-impl<'a> Profiles<'a> {
-    pub(crate) fn new(definitions: &'a Definitions) -> Self {
+impl<'a> Collector<'a> for Profiles<'a> {
+    fn new(log: &'a Log) -> Self {
         Self {
-            definitions,
+            definitions: log.definitions(),
             purposes: HashMap::new(),
             open: Vec::new(),
             weights: HashMap::new(),
@@ -62,8 +69,15 @@ impl<'a> Profiles<'a> {
         }
     }
 
-    /// The phase of this number begins.
-    pub(crate) fn begin(&mut self, now: Moment, number: u64, name: NameId, devices: &mut Devices<'_>) {
+    fn scope_begin(
+        &mut self,
+        context: &mut Context<'_, 'a>,
+        name: NameId,
+        phase: Option<u64>,
+        _entered: bool,
+    ) {
+        let (now, devices) = (context.now, &mut *context.devices);
+        let Some(number) = phase else { return };
         let Some(purpose) = self.purpose(name) else { return };
         let Some(device) = devices.in_use_by(now.thread).filter(|_| self.open.len() < OPEN) else { return };
         self.cross_border(device, devices);
@@ -72,8 +86,23 @@ impl<'a> Profiles<'a> {
         self.open.push(Open { number, purpose, device, before, peak_allocated });
     }
 
+    fn scope_end(&mut self, context: &mut Context<'_, 'a>, closed: &[OpenScope]) {
+        for number in closed.iter().filter_map(|open| open.phase) {
+            self.end(context.now, number, context.devices);
+        }
+    }
+
+    /// What has begun before is not watched.
+    fn reset_at(&mut self, _context: &mut Context<'_, 'a>) {
+        self.open.clear();
+        self.weights.clear();
+        self.ended.clear();
+    }
+}
+
+impl Profiles<'_> {
     /// The phase of this number ends.
-    pub(crate) fn end(&mut self, now: Moment, number: u64, devices: &mut Devices<'_>) {
+    fn end(&mut self, now: Moment, number: u64, devices: &mut Devices<'_>) {
         let Some(at) = self.open.iter().position(|open| open.number == number) else { return };
         self.cross_border(self.open[at].device, devices);
         let Open { purpose, device, before, peak_allocated, .. } = self.open.remove(at);
@@ -89,13 +118,6 @@ impl<'a> Profiles<'a> {
             }),
             Purpose::Profile => {}
         }
-    }
-
-    /// Begins to count anew: what has begun before is not watched.
-    pub(crate) fn forget_the_past(&mut self) {
-        self.open.clear();
-        self.weights.clear();
-        self.ended.clear();
     }
 
     fn cross_border(&mut self, device: DeviceIndex, devices: &mut Devices<'_>) {

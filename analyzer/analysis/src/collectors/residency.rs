@@ -26,7 +26,7 @@ impl Whereabouts {
     }
 
     /// Begins to count anew: whatever the module has been through, it has been where it is since `now`.
-    pub(crate) fn forget_the_past(&mut self, now: Nanos) {
+    pub(crate) fn reset_at(&mut self, now: Nanos) {
         let here = self.here.map(|(tier, _)| (tier, now));
         *self = Self { here, ..Self::default() };
     }

@@ -3,7 +3,8 @@
 use hashbrown::HashMap;
 use memtrace_format::{CounterId, CounterValue, NameId};
 
-use crate::{Nanos, timeline::CounterRecorder};
+use super::collector::{Collector, Context};
+use crate::{Nanos, model::Moment, source::Log, timeline::CounterRecorder};
 
 /// The most marks that are kept one by one.
 const KEPT: usize = 1 << 16;
@@ -25,8 +26,26 @@ pub(crate) struct MarkRecord {
     pub(crate) last: Nanos,
 }
 
+impl<'a> Collector<'a> for Marks {
+    fn new(_log: &'a Log) -> Self {
+        Self::default()
+    }
+
+    fn mark(&mut self, context: &mut Context<'_, 'a>, name: NameId, value: u64) {
+        self.set(name, value, context.now.time);
+    }
+
+    fn heap_mark(&mut self, now: Moment, name: NameId, value: u64) {
+        self.set(name, value, now.time);
+    }
+
+    fn reset_at(&mut self, _context: &mut Context<'_, 'a>) {
+        *self = Self::default();
+    }
+}
+
 impl Marks {
-    pub(crate) fn set(&mut self, name: NameId, value: u64, time: Nanos) {
+    fn set(&mut self, name: NameId, value: u64, time: Nanos) {
         let record = self.by_name.entry(name).or_insert(MarkRecord { count: 0, first: time, last: time });
         record.count += 1;
         record.last = time;
@@ -58,9 +77,14 @@ pub(crate) struct CounterRecord {
     pub(crate) track: Option<CounterRecorder>,
 }
 
-impl Counters {
+impl<'a> Collector<'a> for Counters {
+    fn new(_log: &'a Log) -> Self {
+        Self::default()
+    }
+
     /// A sample that is not a number says nothing.
-    pub(crate) fn sample(&mut self, counter: CounterId, value: CounterValue, time: Nanos) {
+    fn sample(&mut self, context: &mut Context<'_, 'a>, counter: CounterId, value: CounterValue) {
+        let time = context.now.time;
         if matches!(value, CounterValue::Float(x) if !x.is_finite()) {
             return;
         }
@@ -84,8 +108,9 @@ impl Counters {
         }
     }
 
-    /// Begins to count anew from `now` on. What a counter showed last it shows still.
-    pub(crate) fn forget_the_past(&mut self, now: Nanos) {
+    /// What a counter showed last it shows still.
+    fn reset_at(&mut self, context: &mut Context<'_, 'a>) {
+        let now = context.now.time;
         for record in self.0.values_mut() {
             (record.count, record.at) = (0, None);
             (record.min, record.max) = (record.last, record.last);

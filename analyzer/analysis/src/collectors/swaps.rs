@@ -149,7 +149,7 @@ impl<'a> Swaps<'a> {
     }
 
     /// Begins to count anew.
-    pub(crate) fn forget_the_past(&mut self) {
+    pub(crate) fn reset_at(&mut self) {
         *self = Self::new(self.definitions);
     }
 
@@ -299,7 +299,7 @@ impl<'a> Swaps<'a> {
 
 impl ThreadSwaps {
     /// Begins to count anew: what was evicted and loaded before makes no swap.
-    pub(crate) fn forget_the_past(&mut self) {
+    pub(crate) fn reset_at(&mut self) {
         self.evictions.clear();
         self.unsettled.clear();
         self.waiting.clear();

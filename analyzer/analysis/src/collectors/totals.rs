@@ -7,10 +7,11 @@
 use hashbrown::HashMap;
 use memtrace_format::{CounterId, CounterValue, HeapId, well_known::ALLOCATED_TOTAL};
 
+use super::collector::{Collector, Context};
 use crate::{
     Nanos,
-    replay::{Heap, HeapKey, Moment},
-    source::Definitions,
+    model::HeapKey,
+    source::{Definitions, Log},
 };
 
 /// Watches the allocators of all heaps.
@@ -56,13 +57,14 @@ impl TotalsSample {
     }
 }
 
-impl<'a> Totals<'a> {
-    pub(crate) fn new(definitions: &'a Definitions) -> Self {
+impl<'a> Collector<'a> for Totals<'a> {
+    fn new(log: &'a Log) -> Self {
+        let definitions = log.definitions();
         Self { definitions, heap_of_counter: HashMap::new(), by_heap: HashMap::new() }
     }
 
-    /// A sample of a counter, of what was while the heaps were so.
-    pub(crate) fn sample(&mut self, now: Moment, counter: CounterId, value: CounterValue, heaps: &[Heap]) {
+    fn sample(&mut self, context: &mut Context<'_, 'a>, counter: CounterId, value: CounterValue) {
+        let (now, heaps) = (context.now, &context.replay.heaps);
         let CounterValue::Integer(told) = value else { return };
         let definitions = self.definitions;
         let meant = self.heap_of_counter.entry(counter).or_insert_with(|| {
@@ -78,15 +80,16 @@ impl<'a> Totals<'a> {
             .add(now.thread, sample);
     }
 
+    fn reset_at(&mut self, _context: &mut Context<'_, 'a>) {
+        self.by_heap.clear();
+    }
+}
+
+impl Totals<'_> {
     /// What the allocator of a heap said, if it said anything.
     pub(crate) fn of(&self, heap: HeapKey) -> Option<&TotalsWatch> {
         let HeapKey::Heap(id) = heap else { return None };
         self.by_heap.get(&id)
-    }
-
-    /// Begins to count anew.
-    pub(crate) fn forget_the_past(&mut self) {
-        self.by_heap.clear();
     }
 }
 

@@ -7,7 +7,7 @@
 use hashbrown::HashMap;
 use memtrace_format::{Bytes, ModuleId, Tier};
 
-use super::bound::{Keeper, least, optimum};
+use super::lower_bound::{Keeper, least, optimum};
 
 /// The most uses of a window. Uses of one unit in a row are one.
 const WINDOW: usize = 1 << 16;
@@ -85,7 +85,7 @@ impl Uses {
     }
 
     /// Begins to count anew. What is on a device is there.
-    pub(crate) fn forget_the_past(&mut self, there: impl Iterator<Item = (Tier, ModuleId, Bytes)>) {
+    pub(crate) fn reset_at(&mut self, there: impl Iterator<Item = (Tier, ModuleId, Bytes)>) {
         *self = Self::default();
         for (device, module, size) in there {
             self.had_been(device, module, size);
@@ -240,7 +240,7 @@ mod tests {
     #[test]
     fn what_is_there_from_the_beginning_need_not_be_loaded() {
         let mut uses = Uses::default();
-        uses.forget_the_past([(DEVICE, module(1), Bytes(10))].into_iter());
+        uses.reset_at([(DEVICE, module(1), Bytes(10))].into_iter());
         uses.used(DEVICE, module(1), Bytes(10));
         uses.left(DEVICE, Bytes(10));
         uses.arrived(DEVICE, Bytes(4));

@@ -2,9 +2,9 @@
 //!
 //! ```no_run
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! use memtrace_analysis::{Nanos, Trace, cut::cut};
+//! use memtrace_analysis::{Nanos, Log, cut::cut};
 //!
-//! let trace = Trace::open("run.trace")?;
+//! let trace = Log::open("run.trace")?;
 //! let part = std::fs::File::create_new("part.trace")?;
 //! cut(&trace, Nanos(1_500_000_000), Some(Nanos(2_000_000_000)), part, &mut |_| ())?;
 //! # Ok(())
@@ -21,11 +21,10 @@ use memtrace_format::{
     Ticks,
 };
 
-use crate::{Nanos, PartError, Progress, ReadError, Trace, chunk_writer::ChunkWriter, merge::Events};
+use crate::{
+    Nanos, PartError, Progress, ReadError, chunk_writer::ChunkWriter, merge::Events, report::CUT, source::Log,
+};
 use references::References;
-
-/// What the closing block of a cut says that ends before its trace.
-pub(crate) const CUT: &str = "this is a part of a longer trace";
 
 /// What cutting did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +65,7 @@ impl From<ReadError> for CutError {
 ///
 /// The trace has no such part, it cannot be read, or the part cannot be written. What is in `part` then is no log.
 pub fn cut(
-    trace: &Trace,
+    trace: &Log,
     from: Nanos,
     to: Option<Nanos>,
     part: File,
@@ -87,7 +86,7 @@ pub fn cut(
         drops: DropCounts::default(),
     };
     cutting.fold.know_pools(&heap_of_pool(trace));
-    let mut events = trace.events();
+    let mut events = Events::new(trace);
     events.replay_baseline(|ticks, thread, event| cutting.fold_in(ticks, thread, event))?;
     let total = Bytes(trace.directory.event_bytes());
     let (mut count, mut begun, mut cut_off) = (0, false, false);
@@ -108,7 +107,7 @@ pub fn cut(
         count += 1;
         cutting.write(next.latest, next.thread, &next.event)?;
     }
-    let end = trace.end(&events);
+    let end = trace.end(events.latest());
     if from > end {
         return Err(PartError::BehindTheEnd { from, end }.into());
     }
@@ -123,7 +122,7 @@ pub fn cut(
 }
 
 struct Cutting<'a> {
-    trace: &'a Trace,
+    trace: &'a Log,
     /// Where the part begins.
     at: Ticks,
     fold: Fold,
@@ -205,7 +204,7 @@ impl Cutting<'_> {
 }
 
 /// The heap of each pool. A pool whose definition is lost is a heap of its own.
-fn heap_of_pool(trace: &Trace) -> Vec<HeapId> {
+fn heap_of_pool(trace: &Log) -> Vec<HeapId> {
     let heap = |pool: u16| match trace.definitions().pool(PoolId(pool)) {
         Some(definition) => HeapId(definition.heap),
         None => HeapId(u32::MAX - u32::from(pool)),

@@ -5,7 +5,8 @@ use memtrace_format::{Bytes, SampledCounter};
 use super::{Case, Judgement, Rule, sampled};
 use crate::{
     Nanos,
-    report::{LedgerEntry, LedgerMoment, Place, Report, Topic, table::grouped},
+    report::{LedgerEntry, LedgerMoment, Place, Report, Topic},
+    table::grouped,
 };
 
 pub(super) const RULE: Rule = Rule {

@@ -1,8 +1,8 @@
 //! Requests that failed, and what would have let them through.
 
 use super::{Case, Judgement, Rule};
-use crate::report::{
-    OutOfMemory, Place, Report, Topic, Verdict,
+use crate::{
+    report::{OutOfMemory, Place, Report, Topic, Verdict},
     table::{grouped, shorten},
 };
 

@@ -1,15 +1,17 @@
-//! Events some at a time: handed over, or replayed on the spot.
+//! Events some at a time: gathered, or handed on one by one.
+
+use memtrace_format::Event;
 
 use super::{Events, MergePlace};
 use crate::{
-    replay::{Replay, Step},
+    model::{Moment, Step},
     source::ReadError,
 };
 
 /// Events in their order, some at a time.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
-    /// None of them if they are replayed already.
+    /// None of them if they were handed on.
     pub(crate) steps: Vec<Step>,
     /// How many they are.
     pub(crate) events: u64,
@@ -22,8 +24,8 @@ pub(crate) struct Batch {
 /// The most events in a batch: few enough to stay in the nearest cache.
 const BATCH: usize = 128;
 
-/// The most events that are replayed without looking up.
-const REPLAYED: usize = 1024;
+/// The most events that are handed on without looking up.
+const HANDED_ON: usize = 1024;
 
 impl Events<'_> {
     /// From now on, batches say where they stand, with at least so many events between.
@@ -47,20 +49,19 @@ impl Events<'_> {
         Ok(batch.events > 0)
     }
 
-    /// Replays the next events, and lets the batch tell of them. `false`: there are none.
-    pub(crate) fn replay(&mut self, replay: &mut Replay<'_>, batch: &mut Batch) -> Result<bool, ReadError> {
-        if replay.is_crowded() {
-            let more = self.fill(batch)?;
-            replay.apply_all(&batch.steps);
-            return Ok(more);
-        }
+    /// Hands each of the next events to `each`, and lets the batch tell of them. `false`: there are none.
+    pub(crate) fn hand_on(
+        &mut self,
+        batch: &mut Batch,
+        mut each: impl FnMut(Moment, &Event),
+    ) -> Result<bool, ReadError> {
         batch.steps.clear();
-        let most = self.most(REPLAYED);
+        let most = self.most(HANDED_ON);
         let clock = self.trace.clock;
         let mut events = 0;
         self.hand_out(|ticked| {
             let Step { now, event } = ticked.step(clock);
-            replay.apply(now, &event);
+            each(now, &event);
             events += 1;
             events < most
         })?;

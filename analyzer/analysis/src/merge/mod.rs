@@ -10,9 +10,8 @@ use memtrace_format::{Bytes, CHUNK_BYTES, DropCounts, Event, Kind, Record, Threa
 
 use crate::{
     Nanos,
-    clock::Clock,
-    replay::{Moment, Step},
-    source::{ChunkReader, Losses, ReadError, Trace},
+    model::{Moment, Step},
+    source::{ChunkReader, Clock, Log, Losses, ReadError},
 };
 
 use ahead::{Ahead, ReadChunk};
@@ -36,7 +35,7 @@ pub struct Recorded {
 /// 64 KiB a thread is in memory, and only while the thread's time has come.
 #[derive(Debug)]
 pub struct Events<'a> {
-    trace: &'a Trace,
+    trace: &'a Log,
     reader: ChunkReader,
     ahead: Option<Ahead>,
     cursors: Vec<Cursor<'a>>,
@@ -82,12 +81,12 @@ impl MergePlace {
 const NEVER: (Ticks, usize) = (Ticks(u64::MAX), usize::MAX);
 
 impl<'a> Events<'a> {
-    pub(crate) fn new(trace: &'a Trace) -> Self {
+    pub(crate) fn new(trace: &'a Log) -> Self {
         Self::from_chunks(trace, std::iter::repeat(0))
     }
 
     /// Begins with this chunk of each thread.
-    pub(crate) fn from_chunks(trace: &'a Trace, first_chunks: impl IntoIterator<Item = usize>) -> Self {
+    pub(crate) fn from_chunks(trace: &'a Log, first_chunks: impl IntoIterator<Item = usize>) -> Self {
         let threads = trace.directory.threads.iter().zip(first_chunks);
         let cursors: Vec<_> = threads.map(|(thread, chunk)| Cursor::new(thread, chunk)).collect();
         let waiting =
@@ -110,7 +109,7 @@ impl<'a> Events<'a> {
     }
 
     /// Goes on from this place.
-    pub(crate) fn from_place(trace: &'a Trace, place: &MergePlace) -> Self {
+    pub(crate) fn from_place(trace: &'a Log, place: &MergePlace) -> Self {
         let mut events = Self::from_chunks(trace, place.threads.iter().map(|(chunk, ..)| *chunk));
         events.now = place.now;
         events.waiting.clear();

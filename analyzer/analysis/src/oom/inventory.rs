@@ -1,7 +1,7 @@
 //! What a heap has, piece by piece, and a model of its allocator in the same state.
 
 use crate::{
-    allocator::{Allocator, BlockId, PoolKey, Requester, Restored, Rules},
+    allocator_model::{Allocator, BlockId, PoolKey, Requester, Restored, Rules},
     replay::{HeapState, Piece},
 };
 

@@ -2,7 +2,7 @@
 //!
 //! A request that fails is examined where it stands, on the state that the replay has then: nothing is copied and kept but
 //! the answer. What other settings would have done from the beginning on is known only of a history that was followed with
-//! them; that takes a second passage through the events, made only if requests failed ([`rehearsal`]), so that traces
+//! them; that takes a second passage through the events, made only if requests failed ([`rehearse`](crate::passes)), so that traces
 //! without failures pay nothing for it.
 //!
 //! Nothing is claimed that a model of the allocator did not do: each remedy was applied to it and the request made again.
@@ -11,13 +11,11 @@ mod inventory;
 mod knapsack;
 mod models;
 mod pins;
-mod rehearsal;
 mod remedies;
 mod requesters;
 mod verdict;
 
-pub(crate) use models::Agreement;
-pub(crate) use rehearsal::rehearse;
+pub(crate) use models::{Agreement, Failure, Rehearsal};
 pub(crate) use requesters::HeapRules;
 pub(crate) use verdict::Scene;
 

@@ -10,10 +10,11 @@
 use hashbrown::HashMap;
 use memtrace_format::{BlockAlloc, Event, Segment};
 
-use super::{Remedy, bytes, inventory::Inventory, rehearsal::Failure, requesters::HeapRules};
+use super::{Autopsy, Remedy, bytes, inventory::Inventory, requesters::HeapRules};
 use crate::{
     Nanos,
-    allocator::{Allocator, BlockId, Requester, Rules},
+    allocator_model::{Allocator, BlockId, Requester, Rules},
+    model::HeapKey,
     replay::{HeapState, OwnerId},
     report::{PeakBy, Proof},
 };
@@ -45,10 +46,20 @@ pub(crate) struct AtFailure {
     pub(crate) refused: bool,
 }
 
+/// A request that failed, as the models meet it.
+#[derive(Debug)]
+pub(crate) struct Failure<'f> {
+    /// Its number among all failed requests of the trace.
+    pub(crate) number: u64,
+    pub(crate) heap: HeapKey,
+    pub(crate) capacity: u64,
+    pub(crate) autopsy: &'f mut Autopsy,
+}
+
 /// A heap and the models that follow it.
 #[derive(Debug)]
-pub(super) struct Rehearsal {
-    pub(super) rules: HeapRules,
+pub(crate) struct Rehearsal {
+    pub(crate) rules: HeapRules,
     recorded: HeapState,
     /// The settings that are tried.
     settings: Vec<(String, Rules)>,
@@ -76,7 +87,7 @@ struct Course {
 }
 
 impl Rehearsal {
-    pub(super) fn new(rules: HeapRules, settings: Vec<(String, Rules)>, capacity: u64) -> Self {
+    pub(crate) fn new(rules: HeapRules, settings: Vec<(String, Rules)>, capacity: u64) -> Self {
         let agreement = Agreement { rules: rules.rules.to_string(), ..Agreement::default() };
         Self {
             rules,
@@ -92,11 +103,11 @@ impl Rehearsal {
     }
 
     /// An event of the baseline.
-    pub(super) fn before(&mut self, event: &Event) {
+    pub(crate) fn before(&mut self, event: &Event) {
         self.record(event);
     }
 
-    pub(super) fn set_capacity(&mut self, capacity: u64) {
+    pub(crate) fn set_capacity(&mut self, capacity: u64) {
         self.capacity = capacity;
         for course in &mut self.others {
             course.allocator.set_capacity(capacity);
@@ -143,7 +154,7 @@ impl Rehearsal {
         }
     }
 
-    pub(super) fn follow(&mut self, time: Nanos, event: &Event) {
+    pub(crate) fn follow(&mut self, time: Nanos, event: &Event) {
         self.begin();
         self.record(event);
         match event {
@@ -219,7 +230,7 @@ impl Rehearsal {
     }
 
     /// The models meet a request that failed.
-    pub(super) fn fail(&mut self, failure: Failure<'_>, requester: Requester, requested: u64) {
+    pub(crate) fn fail(&mut self, failure: Failure<'_>, requester: Requester, requested: u64) {
         self.begin();
         // What was given back just now was given back for this request.
         self.released = false;

@@ -8,7 +8,7 @@ use super::{
     inventory::{Inventory, Segment},
     knapsack::{Item, cheapest},
 };
-use crate::allocator::{BlockId, Requester};
+use crate::allocator_model::{BlockId, Requester};
 
 /// A block counts for at least this part of the request: a few blocks that can be named are better than hundreds of tiny
 /// ones.

@@ -2,7 +2,7 @@
 
 use super::{Examination, Remedy, Scene, bytes, inventory::Inventory, pins};
 use crate::{
-    allocator::{Class, Requester},
+    allocator_model::{Class, Requester},
     report::{Proof, Verdict},
 };
 
@@ -96,7 +96,7 @@ fn smaller_request(scene: &Scene, requester: Requester, inventory: &Inventory) -
     };
     let mut sizes = vec![hole(Class::Large), rules.largest_in(room)];
     if !rules.plain {
-        sizes.extend([hole(Class::Small).min(crate::allocator::SMALL), crate::allocator::SMALL]);
+        sizes.extend([hole(Class::Small).min(crate::allocator_model::SMALL), crate::allocator_model::SMALL]);
     }
     let mut requests: Vec<u64> = sizes.into_iter().map(|size| rules.largest_request(size)).collect();
     requests.retain(|&request| request > 0 && request < scene.requested);

@@ -4,8 +4,8 @@ use hashbrown::HashMap;
 use memtrace_format::PoolId;
 
 use crate::{
-    allocator::{Class, PoolKey, Requester, Rules},
-    replay::HeapKey,
+    allocator_model::{Class, PoolKey, Requester, Rules},
+    model::HeapKey,
     source::Definitions,
 };
 

@@ -4,9 +4,9 @@ use memtrace_format::OutOfMemory;
 
 use super::bytes;
 use crate::{
-    allocator::Rules,
-    analyses::{Balance, Level},
-    replay::HeapState,
+    allocator_model::Rules,
+    model::Balance,
+    replay::{HeapState, Level},
     report::Verdict,
 };
 

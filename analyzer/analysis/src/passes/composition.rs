@@ -8,13 +8,14 @@ use std::{
 use hashbrown::HashMap;
 use memtrace_format::{Bytes, Event, ModuleId, PoolId};
 
-use super::{Extent, Pyramid, Recorder};
+use crate::timeline::{Extent, Pyramid, Recorder};
 use crate::{
-    Nanos, Progress, ReadError, Text, Trace,
-    passage::Passage,
-    replay::{HeapState, OwnerId, Replay, ScopeId, Step},
+    Nanos, Progress, ReadError, Text,
+    model::Step,
+    passes::{Passage, Passed},
+    replay::{HeapState, OwnerId, Replay, ScopeId},
     report::PeakBy,
-    source::parents,
+    source::{Log, parents},
 };
 
 /// Owners beyond this many are counted together: how many there are is the file's choice.
@@ -55,38 +56,36 @@ pub struct Part {
     pub bytes: Pyramid,
 }
 
-impl Trace {
-    /// What the heap with this place in the report was made of: the `count` parts with the most at some time, and the rest.
-    /// Their bytes add up to the heap's at every instant; the extremes of each are exact.
-    ///
-    /// `watch` is told of progress, and says whether to go on; `None`: it said no, or there is no such heap.
-    ///
-    /// # Errors
-    ///
-    /// The operating system cannot read a part of the file.
-    pub fn composition(
-        &self,
-        heap: usize,
-        by: Grouping,
-        count: usize,
-        mut watch: impl FnMut(Progress) -> bool,
-    ) -> Result<Option<Composition>, ReadError> {
-        let goes_on = Cell::new(true);
-        let passage = Passage::begin(self)?;
-        let mut groups = Groups::new(by);
-        groups.recount(Nanos(0), heap, &passage.replay);
-        let (replay, events) = passage.run(
-            |progress| goes_on.set(watch(progress)),
-            |replay, batch| {
-                for step in &batch.steps {
-                    groups.follow(replay, step, heap);
-                }
-                if goes_on.get() { Continue(()) } else { Break(()) }
-            },
-        )?;
-        let finished = goes_on.get() && heap < replay.heaps.len();
-        Ok(finished.then(|| groups.finish(&replay, count, self.end(&events))))
-    }
+/// What the heap with this place in the report was made of: the `count` parts with the most at some time, and the rest.
+/// Their bytes add up to the heap's at every instant; the extremes of each are exact.
+///
+/// `watch` is told of progress, and says whether to go on; `None`: it said no, or there is no such heap.
+///
+/// # Errors
+///
+/// The operating system cannot read a part of the file.
+pub(crate) fn composition(
+    log: &Log,
+    heap: usize,
+    by: Grouping,
+    count: usize,
+    mut watch: impl FnMut(Progress) -> bool,
+) -> Result<Option<Composition>, ReadError> {
+    let goes_on = Cell::new(true);
+    let passage = Passage::begin(log, ())?;
+    let mut groups = Groups::new(by);
+    groups.recount(Nanos(0), heap, &passage.replay);
+    let Passed { replay, events, .. } = passage.run(
+        |progress| goes_on.set(watch(progress)),
+        |replay, (), batch| {
+            for step in &batch.steps {
+                groups.follow(replay, step, heap);
+            }
+            if goes_on.get() { Continue(()) } else { Break(()) }
+        },
+    )?;
+    let finished = goes_on.get() && heap < replay.heaps.len();
+    Ok(finished.then(|| groups.finish(&replay, count, log.end(events.latest()))))
 }
 
 /// The pool that an event is about, and the block, if it is about one.
@@ -167,11 +166,15 @@ impl Groups {
 
     /// Replays an event, and counts what it changed.
     fn follow(&mut self, replay: &mut Replay<'_>, Step { now, event }: &Step, heap: usize) {
-        let touched = touched(event).filter(|(pool, _)| replay.heap_index(*pool) == heap);
+        let touched = touched(event);
         let address = touched.and_then(|(_, address)| address);
-        let before = address.and_then(|address| Holding::of(replay, heap, address));
-        replay.apply(*now, event);
-        if touched.is_none() {
+        let is_here =
+            |replay: &Replay<'_>| touched.is_some_and(|(pool, _)| replay.known_heap(pool) == Some(heap));
+        // Before a heap's first event it is empty.
+        let before =
+            address.filter(|_| is_here(replay)).and_then(|address| Holding::of(replay, heap, address));
+        replay.apply(*now, event, &mut ());
+        if !is_here(replay) {
             return;
         }
         let after = address.and_then(|address| Holding::of(replay, heap, address));
@@ -229,7 +232,7 @@ impl Groups {
             Grouping::Scope => Key::Scope(of.scope),
             Grouping::Part => Key::Module(of.module),
             Grouping::Module => {
-                let outermost = parents(replay.trace.definitions(), of.module).last();
+                let outermost = parents(replay.log.definitions(), of.module).last();
                 Key::Module(outermost.unwrap_or(of.module))
             }
         });
@@ -248,7 +251,7 @@ impl Groups {
     }
 
     fn finish(self, replay: &Replay<'_>, count: usize, end: Nanos) -> Composition {
-        let definitions = replay.trace.definitions();
+        let definitions = replay.log.definitions();
         let name = |key| match key {
             Some(Key::Module(module)) if module.is_none() => Text::new("(no module)"),
             Some(Key::Module(module)) => definitions.module_name(module),
@@ -322,10 +325,10 @@ mod tests {
     }
 
     /// What each module has after each event, counted anew from all that is live.
-    fn recounted(trace: &Trace, events: &[(u64, Event)]) -> Vec<(u64, BTreeMap<u32, u64>)> {
+    fn recounted(trace: &Log, events: &[(u64, Event)]) -> Vec<(u64, BTreeMap<u32, u64>)> {
         let mut replay = Replay::new(trace);
         let count = |(time, event): &(u64, Event)| {
-            replay.apply(crate::replay::Moment { time: Nanos(*time), thread: 0 }, event);
+            replay.apply(crate::model::Moment { time: Nanos(*time), thread: 0 }, event, &mut ());
             let mut sums = BTreeMap::new();
             for (_, block) in replay.heaps.iter().flat_map(|heap| heap.state.blocks()) {
                 let owner = replay.owners.owner(block.owner).unwrap();
@@ -344,9 +347,9 @@ mod tests {
             steps in prop::collection::vec((0u64..3000, 0u8..18, 0u8..5, 1u64..0x1000), 1..150),
         ) {
             let events = history(&steps);
-            let trace = Trace::of_file(log_file(&events)).unwrap();
+            let trace = Log::of_file(log_file(&events)).unwrap();
             let expected = recounted(&trace, &events);
-            let composition = trace.composition(0, Grouping::Part, 10, |_| true).unwrap().unwrap();
+            let composition = composition(&trace, 0, Grouping::Part, 10, |_| true).unwrap().unwrap();
             prop_assert!(composition.others.is_none());
             let end = expected.last().unwrap().0;
             for module in 0..5_u32 {
@@ -382,14 +385,14 @@ mod tests {
                 Event::BlockAlloc(BlockAlloc { pool, address, size, requested: size, module, stack }),
             )
         };
-        let trace = Trace::of_file(log_file(&(1..=400).map(alloc).collect::<Vec<_>>())).unwrap();
-        let composition = trace.composition(0, Grouping::Module, 3, |_| true).unwrap().unwrap();
+        let trace = Log::of_file(log_file(&(1..=400).map(alloc).collect::<Vec<_>>())).unwrap();
+        let composition = composition(&trace, 0, Grouping::Module, 3, |_| true).unwrap().unwrap();
         let most: Vec<u64> = composition.parts.iter().map(|part| part.most.0).collect();
         // The first 256 have a record of their own.
         assert_eq!(most, [256, 255, 254]);
         let others = composition.others.unwrap();
         assert_eq!(others.most.0, 400 * 401 / 2 - 256 - 255 - 254);
-        assert!(trace.composition(0, Grouping::Module, 3, |_| false).unwrap().is_none());
-        assert!(trace.composition(1, Grouping::Module, 3, |_| true).unwrap().is_none());
+        assert!(composition(&trace, 0, Grouping::Module, 3, |_| false).unwrap().is_none());
+        assert!(composition(&trace, 1, Grouping::Module, 3, |_| true).unwrap().is_none());
     }
 }

@@ -7,8 +7,9 @@ use hashbrown::{HashMap, HashSet};
 use memtrace_format::{CounterId, DeviceId, Event, PoolId, ThreadId, Tier, TransferBegin};
 
 use crate::{
-    PartError, Text, Trace,
-    replay::{Moment, TransferKey},
+    Filter, PartError, Text,
+    model::{Moment, TransferKey},
+    source::Log,
 };
 
 /// The most names that a message lists.
@@ -17,38 +18,10 @@ const NAMES: usize = 12;
 /// The most transfers that are followed at one time; an end whose begin is not among them is left out.
 const TRANSFERS: usize = 1 << 16;
 
-/// What to look at. Without anything set: all of it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Filter {
-    /// The device of this ordinal: its heaps, the transfers to and from it, what was sampled of it. What is of no device (scopes,
-    /// forwards, marks, the host's samples) stays; other devices' and the host's heaps do not.
-    pub device: Option<u32>,
-    /// The threads of this name: what they allocated, whoever gave it back, and what they did. Segments and samples are of no
-    /// thread.
-    pub thread: Option<String>,
-}
-
-impl Filter {
-    /// Whether it lets everything through.
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-
-    /// The names, as shown, of the threads of `trace` that are meant; `None` if all are.
-    ///
-    /// # Errors
-    ///
-    /// The trace has no such device, or no such thread.
-    pub fn thread_names(&self, trace: &Trace) -> Result<Option<Vec<Text>>, PartError> {
-        Ok(Sieve::new(self, trace)?.thread_names())
-    }
-}
-
 /// Lets through what a filter means.
 #[derive(Debug)]
 pub(crate) struct Sieve<'a> {
-    trace: &'a Trace,
+    trace: &'a Log,
     device: Option<u32>,
     /// By the number of a thread: whether it is meant.
     threads: Option<Vec<bool>>,
@@ -63,7 +36,7 @@ impl<'a> Sieve<'a> {
     /// # Errors
     ///
     /// The trace has no such device, or no such thread.
-    pub(crate) fn new(filter: &Filter, trace: &'a Trace) -> Result<Self, PartError> {
+    pub(crate) fn new(filter: &Filter, trace: &'a Log) -> Result<Self, PartError> {
         if let Some(device) = filter.device {
             let mut devices: Vec<u32> = trace.definitions().devices().map(|device| device.ordinal).collect();
             devices.sort_unstable();
@@ -199,4 +172,13 @@ impl<'a> Sieve<'a> {
             device.is_none_or(|device| device.ordinal == wanted)
         })
     }
+}
+
+/// The names, as shown, of the threads of a log that a filter means; `None` if those are all.
+///
+/// # Errors
+///
+/// The log has no such device, or no such thread.
+pub fn thread_names(filter: &Filter, log: &Log) -> Result<Option<Vec<Text>>, PartError> {
+    Ok(Sieve::new(filter, log)?.thread_names())
 }

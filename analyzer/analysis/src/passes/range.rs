@@ -6,44 +6,14 @@
 use memtrace_format::{Event, NameId};
 use thiserror::Error;
 
-use crate::{Nanos, ReadError, Text, replay::Replay, source::Trace};
+use crate::{
+    Nanos, Part, ReadError, Text,
+    replay::{Observer, Replay},
+    source::Log,
+};
 
 /// The most names of phases that a message lists.
 const NAMES: usize = 12;
-
-/// Which part of a trace to analyze.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Part {
-    /// All of it.
-    #[default]
-    Whole,
-    /// What happened between two instants, both included.
-    Between {
-        /// The earlier one.
-        from: Nanos,
-        /// The later one. `None`: the trace's end.
-        to: Option<Nanos>,
-    },
-    /// A run of a phase, from its begin to its end, both included.
-    Run {
-        /// The phase's name.
-        phase: String,
-        /// Which of its runs, in the order in which they began, counted from 1. `None`: its only one.
-        number: Option<u64>,
-    },
-}
-
-impl Part {
-    /// The run that `NAME` or `NAME#NUMBER` means.
-    pub fn run(text: &str) -> Self {
-        let numbered = text.rsplit_once('#').and_then(|(phase, number)| Some((phase, number.parse().ok()?)));
-        match numbered {
-            Some((phase, number)) => Self::Run { phase: phase.to_owned(), number: Some(number) },
-            None => Self::Run { phase: text.to_owned(), number: None },
-        }
-    }
-}
 
 /// Why a part of a trace cannot be analyzed.
 #[derive(Debug, Error)]
@@ -132,7 +102,7 @@ enum Place {
 #[derive(Debug)]
 pub(crate) struct Borders<'a> {
     part: &'a Part,
-    trace: &'a Trace,
+    trace: &'a Log,
     place: Place,
     /// The runs of the phase so far.
     runs: u64,
@@ -144,7 +114,7 @@ pub(crate) struct Borders<'a> {
 
 impl<'a> Borders<'a> {
     /// None if the part has no borders.
-    pub(crate) fn of(part: &'a Part, trace: &'a Trace) -> Result<Option<Self>, PartError> {
+    pub(crate) fn of(part: &'a Part, trace: &'a Log) -> Result<Option<Self>, PartError> {
         match part {
             Part::Whole => return Ok(None),
             &Part::Between { from, to: Some(to) } if to < from => {
@@ -164,19 +134,25 @@ impl<'a> Borders<'a> {
     }
 
     /// The replay stands where what was kept of a ring begins.
-    pub(crate) fn kept(&mut self, replay: &mut Replay<'_>, now: Nanos) {
-        let open: Vec<_> = replay.analyses.phases.open().collect();
+    pub(crate) fn kept<'r>(&mut self, replay: &mut Replay<'r>, observer: &mut impl Observer<'r>, now: Nanos) {
+        let open: Vec<_> = replay.open_phases().collect();
         for (number, name) in open {
-            self.meet(replay, now, name, Some(number));
+            self.meet(replay, observer, now, name, Some(number));
         }
     }
 
     /// `event` is the next one. Whether it is to be replayed: it is of the part, or comes before it.
-    pub(crate) fn admit(&mut self, replay: &mut Replay<'_>, now: Nanos, event: &Event) -> bool {
+    pub(crate) fn admit<'r>(
+        &mut self,
+        replay: &mut Replay<'r>,
+        observer: &mut impl Observer<'r>,
+        now: Nanos,
+        event: &Event,
+    ) -> bool {
         match (self.part, event) {
             (&Part::Between { from, to }, _) => {
                 if self.place == Place::Before && now >= from {
-                    self.begin(replay, from);
+                    self.begin(replay, observer, from);
                 }
                 if let (Place::Inside(from), Some(to)) = (self.place, to)
                     && now > to
@@ -191,7 +167,7 @@ impl<'a> Borders<'a> {
                     self.place = Place::Behind(from, replay.end);
                 }
                 if let Event::ScopeBegin { name, phase: true } = event {
-                    self.meet(replay, now, *name, None);
+                    self.meet(replay, observer, now, *name, None);
                 }
             }
             (Part::Whole, _) => {}
@@ -200,7 +176,12 @@ impl<'a> Borders<'a> {
     }
 
     /// All events are read, and the trace ends at `end`. Returns the two ends of the part.
-    pub(crate) fn finish(mut self, replay: &mut Replay<'_>, end: Nanos) -> Result<(Nanos, Nanos), PartError> {
+    pub(crate) fn finish<'r>(
+        mut self,
+        replay: &mut Replay<'r>,
+        observer: &mut impl Observer<'r>,
+        end: Nanos,
+    ) -> Result<(Nanos, Nanos), PartError> {
         let last = match self.part {
             Part::Run { phase, number } => {
                 self.check_runs(phase, *number)?;
@@ -211,7 +192,7 @@ impl<'a> Borders<'a> {
                     return Err(PartError::BehindTheEnd { from, end });
                 }
                 if self.place == Place::Before {
-                    self.begin(replay, from);
+                    self.begin(replay, observer, from);
                 }
                 to.map_or(end, |to| to.min(end))
             }
@@ -238,7 +219,14 @@ impl<'a> Borders<'a> {
     }
 
     /// A phase begins, or was open (under this number) where what was kept begins.
-    fn meet(&mut self, replay: &mut Replay<'_>, now: Nanos, name: NameId, open: Option<u64>) {
+    fn meet<'r>(
+        &mut self,
+        replay: &mut Replay<'r>,
+        observer: &mut impl Observer<'r>,
+        now: Nanos,
+        name: NameId,
+        open: Option<u64>,
+    ) {
         let Part::Run { phase, number } = self.part else { return };
         if self.trace.definitions().name(name).recorded() != phase {
             if !self.phases.contains(&name) && self.phases.len() < NAMES {
@@ -248,17 +236,18 @@ impl<'a> Borders<'a> {
         }
         self.runs += 1;
         if self.place == Place::Before && self.runs == number.unwrap_or(1) {
-            self.begin(replay, now);
-            self.run = open.unwrap_or_else(|| replay.analyses.phases.next_number());
+            self.begin(replay, observer, now);
+            self.run = open.unwrap_or_else(|| replay.next_phase());
         }
     }
 
-    fn begin(&mut self, replay: &mut Replay<'_>, from: Nanos) {
-        replay.forget_the_past(from);
+    fn begin<'r>(&mut self, replay: &mut Replay<'r>, observer: &mut impl Observer<'r>, from: Nanos) {
+        replay.reset_at(from);
+        observer.reset_at(from, replay, false);
         self.place = Place::Inside(from);
     }
 
     fn is_running(&self, replay: &Replay<'_>) -> bool {
-        replay.analyses.phases.is_open(self.run)
+        replay.is_phase_open(self.run)
     }
 }

@@ -3,22 +3,14 @@
 use hashbrown::HashMap;
 use memtrace_format::{Bytes, Event};
 
-use super::{Autopsy, models::Rehearsal, requesters::HeapRules};
 use crate::{
-    Progress, ReadError, Trace,
-    filter::Sieve,
-    replay::{HeapKey, Moment, Step},
+    Progress, ReadError,
+    merge::Events,
+    model::{HeapKey, Moment, Step},
+    oom::{Autopsy, Failure, HeapRules, Rehearsal},
+    passes::Sieve,
+    source::Log,
 };
-
-/// A request that failed, as the models meet it.
-#[derive(Debug)]
-pub(super) struct Failure<'f> {
-    /// Its number among all failed requests of the trace.
-    number: u64,
-    heap: HeapKey,
-    pub(super) capacity: u64,
-    pub(super) autopsy: &'f mut Autopsy,
-}
 
 /// Follows the whole course again for the failed requests that were examined; each has its number among all of the trace and
 /// its heap. With a sieve, all of the trace is what it lets through.
@@ -27,7 +19,7 @@ pub(super) struct Failure<'f> {
 ///
 /// The file cannot be read.
 pub(crate) fn rehearse<'f>(
-    trace: &Trace,
+    trace: &Log,
     mut sieve: Option<Sieve<'_>>,
     failed: impl Iterator<Item = (u64, HeapKey, &'f mut Autopsy)>,
     mut watch: impl FnMut(Progress),
@@ -61,14 +53,16 @@ pub(crate) fn rehearse<'f>(
     let mut failures = failures.into_iter().peekable();
     let mut number = 0;
     let total = Bytes(trace.directory.event_bytes());
-    let mut events = trace.events();
+    let mut events = Events::new(trace);
     if trace.baseline.is_some() {
         events.replay_baseline(|ticks, thread, event| {
             let time = trace.clock.nanos(ticks);
             if !sieve.as_mut().is_none_or(|sieve| sieve.admits(Moment { time, thread }, event)) {
                 return;
             }
-            if let Some(heap) = event.pool().and_then(|pool| heaps.get_mut(&HeapKey::of(trace, pool))) {
+            if let Some(heap) =
+                event.pool().and_then(|pool| heaps.get_mut(&trace.definitions().heap_key(pool)))
+            {
                 heap.before(event);
             }
         })?;
@@ -82,7 +76,8 @@ pub(crate) fn rehearse<'f>(
         if !sieve.as_mut().is_none_or(|sieve| sieve.admits(now, &event)) {
             continue;
         }
-        let Some(heap) = event.pool().and_then(|pool| heaps.get_mut(&HeapKey::of(trace, pool))) else {
+        let Some(heap) = event.pool().and_then(|pool| heaps.get_mut(&trace.definitions().heap_key(pool)))
+        else {
             number += u64::from(matches!(event, Event::OutOfMemory(_)));
             continue;
         };

@@ -1,6 +1,6 @@
-//! A replay on its way through the events.
+//! The driver of a replay: it takes events from the log, applies each to the state and lets an observer see it.
 //!
-//! In a trace of some size, chunks are read, unpacked and checked by a thread of their own. What is in them is decoded, merged and
+//! In a log of some size, chunks are read, unpacked and checked by a thread of their own. What is in them is decoded, merged and
 //! replayed by another, some events at a time: an event that went from one processor's cache to another's would cost more than
 //! its replay.
 
@@ -9,60 +9,66 @@ use std::{ops::ControlFlow, thread};
 use memtrace_format::{Bytes, CHUNK_BYTES, Event};
 
 use crate::{
-    Progress, ReadError, Trace,
+    Progress, ReadError,
     merge::{Batch, Events, MergePlace},
-    replay::{Moment, Replay},
+    model::Moment,
+    replay::{Observer, Replay},
+    source::Log,
 };
 
 /// With fewer chunks of events than this, a thread costs more than it brings.
 const CHUNKS: u64 = 32;
 
-/// A passage through the events, with the replay that follows it.
-pub(crate) struct Passage<'a> {
-    trace: &'a Trace,
+/// A replay on its way through the events, with who observes it.
+pub(crate) struct Passage<'a, O> {
+    log: &'a Log,
     pub(crate) replay: Replay<'a>,
+    pub(crate) observer: O,
     events: Events<'a>,
     /// Whether it is likely to end soon.
     is_short: bool,
 }
 
-/// A replay that has gone as far as it was to, and the events up to there.
-pub(crate) type Passed<'a> = (Replay<'a>, Events<'a>);
+/// A replay that has gone as far as it was to.
+pub(crate) struct Passed<'a, O> {
+    pub(crate) replay: Replay<'a>,
+    pub(crate) observer: O,
+    /// The events up to there.
+    pub(crate) events: Events<'a>,
+}
 
-impl<'a> Passage<'a> {
+impl<'a, O: Observer<'a>> Passage<'a, O> {
     /// Stands where the events begin that the file still has.
-    pub(crate) fn begin(trace: &'a Trace) -> Result<Self, ReadError> {
-        Self::begin_with(trace, |_, _| true)
+    pub(crate) fn begin(log: &'a Log, observer: O) -> Result<Self, ReadError> {
+        Self::begin_with(log, observer, |_, _| true)
     }
 
     /// The same, with no more of what was before than is admitted.
     pub(crate) fn begin_with(
-        trace: &'a Trace,
+        log: &'a Log,
+        mut observer: O,
         mut admits: impl FnMut(Moment, &Event) -> bool,
     ) -> Result<Self, ReadError> {
-        let mut events = trace.events();
-        let mut replay = Replay::new(trace);
-        if trace.baseline.is_some() {
+        let mut events = Events::new(log);
+        let mut replay = Replay::new(log);
+        if log.baseline.is_some() {
             events.replay_baseline(|ticks, thread, event| {
-                let now = Moment { time: trace.clock.nanos(ticks), thread };
+                let now = Moment { time: log.clock.nanos(ticks), thread };
                 if admits(now, event) {
-                    replay.apply(now, event);
+                    replay.apply(now, event, &mut observer);
                 }
             })?;
         }
-        if let Some(from) = trace.kept_from() {
-            let facts = std::mem::take(&mut replay.analyses.marks);
-            replay.forget_the_past(from);
-            if trace.begins_with_baseline() {
-                replay.begin_with_baseline(facts);
-            }
+        if let Some(from) = log.kept_from() {
+            replay.reset_at(from);
+            observer.reset_at(from, &mut replay, log.begins_with_baseline());
         }
-        Ok(Self { trace, events, replay, is_short: trace.directory.counts.events < CHUNKS })
+        Ok(Self { log, events, replay, observer, is_short: log.directory.counts.events < CHUNKS })
     }
 
     /// Stands where a replay stood, to go on a little.
-    pub(crate) fn resume(trace: &'a Trace, replay: Replay<'a>, place: &MergePlace) -> Self {
-        Self { trace, replay, events: Events::from_place(trace, place), is_short: true }
+    pub(crate) fn resume(log: &'a Log, replay: Replay<'a>, observer: O, place: &MergePlace) -> Self {
+        Self { log, replay, observer, events: Events::from_place(log, place), is_short: true }
     }
 
     /// From now on, batches say where they stand, with at least so many events between.
@@ -75,20 +81,28 @@ impl<'a> Passage<'a> {
     pub(crate) fn run(
         self,
         watch: impl FnMut(Progress),
-        mut each: impl FnMut(&mut Replay<'a>, &Batch) -> ControlFlow<()>,
-    ) -> Result<Passed<'a>, ReadError> {
-        self.go(watch, |events, replay, batch| Ok(events.fill(batch)? && each(replay, batch).is_continue()))
+        mut each: impl FnMut(&mut Replay<'a>, &mut O, &Batch) -> ControlFlow<()>,
+    ) -> Result<Passed<'a, O>, ReadError> {
+        self.go(watch, |events, replay, observer, batch| {
+            Ok(events.fill(batch)? && each(replay, observer, batch).is_continue())
+        })
     }
 
     /// Replays all there is. `each` is told of every batch when it is replayed, and `watch` of progress.
     pub(crate) fn replay(
         self,
         watch: impl FnMut(Progress),
-        mut each: impl FnMut(&Replay<'a>, &Batch),
-    ) -> Result<Passed<'a>, ReadError> {
-        self.go(watch, |events, replay, batch| {
-            let more = events.replay(replay, batch)?;
-            each(replay, batch);
+        mut each: impl FnMut(&Replay<'a>, &O, &Batch),
+    ) -> Result<Passed<'a, O>, ReadError> {
+        self.go(watch, |events, replay, observer, batch| {
+            let more = if replay.is_crowded() {
+                let more = events.fill(batch)?;
+                replay.apply_all(&batch.steps, observer);
+                more
+            } else {
+                events.hand_on(batch, |now, event| replay.apply(now, event, observer))?
+            };
+            each(replay, observer, batch);
             Ok(more)
         })
     }
@@ -97,14 +111,14 @@ impl<'a> Passage<'a> {
     fn go(
         self,
         mut watch: impl FnMut(Progress),
-        mut more: impl FnMut(&mut Events<'a>, &mut Replay<'a>, &mut Batch) -> Result<bool, ReadError>,
-    ) -> Result<Passed<'a>, ReadError> {
-        let Self { trace, events, mut replay, is_short } = self;
-        let total = Bytes(trace.directory.event_bytes());
+        mut more: impl FnMut(&mut Events<'a>, &mut Replay<'a>, &mut O, &mut Batch) -> Result<bool, ReadError>,
+    ) -> Result<Passed<'a, O>, ReadError> {
+        let Self { log, events, mut replay, mut observer, is_short } = self;
+        let total = Bytes(log.directory.event_bytes());
         let mut go = |mut events: Events<'a>| {
             let mut batch = Batch::default();
             let mut chunks = 0;
-            while more(&mut events, &mut replay, &mut batch)? {
+            while more(&mut events, &mut replay, &mut observer, &mut batch)? {
                 if batch.chunks != chunks {
                     chunks = batch.chunks;
                     watch(Progress { done: Bytes((chunks - 1) * CHUNK_BYTES as u64), total });
@@ -113,7 +127,7 @@ impl<'a> Passage<'a> {
             events.read_in_time();
             Ok::<_, ReadError>(events)
         };
-        let events = match is_short || trace.has_one_thread() {
+        let events = match is_short || log.has_one_thread() {
             true => go(events)?,
             // Whatever becomes of them, the events end before the scope does: the thread that reads ahead waits for them.
             false => thread::scope(|scope| {
@@ -123,6 +137,6 @@ impl<'a> Passage<'a> {
             })?,
         };
         watch(Progress { done: total, total });
-        Ok((replay, events))
+        Ok(Passed { replay, observer, events })
     }
 }

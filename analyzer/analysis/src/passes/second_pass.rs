@@ -9,56 +9,47 @@ use std::ops::ControlFlow::{Break, Continue};
 use memtrace_format::{Bytes, Event};
 
 use crate::{
-    Checkpoints, Nanos, Progress, ReadError, Trace, filter::Sieve, passage::Passage, replay::Replay,
+    Checkpoints, Nanos, Progress, ReadError,
+    model::Stop,
+    passes::{Passage, Sieve},
+    replay::Replay,
+    source::Log,
 };
 
-/// An event of a heap, behind which a passage stops.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Stop {
-    /// When it happens.
-    pub(crate) time: Nanos,
-    /// The heap, as the replay numbers them.
-    pub(crate) heap: usize,
-    /// The event, as the replay counts them.
-    pub(crate) event: u64,
-}
-
-impl Trace {
-    /// Shows the replay behind each of these events, with the event's place in the list. The checkpoints are those of the first
-    /// pass. What `sieve` held back in that one, which had none then, it holds back in this one.
-    pub(crate) fn revisit(
-        &self,
-        checkpoints: &Checkpoints,
-        stops: &[Stop],
-        mut sieve: Option<Sieve<'_>>,
-        mut watch: impl FnMut(Progress),
-        mut show: impl FnMut(&Replay<'_>, usize),
-    ) -> Result<(), ReadError> {
-        let mut order: Vec<usize> = (0..stops.len()).collect();
-        order.sort_unstable_by_key(|&stop| std::cmp::Reverse(stops[stop]));
-        let way = |stop: usize| checkpoints.times().partition_point(|&time| time < stops[stop].time);
-        let ways: Vec<&[usize]> = order.chunk_by(|&one, &other| way(one) == way(other)).collect();
-        for (number, together) in (0..).zip(&ways) {
-            let before = together.last().and_then(|&first| stops[first].time.0.checked_sub(1));
-            let passage = match before.and_then(|before| checkpoints.resume(self, Nanos(before))) {
-                Some(passage) => passage,
-                None => Passage::begin_with(self, |now, event| {
-                    sieve.as_mut().is_none_or(|sieve| sieve.admits(now, event))
-                })?,
-            };
-            let part = |Progress { done, total }| {
-                let done = Bytes(total.0.saturating_mul(number).saturating_add(done.0) / ways.len() as u64);
-                watch(Progress { done, total });
-            };
-            visit(passage, stops, together.to_vec(), sieve.as_mut(), part, &mut show)?;
-        }
-        Ok(())
+/// Shows the replay behind each of these events, with the event's place in the list. The checkpoints are those of the first
+/// pass. What `sieve` held back in that one, which had none then, it holds back in this one.
+pub(crate) fn revisit(
+    log: &Log,
+    checkpoints: &Checkpoints,
+    stops: &[Stop],
+    mut sieve: Option<Sieve<'_>>,
+    mut watch: impl FnMut(Progress),
+    mut show: impl FnMut(&Replay<'_>, usize),
+) -> Result<(), ReadError> {
+    let mut order: Vec<usize> = (0..stops.len()).collect();
+    order.sort_unstable_by_key(|&stop| std::cmp::Reverse(stops[stop]));
+    let way = |stop: usize| checkpoints.times().partition_point(|&time| time < stops[stop].time);
+    let ways: Vec<&[usize]> = order.chunk_by(|&one, &other| way(one) == way(other)).collect();
+    for (number, together) in (0..).zip(&ways) {
+        let before = together.last().and_then(|&first| stops[first].time.0.checked_sub(1));
+        let passage = match before.and_then(|before| checkpoints.resume(log, Nanos(before))) {
+            Some(passage) => passage,
+            None => Passage::begin_with(log, (), |now, event| {
+                sieve.as_mut().is_none_or(|sieve| sieve.admits(now, event))
+            })?,
+        };
+        let part = |Progress { done, total }| {
+            let done = Bytes(total.0.saturating_mul(number).saturating_add(done.0) / ways.len() as u64);
+            watch(Progress { done, total });
+        };
+        visit(passage, stops, together.to_vec(), sieve.as_mut(), part, &mut show)?;
     }
+    Ok(())
 }
 
 /// Goes on to the last of the stops that are `left`, the first of them last.
 fn visit(
-    passage: Passage<'_>,
+    passage: Passage<'_, ()>,
     stops: &[Stop],
     mut left: Vec<usize>,
     mut sieve: Option<&mut Sieve<'_>>,
@@ -69,17 +60,17 @@ fn visit(
     // its heap's latest event.)
     let mut show_reached = |left: &mut Vec<usize>, replay: &Replay<'_>, now: Nanos| {
         let due = left.partition_point(|&stop| stops[stop].time > now);
-        for stop in left.extract_if(due.., |&mut stop| stops[stop].is_reached(replay)) {
+        for stop in left.extract_if(due.., |&mut stop| is_reached(stops[stop], replay)) {
             show(replay, stop);
         }
     };
     let all = sieve.is_none();
     let mut admits = |now, event: &Event| sieve.as_mut().is_none_or(|sieve| sieve.admits(now, event));
-    let passed = passage.run(watch, |replay, batch| {
+    let passed = passage.run(watch, |replay, (), batch| {
         let steps = &batch.steps;
         let next = left.last().map_or(Nanos(u64::MAX), |&next| stops[next].time);
         if all && steps.last().is_some_and(|last| last.now.time < next) {
-            replay.apply_all(steps);
+            replay.apply_all(steps, &mut ());
             return Continue(());
         }
         for step in steps {
@@ -92,18 +83,17 @@ fn visit(
             if left.is_empty() {
                 return Break(());
             }
-            replay.apply(step.now, &step.event);
+            replay.apply(step.now, &step.event, &mut ());
         }
         Continue(())
     })?;
-    show_reached(&mut left, &passed.0, Nanos(u64::MAX));
+    show_reached(&mut left, &passed.replay, Nanos(u64::MAX));
     Ok(())
 }
 
-impl Stop {
-    fn is_reached(&self, replay: &Replay<'_>) -> bool {
-        replay.heaps.get(self.heap).is_some_and(|heap| heap.watch.events > self.event)
-    }
+/// Whether the replay is behind the event.
+fn is_reached(stop: Stop, replay: &Replay<'_>) -> bool {
+    replay.heaps.get(stop.heap).is_some_and(|heap| heap.events > stop.event)
 }
 
 #[cfg(test)]
@@ -156,7 +146,7 @@ mod tests {
     }
 
     /// What is live at each stop, and whose.
-    fn shown(trace: &Trace, checkpoints: &Checkpoints, stops: &[Stop]) -> BTreeMap<usize, Vec<String>> {
+    fn shown(trace: &Log, checkpoints: &Checkpoints, stops: &[Stop]) -> BTreeMap<usize, Vec<String>> {
         let mut shown = BTreeMap::new();
         let show = |replay: &Replay<'_>, stop: usize| {
             let heap = &replay.heaps[stops[stop].heap];
@@ -167,7 +157,7 @@ mod tests {
             told.sort_unstable();
             assert_eq!(shown.insert(stop, told), None, "it is shown once");
         };
-        trace.revisit(checkpoints, stops, None, |_| (), show).unwrap();
+        revisit(trace, checkpoints, stops, None, |_| (), show).unwrap();
         shown
     }
 
@@ -179,10 +169,10 @@ mod tests {
             chosen in prop::collection::vec(any::<prop::sample::Index>(), 1..12),
         ) {
             let events = history(&steps);
-            let trace = Trace::of_file(log_file(&events)).unwrap();
+            let trace = Log::of_file(log_file(&events)).unwrap();
             let all = stops(&events);
             let stops: Vec<Stop> = chosen.iter().map(|index| *index.get(&all)).collect();
-            let checkpoints = trace.checkpoints(NonZeroU64::new(every).unwrap()).unwrap();
+            let checkpoints = Checkpoints::every(&trace, NonZeroU64::new(every).unwrap()).unwrap();
             prop_assert_eq!(checkpoints.times().len() as u64, events.len() as u64 / every);
             let near = shown(&trace, &checkpoints, &stops);
             prop_assert_eq!(near.len(), stops.len());

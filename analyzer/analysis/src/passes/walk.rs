@@ -6,15 +6,16 @@ use std::{
     ops::ControlFlow::{Break, Continue},
 };
 
-use memtrace_format::Event;
+use memtrace_format::{Event, ModuleId, Tier};
 use thiserror::Error;
 
 use crate::{
-    Filter, Nanos, Part, PartError, Progress, ReadError, Trace,
-    filter::Sieve,
-    part::Borders,
-    passage::Passage,
-    replay::{Block, Moment, Replay, Step},
+    Filter, Nanos, Part, PartError, Progress, ReadError,
+    collectors::Collectors,
+    model::{Moment, Step},
+    passes::{Borders, Passage, Sieve},
+    replay::{Block, Replay},
+    source::Log,
 };
 
 /// Sees a part of a trace event by event.
@@ -46,6 +47,19 @@ pub struct Seen<'e> {
     pub freed: Option<Block>,
     /// How many scopes were open on its thread.
     pub scopes: usize,
+    /// If it is the end of a load: the evictions that made room for it, as the swaps of the report have them.
+    pub made_room: Option<MadeRoom<'e>>,
+}
+
+/// The evictions that made room for a load.
+#[derive(Clone, Copy, Debug)]
+pub struct MadeRoom<'e> {
+    /// What was loaded.
+    pub module: ModuleId,
+    /// What was evicted,
+    pub evicted: &'e [ModuleId],
+    /// and from where.
+    pub from: Tier,
 }
 
 /// Why a way through a trace ended early.
@@ -71,41 +85,41 @@ impl From<ReadError> for WalkError {
 /// # Errors
 ///
 /// The trace has no such part, cannot be read, or the visitor fails.
-pub fn walk(
-    trace: &Trace,
+pub fn walk<'l>(
+    log: &'l Log,
     (part, filter): (&Part, &Filter),
     mut visitor: impl Visitor,
     watch: impl FnMut(Progress),
 ) -> Result<(), WalkError> {
-    let mut sieve = Sieve::new(filter, trace)?;
+    let mut sieve = Sieve::new(filter, log)?;
     let all = filter.is_empty();
-    let mut borders = Borders::of(part, trace)?;
-    let mut passage = Passage::begin_with(trace, |now, event| {
+    let mut borders = Borders::of(part, log)?;
+    let mut passage = Passage::begin_with(log, Collectors::new(log), |now, event| {
         let admitted = all || sieve.admits(now, event);
         if admitted {
             visitor.before(event);
         }
         admitted
     })?;
-    if let (Some(from), Some(borders)) = (trace.kept_from(), &mut borders) {
-        borders.kept(&mut passage.replay, from);
+    if let (Some(from), Some(borders)) = (log.kept_from(), &mut borders) {
+        borders.kept(&mut passage.replay, &mut passage.observer, from);
     }
     let mut begun = false;
     if borders.is_none() {
         begun = true;
-        visitor.begin(&passage.replay, trace.kept_from().unwrap_or_default())?;
+        visitor.begin(&passage.replay, log.kept_from().unwrap_or_default())?;
     }
     let mut written = Ok(());
-    let mut step = |replay: &mut Replay<'_>, step: &Step| {
+    let mut step = |replay: &mut Replay<'l>, collectors: &mut Collectors<'l>, step: &Step| {
         let Step { now, event } = step;
         if !all && !sieve.admits(*now, event) {
             return Ok(());
         }
         if let Some(borders) = &mut borders {
-            let admitted = borders.admit(replay, now.time, event);
+            let admitted = borders.admit(replay, collectors, now.time, event);
             let Some(from) = borders.began() else {
                 visitor.before(event);
-                replay.apply(*now, event);
+                replay.apply(*now, event, collectors);
                 return Ok(());
             };
             if !std::mem::replace(&mut begun, true) {
@@ -116,39 +130,50 @@ pub fn walk(
             }
         }
         let mut seen = Seen::before(replay, *now, event);
-        replay.apply(*now, event);
+        replay.apply(*now, event, collectors);
         // A heap's first event makes it.
-        seen.heap = heap_of(replay, event);
+        seen.heap = event.pool().and_then(|pool| replay.known_heap(pool));
+        seen.made_room = made_room(log, collectors, *now, event);
         visitor.event(replay, &seen)
     };
-    let (mut replay, events) = passage.run(watch, |replay, batch| {
-        written = batch.steps.iter().try_for_each(|next| step(replay, next));
+    let mut passed = passage.run(watch, |replay, collectors, batch| {
+        written = batch.steps.iter().try_for_each(|next| step(replay, collectors, next));
         if written.is_ok() { Continue(()) } else { Break(()) }
     })?;
     written?;
     if let Some(borders) = borders {
-        let (from, _) = borders.finish(&mut replay, trace.end(&events))?;
+        let end = log.end(passed.events.latest());
+        let (from, _) = borders.finish(&mut passed.replay, &mut passed.observer, end)?;
         if !begun {
-            visitor.begin(&replay, from)?;
+            visitor.begin(&passed.replay, from)?;
         }
     }
-    Ok(visitor.end(&replay)?)
+    Ok(visitor.end(&passed.replay)?)
 }
 
 impl<'e> Seen<'e> {
-    fn before(replay: &mut Replay<'_>, now: Moment, event: &'e Event) -> Self {
+    fn before(replay: &Replay<'_>, now: Moment, event: &'e Event) -> Self {
         let freed = match event {
             Event::BlockFree(free) | Event::BlockFreeRequested(free) | Event::BlockFreeCompleted(free) => {
-                let heap = replay.heap_index(free.pool);
-                replay.heaps[heap].state.block(free.address.0)
+                let heap = replay.known_heap(free.pool);
+                heap.and_then(|heap| replay.heaps[heap].state.block(free.address.0))
             }
             _ => None,
         };
-        Self { now, event, heap: None, freed, scopes: replay.thread(now.thread).scopes().len() }
+        let scopes = replay.thread(now.thread).scopes().len();
+        Self { now, event, heap: None, freed, scopes, made_room: None }
     }
 }
 
-/// The heap that an event is about.
-fn heap_of(replay: &mut Replay<'_>, event: &Event) -> Option<usize> {
-    event.pool().map(|pool| replay.heap_index(pool))
+/// The evictions that made room for a load that ended now.
+fn made_room<'c>(
+    log: &Log,
+    collectors: &'c Collectors<'_>,
+    now: Moment,
+    event: &Event,
+) -> Option<MadeRoom<'c>> {
+    let Event::TransferEnd(end) = event else { return None };
+    let thread = log.threads().position(|thread| thread == end.origin)?;
+    let swap = collectors.movement.latest_swap(thread).filter(|swap| swap.time == now.time)?;
+    Some(MadeRoom { module: swap.module, evicted: &swap.evicted, from: swap.device })
 }

@@ -4,13 +4,11 @@ use std::fmt::{self, Display, Formatter};
 
 use memtrace_format::Bytes;
 
-use super::{Check, Limit, Verdict};
+use crate::check::{Check, Limit, Verdict};
 use crate::{
     Nanos,
-    report::{
-        Finding,
-        table::{Table, grouped, shorten},
-    },
+    report::Finding,
+    table::{Table, grouped, shorten},
 };
 
 /// A check as text.

@@ -2,9 +2,12 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::{Change, CycleHeapDiff, Diff, Figure, HeapDiff, Judgement, Run, ShareDiff, Side, StackDiff};
-use crate::report::{
-    Shape, filter_words, is_nobody, range_words, stack_lines,
+use crate::diff::{
+    Change, CycleHeapDiff, Diff, Figure, HeapDiff, Judgement, Run, ShareDiff, Side, StackDiff,
+};
+use crate::{
+    rendering::{filter_words, range_words, stack_lines},
+    report::{Shape, is_nobody},
     table::{Table, shorten},
 };
 

@@ -2,13 +2,13 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::{
-    Finding, FindingVerdict, Heap, Report,
-    table::{grouped, shorten, utc},
-};
 use crate::{
     Nanos,
     timeline::{Extent, HeapTrack, Series, Timeline},
+};
+use crate::{
+    report::{Finding, FindingVerdict, Heap, Report},
+    table::{grouped, shorten, utc},
 };
 
 /// The most rows of each part, so that all of it is at most sixty lines.

@@ -4,13 +4,12 @@ use std::fmt::{self, Display, Formatter};
 
 use memtrace_format::Bytes;
 
-use super::{Flow, HeapFlow, InstantsDiff, Lot, OwnerFlow};
+use super::diff::{NAME, ROWS, STACKS, if_any, if_any_of, row, signed};
+use crate::diff::{Flow, HeapFlow, InstantsDiff, Lot, OwnerFlow};
 use crate::{
-    diff::text::{NAME, ROWS, STACKS, if_any, if_any_of, row, signed},
-    report::{
-        age_words, block_table, is_nobody, size_words, stack_lines,
-        table::{Table, grouped, shorten},
-    },
+    rendering::{age_words, block_table, size_words, stack_lines},
+    report::is_nobody,
+    table::{Table, grouped, shorten},
 };
 
 /// A comparison of two instants as text.

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use integer_encoding::{VarInt, VarIntWriter};
-use memtrace_format::{HeapId, PoolId};
+use memtrace_format::PoolId;
 
 use super::{Block, HeapKey, HeapState, OwnerId, Piece, heap::Totals, segments::Segment};
 use crate::{Nanos, report::PeakBy};
@@ -63,8 +63,8 @@ impl HeapOutline {
         }
         Ok(Self {
             key: heap.key,
-            events: heap.watch.events,
-            first_event: heap.watch.first_event,
+            events: heap.events,
+            first_event: heap.first_event,
             segmented: state.segmented,
             by: state.by,
             totals: state.totals,
@@ -128,14 +128,4 @@ fn row(address: u64, block: &Block) -> Row {
 fn block([_, size, requested, born, event, last]: Row, placed: bool) -> Block {
     let owner = OwnerId((last >> 32) as u32);
     Block { size, requested, born: Nanos(born), event, owner, pending: last & PENDING != 0, placed }
-}
-
-impl HeapKey {
-    /// The heap, if its definition is not lost.
-    pub fn heap(self) -> Option<HeapId> {
-        match self {
-            Self::Heap(id) => Some(id),
-            Self::LostPool(_) => None,
-        }
-    }
 }

@@ -1,11 +1,12 @@
 //! What is looked at again, behind one event of a heap: whose the lesser peaks were, and how the segments were filled.
 
-use super::{breakdown::breakdown, fragmentation::layout, instant::picture_of, names::Names};
+use super::{breakdown::breakdown, fragmentation::layout, names::Names, snapshot::picture_of};
 use crate::{
     Nanos,
+    collectors::HeapWatch,
+    model::Stop,
     replay::{Heap, Replay},
     report,
-    revisit::Stop,
 };
 
 /// Heaps beyond so many, in the order of their first events, are not looked at again: how many there are is the file's choice.
@@ -29,14 +30,14 @@ enum Gap {
 
 /// What of a report is to be looked at again.
 #[derive(Debug, Default)]
-pub(super) struct Gaps {
+pub(crate) struct Gaps {
     stops: Vec<Stop>,
     gaps: Vec<Gap>,
 }
 
 impl Gaps {
     /// What is to be looked at again in this heap.
-    pub(super) fn add(&mut self, index: usize, heap: &mut Heap) {
+    pub(super) fn add(&mut self, index: usize, heap: &Heap, watch: &mut HeapWatch) {
         if index >= HEAPS {
             return;
         }
@@ -44,7 +45,6 @@ impl Gaps {
             self.stops.push(Stop { time, heap: index, event });
             self.gaps.push(gap);
         };
-        let watch = &mut heap.watch;
         if heap.state.segmented {
             add(watch.peak.time, watch.peak.event, Gap::AtPeak);
             add(watch.worst.time, watch.worst_event, Gap::Worst);
@@ -56,12 +56,12 @@ impl Gaps {
         }
     }
 
-    pub(super) fn stops(&self) -> &[Stop] {
+    pub(crate) fn stops(&self) -> &[Stop] {
         &self.stops
     }
 
     /// Fills in what the replay shows that stands at the stop of this number.
-    pub(super) fn fill(&self, number: usize, replay: &Replay<'_>, heaps: &mut [report::Heap]) {
+    pub(crate) fn fill(&self, number: usize, replay: &Replay<'_>, heaps: &mut [report::Heap]) {
         let (Some(stop), Some(gap)) = (self.stops.get(number), self.gaps.get(number)) else { return };
         let (Some(heap), Some(report)) = (replay.heaps.get(stop.heap), heaps.get_mut(stop.heap)) else {
             return;

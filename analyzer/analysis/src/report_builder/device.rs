@@ -4,8 +4,8 @@ use memtrace_format::Bytes;
 
 use super::NO_SEGMENTS;
 use crate::{
-    analyses::{DeviceSnapshot, DeviceWatch, ProfileRecord},
-    replay::Replay,
+    collectors::{Collectors, DeviceSnapshot, DeviceWatch, ProfileRecord},
+    replay::Heap,
     report::{DeviceMemory, Monitor, Profile},
 };
 
@@ -14,11 +14,11 @@ pub(super) const NO_HEAP: &str = "no heap of this device's memory is recorded";
 const NO_WEIGHTS: &str = "no phase in which weights were loaded comes before it";
 
 /// A monitor of each device that something is known of.
-pub(super) fn monitors(replay: &Replay<'_>) -> Vec<Monitor> {
-    let devices = &replay.analyses.devices;
+pub(super) fn monitors(heaps: &[Heap], collectors: &Collectors<'_>) -> Vec<Monitor> {
+    let devices = &collectors.devices;
     devices
         .iter()
-        .map(|device| monitor(device, devices.free(device), reserves(replay, device.ordinal)))
+        .map(|device| monitor(device, devices.free(device), reserves(heaps, collectors, device.ordinal)))
         .collect()
 }
 
@@ -50,19 +50,20 @@ fn monitor(device: &DeviceWatch, free: Option<u64>, reserves: Result<(), &'stati
 }
 
 /// Whether it is known what the heaps of a device reserve.
-fn reserves(replay: &Replay<'_>, ordinal: u32) -> Result<(), &'static str> {
-    let devices = &replay.analyses.devices;
-    let heaps = || replay.heaps.iter().filter(|heap| devices.is(heap.device, ordinal));
+fn reserves(heaps: &[Heap], collectors: &Collectors<'_>, ordinal: u32) -> Result<(), &'static str> {
+    let devices = &collectors.devices;
+    let watched = || heaps.iter().zip(&collectors.heaps);
+    let heaps = || watched().filter(|(_, watch)| devices.is(watch.device, ordinal));
     if heaps().next().is_none() {
         return Err(NO_HEAP);
     }
-    if heaps().all(|heap| heap.state.segmented) { Ok(()) } else { Err(NO_SEGMENTS) }
+    if heaps().all(|(heap, _)| heap.state.segmented) { Ok(()) } else { Err(NO_SEGMENTS) }
 }
 
 /// The profile runs, in the order in which they ended.
-pub(super) fn profiles(replay: &Replay<'_>) -> Vec<Profile> {
-    let runs = replay.analyses.profiles.ended.iter();
-    runs.map(|run| profile(run, reserves(replay, run.ordinal))).collect()
+pub(super) fn profiles(heaps: &[Heap], collectors: &Collectors<'_>) -> Vec<Profile> {
+    let runs = collectors.profiles.ended.iter();
+    runs.map(|run| profile(run, reserves(heaps, collectors, run.ordinal))).collect()
 }
 
 fn profile(run: &ProfileRecord, reserves: Result<(), &'static str>) -> Profile {

@@ -4,19 +4,21 @@ use memtrace_format::{Address, Bytes, DeviceId};
 
 use super::{
     NO_SEGMENTS,
-    again::{self, layout_of},
     breakdown::breakdown,
+    deferred::{self, layout_of},
     fragmentation::fragmentation,
     names::Names,
 };
 use crate::{
-    Nanos, Trace,
-    analyses::{FragmentationSnapshot, Level, Summit, TotalsSample, TotalsWatch},
-    replay::{Block, Heap, HeapKey},
+    Nanos,
+    collectors::{FragmentationSnapshot, HeapWatch, PeakWatch, Summit, TotalsSample, TotalsWatch},
+    model::HeapKey,
+    replay::{Block, Heap, Level},
     report::{
         self, AllocatorTotals, BlockSizes, Breakdown, DistinctPeak, Figures, Fragmentation, Known, Peak,
         PeakBefore, PeakBy, ReservedPeak, TotalsAt,
     },
+    source::Log,
 };
 
 /// The most blocks of a peak that are listed: the largest.
@@ -27,7 +29,7 @@ pub(super) const SHARES: usize = 1_000;
 
 pub(super) fn report(
     index: usize,
-    mut heap: Heap,
+    (mut heap, mut watch): (Heap, HeapWatch),
     known: Known,
     peak_before: Option<PeakBefore>,
     end: Nanos,
@@ -37,23 +39,21 @@ pub(super) fn report(
     let why = (!segmented).then_some(NO_SEGMENTS);
     let (device, kind) = device_of(heap.key, names);
     let at_end = FragmentationSnapshot::of(end, &mut heap.state);
-    let (summits, peaks_total) = heap.watch.peaks.finish();
+    let (summits, peaks_total) = watch.peaks.finish();
     let mut peaks: Vec<_> =
-        summits.iter().map(|summit| distinct_peak(summit, heap.watch.first_event, segmented)).collect();
+        summits.iter().map(|summit| distinct_peak(summit, heap.first_event, segmented)).collect();
     if let Some(highest) = peaks.first_mut() {
-        let watch = &heap.watch.peak;
-        let blocks = watch.blocks(&heap.state).map(|(_, block)| block);
-        highest.breakdown = breakdown(blocks, heap.state.by, watch.time, again::SHARES, names);
+        let blocks = watch.peak.blocks(&heap.state).map(|(_, block)| block);
+        highest.breakdown = breakdown(blocks, heap.state.by, watch.peak.time, deferred::SHARES, names);
         highest.breakdown_why = None;
     }
-    let peak = peak(&heap, names);
+    let peak = peak(&heap, &watch.peak, names);
     // Before the blocks at the end are copied: either list may be millions long.
-    heap.watch.peak.forget_blocks();
+    watch.peak.forget_blocks();
     let mut fragmentation_at_end = fragmentation(&at_end);
-    if segmented && index < again::HEAPS {
+    if segmented && index < deferred::HEAPS {
         fragmentation_at_end.layout = layout_of(&heap, end, names);
     }
-    let watch = &heap.watch;
     report::Heap {
         name: names.heap(heap.key),
         device,
@@ -113,7 +113,7 @@ pub(super) fn block_sizes(by: PeakBy) -> BlockSizes {
 }
 
 /// What a baseline says of a heap's peaks among the events that were not kept.
-pub(super) fn peak_before(trace: &Trace, heap: HeapKey) -> Option<PeakBefore> {
+pub(super) fn peak_before(trace: &Log, heap: HeapKey) -> Option<PeakBefore> {
     let HeapKey::Heap(id) = heap else { return None };
     let peaks = &trace.baseline.as_ref()?.peaks;
     let peak = |reserved| peaks.iter().find(|(_, peak)| peak.heap == id && peak.reserved == reserved);
@@ -138,8 +138,7 @@ pub(super) fn figures(level: &Level, segmented: bool) -> Figures {
     }
 }
 
-fn peak(heap: &Heap, names: &mut Names<'_>) -> Peak {
-    let watch = &heap.watch.peak;
+fn peak(heap: &Heap, watch: &PeakWatch, names: &mut Names<'_>) -> Peak {
     // Walked through twice rather than copied: they may be millions.
     let blocks = || watch.blocks(&heap.state);
     let whose = blocks().map(|(_, block)| block);
@@ -149,7 +148,7 @@ fn peak(heap: &Heap, names: &mut Names<'_>) -> Peak {
     Peak {
         by: heap.state.by,
         time_ns: watch.time,
-        event_index: watch.event.saturating_sub(heap.watch.first_event),
+        event_index: watch.event.saturating_sub(heap.first_event),
         figures: figures(&watch.level, heap.state.segmented),
         by_module,
         by_scope,

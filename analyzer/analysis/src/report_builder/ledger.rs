@@ -5,8 +5,9 @@ use memtrace_format::{Bytes, SampleSource, SampledCounter};
 use super::device::NO_HEAP;
 use crate::{
     Nanos, Text,
-    analyses::{Balance, DeviceWatch, Free, FreeSource},
-    replay::{Heap, Replay},
+    collectors::{Collectors, DeviceWatch, HeapWatch},
+    model::{Balance, Free, FreeSource},
+    replay::Heap,
     report::{Known, LedgerEntry, LedgerMoment, LedgerSources, LedgerTrend, Quarter, SampledFrom, Samples},
     timeline::LedgerTrack,
 };
@@ -31,27 +32,27 @@ pub(super) struct Ledgers {
 
 /// `known` is how what the heaps of a device hold is known.
 pub(super) fn ledgers(
-    replay: &Replay<'_>,
-    heaps: &[Heap],
+    collectors: &Collectors<'_>,
+    (heaps, watches): (&[Heap], &[HeapWatch]),
     samples: &Samples,
     end: Nanos,
-    known: impl Fn(&Heap) -> Known,
+    known: impl Fn(&HeapWatch) -> Known,
 ) -> Ledgers {
-    let devices = &replay.analyses.devices;
+    let devices = &collectors.devices;
     let mut ledgers = Ledgers { entries: Vec::new(), trends: Vec::new(), tracks: Vec::new() };
     for device in devices.iter() {
         let ledger = &device.ledger;
-        let of_device = || heaps.iter().filter(|heap| devices.is(heap.device, device.ordinal));
-        let exact = of_device().all(|heap| known(heap) == Known::Exact);
+        let of_device = || watches.iter().filter(|watch| devices.is(watch.device, device.ordinal));
+        let exact = of_device().all(|watch| known(watch) == Known::Exact);
         let writer = Writer {
             device: device.ordinal,
             heaps_known: if exact { Known::Exact } else { Known::Baseline },
             has_heap: of_device().next().is_some(),
             why: Reasons::of(device, samples, of_device().next().is_some()),
         };
-        let failed = replay.analyses.failures.kept.iter();
+        let failed = collectors.failures.kept.iter();
         let failed = failed.filter(|failed| {
-            heaps.get(failed.0.heap).is_some_and(|heap| devices.is(heap.device, device.ordinal))
+            watches.get(failed.0.heap).is_some_and(|watch| devices.is(watch.device, device.ordinal))
         });
         let failures = failed.filter_map(|(failed, _)| failed.balance).take(FAILURES);
         let mut moments: Vec<(LedgerMoment, Balance)> = [

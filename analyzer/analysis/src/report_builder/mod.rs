@@ -1,37 +1,36 @@
-//! From what the analyses saw to the report and the timeline: sums are sorted, ids get names, unknowns get reasons.
+//! From what the collectors keep to the report and the timeline: sums are sorted, ids get names, unknowns get reasons.
 
-mod again;
 mod breakdown;
-mod course;
+mod deferred;
 mod device;
 mod fragmentation;
 mod growth;
 mod heap;
 mod info;
-mod instant;
 mod ledger;
 mod module;
 mod names;
 mod oom;
 mod run;
+mod snapshot;
 mod span;
 mod state;
 mod swaps;
+mod timeline;
 
 use crate::{
-    Analysis, Checkpoints, Progress, ReadError,
-    filter::Sieve,
-    findings,
+    collectors::{Collectors, HeapWatch},
     merge::Events,
-    replay::{Heap, Replay},
+    replay::Replay,
     report::{self, Known, Range, Report, Samples},
+    timeline::Timeline,
 };
-use again::Gaps;
 pub(crate) use breakdown::age_class;
+pub(crate) use deferred::Gaps;
 pub use growth::trend;
 pub(crate) use info::describe;
-pub(crate) use instant::picture;
 use names::Names;
+pub(crate) use snapshot::picture;
 pub(crate) use state::state;
 
 /// The version of the report's keys.
@@ -39,60 +38,66 @@ const SCHEMA_VERSION: u32 = 1;
 
 const NO_SEGMENTS: &str = "the engine reports no segments of this heap";
 
-/// Sums up a finished replay, of the whole trace, of a range of it, or of what passed a sieve. Goes back to what deserves a
-/// second look, from the checkpoints that were taken of it, or with a sieve like that one.
-///
-/// # Errors
-///
-/// The operating system cannot read a part of the file a second time.
-pub(crate) fn summarize(
-    mut replay: Replay<'_>,
+/// What is built from one pass, and what of it is still to be filled in.
+pub(crate) struct Built {
+    pub(crate) report: Report,
+    pub(crate) timeline: Timeline,
+    /// What is said of the report by going back to an event.
+    pub(crate) deferred: Gaps,
+}
+
+/// Builds the report and the timeline of a finished replay: of the whole log, or of a range of it. `of_threads`: of what some threads
+/// did alone.
+pub(crate) fn build<'a>(
+    mut replay: Replay<'a>,
+    mut collectors: Collectors<'a>,
     events: &Events<'_>,
     range: Option<Range>,
-    sieve: Option<Sieve<'_>>,
-    checkpoints: Checkpoints,
-    watch: impl FnMut(Progress),
-) -> Result<Analysis, ReadError> {
-    let trace = run::trace(&replay, events, range);
+    of_threads: bool,
+) -> Built {
+    let trace = run::trace(&replay, &collectors, events, range);
     let end = trace.range.as_ref().map_or(trace.duration_ns, |range| range.to_ns);
-    replay.analyses.movement.finish(end);
-    let (phases, phases_total) = replay.analyses.phases.finish(end, &mut replay.heaps);
-    let mut names = Names::new(replay.trace, &replay.owners, &replay.scopes);
-
+    collectors.movement.finish(end);
+    let (phases, phases_total) = collectors.phases.finish(end, &replay.heaps, &mut collectors.heaps);
+    let mut names = Names::new(replay.log, &replay.owners, &replay.scopes);
     // In a range of an imported recording it is not asked what is left of what was live before all of it.
-    let inferred = trace.range.is_some() && replay.trace.is_imported() && replay.trace.kept_from().is_some();
+    let inferred = trace.range.is_some() && replay.log.is_imported() && replay.log.kept_from().is_some();
     let complete = trace.dropped.total == 0 && trace.damaged_chunks == 0 && !inferred;
     let known_if = |exact: bool| if exact { Known::Exact } else { Known::Baseline };
-    let (monitor, profile) = (device::monitors(&replay), device::profiles(&replay));
-    let mut heaps = std::mem::take(&mut replay.heaps);
-    let mut gaps = Gaps::default();
-    heaps.iter_mut().enumerate().for_each(|(index, heap)| gaps.add(index, heap));
-    let known = |heap: &Heap| known_if(complete && heap.watch.unknown_frees == 0 && heap.watch.baseline == 0);
-    let samples = span::samples(&replay.analyses.counters, &replay.analyses.marks, &names);
-    let ledgers = ledger::ledgers(&replay, &heaps, &samples, end, known);
-    let tracks = course::tracks(&heaps, &mut names, end);
-    let mut growth =
-        growth::report(&replay.analyses.growth, &heaps, growth::Run::of(&trace, end), &mut names);
+    let monitor = device::monitors(&replay.heaps, &collectors);
+    let profile = device::profiles(&replay.heaps, &collectors);
+    let heaps = std::mem::take(&mut replay.heaps);
+    let mut watches = std::mem::take(&mut collectors.heaps);
+    let mut deferred = Gaps::default();
+    for (index, (heap, watch)) in heaps.iter().zip(&mut watches).enumerate() {
+        deferred.add(index, heap, watch);
+    }
+    let known = |watch: &HeapWatch| known_if(complete && watch.unknown_frees == 0 && watch.baseline == 0);
+    let samples = span::samples(&collectors.counters, &collectors.marks, &names);
+    let ledgers = ledger::ledgers(&collectors, (&heaps, &watches), &samples, end, known);
+    let tracks = timeline::tracks(&heaps, &watches, &mut names, end);
+    let mut growth = growth::report(&collectors.growth, &heaps, growth::Run::of(&trace, end), &mut names);
     growth.idle = growth::idle(&tracks, &growth.cycles, end);
-    let of_threads = sieve.as_ref().is_some_and(Sieve::is_of_threads);
     let heap_reports: Vec<_> = heaps
         .into_iter()
+        .zip(watches)
         .enumerate()
-        .map(|(index, heap)| {
-            let known = known(&heap);
-            let before = heap::peak_before(replay.trace, heap.key).filter(|_| trace.range.is_none());
+        .map(|(index, (heap, watch))| {
+            let known = known(&watch);
+            let before = heap::peak_before(replay.log, heap.key).filter(|_| trace.range.is_none());
             // Of threads' blocks alone no allocator has a sum.
-            let told = replay.analyses.totals.of(heap.key).filter(|_| !of_threads).map(heap::totals);
-            report::Heap { allocator: told, ..heap::report(index, heap, known, before, end, &mut names) }
+            let told = collectors.totals.of(heap.key).filter(|_| !of_threads).map(heap::totals);
+            let report = heap::report(index, (heap, watch), known, before, end, &mut names);
+            report::Heap { allocator: told, ..report }
         })
         .collect();
     let phases = phases.into_iter().map(|phase| span::phase(phase, &heap_reports, &mut names)).collect();
-    let modules = module::modules(&replay, &mut names);
+    let movement = &collectors.movement;
+    let modules = module::modules(movement, &mut names);
     growth::find_duplicates(&modules, &mut growth);
-    let mut timeline = course::timeline(&replay, tracks, &modules, &heap_reports, &mut names, end);
+    let mut timeline = timeline::timeline(&collectors, tracks, &modules, &heap_reports, &mut names, end);
     timeline.ledgers = ledgers.tracks;
-    let movement = replay.movement();
-    let mut report = Report {
+    let report = Report {
         schema_version: SCHEMA_VERSION,
         trace,
         findings: Vec::new(),
@@ -101,20 +106,16 @@ pub(crate) fn summarize(
         growth,
         phases,
         phases_total,
-        marks: span::marks(&replay.analyses.marks, &names),
+        marks: span::marks(&collectors.marks, &names),
         samples: Samples { monitor, ..samples },
         profile,
         ledger: ledgers.entries,
         ledger_trends: ledgers.trends,
-        ooms: oom::failures(&replay.analyses.failures, &heap_reports, &mut names),
-        ooms_total: replay.analyses.failures.total,
-        ooms_why: oom::unknown(&replay, &heap_reports),
+        ooms: oom::failures(&collectors.failures, &heap_reports, &mut names),
+        ooms_total: collectors.failures.total,
+        ooms_why: oom::unknown(replay.log, &collectors.failures, &heap_reports),
         modules: modules.into_iter().map(|(report, _)| report).collect(),
         heaps: heap_reports,
     };
-    replay.trace.revisit(&checkpoints, gaps.stops(), sieve, watch, |replay, stop| {
-        gaps.fill(stop, replay, &mut report.heaps)
-    })?;
-    report.findings = findings::judge(&report);
-    Ok(Analysis { report, timeline, checkpoints })
+    Built { report, timeline, deferred }
 }

@@ -7,8 +7,7 @@ use memtrace_format::{ModuleId, Tier};
 use super::names::Names;
 use crate::{
     Nanos,
-    analyses::{ModuleRecord, WaySums},
-    replay::Replay,
+    collectors::{ModuleRecord, Movement, WaySums},
     report::{Direction, Module, Stay},
     source::parents,
 };
@@ -21,8 +20,8 @@ const STAYS: usize = 1 << 20;
 pub(super) struct Inherited(pub(super) bool);
 
 /// Every module that was defined or that something happened to, in the order of their ids.
-pub(super) fn modules(replay: &Replay<'_>, names: &mut Names<'_>) -> Vec<(Module, Inherited)> {
-    let records = &replay.movement().modules;
+pub(super) fn modules(movement: &Movement<'_>, names: &mut Names<'_>) -> Vec<(Module, Inherited)> {
+    let records = &movement.modules;
     let moved =
         |id: &ModuleId| records.get(*id).is_some_and(|record| !record.whereabouts.resident.is_empty());
     let defined = names.definitions.module_ids();

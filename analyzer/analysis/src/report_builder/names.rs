@@ -5,8 +5,9 @@ use memtrace_format::{ModuleId, StackId};
 
 use crate::{
     Text,
-    replay::{HeapKey, Owner, OwnerId, Owners, Replay, ScopeId, ScopeTree},
-    source::{Definitions, Trace},
+    model::HeapKey,
+    replay::{Owner, OwnerId, Owners, Replay, ScopeId, ScopeTree},
+    source::{Definitions, Log},
 };
 
 /// The most frames that stand for a stack.
@@ -15,7 +16,7 @@ const SITE: usize = 3;
 /// Names for ids.
 pub(super) struct Names<'a> {
     pub(super) definitions: &'a Definitions,
-    trace: &'a Trace,
+    trace: &'a Log,
     owners: &'a Owners,
     scopes: &'a ScopeTree,
     modules: HashMap<ModuleId, Text>,
@@ -27,10 +28,10 @@ pub(super) struct Names<'a> {
 
 impl<'a> Names<'a> {
     pub(super) fn of(replay: &'a Replay<'_>) -> Self {
-        Self::new(replay.trace, &replay.owners, &replay.scopes)
+        Self::new(replay.log, &replay.owners, &replay.scopes)
     }
 
-    pub(super) fn new(trace: &'a Trace, owners: &'a Owners, scopes: &'a ScopeTree) -> Self {
+    pub(super) fn new(trace: &'a Log, owners: &'a Owners, scopes: &'a ScopeTree) -> Self {
         Self {
             definitions: trace.definitions(),
             trace,

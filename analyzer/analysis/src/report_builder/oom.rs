@@ -5,26 +5,26 @@ use memtrace_format::{Address, Bytes};
 use super::{NO_SEGMENTS, names::Names};
 use crate::{
     Text,
-    analyses::{FailedRequest, Failures},
-    autopsy::{Autopsy, Examination},
-    replay::Replay,
+    collectors::{FailedRequest, Failures},
+    oom::{Autopsy, Examination},
     report::{Blocker, Heap, InVain, ModelAgreement, OutOfMemory, Remedy, Verdict},
+    source::Log,
 };
 
 const NOT_EXAMINED: &str = "one like it was examined before, or too many were";
 const NO_MODEL: &str = "it was not examined";
 
 /// The failed requests; `heaps` are the report's, in the order of the replay's.
-pub(super) fn failures(failures: &Failures, heaps: &[Heap], names: &mut Names<'_>) -> Vec<OutOfMemory> {
+pub(super) fn failures(failures: &Failures<'_>, heaps: &[Heap], names: &mut Names<'_>) -> Vec<OutOfMemory> {
     failures.kept.iter().map(|(failed, autopsy)| failure(failed, autopsy, heaps, names)).collect()
 }
 
 /// Why failed requests may be missing. A snapshot whose history was off, or kept a single event, shows what was live at its
 /// end and nothing of what led there.
-pub(super) fn unknown(replay: &Replay<'_>, heaps: &[Heap]) -> Option<&'static str> {
+pub(super) fn unknown(log: &Log, failures: &Failures<'_>, heaps: &[Heap]) -> Option<&'static str> {
     let live = heaps.iter().any(|heap| heap.baseline_bytes.0 > 0);
     let silent = heaps.iter().all(|heap| heap.allocs == 0 && heap.frees == 0);
-    (replay.trace.is_imported() && live && silent && replay.analyses.failures.total == 0)
+    (log.is_imported() && live && silent && failures.total == 0)
         .then_some("the recording shows what was live when it was taken, and no request that led there")
 }
 
@@ -73,7 +73,7 @@ fn failure(failed: &FailedRequest, autopsy: &Autopsy, heaps: &[Heap], names: &mu
             _ => "it did not fail for holes that blocks keep apart",
         }),
         would_have_fit: examination.map_or_else(Vec::new, |examination| {
-            let remedy = |remedy: &crate::autopsy::Remedy| Remedy {
+            let remedy = |remedy: &crate::oom::Remedy| Remedy {
                 what: Text::new(remedy.what.as_str()),
                 bytes: Bytes(remedy.bytes),
                 proof: remedy.proof,

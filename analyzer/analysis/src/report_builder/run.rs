@@ -6,16 +6,22 @@ use memtrace_format::{Bytes, DropCause, Ending};
 
 use crate::{
     Text,
+    collectors::Collectors,
     merge::Events,
     replay::Replay,
-    report::{Dropped, Range, Trace},
+    report::{Dropped, Range, TraceInfo},
     source::Losses,
 };
 
 const NOT_IMPORTED: &str = "the imported recording does not say";
 
-pub(super) fn trace(replay: &Replay<'_>, events: &Events<'_>, range: Option<Range>) -> Trace {
-    let source = replay.trace;
+pub(super) fn trace(
+    replay: &Replay<'_>,
+    collectors: &Collectors<'_>,
+    events: &Events<'_>,
+    range: Option<Range>,
+) -> TraceInfo {
+    let source = replay.log;
     let header = source.header();
     let closing = source.closing();
     let finally = closing.filter(|closing| closing.ending != Ending::Running);
@@ -28,7 +34,7 @@ pub(super) fn trace(replay: &Replay<'_>, events: &Events<'_>, range: Option<Rang
         ("record of an unknown kind", events.unknown()),
         ("time that steps back", events.steps_back()),
         ("chunk whose recorder saw time step back", source.directory.stepping_back),
-        ("event of one of too many modules: it is not told of", replay.movement().modules.left_out),
+        ("event of one of too many modules: it is not told of", collectors.movement.modules.left_out),
     ] {
         if count > 0 {
             oddities.insert(what, count);
@@ -38,7 +44,7 @@ pub(super) fn trace(replay: &Replay<'_>, events: &Events<'_>, range: Option<Rang
     let imported = source.is_imported();
     let pid = Some(header.pid).filter(|&pid| pid != 0);
     let start = Some(header.start.realtime_ns).filter(|&start| start != 0);
-    Trace {
+    TraceInfo {
         format_version: format!("{}.{}", memtrace_format::header::VERSION.0, header.minor),
         engine: engine.map(|engine| Text::new(engine.name.as_str())),
         engine_why: engine.is_none().then_some("the engine did not give its name"),
@@ -49,7 +55,7 @@ pub(super) fn trace(replay: &Replay<'_>, events: &Events<'_>, range: Option<Rang
         pid_why: (imported && pid.is_none()).then_some(NOT_IMPORTED),
         start_unix_ns: start.or(Some(0).filter(|_| !imported)),
         start_unix_ns_why: (imported && start.is_none()).then_some(NOT_IMPORTED),
-        duration_ns: source.end(events),
+        duration_ns: source.end(events.latest()),
         range,
         filter: None,
         kept_from_ns: source.kept_from().filter(|_| !source.begins_with_baseline()),
@@ -72,7 +78,7 @@ pub(super) fn trace(replay: &Replay<'_>, events: &Events<'_>, range: Option<Rang
 
 /// Three places tell what was lost, each up to another time: the closing block, the chunks, the events. The largest is right.
 fn dropped(replay: &Replay<'_>, events: &Events<'_>) -> Dropped {
-    let closing = replay.trace.closing().map(|closing| closing.drops).unwrap_or_default();
+    let closing = replay.log.closing().map(|closing| closing.drops).unwrap_or_default();
     let chunks = events.drops();
     let counts = |cause: DropCause| closing.of(cause).max(chunks.of(cause)).max(replay.dropped.of(cause));
     let mut by_cause: BTreeMap<_, _> =

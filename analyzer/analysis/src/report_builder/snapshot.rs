@@ -6,9 +6,9 @@ use memtrace_format::{Address, Bytes, DeviceId};
 use super::{heap::figures, names::Names};
 use crate::{
     Nanos, Text,
-    analyses::Level,
-    instant::{Block, BlockState, Hole, Instant, LiveHeap, Owner, OwnerIndex, Segment},
-    replay::{self, HeapKey, OwnerId, Piece, Replay},
+    model::HeapKey,
+    replay::{self, Level, OwnerId, Piece, Replay},
+    snapshot::{Block, BlockState, Hole, Instant, LiveHeap, Owner, OwnerIndex, Segment},
 };
 
 /// What is live after the events that were replayed.
@@ -33,7 +33,7 @@ fn live_heap(heap: &replay::Heap, owners: &mut OwnerTable<'_, '_>) -> LiveHeap {
         .filter(|(.., piece)| *piece == Piece::Hole)
         .map(|(start, end, _)| Hole { address: Address(start), bytes: Bytes(end - start) })
         .collect();
-    let first_event = heap.watch.first_event;
+    let first_event = heap.first_event;
     let mut blocks: Vec<Block> = state
         .blocks()
         .map(|(address, block)| Block {
@@ -61,7 +61,7 @@ fn live_heap(heap: &replay::Heap, owners: &mut OwnerTable<'_, '_>) -> LiveHeap {
         by: state.by,
         block_sizes: super::heap::block_sizes(state.by),
         figures: figures(&Level::of(state), state.segmented),
-        events: heap.watch.events - first_event,
+        events: heap.events - first_event,
         segments,
         blocks,
         holes,

@@ -5,13 +5,13 @@ use memtrace_format::{Bytes, CounterId, CounterValue, DeviceId, NameId, NotSampl
 use super::{NO_SEGMENTS, heap::figures, names::Names};
 use crate::{
     Nanos, Text,
-    analyses::{Counters, Marks, PhaseRecord},
+    collectors::{Counters, Marks, PhaseRecord},
     report::{Counter, CounterNumber, Heap, HeapInPhase, Mark, Phase, Samples, Unavailable},
 };
 
 /// A phase; `heaps` are the report's, in the order of the replay's.
 pub(super) fn phase(phase: PhaseRecord, heaps: &[Heap], names: &mut Names<'_>) -> Phase {
-    let left_out = heaps.len() > phase.heaps.len() && phase.heaps.len() == crate::analyses::TRACKED;
+    let left_out = heaps.len() > phase.heaps.len() && phase.heaps.len() == crate::collectors::TRACKED;
     let spans = phase.heaps.iter().zip(heaps).map(|(span, heap)| {
         let segmented = heap.reserved_peak.is_some();
         HeapInPhase {
@@ -37,7 +37,7 @@ pub(super) fn phase(phase: PhaseRecord, heaps: &[Heap], names: &mut Names<'_>) -
 pub(super) fn marks(marks: &Marks, names: &Names<'_>) -> Vec<Mark> {
     let mut by_name: Vec<_> = marks.by_name.iter().filter(|(id, _)| !is_note(names, **id)).collect();
     by_name.sort_unstable_by_key(|(id, record)| (record.first, **id));
-    let mark = |(id, record): (&_, &crate::analyses::MarkRecord)| Mark {
+    let mark = |(id, record): (&_, &crate::collectors::MarkRecord)| Mark {
         name: names.definitions.name(*id),
         count: record.count,
         first_ns: record.first,

@@ -2,23 +2,23 @@
 
 use super::{
     NO_SEGMENTS, SCHEMA_VERSION,
-    again::layout_of,
     breakdown::breakdown,
+    deferred::layout_of,
     fragmentation::fragmentation,
     heap::{SHARES, device_of, figures, largest_blocks},
     names::Names,
 };
 use crate::{
     Nanos,
-    analyses::{FragmentationSnapshot, Level},
-    replay::{Heap, Replay},
+    collectors::FragmentationSnapshot,
+    replay::{Heap, Level, Replay},
     report::{HeapState, State},
 };
 
 /// What every heap holds.
 pub(crate) fn state(mut replay: Replay<'_>, time: Nanos) -> State {
     let mut heaps = std::mem::take(&mut replay.heaps);
-    let mut names = Names::new(replay.trace, &replay.owners, &replay.scopes);
+    let mut names = Names::new(replay.log, &replay.owners, &replay.scopes);
     State {
         schema_version: SCHEMA_VERSION,
         time_ns: time,
@@ -42,7 +42,7 @@ fn heap_state(heap: &mut Heap, time: Nanos, names: &mut Names<'_>) -> HeapState 
         device,
         device_why: device.is_none().then_some("the engine named no device"),
         kind,
-        events: heap.watch.events - heap.watch.first_event,
+        events: heap.events - heap.first_event,
         by,
         figures: figures(&Level::of(&heap.state), segmented),
         breakdown: breakdown(live().map(|(_, block)| block), by, time, SHARES, names),

@@ -8,7 +8,7 @@ use memtrace_format::Bytes;
 use super::names::Names;
 use crate::{
     Nanos, Text,
-    analyses::{Movement, SwapRecord, SwapWatch, Uses},
+    collectors::{Movement, SwapRecord, SwapWatch, Uses},
     report::{DeviceBound, LowerBound, ModuleSwaps, OtherSwaps, Swap, Swaps},
 };
 

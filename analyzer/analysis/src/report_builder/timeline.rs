@@ -4,8 +4,8 @@ use memtrace_format::{CounterId, ModuleId};
 
 use crate::{
     Nanos,
-    analyses::{Activity, CounterRecord, Counters, TRACKED},
-    replay::{Heap, Replay},
+    collectors::{Activity, Collectors, CounterRecord, Counters, HeapWatch, Movement, TRACKED},
+    replay::Heap,
     report,
     timeline::{CounterTrack, Happening, HeapTrack, ModuleTrack, Sign, Timeline},
 };
@@ -13,8 +13,13 @@ use crate::{
 use super::{module::Inherited, names::Names, span};
 
 /// The tracks of the first heaps.
-pub(super) fn tracks(heaps: &[Heap], names: &mut Names<'_>, end: Nanos) -> Vec<HeapTrack> {
-    let recorded = heaps.iter().filter_map(|heap| Some((heap, heap.watch.track.clone()?)));
+pub(super) fn tracks(
+    heaps: &[Heap],
+    watches: &[HeapWatch],
+    names: &mut Names<'_>,
+    end: Nanos,
+) -> Vec<HeapTrack> {
+    let recorded = heaps.iter().zip(watches).filter_map(|(heap, watch)| Some((heap, watch.track.clone()?)));
     recorded.map(|(heap, track)| track.finish_heap(names.heap(heap.key), heap.state.segmented, end)).collect()
 }
 
@@ -31,26 +36,25 @@ fn counters(counters: &Counters, names: &Names<'_>, end: Nanos) -> Vec<CounterTr
 }
 
 pub(super) fn timeline(
-    replay: &Replay<'_>,
+    collectors: &Collectors<'_>,
     heaps: Vec<HeapTrack>,
     modules: &[(report::Module, Inherited)],
     heap_reports: &[report::Heap],
     names: &mut Names<'_>,
     end: Nanos,
 ) -> Timeline {
-    let analyses = &replay.analyses;
     let mut instants = Vec::new();
-    let marks = analyses.marks.instants.iter();
+    let marks = collectors.marks.instants.iter();
     for &(time, name, value) in marks.filter(|(_, name, _)| !span::is_note(names, *name)) {
         instants.push(Sign { time, what: Happening::Mark { name: names.definitions.name(name), value } });
     }
-    for (failed, _) in &analyses.failures.kept {
+    for (failed, _) in &collectors.failures.kept {
         if let Some(heap) = heap_reports.get(failed.heap) {
             let what = Happening::OutOfMemory { heap: heap.name.clone(), requested: failed.requested };
             instants.push(Sign { time: failed.now.time, what });
         }
     }
-    for swap in analyses.movement.swaps.costliest.kept() {
+    for swap in collectors.movement.swaps.costliest.kept() {
         let what = Happening::Swap {
             module: names.module(swap.module),
             evicted: swap.evicted.iter().map(|&module| names.module(module)).collect(),
@@ -61,23 +65,26 @@ pub(super) fn timeline(
         instants.push(Sign { time: swap.time, what });
     }
     instants.sort_by_key(|instant| instant.time);
-    let failures_left_out = analyses.failures.total - analyses.failures.kept.len() as u64;
+    let failures_left_out = collectors.failures.total - collectors.failures.kept.len() as u64;
     Timeline {
         end,
         heaps_left_out: heap_reports.len().saturating_sub(TRACKED) as u64,
         heaps,
-        modules: modules.iter().map(|(module, inherited)| track(replay, module, *inherited)).collect(),
+        modules: modules
+            .iter()
+            .map(|(module, inherited)| track(&collectors.movement, module, *inherited))
+            .collect(),
         instants,
         ledgers: Vec::new(),
-        counters: counters(&analyses.counters, names, end),
-        instants_left_out: analyses.marks.left_out
-            + analyses.movement.swaps.costliest.left_out
+        counters: counters(&collectors.counters, names, end),
+        instants_left_out: collectors.marks.left_out
+            + collectors.movement.swaps.costliest.left_out
             + failures_left_out,
     }
 }
 
-fn track(replay: &Replay<'_>, module: &report::Module, Inherited(inherited): Inherited) -> ModuleTrack {
-    let activity = replay.movement().modules.get(ModuleId(module.id)).map(|record| &record.activity);
+fn track(movement: &Movement<'_>, module: &report::Module, Inherited(inherited): Inherited) -> ModuleTrack {
+    let activity = movement.modules.get(ModuleId(module.id)).map(|record| &record.activity);
     let (moves, moves_left_out) = activity.map(Activity::moves).unwrap_or_default();
     ModuleTrack {
         id: module.id,

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU64;
 
-use memtrace_analysis::{Checkpoints, Nanos, Trace, instant::Instant};
+use memtrace_analysis::{Checkpoints, Nanos, Trace, snapshot::Instant};
 use memtrace_format::{Event, ModuleId, NameId};
 use proptest::prelude::*;
 

@@ -165,7 +165,7 @@ fn a_profile_run_is_told_from_its_phases() {
     assert_eq!(run.before_create.as_ref().map(beside), Some(1 << 30));
     assert_eq!((beside(&run.before_profile), beside(&run.after_profile)), (3 << 29, 2 << 30));
     assert_eq!(run.after_profile.reserved, Some(Bytes(3 * GIB)));
-    let text = memtrace_analysis::report::ReportText(&report).to_string();
+    let text = memtrace_analysis::rendering::ReportText(&report).to_string();
     assert!(text.contains("5.00 GiB needed beside the cache"), "{text}");
 
     // In a range without the weights there is no telling what they took.

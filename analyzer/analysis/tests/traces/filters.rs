@@ -1,9 +1,6 @@
 //! One device, or the threads of one name: as though nothing else had been recorded.
 
-use memtrace_analysis::{
-    Filter, Nanos, Part, PartError, Trace,
-    report::{Report, ReportText},
-};
+use memtrace_analysis::{Filter, Nanos, Part, PartError, Trace, rendering::ReportText, report::Report};
 use memtrace_format::{
     Address, BlockAlloc, Bytes, CounterDefinition, CounterId, CounterValue, Definition, DeviceDefinition,
     DeviceId, Event, HeapDefinition, HeapId, MemoryKind, ModuleId, OutOfMemory, PoolDefinition, PoolId,

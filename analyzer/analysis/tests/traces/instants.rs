@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use memtrace_analysis::{
-    Checkpoints, Nanos, Trace,
-    diff::{Flow, HeapFlow, InstantsDiff, InstantsDiffText, Lot},
-    instant::{BlockState, Instant, LiveHeap, When},
+    Checkpoints, Nanos, Trace, When,
+    diff::{Flow, HeapFlow, InstantsDiff, Lot},
+    rendering::InstantsDiffText,
     report::Layout,
+    snapshot::{BlockState, Instant, LiveHeap},
 };
 use memtrace_format::{Address, Bytes, Event};
 use proptest::prelude::*;

@@ -2,7 +2,8 @@
 
 use memtrace_analysis::{
     Nanos, Part,
-    report::{Known, LedgerEntry, LedgerMoment, Report, ReportText},
+    rendering::ReportText,
+    report::{Known, LedgerEntry, LedgerMoment, Report},
 };
 use memtrace_format::{
     Bytes, CounterDefinition, CounterId, CounterValue, Definition, Event, NotSampled, OutOfMemory,

@@ -13,10 +13,10 @@ use std::{
 use hashbrown::HashMap;
 use inferno::flamegraph;
 use memtrace_analysis::{
-    Checkpoints, Filter, Nanos, Text, Trace,
-    instant::{LiveHeap, Owner, When},
+    Checkpoints, Filter, Nanos, Text, Trace, When,
     replay::BETWEEN_SCOPES,
     report::is_nobody,
+    snapshot::{LiveHeap, Owner},
 };
 
 use super::ExportError;
@@ -58,7 +58,7 @@ pub(super) fn write(
 
 impl Live {
     fn read(trace: &Trace, when: &When, filter: &Filter) -> Result<Self, ExportError> {
-        let threads = filter.thread_names(trace)?;
+        let threads = memtrace_analysis::thread_names(filter, trace)?;
         let instant = trace.instant(&Checkpoints::default(), when)?;
         let heaps = instant
             .heaps

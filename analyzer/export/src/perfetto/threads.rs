@@ -2,10 +2,7 @@
 
 use std::io::{self, Write};
 
-use memtrace_analysis::{
-    Nanos, Trace,
-    replay::{Moment, Replay},
-};
+use memtrace_analysis::{Moment, Nanos, Trace, replay::Replay};
 use memtrace_format::{ModuleId, ThreadId};
 
 use super::{

@@ -16,8 +16,8 @@ use std::{
 
 use hashbrown::HashMap;
 use memtrace_analysis::{
-    Nanos, Trace,
-    replay::{HeapKey, Moment, Replay},
+    HeapKey, Moment, Nanos, Trace,
+    replay::Replay,
     walk::{Seen, Visitor},
 };
 use memtrace_format::{DeviceId, Event, MemoryKind, ModuleId, NameId, PoolId, Segment, StackId};
@@ -138,7 +138,7 @@ impl<'a, W: Write> Torch<'a, W> {
     /// Remembers who asked for what is reserved.
     fn note(&mut self, event: &Event) {
         let mut change = |segment: &Segment, reserves: bool| {
-            let stacks = self.reserved_by.entry(HeapKey::of(self.trace, segment.pool)).or_default();
+            let stacks = self.reserved_by.entry(self.trace.definitions().heap_key(segment.pool)).or_default();
             let end = segment.address.0.saturating_add(segment.size.0.max(1));
             stacks.extract_if(segment.address.0..end, |_, _| true).for_each(drop);
             if reserves {
@@ -167,7 +167,7 @@ impl<'a, W: Write> Torch<'a, W> {
         more: &[(&'static str, Item<'_>)],
     ) -> io::Result<()> {
         let (action, pool) = what;
-        let Some(place) = self.place(HeapKey::of(self.trace, pool)) else { return Ok(()) };
+        let Some(place) = self.place(self.trace.definitions().heap_key(pool)) else { return Ok(()) };
         let list = self.trace_of(place)?;
         let pool = self.pool(pool);
         let mut entries = vec![("action", Item::Text(action)), ("stream", Item::Number(pool.stream))];

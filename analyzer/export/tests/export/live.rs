@@ -1,6 +1,6 @@
 //! What is live at an instant, in the forms that flame graphs are made of.
 
-use memtrace_analysis::instant::When;
+use memtrace_analysis::When;
 use memtrace_export::{Export, ExportError, Format};
 use serde_json::Value;
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 use memtrace_analysis::{
     Definitions, ReadError, Text,
-    instant::{Instant, LiveHeap, Owner},
+    snapshot::{Instant, LiveHeap, Owner},
 };
 use memtrace_format::StackId;
 

@@ -3,7 +3,7 @@
 use hashbrown::HashMap;
 use memtrace_analysis::{
     Definitions, Nanos, Text,
-    instant::{Block, Instant, LiveHeap, Owner},
+    snapshot::{Block, Instant, LiveHeap, Owner},
 };
 use memtrace_format::Bytes;
 

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use memtrace_analysis::{
     Text,
-    instant::{Block, LiveHeap},
+    snapshot::{Block, LiveHeap},
 };
 use memtrace_format::Bytes;
 
@@ -76,7 +76,7 @@ pub(crate) fn regions(heap: &LiveHeap) -> (Vec<Region>, usize) {
     (regions, total)
 }
 
-fn of_segment(heap: &LiveHeap, segment: &memtrace_analysis::instant::Segment) -> Region {
+fn of_segment(heap: &LiveHeap, segment: &memtrace_analysis::snapshot::Segment) -> Region {
     let holes = &heap.holes[segment.holes.clone()];
     Region {
         from: segment.address.0,

@@ -8,7 +8,7 @@ use std::{
 use memtrace_analysis::{
     ReadError, Recorded, Text,
     events::{self, Browser, EventLine, EventPlace},
-    instant::{Block, BlockState, Instant, LiveHeap, Pin},
+    snapshot::{Block, BlockState, Instant, LiveHeap, Pin},
 };
 use memtrace_format::{Address, Bytes, PoolId};
 

@@ -1,6 +1,6 @@
 //! A range of addresses as a row of cells.
 
-use memtrace_analysis::instant::{Block, BlockState};
+use memtrace_analysis::snapshot::{Block, BlockState};
 use memtrace_format::Bytes;
 
 /// What a cell's colour can stand for: [`OTHERS`], or one of the names in the legend.
@@ -134,7 +134,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use memtrace_analysis::{Nanos, instant::OwnerIndex};
+    use memtrace_analysis::{Nanos, snapshot::OwnerIndex};
 
     fn block(address: u64, bytes: u64, owner: u32) -> Block {
         Block {

@@ -2,7 +2,7 @@
 
 use memtrace_analysis::{
     Text,
-    instant::{Block, BlockState, LiveHeap},
+    snapshot::{Block, BlockState, LiveHeap},
 };
 use memtrace_format::{Address, Bytes};
 use ratatui::text::{Line, Span};

@@ -12,9 +12,9 @@
 use std::sync::Arc;
 
 use memtrace_analysis::{
-    Trace,
+    Composition, CompositionPart, Grouping, Trace,
     report::PeakBy,
-    timeline::{Composition, Extent, Grouping, Part, Series},
+    timeline::{Extent, Series},
 };
 use ratatui::{
     buffer::Buffer,
@@ -169,12 +169,12 @@ pub(super) fn legend(
     cells: usize,
     lines: usize,
 ) -> Vec<Line<'static>> {
-    let mut parts: Vec<(usize, &Part, Extent)> = parts(composition)
+    let mut parts: Vec<(usize, &CompositionPart, Extent)> = parts(composition)
         .enumerate()
         .filter_map(|(place, part)| Some((place, part, part.bytes.at(run.cursor)?)))
         .collect();
     parts.sort_by_key(|(_, _, extent)| std::cmp::Reverse(extent.max));
-    let line = |(place, part, extent): &(usize, &Part, Extent)| {
+    let line = |(place, part, extent): &(usize, &CompositionPart, Extent)| {
         let (sign, style) = look(composition, *place, theme);
         let bytes = super::readout::extent_text(*extent, 1);
         let room = cells.saturating_sub(width(&bytes) + 3);
@@ -189,7 +189,7 @@ pub(super) fn legend(
 }
 
 /// The parts from the foot of the stack.
-fn parts(composition: &Composition) -> impl Iterator<Item = &Part> {
+fn parts(composition: &Composition) -> impl Iterator<Item = &CompositionPart> {
     composition.parts.iter().chain(&composition.others)
 }
 

@@ -11,16 +11,18 @@ mod cycle;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
-use memtrace_format::{ModuleId, NameId, NotSampled};
+use memtrace_format::{ModuleId, NameId, NotSampled, TransferBegin};
 
 pub(crate) use census::Census;
 pub(crate) use cycle::{CycleWatch, Point as CyclePoint};
 
+use super::collector::{Collector, Context};
 use crate::{
     Text,
-    replay::{Heap, Moment, ScopeId},
+    model::{Moment, TransferKey},
+    replay::{Heap, OpenScope, ScopeId},
     report::CycleSource,
-    source::{Definitions, parents},
+    source::{Definitions, Log, parents},
 };
 
 /// The most cycles that are followed at one time. When there are more, one that ended only once gives way.
@@ -52,24 +54,73 @@ pub(crate) struct Growth<'a> {
     awaited: HashMap<u64, Vec<u32>>,
 }
 
-impl<'a> Growth<'a> {
-    pub(crate) fn new(definitions: &'a Definitions, threads: usize, wanted: Option<Text>) -> Self {
+impl<'a> Collector<'a> for Growth<'a> {
+    fn new(log: &'a Log) -> Self {
         Self {
-            definitions,
-            wanted,
+            definitions: log.definitions(),
+            wanted: log.cycle().cloned(),
             cycles: Vec::new(),
             by_id: HashMap::new(),
             by_name: HashMap::new(),
             left_out: 0,
             latest: None,
-            open: vec![Vec::new(); threads],
+            open: vec![Vec::new(); log.threads().len()],
             entered: 0,
             awaited: HashMap::new(),
         }
     }
 
-    /// Begins to count anew; what is open stays open.
-    pub(crate) fn forget_the_past(&mut self) {
+    fn scope_begin(
+        &mut self,
+        context: &mut Context<'_, 'a>,
+        _name: NameId,
+        _phase: Option<u64>,
+        entered: bool,
+    ) {
+        if entered {
+            self.entered += 1;
+            self.open[context.now.thread].push(self.entered);
+        }
+    }
+
+    fn scope_end(&mut self, context: &mut Context<'_, 'a>, closed: &[OpenScope]) {
+        let (now, replay) = (context.now, &*context.replay);
+        let open = &mut self.open[now.thread];
+        for span in open.drain(open.len().saturating_sub(closed.len())..) {
+            let inside = if self.awaited.is_empty() { None } else { self.awaited.remove(&span) };
+            for cycle in inside.into_iter().flatten() {
+                self.cycles[cycle as usize].enclosure_ended(span, now.time);
+            }
+        }
+        // What ended with it inside has no end of its own.
+        let Some(&OpenScope { name, phase, .. }) = closed.last() else { return };
+        let source = if phase.is_some() { CycleSource::Phase } else { CycleSource::Scope };
+        let definitions = self.definitions;
+        let outer = replay.thread(now.thread).scope();
+        self.ended(now, source, name.0, outer, &replay.heaps, || Some(definitions.name(name)));
+    }
+
+    fn mark(&mut self, context: &mut Context<'_, 'a>, name: NameId, _value: u64) {
+        let (now, replay) = (context.now, &*context.replay);
+        let definitions = self.definitions;
+        let scope = replay.thread(now.thread).scope();
+        self.ended(now, CycleSource::Mark, name.0, scope, &replay.heaps, || {
+            Some(definitions.name(name)).filter(|name| NotSampled::parse(name.recorded()).is_none())
+        });
+    }
+
+    fn module_defined(&mut self, context: &mut Context<'_, 'a>, module: ModuleId) {
+        self.module_came(context, CycleSource::Definition, module);
+    }
+
+    fn transfer_begin(&mut self, context: &mut Context<'_, 'a>, _key: TransferKey, begin: &TransferBegin) {
+        if begin.to.is_device() && !begin.from.is_device() {
+            self.module_came(context, CycleSource::Load, begin.module);
+        }
+    }
+
+    /// What is open stays open.
+    fn reset_at(&mut self, _context: &mut Context<'_, 'a>) {
         self.cycles.clear();
         self.by_id.clear();
         self.by_name.clear();
@@ -77,55 +128,15 @@ impl<'a> Growth<'a> {
         self.latest = None;
         self.left_out = 0;
     }
+}
 
-    /// A span was entered on a thread.
-    pub(crate) fn entered(&mut self, thread: usize) {
-        self.entered += 1;
-        self.open[thread].push(self.entered);
-    }
-
-    /// The span of this name ended on a thread, and with it those inside whose ends are missing: `count` in all.
-    /// `outer` is what is open around it.
-    pub(crate) fn left(
-        &mut self,
-        now: Moment,
-        count: usize,
-        (name, phase): (NameId, bool),
-        outer: ScopeId,
-        heaps: &[Heap],
-    ) {
-        let open = &mut self.open[now.thread];
-        for span in open.drain(open.len().saturating_sub(count)..) {
-            let inside = if self.awaited.is_empty() { None } else { self.awaited.remove(&span) };
-            for cycle in inside.into_iter().flatten() {
-                self.cycles[cycle as usize].enclosure_ended(span, now.time);
-            }
-        }
-        let source = if phase { CycleSource::Phase } else { CycleSource::Scope };
+impl<'a> Growth<'a> {
+    /// A module was defined or began its way to a device. Parts of modules come and go with them.
+    fn module_came(&mut self, context: &Context<'_, 'a>, source: CycleSource, module: ModuleId) {
+        let (now, replay) = (context.now, &*context.replay);
         let definitions = self.definitions;
-        self.ended(now, source, name.0, outer, heaps, || Some(definitions.name(name)));
-    }
-
-    /// A mark was set.
-    pub(crate) fn marked(&mut self, now: Moment, name: NameId, scope: ScopeId, heaps: &[Heap]) {
-        let definitions = self.definitions;
-        self.ended(now, CycleSource::Mark, name.0, scope, heaps, || {
-            Some(definitions.name(name)).filter(|name| NotSampled::parse(name.recorded()).is_none())
-        });
-    }
-
-    /// A module came into being (`source` is [`CycleSource::Definition`]), or began its way to a device
-    /// ([`CycleSource::Load`]). Parts of modules come and go with them.
-    pub(crate) fn came(
-        &mut self,
-        now: Moment,
-        source: CycleSource,
-        module: ModuleId,
-        scope: ScopeId,
-        heaps: &[Heap],
-    ) {
-        let definitions = self.definitions;
-        self.ended(now, source, module.0, scope, heaps, || {
+        let scope = replay.thread(now.thread).scope();
+        self.ended(now, source, module.0, scope, &replay.heaps, || {
             let whole = !module.is_none() && parents(definitions, module).next().is_none();
             whole.then(|| definitions.module_name(module))
         });
@@ -154,9 +165,9 @@ impl<'a> Growth<'a> {
             self.awaited.entry(span).or_default().push(index);
         }
         cycle.end(now.time, self.open[now.thread].last().copied(), scope, levels);
-        let events = heaps.iter().fold(0, |sum: u64, heap| sum.wrapping_add(heap.watch.events));
-        let kept = events
-            .wrapping_sub(heaps.iter().fold(0, |sum: u64, heap| sum.wrapping_add(heap.watch.first_event)));
+        let events = heaps.iter().fold(0, |sum: u64, heap| sum.wrapping_add(heap.events));
+        let kept =
+            events.wrapping_sub(heaps.iter().fold(0, |sum: u64, heap| sum.wrapping_add(heap.first_event)));
         match &self.latest {
             Some((taken, census)) if *taken == events => cycle.keep(Arc::clone(census)),
             _ if cycle.can_afford(kept, heaps) => {

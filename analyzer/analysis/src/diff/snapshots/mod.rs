@@ -3,7 +3,6 @@
 //! A block is the same one at both if the same event handed it out. Nothing is taken for gone that only moved to another list.
 
 mod sums;
-mod text;
 
 use memtrace_format::Bytes;
 use serde::Serialize;
@@ -11,11 +10,10 @@ use serde::Serialize;
 use super::{Change, SCHEMA_VERSION, change::Sides};
 use crate::{
     Definitions, Nanos, Text,
-    instant::{self, Instant, LiveHeap},
     report::{Block, PeakBy},
+    snapshot::{self, Instant, LiveHeap},
 };
 use sums::Sums;
-pub use text::InstantsDiffText;
 
 /// The most blocks that are listed.
 const BLOCKS: usize = 100;
@@ -167,7 +165,7 @@ impl HeapFlow {
         let segmented = sides.iter().any(|at| at.heap.is_some_and(|heap| heap.segments.is_some()));
         let [a, b] = sides.map(|at| at.heap.map(|heap| heap.figures));
         let figures = Sides::both(a, b);
-        let blocks = |at: At<'_>, blocks: &[&instant::Block]| {
+        let blocks = |at: At<'_>, blocks: &[&snapshot::Block]| {
             blocks.iter().take(BLOCKS).map(|block| at.report(definitions, block)).collect()
         };
         Self {
@@ -221,7 +219,7 @@ struct At<'a> {
 }
 
 impl At<'_> {
-    fn report(&self, definitions: &Definitions, block: &instant::Block) -> Block {
+    fn report(&self, definitions: &Definitions, block: &snapshot::Block) -> Block {
         let owner = self.instant.owner(block);
         Block {
             address: block.address,

@@ -11,8 +11,8 @@ use super::{At, Flow, Lot};
 use crate::{
     Nanos, Text,
     diff::Side,
-    instant::{Block, OwnerIndex},
-    summary::age_class,
+    report_builder::age_class,
+    snapshot::{Block, OwnerIndex},
 };
 
 /// The sums, and the blocks that are at one of the instants alone, the largest first.

@@ -72,3 +72,8 @@ pub struct AgeShare {
     /// How many there are.
     pub blocks: u64,
 }
+
+/// Whether it stands for what has no owner.
+pub fn is_nobody(name: &Text) -> bool {
+    name.recorded() == "(none)"
+}

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use memtrace_format::Bytes;
 use serde::Serialize;
 
-use super::Trace;
+use super::TraceInfo;
 use crate::Text;
 
 /// What a file is and what is in it.
@@ -18,7 +18,7 @@ pub struct Info {
     /// Tells this recording from every other, in hexadecimal.
     pub session: String,
     /// The recording itself.
-    pub trace: Trace,
+    pub trace: TraceInfo,
     /// Events by kind; kinds without events are left out.
     pub events_by_kind: BTreeMap<&'static str, u64>,
     /// Definitions by kind.

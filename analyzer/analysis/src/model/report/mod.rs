@@ -11,9 +11,7 @@ mod fragmentation;
 mod growth;
 mod heap;
 mod info;
-mod json;
 mod ledger;
-mod markdown;
 mod module;
 mod movement;
 mod oom;
@@ -21,11 +19,9 @@ mod run;
 mod span;
 mod state;
 mod swaps;
-pub(crate) mod table;
-mod text;
 mod totals;
 
-pub use breakdown::{AgeShare, Breakdown, Share, SizeShare, StackShare};
+pub use breakdown::{AgeShare, Breakdown, Share, SizeShare, StackShare, is_nobody};
 pub use device::{DeviceMemory, Monitor, Profile};
 pub use finding::{Finding, FindingVerdict, Place, Topic};
 pub use fragmentation::{Fragmentation, FragmentationAt, Layout, Pin, PinningBlock, SegmentUse};
@@ -36,20 +32,15 @@ pub use heap::{
     Block, BlockSizes, DistinctPeak, Figures, Heap, Known, Peak, PeakBefore, PeakBy, ReservedPeak,
 };
 pub use info::{Info, Thread};
-pub use json::{write_json, write_json_line};
 pub use ledger::{LedgerEntry, LedgerMoment, LedgerSources, LedgerTrend, Quarter, SampledFrom};
-pub use markdown::Markdown;
 pub use module::{Module, Moved, Stay};
 pub use movement::{Bandwidth, ByMemory, Direction, Directions, MovedFor, Transfers};
 pub use oom::{Blocker, InVain, ModelAgreement, OutOfMemory, Proof, Remedy, Verdict};
-pub use run::{ChunkCounts, Dropped, Ended, Filtered, Range, Trace};
+pub(crate) use run::CUT;
+pub use run::{ChunkCounts, Dropped, Ended, Filtered, Range, TraceInfo};
 pub use span::{Counter, CounterNumber, HeapInPhase, Mark, Phase, Samples, Unavailable};
 pub use state::{HeapState, State};
 pub use swaps::{DeviceBound, LowerBound, ModuleSwaps, OtherSwaps, Swap, Swaps, Thrash};
-pub use table::{grouped, utc};
-pub use text::is_nobody;
-pub use text::{InfoText, ReportText, StateText};
-pub(crate) use text::{age_words, block_table, filter_words, range_words, size_words, stack_lines};
 pub use totals::{AllocatorTotals, TotalsAt};
 
 use serde::Serialize;
@@ -60,7 +51,7 @@ pub struct Report {
     /// The version of these keys: 1.
     pub schema_version: u32,
     /// What the trace is and how it ended.
-    pub trace: Trace,
+    pub trace: TraceInfo,
     /// What every rule says of the run, the worst first.
     pub findings: Vec<Finding>,
     /// Every heap that something happened in, in the order of their first events.

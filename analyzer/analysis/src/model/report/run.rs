@@ -5,11 +5,14 @@ use std::collections::BTreeMap;
 use memtrace_format::Bytes;
 use serde::Serialize;
 
-use crate::{Nanos, Part, Text, cut::CUT};
+use crate::{Nanos, Part, Text};
+
+/// What the closing block of a cut says that ends before its trace.
+pub(crate) const CUT: &str = "this is a part of a longer trace";
 
 /// What a trace is and how it ended.
 #[derive(Clone, Debug, Serialize)]
-pub struct Trace {
+pub struct TraceInfo {
     /// The version of the file's format, as `major.minor`.
     pub format_version: String,
     /// The engine's name.
@@ -82,7 +85,7 @@ pub struct Filtered {
     pub thread: Option<Text>,
 }
 
-impl Trace {
+impl TraceInfo {
     /// How long what the figures tell of took: the range that was asked for, what a ring kept, or all of it.
     pub fn told_ns(&self) -> Nanos {
         match &self.range {

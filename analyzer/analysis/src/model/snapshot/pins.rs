@@ -231,8 +231,8 @@ mod tests {
     use super::*;
     use crate::{
         Nanos, Text,
-        instant::{BlockState, OwnerIndex},
         report::{BlockSizes, Figures, PeakBy},
+        snapshot::{BlockState, OwnerIndex},
     };
 
     /// Segments of so many pages each, of this length (none: they are plain), and blocks `(start, end)` in them.

@@ -1,11 +1,9 @@
 //! The course of a run, at the resolution of a screen: what a chart needs, in memory that does not grow with the trace.
 
-mod composition;
 mod counter;
 mod pyramid;
 mod recorder;
 
-pub use composition::{Composition, Grouping, Part};
 pub use counter::{CounterRecorder, CounterTrack};
 pub use pyramid::{Extent, HeapTrack, Pyramid, Series};
 pub use recorder::{Recorder, TrackRecorder};

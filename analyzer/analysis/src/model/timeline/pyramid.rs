@@ -137,7 +137,7 @@ impl Pyramid {
 
     /// Several figures together: in each bin the sums of their extremes, which the extremes of their sum lie between. `None`:
     /// there are none.
-    pub(super) fn sum<'a>(figures: impl Iterator<Item = &'a Self>, end: Nanos) -> Option<Self> {
+    pub(crate) fn sum<'a>(figures: impl Iterator<Item = &'a Self>, end: Nanos) -> Option<Self> {
         let figures: Vec<&Self> = figures.collect();
         let bin = figures.iter().map(|one| one.bin).max()?;
         let count = usize::try_from(end.0 / bin.0).unwrap_or(usize::MAX).saturating_add(1);

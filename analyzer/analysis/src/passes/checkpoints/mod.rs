@@ -11,11 +11,13 @@ use std::{
 };
 
 use crate::{
-    Nanos, ReadError, Trace,
+    Nanos, ReadError,
     events::EventPlace,
     merge::MergePlace,
-    passage::Passage,
-    replay::{Moment, Owners, Replay, ScopeTree, Standing},
+    model::Moment,
+    passes::Passage,
+    replay::{Owners, Replay, ScopeTree, Standing},
+    source::Log,
 };
 pub(crate) use taking::{PLACES, Taking};
 
@@ -54,94 +56,92 @@ impl Checkpoints {
     }
 
     /// A passage from the last one that is not behind `time`. `None`: there is none, or it cannot be read.
-    pub(crate) fn resume<'a>(&self, trace: &'a Trace, time: Nanos) -> Option<Passage<'a>> {
+    pub(crate) fn resume<'a>(&self, log: &'a Log, time: Nanos) -> Option<Passage<'a, ()>> {
         let taken = self.taken.as_deref()?;
         let behind = taken.list.partition_point(|checkpoint| checkpoint.time <= time);
         let checkpoint = taken.list.get(behind.checked_sub(1)?)?;
         let mut written = vec![0; usize::try_from(checkpoint.bytes).ok()?];
         taken.file.read_exact_at(&mut written, checkpoint.at).ok()?;
-        let mut replay = Replay::new(trace);
+        let mut replay = Replay::new(log);
         (replay.owners, replay.scopes) = (taken.owners.clone(), taken.scopes.clone());
         replay.resume(&checkpoint.standing, &written)?;
-        Some(Passage::resume(trace, replay, &checkpoint.place))
+        Some(Passage::resume(log, replay, (), &checkpoint.place))
     }
-}
 
-impl Trace {
-    /// Checkpoints so many events apart, whatever room they take. [`analyze`](Self::analyze) takes as many as pay.
+    /// Checkpoints so many events apart, whatever room they take. [`analyze`](crate::analyze()) takes as many as pay.
     ///
     /// # Errors
     ///
     /// The operating system cannot read a part of the file.
-    pub fn checkpoints(&self, every: NonZeroU64) -> Result<Checkpoints, ReadError> {
-        let mut passage = Passage::begin(self)?;
+    pub(crate) fn every(log: &Log, every: NonZeroU64) -> Result<Self, ReadError> {
+        let mut passage = Passage::begin(log, ())?;
         passage.tell_places(every.get().min(PLACES));
-        let mut taking = Taking::every(every.get(), self);
-        let (replay, _) = passage.replay(|_| (), |replay, batch| taking.pass(replay, batch))?;
-        Ok(taking.finish(&replay))
+        let mut taking = Taking::every(every.get(), log);
+        let passed = passage.replay(|_| (), |replay, (), batch| taking.pass(replay, batch))?;
+        Ok(taking.finish(&passed.replay))
     }
 
     /// A replay that stands at `time`: every event up to then has happened, those of that instant too.
     ///
     /// What is so at that time is so in it: the blocks and segments of the heaps and the numbers of their events, and what is
     /// open on the threads. What adds up over time, and what the analyses remember, is not: it may have begun anywhere before.
-    pub(crate) fn replay_to(&self, checkpoints: &Checkpoints, time: Nanos) -> Result<Replay<'_>, ReadError> {
-        self.replay_while(checkpoints, Some(time), |_, now| now.time <= time)
+    pub(crate) fn replay_to<'a>(&self, log: &'a Log, time: Nanos) -> Result<Replay<'a>, ReadError> {
+        self.replay_while(log, Some(time), |_, now| now.time <= time)
     }
 
     /// A replay that stands behind the event `number` of the heap with this index (counted as blocks and peaks count them, with
     /// what was not kept), or at its end. `time` is when that event happens.
-    pub(crate) fn replay_to_event(
+    pub(crate) fn replay_to_event<'a>(
         &self,
-        checkpoints: &Checkpoints,
+        log: &'a Log,
         time: Nanos,
         heap: usize,
         number: u64,
-    ) -> Result<Replay<'_>, ReadError> {
-        self.replay_while(checkpoints, time.0.checked_sub(1).map(Nanos), |replay, _| {
-            replay.heaps.get(heap).is_none_or(|heap| heap.watch.events <= number)
+    ) -> Result<Replay<'a>, ReadError> {
+        self.replay_while(log, time.0.checked_sub(1).map(Nanos), |replay, _| {
+            replay.heaps.get(heap).is_none_or(|heap| heap.events <= number)
         })
     }
 
     /// A replay that stands right behind the event at this place.
-    pub(crate) fn replay_to_place(
+    pub(crate) fn replay_to_place<'a>(
         &self,
-        checkpoints: &Checkpoints,
+        log: &'a Log,
         place: EventPlace,
-    ) -> Result<Replay<'_>, ReadError> {
+    ) -> Result<Replay<'a>, ReadError> {
         let mut rank = 0;
         let goes_on = |_: &Replay<'_>, now: Moment| {
             let same = now.time == place.time;
             rank += u64::from(same);
             now.time < place.time || (same && rank - 1 <= place.rank)
         };
-        self.replay_while(checkpoints, place.time.0.checked_sub(1).map(Nanos), goes_on)
+        self.replay_while(log, place.time.0.checked_sub(1).map(Nanos), goes_on)
     }
 
     /// A replay of every event up to the first for which `goes_on` is false; that is true for those up to `time`,
     /// if any are.
-    fn replay_while(
+    fn replay_while<'a>(
         &self,
-        checkpoints: &Checkpoints,
+        log: &'a Log,
         time: Option<Nanos>,
         mut goes_on: impl FnMut(&Replay<'_>, Moment) -> bool,
-    ) -> Result<Replay<'_>, ReadError> {
-        let passage = match time.and_then(|time| checkpoints.resume(self, time)) {
+    ) -> Result<Replay<'a>, ReadError> {
+        let passage = match time.and_then(|time| self.resume(log, time)) {
             Some(passage) => passage,
-            None => Passage::begin(self)?,
+            None => Passage::begin(log, ())?,
         };
-        let (replay, _) = passage.run(
+        let passed = passage.run(
             |_| (),
-            |replay, batch| {
+            |replay, (), batch| {
                 for step in &batch.steps {
                     if !goes_on(replay, step.now) {
                         return Break(());
                     }
-                    replay.apply(step.now, &step.event);
+                    replay.apply(step.now, &step.event, &mut ());
                 }
                 Continue(())
             },
         )?;
-        Ok(replay)
+        Ok(passed.replay)
     }
 }

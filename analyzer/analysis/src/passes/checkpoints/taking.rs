@@ -8,9 +8,9 @@ use std::{
 
 use super::{Checkpoint, Checkpoints, Taken};
 use crate::{
-    Trace,
     merge::Batch,
     replay::{Replay, Standing},
+    source::Log,
 };
 
 /// The fewest events between two checkpoints. As the trace turns out to be long, they come to lie further apart.
@@ -53,7 +53,7 @@ pub(crate) struct Taking {
 
 impl Taking {
     /// For a replay of all of this trace.
-    pub(crate) fn new(trace: &Trace) -> Self {
+    pub(crate) fn new(trace: &Log) -> Self {
         Self {
             file: None,
             list: Vec::new(),
@@ -69,7 +69,7 @@ impl Taking {
     }
 
     /// For checkpoints that lie so close whatever they take.
-    pub(super) fn every(events: u64, trace: &Trace) -> Self {
+    pub(super) fn every(events: u64, trace: &Log) -> Self {
         Self { interval: events, events_a_block: 0, room: u64::MAX, ..Self::new(trace) }
     }
 

@@ -7,10 +7,8 @@ use memtrace_format::Bytes;
 use super::{ROWS, and_more, percent};
 use crate::{
     Nanos, Text,
-    report::{
-        AgeShare, Share, SizeShare, StackShare,
-        table::{Table, grouped, shorten},
-    },
+    report::{AgeShare, Share, SizeShare, StackShare, is_nobody},
+    table::{Table, grouped, shorten},
 };
 
 /// What holds less of all of it is told together with others like it, where a list is of classes.
@@ -36,11 +34,6 @@ pub(super) fn shares(f: &mut Formatter<'_>, title: &str, owners: &[Share], whole
 /// Nothing where all is one thread's.
 pub(super) fn threads(f: &mut Formatter<'_>, title: &str, threads: &[Share], whole: Bytes) -> fmt::Result {
     if threads.len() < 2 { Ok(()) } else { shares(f, title, threads, whole) }
-}
-
-/// Whether it stands for what has no owner.
-pub fn is_nobody(name: &Text) -> bool {
-    name.recorded() == "(none)"
 }
 
 /// Nothing where no stack was recorded.

@@ -5,7 +5,10 @@ use std::fmt::{self, Formatter};
 use memtrace_format::Bytes;
 
 use super::{ROWS, and_more, maybe};
-use crate::report::{DeviceMemory, Monitor, Report, table::Table};
+use crate::{
+    report::{DeviceMemory, Monitor, Report},
+    table::Table,
+};
 
 pub(super) fn monitors(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
     // What heaps have is said with the heaps.

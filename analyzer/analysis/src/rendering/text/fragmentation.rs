@@ -7,8 +7,8 @@ use super::{
     breakdown::{size_words, told},
     percent, plural,
 };
-use crate::report::{
-    Fragmentation, FragmentationAt, Layout, Pin, is_nobody,
+use crate::{
+    report::{Fragmentation, FragmentationAt, Layout, Pin, is_nobody},
     table::{Table, grouped, shorten},
 };
 

@@ -5,8 +5,8 @@ use std::fmt::{self, Formatter};
 use memtrace_format::Bytes;
 
 use super::{NAME, and_more, percent};
-use crate::report::{
-    Cycle, CycleHeap, Duplicate, Report, Retained, Shape, Survivors, Trend, is_nobody,
+use crate::{
+    report::{Cycle, CycleHeap, Duplicate, Report, Retained, Shape, Survivors, Trend, is_nobody},
     table::{Table, grouped, shorten},
 };
 

@@ -3,8 +3,8 @@
 use std::fmt::{self, Formatter};
 
 use super::{NAME, and_more, breakdown, fragmentation, maybe, plural};
-use crate::report::{
-    Block, BlockSizes, Heap, Share,
+use crate::{
+    report::{Block, BlockSizes, Heap, Share},
     table::{Table, grouped, shorten},
 };
 

@@ -7,10 +7,8 @@ use memtrace_format::Bytes;
 use super::maybe;
 use crate::{
     Text,
-    report::{
-        LedgerEntry, LedgerMoment, Report,
-        table::{Columns, shorten},
-    },
+    report::{LedgerEntry, LedgerMoment, Report},
+    table::{Columns, shorten},
 };
 
 /// The most instants that stand side by side.

@@ -18,8 +18,10 @@ use std::fmt::{self, Display, Formatter};
 
 use memtrace_format::Bytes;
 
-use super::{Heap, Report, table::grouped};
-pub use breakdown::is_nobody;
+use crate::{
+    report::{Heap, Report},
+    table::grouped,
+};
 pub(crate) use breakdown::{age_words, size_words, stack_lines};
 pub(crate) use heap::block_table;
 pub use run::InfoText;

@@ -3,8 +3,8 @@
 use std::fmt::{self, Formatter};
 
 use super::{NAME, ROWS, and_more, maybe};
-use crate::report::{
-    Bandwidth, DeviceBound, Direction, Module, MovedFor, Report, Swaps,
+use crate::{
+    report::{Bandwidth, DeviceBound, Direction, Module, MovedFor, Report, Swaps},
     table::{Table, grouped, shorten},
 };
 

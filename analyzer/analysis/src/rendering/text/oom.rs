@@ -3,8 +3,8 @@
 use std::fmt::{self, Formatter};
 
 use super::{ROWS, and_more, maybe, plural, wrapped};
-use crate::report::{
-    InVain, ModelAgreement, OutOfMemory, Proof, Report,
+use crate::{
+    report::{InVain, ModelAgreement, OutOfMemory, Proof, Report},
     table::{Table, grouped, shorten},
 };
 

@@ -3,8 +3,8 @@
 use std::fmt::{self, Display, Formatter};
 
 use super::{NAME, ROWS, and_more, plural};
-use crate::report::{
-    Ended, Filtered, Info, Range, Trace,
+use crate::{
+    report::{Ended, Filtered, Info, Range, TraceInfo},
     table::{Table, grouped, shorten, utc},
 };
 
@@ -53,7 +53,7 @@ impl Display for InfoText<'_> {
     }
 }
 
-pub(super) fn header(f: &mut Formatter<'_>, trace: &Trace) -> fmt::Result {
+pub(super) fn header(f: &mut Formatter<'_>, trace: &TraceInfo) -> fmt::Result {
     let engine = match (&trace.engine, &trace.engine_version) {
         (Some(engine), Some(version)) => format!("{} {}", shorten(engine, NAME), shorten(version, NAME)),
         (Some(engine), None) => shorten(engine, NAME),
@@ -110,7 +110,7 @@ pub(crate) fn filter_words(filter: &Filtered) -> String {
     device.into_iter().chain(thread).collect::<Vec<_>>().join("; of these ")
 }
 
-pub(super) fn losses(f: &mut Formatter<'_>, trace: &Trace) -> fmt::Result {
+pub(super) fn losses(f: &mut Formatter<'_>, trace: &TraceInfo) -> fmt::Result {
     if trace.dropped.total == 0 && trace.damaged_chunks == 0 && trace.oddities.is_empty() {
         return Ok(());
     }

@@ -5,8 +5,8 @@ use std::fmt::{self, Formatter};
 use memtrace_format::{Bytes, SampledCounter};
 
 use super::{NAME, ROWS, and_more, maybe};
-use crate::report::{
-    CounterNumber, HeapInPhase, Report, Unavailable,
+use crate::{
+    report::{CounterNumber, HeapInPhase, Report, Unavailable},
     table::{Table, grouped, shorten},
 };
 

@@ -3,8 +3,8 @@
 use std::fmt::{self, Display, Formatter};
 
 use super::{NAME, breakdown, fragmentation, heap::block_table, maybe, plural};
-use crate::report::{
-    HeapState, State,
+use crate::{
+    report::{HeapState, State},
     table::{grouped, shorten},
 };
 

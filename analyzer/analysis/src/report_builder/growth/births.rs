@@ -2,7 +2,7 @@
 
 use memtrace_format::Bytes;
 
-use crate::{Nanos, analyses::CycleWatch, replay::Heap, report::Survivors};
+use crate::{Nanos, collectors::CycleWatch, replay::Heap, report::Survivors};
 
 /// The most groups of cycles that survivors are told apart by.
 const GROUPS: usize = 64;

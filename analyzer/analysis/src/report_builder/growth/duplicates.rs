@@ -7,7 +7,7 @@ use memtrace_format::{Bytes, Tier};
 use crate::{
     Nanos, Text,
     report::{Duplicate, Growth, Module, Stay},
-    summary::module::Inherited,
+    report_builder::module::Inherited,
 };
 
 /// The most that are reported: the largest.
@@ -20,7 +20,7 @@ const NO_FINGERPRINTS: &str = "the engine gave no fingerprints of its modules";
 const NO_WHEREABOUTS: &str = "no transfer of a module with a fingerprint is recorded";
 
 /// Looks among the modules that moved by themselves: what is a part of another is in memory as often as that.
-pub(in crate::summary) fn find_duplicates(modules: &[(Module, Inherited)], growth: &mut Growth) {
+pub(in crate::report_builder) fn find_duplicates(modules: &[(Module, Inherited)], growth: &mut Growth) {
     let mut by_print: BTreeMap<&str, Vec<Holder<'_>>> = BTreeMap::new();
     let mut fingerprints = false;
     for (module, Inherited(inherited)) in modules {

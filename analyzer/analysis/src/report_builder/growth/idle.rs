@@ -15,7 +15,7 @@ const COLUMNS: usize = 256;
 /// its beginning on. How long a time is, is how often something came around in it, for a program that waits, or takes its
 /// time to end, keeps nothing from anybody; without cycles it is the time itself. The time is the one for which bytes times
 /// length is the largest.
-pub(in crate::summary) fn idle(tracks: &[HeapTrack], cycles: &[Cycle], end: Nanos) -> Vec<Idle> {
+pub(in crate::report_builder) fn idle(tracks: &[HeapTrack], cycles: &[Cycle], end: Nanos) -> Vec<Idle> {
     let lengths = lengths(cycles, end);
     let segmented = tracks.iter().filter(|track| track.has_segments());
     segmented.filter_map(|track| of_heap(track, &lengths, end)).collect()

@@ -15,9 +15,10 @@ use memtrace_format::{Bytes, DeviceId};
 use super::names::Names;
 use crate::{
     Nanos, Text,
-    analyses::{self, CycleWatch},
-    replay::{Heap, HeapKey},
-    report::{Cycle, CycleHeap, CycleSource, Ended, Growth, LevelAt, Shape, Trace, Trend},
+    collectors::{self, CycleWatch},
+    model::HeapKey,
+    replay::Heap,
+    report::{Cycle, CycleHeap, CycleSource, Ended, Growth, LevelAt, Shape, TraceInfo, Trend},
 };
 use births::Births;
 use owners::Courses;
@@ -44,7 +45,7 @@ pub(super) struct Run {
 }
 
 impl Run {
-    pub(super) fn of(trace: &Trace, end: Nanos) -> Self {
+    pub(super) fn of(trace: &TraceInfo, end: Nanos) -> Self {
         let kept = trace.kept_from_ns.unwrap_or_default();
         let from = trace.range.as_ref().map_or(kept, |range| range.from_ns);
         Self { from, to: end, ended: trace.ended == Ended::Clean && trace.range.is_none() }
@@ -58,12 +59,12 @@ impl Run {
 
 /// What grew.
 pub(super) fn report(
-    watch: &analyses::Growth<'_>,
+    watch: &collectors::Growth<'_>,
     heaps: &[Heap],
     run: Run,
     names: &mut Names<'_>,
 ) -> Growth {
-    let heaps = &heaps[..heaps.len().min(analyses::GROWTH_HEAPS)];
+    let heaps = &heaps[..heaps.len().min(collectors::GROWTH_HEAPS)];
     let mut found: Vec<Found<'_>> = watch.repeated().map(|cycle| Found::of(cycle, heaps.len())).collect();
     let births: Vec<Births> =
         if found.is_empty() { Vec::new() } else { heaps.iter().map(Births::of).collect() };
@@ -81,7 +82,7 @@ pub(super) fn report(
     }
 }
 
-fn why(watch: &analyses::Growth<'_>, names: &Names<'_>) -> Text {
+fn why(watch: &collectors::Growth<'_>, names: &Names<'_>) -> Text {
     match watch.wanted() {
         Some(wanted) if watch.cycles.is_empty() => {
             Text::new(format!("no phase, scope, mark or module is called {}", wanted.recorded()))
@@ -192,7 +193,7 @@ impl<'a> Found<'a> {
 
 fn levels(watch: &CycleWatch, heap: usize) -> Vec<LevelAt> {
     let points = watch.points();
-    let level = |point: &analyses::CyclePoint| LevelAt {
+    let level = |point: &collectors::CyclePoint| LevelAt {
         cycle: point.number,
         time_ns: point.time,
         bytes: Bytes(point.levels.get(heap).copied().unwrap_or(0)),

@@ -7,9 +7,9 @@ use memtrace_format::Bytes;
 use super::trend;
 use crate::{
     Text,
-    analyses::{Census, CycleWatch},
+    collectors::{Census, CycleWatch},
     report::{Retained, Trend},
-    summary::names::Names,
+    report_builder::names::Names,
 };
 
 /// The most owners of one kind that are listed: those that keep the most; the rest is taken together.

@@ -7,7 +7,7 @@ use std::{
 
 use zip::{CompressionMethod, ZipArchive, ZipWriter, result::ZipError, write::SimpleFileOptions};
 
-use super::frame::MAGIC;
+use crate::source::packed::frame::MAGIC;
 use crate::source::{ReadError, RegularFile};
 
 /// The first bytes of an archive that has an entry.
@@ -20,12 +20,12 @@ const EXTENSION: &str = "packed";
 const FIRST_ENTRY: usize = 4096;
 
 /// Whether a file that begins like this is an archive.
-pub(super) fn is_archive(beginning: &[u8]) -> bool {
+pub(crate) fn is_archive(beginning: &[u8]) -> bool {
     beginning.starts_with(&ARCHIVE_MAGIC)
 }
 
 /// Begins an archive with the entry for a packed log. What is written to it now is the entry.
-pub(super) fn begin<W: Write + Seek>(out: W, log: &str, log_bytes: u64) -> io::Result<ZipWriter<W>> {
+pub(crate) fn begin<W: Write + Seek>(out: W, log: &str, log_bytes: u64) -> io::Result<ZipWriter<W>> {
     let mut archive = ZipWriter::new(out);
     // Without times: the same log makes the same archive.
     let options = SimpleFileOptions::default()
@@ -37,7 +37,7 @@ pub(super) fn begin<W: Write + Seek>(out: W, log: &str, log_bytes: u64) -> io::R
 }
 
 /// Adds an entry of its own.
-pub(super) fn add<W: Write + Seek>(archive: &mut ZipWriter<W>, name: &str, content: &[u8]) -> io::Result<()> {
+pub(crate) fn add<W: Write + Seek>(archive: &mut ZipWriter<W>, name: &str, content: &[u8]) -> io::Result<()> {
     let options = SimpleFileOptions::default()
         .compression_method(CompressionMethod::Deflated)
         .last_modified_time(zip::DateTime::default());
@@ -46,12 +46,12 @@ pub(super) fn add<W: Write + Seek>(archive: &mut ZipWriter<W>, name: &str, conte
 }
 
 /// Ends it, and says how long it is.
-pub(super) fn end<W: Write + Seek>(archive: ZipWriter<W>) -> io::Result<u64> {
+pub(crate) fn end<W: Write + Seek>(archive: ZipWriter<W>) -> io::Result<u64> {
     archive.finish()?.stream_position()
 }
 
 /// From where to where the packed log lies in an archive.
-pub(super) fn entry(file: &RegularFile) -> Result<(u64, u64), ReadError> {
+pub(crate) fn entry(file: &RegularFile) -> Result<(u64, u64), ReadError> {
     match listed(file) {
         Ok(Some(found)) => Ok(found),
         Ok(None) => {

@@ -4,7 +4,7 @@
 
 use memtrace_format::{Kind, Record, Word};
 
-use super::BODY;
+use crate::source::packed::BODY;
 
 const RECORDS: usize = BODY / Record::BYTES;
 
@@ -14,7 +14,7 @@ const VALUE: usize = 8;
 const SIZE: usize = 16;
 
 /// Appends the records of chunks of one thread to `out`.
-pub(super) fn split(bodies: &[&[u8; BODY]], out: &mut Vec<u8>) {
+pub(crate) fn split(bodies: &[&[u8; BODY]], out: &mut Vec<u8>) {
     let used: Vec<usize> = bodies.iter().map(|body| used(records(body))).collect();
     let all = || bodies.iter().zip(&used).flat_map(|(body, &used)| &records(body)[..used]);
     for &used in &used {
@@ -48,7 +48,7 @@ pub(super) fn split(bodies: &[&[u8; BODY]], out: &mut Vec<u8>) {
 }
 
 /// Puts the records that [`split`] took apart into `bodies`, which are all zero. `None`: this is not what it wrote.
-pub(super) fn join(columns: &[u8], bodies: &mut [[u8; BODY]]) -> Option<()> {
+pub(crate) fn join(columns: &[u8], bodies: &mut [[u8; BODY]]) -> Option<()> {
     let (used, rest) = columns.split_at_checked(bodies.len() * 2)?;
     let used: Vec<usize> = used.as_chunks().0.iter().map(|&used| u16::from_le_bytes(used).into()).collect();
     let count: usize = used.iter().sum();

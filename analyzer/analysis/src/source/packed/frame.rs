@@ -2,20 +2,20 @@
 
 use memtrace_format::{CHUNK_BYTES, FIRST_CHUNK_OFFSET};
 
-use super::{BODY, HEAD, columns};
+use crate::source::packed::{BODY, HEAD, columns};
 
 /// The first bytes of a packed log, as those of a log are chosen.
-pub(super) const MAGIC: [u8; 8] = [0x89, b'M', b'T', b'P', b'K', b'\r', b'\n', 0x1a];
+pub(crate) const MAGIC: [u8; 8] = [0x89, b'M', b'T', b'P', b'K', b'\r', b'\n', 0x1a];
 
 /// A reader refuses a later one.
 const VERSION: u32 = 1;
 
 /// The first four bytes of a frame.
-pub(super) const FRAME_MAGIC: [u8; 4] = *b"MTPF";
+pub(crate) const FRAME_MAGIC: [u8; 4] = *b"MTPF";
 
 /// The most chunks whose heads, and the most whose bodies, are in a frame.
-pub(super) const HEADS: usize = 256;
-pub(super) const BODIES: usize = 16;
+pub(crate) const HEADS: usize = 256;
+pub(crate) const BODIES: usize = 16;
 
 /// The most that is packed into a frame. What is in the file, and columns, may be twice as long, for what zstd cannot make shorter.
 const CONTENT: usize = if HEADS * HEAD > BODIES * CHUNK_BYTES { HEADS * HEAD } else { BODIES * CHUNK_BYTES };
@@ -26,14 +26,14 @@ const LEVEL: i32 = 6;
 
 /// What a packed log begins with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Preamble {
+pub(crate) struct Preamble {
     /// The length of the log.
-    pub(super) log_bytes: u64,
+    pub(crate) log_bytes: u64,
 }
 
 /// What is in a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum FrameKind {
+pub(crate) enum FrameKind {
     /// What a log begins with, before its chunks.
     Beginning = 1,
     /// The heads of chunks.
@@ -48,20 +48,20 @@ pub(super) enum FrameKind {
 
 /// What a frame says of itself, before its content.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct FrameHeader {
-    pub(super) kind: FrameKind,
+pub(crate) struct FrameHeader {
+    pub(crate) kind: FrameKind,
     /// The length of its content in the file.
-    pub(super) packed: u32,
+    pub(crate) packed: u32,
     /// Its checksum.
     crc: u32,
     /// The chunks that it is about.
-    pub(super) chunks: Vec<u64>,
+    pub(crate) chunks: Vec<u64>,
 }
 
 impl Preamble {
-    pub(super) const BYTES: usize = 24;
+    pub(crate) const BYTES: usize = 24;
 
-    pub(super) fn to_bytes(self) -> [u8; Self::BYTES] {
+    pub(crate) fn to_bytes(self) -> [u8; Self::BYTES] {
         let mut bytes = [0; Self::BYTES];
         bytes[..8].copy_from_slice(&MAGIC);
         bytes[8..12].copy_from_slice(&VERSION.to_le_bytes());
@@ -72,7 +72,7 @@ impl Preamble {
     }
 
     /// What is wrong with it, if it cannot be read.
-    pub(super) fn parse(bytes: &[u8; Self::BYTES]) -> Result<Self, &'static str> {
+    pub(crate) fn parse(bytes: &[u8; Self::BYTES]) -> Result<Self, &'static str> {
         if bytes[..8] != MAGIC {
             return Err("it does not begin like a packed log");
         }
@@ -89,13 +89,13 @@ impl Preamble {
 impl FrameHeader {
     /// The bytes before the numbers of the chunks: magic, kind, how many chunks, the length of the content and its checksum, and
     /// the checksum of all that and of the numbers.
-    pub(super) const FIXED: usize = 20;
+    pub(crate) const FIXED: usize = 20;
 
     /// The most that a header has.
-    pub(super) const MOST: usize = Self::FIXED + 8 * HEADS;
+    pub(crate) const MOST: usize = Self::FIXED + 8 * HEADS;
 
     /// The bytes of the header in the file.
-    pub(super) fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         Self::FIXED + 8 * self.chunks.len()
     }
 
@@ -113,7 +113,7 @@ impl FrameHeader {
     }
 
     /// The header at the beginning of these bytes, if there is one.
-    pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
         let (fixed, rest) = bytes.split_first_chunk::<{ Self::FIXED }>()?;
         let kind = match fixed[4..6] {
             [1, 0] => FrameKind::Beginning,
@@ -140,7 +140,7 @@ impl FrameHeader {
 
     /// What is in the frame, from what is in the file: one piece a chunk, all of one length. `None`: it has changed since it was
     /// written.
-    pub(super) fn content(&self, packed: &[u8]) -> Option<Vec<u8>> {
+    pub(crate) fn content(&self, packed: &[u8]) -> Option<Vec<u8>> {
         if crc32fast::hash(packed) != self.crc {
             return None;
         }
@@ -161,7 +161,7 @@ impl FrameHeader {
 }
 
 /// A frame as it is in the file. `pieces` are as long as the kind says.
-pub(super) fn encode(kind: FrameKind, chunks: Vec<u64>, pieces: &[Box<[u8]>]) -> std::io::Result<Vec<u8>> {
+pub(crate) fn encode(kind: FrameKind, chunks: Vec<u64>, pieces: &[Box<[u8]>]) -> std::io::Result<Vec<u8>> {
     let content = match kind {
         FrameKind::Records => {
             let bodies: Vec<&[u8; BODY]> =

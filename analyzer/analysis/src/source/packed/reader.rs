@@ -7,14 +7,14 @@ use std::{
 
 use memtrace_format::{CHUNK_BYTES, FIRST_CHUNK_OFFSET};
 
-use super::{
+use crate::source::packed::{
     BODY, HEAD, archive,
     frame::{FRAME_MAGIC, FrameHeader, FrameKind, MAGIC, Preamble},
 };
 use crate::source::{FREE_RUN, ReadError, RegularFile};
 
 /// Frames that were unpacked last are kept, up to so many bytes.
-pub(super) const CACHED: usize = 16 << 20;
+pub(crate) const CACHED: usize = 16 << 20;
 
 /// In a packed log that is damaged, the most chunks without a frame before one that has.
 const LOST: u64 = 1 << 12;
@@ -116,7 +116,7 @@ impl PackedFile {
             // Behind what is here there was more, and nobody can tell how much.
             let last = self.heads.keys().chain(self.bodies.keys()).max();
             let missing = last.map_or(0, |last| last.saturating_add(1));
-            let end = super::chunk_offset(missing.saturating_add(1));
+            let end = crate::source::packed::chunk_offset(missing.saturating_add(1));
             self.log_bytes = self.log_bytes.min(end);
         }
         Ok(())

@@ -1,0 +1,9 @@
+//! What of a trace is asked for: a range, a filter, an instant.
+
+mod filter;
+mod range;
+mod snapshot_at;
+
+pub use filter::Filter;
+pub use range::Part;
+pub use snapshot_at::When;
