@@ -1,4 +1,4 @@
-//! An allocator that says it has handed out something else than its events add up to: some were not recorded, or twice.
+//! Allocators whose own sum differs from their events: some events were not recorded, or recorded twice.
 
 use super::{Case, Judgement, Rule};
 use crate::{
@@ -9,7 +9,7 @@ use crate::{
 
 pub(super) const RULE: Rule = Rule {
     id: "allocator-totals",
-    title: "an allocator's own sums are not those of its events",
+    title: "an allocator's own sums differ from its events",
     topic: Topic::Peak,
     judge,
 };
@@ -24,11 +24,11 @@ const BEARABLE: f64 = 0.01;
 
 fn judge(report: &Report) -> Judgement {
     if report.trace.dropped.total > 0 || report.trace.damaged_chunks > 0 {
-        return Judgement::Na("events are missing, so that sums differ".to_owned());
+        return Judgement::Na("sums differ because events are missing".to_owned());
     }
     let told: Vec<_> = report.heaps.iter().filter_map(|heap| Some((heap, heap.allocator?))).collect();
     if told.is_empty() {
-        return Judgement::Na("no allocator said what it had handed out".to_owned());
+        return Judgement::Na("no allocator reported its own sum".to_owned());
     }
     let (known, began_late): (Vec<_>, Vec<_>) =
         told.into_iter().partition(|(_, totals)| totals.first.difference().0 == 0);
@@ -51,8 +51,8 @@ fn judge(report: &Report) -> Judgement {
     let evidence: Vec<_> = wrong.iter().map(|(heap, totals)| evidence(heap, totals)).collect();
     let case = Case {
         evidence: evidence.join("; "),
-        advice: "figures of this heap are off by so much: look at the events around that time (memtrace events --around) \
-                 and report them, with the version of PyTorch, to memtrace"
+        advice: "figures of this heap are wrong by that much: look at the events around that time (memtrace events --around), \
+                 and report them to memtrace with the version of PyTorch"
             .to_owned(),
         places: wrong.iter().map(|(heap, totals)| place(heap, totals)).collect(),
     };
@@ -70,14 +70,14 @@ fn seen<'a>(all: impl Iterator<Item = &'a AllocatorTotals>) -> String {
     let (samples, differing) =
         all.fold((0, 0), |sum: (u64, u64), totals| (sum.0 + totals.samples, sum.1 + totals.differing));
     let passing =
-        if differing == 0 { String::new() } else { format!(", but {} in passing", grouped(differing)) };
+        if differing == 0 { String::new() } else { format!(", except {} in passing", grouped(differing)) };
     format!("all of {} sums agree{passing}", grouped(samples))
 }
 
 fn evidence(heap: &Heap, totals: &AllocatorTotals) -> String {
     let worst = &totals.worst;
     format!(
-        "the allocator of {} said {} at {} where its events add up to {} ({} of {} sums differ, {} in a row)",
+        "the allocator of {} reported {} at {}, but its events add up to {} ({} of {} sums differ, {} in a row)",
         heap.name,
         worst.told_bytes,
         worst.time_ns,

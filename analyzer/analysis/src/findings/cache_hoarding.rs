@@ -18,7 +18,7 @@ const TIMES: usize = 3;
 fn judge(report: &Report) -> Judgement {
     let segmented: Vec<_> = report.heaps.iter().filter(|heap| heap.reserved_peak.is_some()).collect();
     if segmented.is_empty() {
-        return Judgement::Na("no heap has segments, so nobody keeps any".to_owned());
+        return Judgement::Na("no heap has segments".to_owned());
     }
     let hoards: Vec<(&Idle, u64)> = report
         .growth
@@ -32,7 +32,7 @@ fn judge(report: &Report) -> Judgement {
     }
     let evidence = hoards.iter().map(|(idle, times)| {
         format!(
-            "{} of {} reserved in {} were not used from {} to {}, while {} cycles came around",
+            "{} of {} reserved in {} were unused from {} to {}, during {} cycles",
             idle.bytes,
             idle.reserved_bytes,
             idle.heap,
@@ -43,7 +43,7 @@ fn judge(report: &Report) -> Judgement {
     });
     let case = Case {
         evidence: evidence.collect::<Vec<_>>().join("; "),
-        advice: "give cached memory back after a job that needed more than usual (torch.cuda.empty_cache()), let the allocator do \
+        advice: "release cached memory after a job that needed more than usual (torch.cuda.empty_cache()), let the allocator do \
                  it (PYTORCH_CUDA_ALLOC_CONF=garbage_collection_threshold:0.8, or expandable_segments:True), or run large jobs \
                  in tiles"
             .to_owned(),

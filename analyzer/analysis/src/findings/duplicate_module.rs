@@ -41,16 +41,16 @@ fn judge(report: &Report) -> Judgement {
     };
     let found: Vec<&Duplicate> = growth.duplicates.iter().filter(counts).collect();
     if found.is_empty() {
-        return Judgement::Ok("no weights were in memory twice for long".to_owned());
+        return Judgement::Ok("no weights were in memory twice for a tenth of the run".to_owned());
     }
     let wasted = Bytes(found.iter().fold(0, |sum, duplicate| sum.saturating_add(duplicate.wasted_bytes.0)));
     let names: Vec<_> = found.iter().take(NAMED).map(|duplicate| described(duplicate)).collect();
     let more = found.len().saturating_sub(NAMED);
     let more = if more > 0 { format!("; and {more} more") } else { String::new() };
     let case = Case {
-        evidence: format!("{wasted} could be saved: {}{more}", names.join("; ")),
+        evidence: format!("{wasted} are duplicates: {}{more}", names.join("; ")),
         advice: "load weights once and share them under both names (AUTOMATIC1111/Forge: one VAE for images and previews; \
-                 diffusers: pass the loaded component, pipeline.vae, to the other pipeline), and let go of a model before it is \
+                 diffusers: pass the loaded component, pipeline.vae, to the other pipeline), and release a model before it is \
                  loaded again"
             .to_owned(),
         places: found

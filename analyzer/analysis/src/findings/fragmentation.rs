@@ -1,4 +1,4 @@
-//! A few small blocks keep much reserved memory: it is free, and nobody can use it for anything large or give it back.
+//! Small blocks that keep much reserved memory: it is free, but can neither serve a large request nor go back to the driver.
 
 use memtrace_format::Bytes;
 
@@ -30,10 +30,10 @@ fn judge(report: &Report) -> Judgement {
     let looked_at = |heap: &&Heap| heap.device.is_some() && heap.fragmentation.is_some();
     let cases: Vec<Waste<'_>> = report.heaps.iter().filter(looked_at).filter_map(Waste::of).collect();
     if report.heaps.iter().filter(looked_at).count() == 0 {
-        return Judgement::Na("no heap of a device reports its segments".to_owned());
+        return Judgement::Na("no heap of a device reports segments".to_owned());
     }
     let Some(worst) = cases.iter().max_by(|a, b| a.share.total_cmp(&b.share)) else {
-        return Judgement::Ok("no few small blocks keep much".to_owned());
+        return Judgement::Ok("no small blocks keep much reserved memory".to_owned());
     };
     let failed = |waste: &Waste<'_>| {
         let here = |oom: &&crate::report::OutOfMemory| oom.heap == waste.heap.name;
@@ -42,9 +42,9 @@ fn judge(report: &Report) -> Judgement {
     };
     let case = Case {
         evidence: cases.iter().map(Waste::evidence).collect::<Vec<_>>().join("; "),
-        advice: "allocate what stays before what comes and goes, or free these blocks; with PyTorch, \
-                 PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True lets the pages between them go (torch.cuda.empty_cache() \
-                 cannot: it gives back whole segments alone)"
+        advice: "allocate long-lived blocks first, or free these blocks; with PyTorch, \
+                 PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True releases the pages between them (torch.cuda.empty_cache() \
+                 cannot: it releases whole segments only)"
             .to_owned(),
         places: cases.iter().flat_map(Waste::places).take(Finding::PLACES).collect(),
     };
@@ -76,9 +76,9 @@ impl<'a> Waste<'a> {
         let bytes: u64 = self.pins.iter().map(|pin| pin.releases_bytes.0).sum();
         let owner = self.pins.first().and_then(|pin| pin.by_module.first());
         let owner =
-            owner.map_or_else(String::new, |owner| format!(", most of them of {}", shorten(&owner.name, 40)));
+            owner.map_or_else(String::new, |owner| format!(", most owned by {}", shorten(&owner.name, 40)));
         format!(
-            "in {} at {}, {} small blocks ({}{owner}) keep {} ({:.0}% of what was ever reserved) from being of use",
+            "in {} at {}, {} small blocks ({}{owner}) pin {} ({:.0}% of the most reserved)",
             shorten(&self.heap.name, 40),
             self.at.time_ns,
             grouped(blocks),

@@ -34,13 +34,13 @@ fn judge(report: &Report) -> Judgement {
     let mut evidence = vec![format!("at least {} of {} was available", Bytes(least), Bytes(all))];
     let (mut short, mut bad) = (share < LITTLE, share < NEXT_TO_NOTHING);
     if short {
-        evidence = vec![format!("as little as {} of {} was available", Bytes(least), Bytes(all))];
+        evidence = vec![format!("only {} of {} was available", Bytes(least), Bytes(all))];
     }
     if let Some(swap) = host(SampledCounter::HostSwapUsed) {
         let (min, max) = (sampled::bytes(swap.min), sampled::bytes(swap.max));
         if max - min.min(max) > SWAPPED {
             short = true;
-            evidence.push(format!("{} more went to swap ({} in all)", Bytes(max - min), Bytes(max)));
+            evidence.push(format!("{} more was swapped out ({} in all)", Bytes(max - min), Bytes(max)));
         }
     }
     for (counter, whose) in [
@@ -61,7 +61,7 @@ fn judge(report: &Report) -> Judgement {
     let case = Case {
         evidence,
         advice: "keep fewer models in host memory (fewer checkpoints cached in RAM; ComfyUI: --cache-none; no --medvram or \
-                 --lowvram for what fits the device), load safetensors by mapping rather than reading, pin less \
+                 --lowvram for what fits the device), map safetensors instead of reading them, pin less \
                  (pin_memory=False), or give the machine or container more memory"
             .to_owned(),
         places: vec![Place { bytes: Some(Bytes(least)), ..Place::default() }],

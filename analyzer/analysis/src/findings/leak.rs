@@ -1,4 +1,4 @@
-//! Memory that every cycle leaves behind, and that does not stop growing.
+//! Memory that every cycle retains, and that does not stop growing.
 
 use memtrace_format::Bytes;
 
@@ -9,7 +9,7 @@ use crate::{
 };
 
 pub(super) const RULE: Rule =
-    Rule { id: "leak", title: "memory is kept in every cycle", topic: Topic::Growth, judge };
+    Rule { id: "leak", title: "every cycle retains memory", topic: Topic::Growth, judge };
 
 /// What is kept in a whole run, as a share of the heap's peak. Less than this is lost in what any program does to its heaps.
 const WORTH_IT: f64 = 0.01;
@@ -29,25 +29,25 @@ fn judge(report: &Report) -> Judgement {
     let judged =
         growth.cycles.iter().filter(|cycle| cycle.heaps.iter().any(|heap| told(heap.trend.shape))).count();
     if judged == 0 {
-        return Judgement::Na("nothing came around often enough (four times) to tell a leak".to_owned());
+        return Judgement::Na("nothing repeated four times, which a leak takes to show".to_owned());
     }
     let mut leaks: Vec<Leak<'_>> = report.heaps.iter().filter_map(|heap| Leak::of(report, heap)).collect();
     if leaks.is_empty() {
-        return Judgement::Ok(format!("{} cycles, and none keeps more each time", grouped(judged as u64)));
+        return Judgement::Ok(format!("none of {} cycles retains more each time", grouped(judged as u64)));
     }
     leaks.sort_by(|a, b| b.share.total_cmp(&a.share));
     let bad = leaks.iter().any(|leak| leak.share >= BAD);
     let evidence: Vec<_> = leaks.iter().map(Leak::evidence).collect();
-    let mut advice = vec!["release what these keep of each time"];
+    let mut advice = vec!["release what these owners retain in each cycle"];
     if leaks.iter().any(|leak| leak.heap.device.is_some()) {
         advice.push(
-            "on a device: remove forward hooks when a model is unloaded, keep no outputs or inputs in lists (in PyTorch \
-             detach them, drop the references, gc.collect() and then torch.cuda.empty_cache())",
+            "on a device: remove forward hooks when a model is unloaded, and keep no inputs or outputs in lists (in PyTorch, \
+             detach them, drop the references, then gc.collect() and torch.cuda.empty_cache())",
         );
     }
     if leaks.iter().any(|leak| leak.heap.device.is_none()) {
         advice.push(
-            "on the host: drop state dicts once the weights are made, and limit what is kept (AUTOMATIC1111/Forge: the number \
+            "on the host: drop state dicts once the weights are made, and limit cached models (AUTOMATIC1111/Forge: the number \
              of checkpoints loaded at the same time; ComfyUI: --disable-smart-memory)",
         );
     }
@@ -90,7 +90,7 @@ impl<'a> Leak<'a> {
         let whose =
             if owners.is_empty() { String::new() } else { format!(", most by {}", owners.join(", ")) };
         format!(
-            "{} keeps {each} more each time {} ends ({} times): {kept} in all{whose}",
+            "{} retains {each} more each time {} ends ({} times): {kept} in all{whose}",
             self.heap.heap,
             shorten(&self.cycle.name, NAME),
             grouped(self.cycle.count),

@@ -1,4 +1,4 @@
-//! Events that are missing from the trace: every figure is a guess then.
+//! Events that are missing from the trace: its figures are then guesses.
 
 use super::{Case, Judgement, Rule};
 use crate::{
@@ -21,7 +21,7 @@ fn judge(report: &Report) -> Judgement {
     // Whoever cuts a trace loses nothing.
     let stopped = trace.stopped_why.as_ref().filter(|_| !trace.is_cut_off());
     if dropped == 0 && damaged == 0 && stopped.is_none() {
-        return Judgement::Ok(format!("all of {} events are here", grouped(trace.events)));
+        return Judgement::Ok(format!("all {} events are there", grouped(trace.events)));
     }
     let (mut evidence, mut advice) = (Vec::new(), Vec::new());
     if dropped > 0 {
@@ -46,12 +46,12 @@ fn judge(report: &Report) -> Judgement {
             grouped(damaged.saturating_add(trace.chunks.events + trace.chunks.definitions)),
             trace.unreadable_bytes,
         ));
-        advice.push("copy the trace anew from where it was recorded");
+        advice.push("copy the trace again from the machine that recorded it");
     }
     if let Some(why) = stopped {
         evidence.push(format!("recording stopped at {}, before the process ended: {why}", trace.duration_ns));
         if advice.is_empty() {
-            advice.push("make room, or keep only the newest with MEMTRACE_MODE=ring");
+            advice.push("make room, or keep only the newest events with MEMTRACE_MODE=ring");
         }
     }
     let places = stopped.is_some().then(|| Place { time_ns: Some(trace.duration_ns), ..Place::default() });
@@ -67,8 +67,10 @@ fn judge(report: &Report) -> Judgement {
 /// What helps against a cause, by the name that it has in every report.
 fn help(cause: &str) -> &'static str {
     match cause {
-        "disk full" => "record to a disk with more room, or keep only the newest with MEMTRACE_MODE=ring",
-        "size limit" => "raise MEMTRACE_MAX_SIZE, or keep only the newest with MEMTRACE_MODE=ring",
-        _ => "record to a faster disk, or leave the machine a processor for the tracer's own thread",
+        "disk full" => {
+            "record to a disk with more room, or keep only the newest events with MEMTRACE_MODE=ring"
+        }
+        "size limit" => "raise MEMTRACE_MAX_SIZE, or keep only the newest events with MEMTRACE_MODE=ring",
+        _ => "record to a faster disk, or leave a processor free for the tracer's own thread",
     }
 }

@@ -1,4 +1,4 @@
-//! Device memory beside the allocator that grows and grows: contexts, libraries, graphs, communicators.
+//! Device memory beside the allocator that keeps growing: contexts, libraries, graphs, communicators.
 
 use memtrace_format::{Bytes, SampledCounter};
 
@@ -36,7 +36,7 @@ struct Growth<'a> {
 
 fn judge(report: &Report) -> Judgement {
     if report.ledger_trends.is_empty() {
-        let few = "there are too few samples of device memory to tell growth";
+        let few = "too few samples of device memory to show growth";
         let sampled = report.ledger.iter().any(|entry| entry.free.is_some());
         return Judgement::Na(if sampled {
             few.to_owned()
@@ -46,16 +46,14 @@ fn judge(report: &Report) -> Judgement {
     }
     let growths = report.ledger_trends.iter().filter_map(|trend| growth(report, trend));
     let Some(worst) = growths.max_by_key(|growth| growth.bytes) else {
-        return Judgement::Ok(
-            "what is in use of devices beside the allocator stays about the same".to_owned(),
-        );
+        return Judgement::Ok("device memory beside the allocator stays about the same".to_owned());
     };
     let quarters = &worst.trend.quarters;
     let took = quarters[3].from_ns.since(quarters[1].from_ns);
     let whose = if worst.own {
         "of this process".to_owned()
     } else {
-        format!("whose is not known ({})", sampled::why_not(report, SampledCounter::OwnDeviceMemory))
+        format!("owner unknown ({})", sampled::why_not(report, SampledCounter::OwnDeviceMemory))
     };
     let case = Case {
         evidence: format!(
@@ -65,7 +63,7 @@ fn judge(report: &Report) -> Judgement {
             signed(worst.to),
             Bytes(worst.bytes),
         ),
-        advice: "find what is set up again and again: CUDA graphs (torch.cuda.CUDAGraph.reset()), NCCL communicators \
+        advice: "find what is created repeatedly: CUDA graphs (torch.cuda.CUDAGraph.reset()), NCCL communicators \
                  (torch.distributed.destroy_process_group()), streams with a cuBLAS workspace each \
                  (CUBLAS_WORKSPACE_CONFIG=:16:8); until then, leave room for it (vLLM: a smaller --gpu-memory-utilization)"
             .to_owned(),

@@ -1,4 +1,4 @@
-//! Events that contradict each other though none is missing: the engine does not tell what it does.
+//! Events that contradict each other although none is missing: the engine's hooks are wrong.
 
 use super::{Case, Judgement, Rule};
 use crate::{
@@ -21,7 +21,9 @@ const BEARABLE: f64 = 0.001;
 fn judge(report: &Report) -> Judgement {
     let trace = &report.trace;
     if trace.dropped.total > 0 || trace.damaged_chunks > 0 {
-        return Judgement::Na("events are missing, so that others seem to contradict each other".to_owned());
+        return Judgement::Na(
+            "events are missing, so the others may seem to contradict each other".to_owned(),
+        );
     }
     let odd = trace.oddities.iter().filter(|(what, _)| !what.ends_with(BORDERS));
     let mut odd: Vec<_> = odd.map(|(what, &count)| (count, *what)).collect();
@@ -33,8 +35,8 @@ fn judge(report: &Report) -> Judgement {
         odd.iter().take(KINDS).map(|(count, what)| format!("{} × {what}", grouped(*count))).collect();
     let case = Case {
         evidence: kinds.join("; "),
-        advice: "check the engine's hooks: a free is recorded before it happens and an alloc after it happened, every path that \
-                 frees records it, and scopes and forwards end on the thread on which they began"
+        advice: "check the engine's hooks: record a free before it happens and an alloc after it happened, record every path that \
+                 frees, and end scopes and forwards on the thread that began them"
             .to_owned(),
         places: Vec::new(),
     };

@@ -48,7 +48,7 @@ fn judge(report: &Report) -> Judgement {
             crowds.push(Crowd { device, time, most, grew, least_free: free.0, total: total.0, failed });
         } else {
             ok.push(format!(
-                "device {}: others had {} at most, and {free} stayed free",
+                "device {}: other processes had at most {}, and {free} stayed free",
                 least.device,
                 Bytes(most)
             ));
@@ -61,25 +61,25 @@ fn judge(report: &Report) -> Judgement {
         };
     };
     let mut evidence = format!(
-        "device {}: other processes had up to {} of {} while as little as {} was free",
+        "device {}: other processes had up to {} of {} while only {} was free",
         worst.device,
         Bytes(worst.most),
         Bytes(worst.total),
         Bytes(worst.least_free),
     );
     if worst.grew > 0 {
-        evidence.push_str(&format!("; {} of it they took while this run was recorded", Bytes(worst.grew)));
+        evidence.push_str(&format!("; they took {} of it during this run", Bytes(worst.grew)));
     }
     if worst.failed.0 > 0 {
         evidence.push_str(&format!(
-            "; {} requests failed that would have fitted without them",
+            "; {} failed requests would have fitted without them",
             grouped(worst.failed.0)
         ));
     }
     let case = Case {
         evidence,
-        advice: "see who they are (nvidia-smi) and end those that are not needed, a browser's acceleration and other web UIs \
-                 among them; or give this run a device of its own (CUDA_VISIBLE_DEVICES), or a smaller part of it \
+        advice: "list them (nvidia-smi) and end those that are not needed, such as other web UIs and the acceleration of a \
+                 browser; or give this run its own device (CUDA_VISIBLE_DEVICES), or a smaller part of this one \
                  (--medvram, vLLM's --gpu-memory-utilization)"
             .to_owned(),
         places: vec![Place {

@@ -1,4 +1,4 @@
-//! Requests that failed, and what would have let them through.
+//! Failed requests, and what would have served them.
 
 use super::{Case, Judgement, Rule};
 use crate::{
@@ -22,16 +22,16 @@ fn judge(report: &Report) -> Judgement {
     }
     if report.ooms_total == 0 {
         let requests = report.heaps.iter().map(|heap| heap.allocs).sum();
-        return Judgement::Ok(format!("{} requests, none of which failed", grouped(requests)));
+        return Judgement::Ok(format!("none of {} requests failed", grouped(requests)));
     }
     // The first that something is known of.
     let known = |oom: &&OutOfMemory| oom.verdict != Verdict::Unknown && oom.would_have_fit_why.is_none();
     let Some(first) = report.ooms.iter().find(known).or(report.ooms.first()) else {
-        return Judgement::Na("what failed was not kept".to_owned());
+        return Judgement::Na("the failed requests were not kept".to_owned());
     };
     let more = match report.ooms_total {
         1 => String::new(),
-        all => format!("{} requests failed; of one: ", grouped(all)),
+        all => format!("{} requests failed; one of them: ", grouped(all)),
     };
     let mut evidence = format!(
         "{more}at {} on {} for {}, {}: {}",
@@ -42,13 +42,13 @@ fn judge(report: &Report) -> Judgement {
         first.evidence
     );
     if let Some(why) = first.verdict_why {
-        evidence.push_str(&format!("; not known why: {why}"));
+        evidence.push_str(&format!("; cause unknown: {why}"));
     }
     if let Some(pin) = first.pinning.iter().max_by_key(|pin| pin.bytes) {
         evidence.push_str(&format!(
-            "; {} {} would have made room, the largest of {} of module {} in {}",
+            "; without {} {} there would have been room: the largest has {}, of module {} in {}",
             grouped(first.pinning_total),
-            if first.pinning_total == 1 { "block less" } else { "blocks less" },
+            if first.pinning_total == 1 { "block" } else { "blocks" },
             pin.bytes,
             shorten(&pin.module, NAME),
             shorten(&pin.scope, NAME)
@@ -58,7 +58,7 @@ fn judge(report: &Report) -> Judgement {
     let proved: Vec<_> = remedies.map(|remedy| format!("{} ({})", remedy.what, remedy.bytes)).collect();
     let mut tips = vec![advice(first.verdict).to_owned()];
     if !proved.is_empty() {
-        tips.push(format!("the request was served in a model with: {}", proved.join(", or ")));
+        tips.push(format!("in a model, the request was served by: {}", proved.join(", or ")));
     }
     let pins = first.pinning.iter().map(|pin| Place {
         time_ns: Some(first.time_ns),
@@ -83,14 +83,14 @@ fn advice(verdict: Verdict) -> &'static str {
              --gpu-memory-utilization (vLLM)"
         }
         Verdict::Fragmentation => {
-            "PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True, or max_split_size_mb; torch.cuda.empty_cache() between jobs; load \
-             what stays before what comes and goes"
+            "PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True, or max_split_size_mb; torch.cuda.empty_cache() between jobs; \
+             allocate long-lived blocks first"
         }
         Verdict::OtherProcesses => {
-            "end the other processes on the device (nvidia-smi lists them), or give each a share of it"
+            "end the other processes on the device (nvidia-smi lists them), or give each process a share of it"
         }
         Verdict::Unknown => {
-            "record what the device has free (MEMTRACE_SAMPLE_HZ), and look at what was live at the peak"
+            "record what the device has free (MEMTRACE_SAMPLE=driver=20), and look at what is live at the peak (--at peak)"
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Loads that forwards waited for, though computation before them could have hidden them.
+//! Loads that forwards waited for, although computation before could have hidden them.
 
 use memtrace_format::Bytes;
 
@@ -23,7 +23,7 @@ const WAITS: u64 = 8;
 
 fn judge(report: &Report) -> Judgement {
     if report.modules.iter().all(|module| module.forwards == 0) {
-        return Judgement::Na("no forward is recorded, so nobody is known to wait".to_owned());
+        return Judgement::Na("no forward is recorded".to_owned());
     }
     let transfers = &report.transfers;
     let (hideable, hidden) = (transfers.hideable_ns, transfers.hidden_ns);
@@ -40,14 +40,14 @@ fn judge(report: &Report) -> Judgement {
     let largest = waited.iter().filter_map(|module| module.bytes).max().unwrap_or(Bytes(0));
     Judgement::Warn(Case {
         evidence: format!(
-            "forwards waited {} times, {} in all, for modules that had been on the device before; {hideable} of that ({}) could \
-             have been hidden behind the forwards before them, given room for the next module beside the one in use (the \
-             largest takes {largest})",
+            "forwards waited {} times, {} in all, for modules that had been on the device before; the forwards before could \
+             have hidden {hideable} of that ({}), with room for the next module beside the one in use (the largest takes \
+             {largest})",
             grouped(transfers.reload_waits),
             transfers.reload_stall_ns,
             percent_of_run(report, hideable),
         ),
-        advice: "load the next module on a stream of its own while this one computes, from pinned memory with \
+        advice: "load the next module on its own stream while this one computes, from pinned memory with \
                  non_blocking=True; diffusers: enable_group_offload with use_stream=True; Forge: --cuda-stream"
             .to_owned(),
         places: waited

@@ -7,7 +7,7 @@ use crate::{
 };
 
 pub(super) const RULE: Rule =
-    Rule { id: "thrash", title: "modules are evicted and needed again at once", topic: Topic::Swaps, judge };
+    Rule { id: "thrash", title: "modules are evicted and soon loaded again", topic: Topic::Swaps, judge };
 
 /// Where reloads take more of the run than this, they are what makes it slow.
 const BAD: f64 = 0.1;
@@ -24,16 +24,16 @@ const NAMES: usize = 3;
 fn judge(report: &Report) -> Judgement {
     let swaps = &report.swaps;
     let Some(thrash) = swaps.thrash else {
-        return Judgement::Na(swaps.thrash_why.unwrap_or("the trace does not tell").to_owned());
+        return Judgement::Na(swaps.thrash_why.unwrap_or("the trace does not show it").to_owned());
     };
     if thrash.count == 0 {
-        return Judgement::Ok(format!("{} swaps, none of them undone in its phase", grouped(swaps.count)));
+        return Judgement::Ok(format!("none of {} swaps is undone in its phase", grouped(swaps.count)));
     }
     let share = share_of_run(report, thrash.ns);
     let percent = percent_of_run(report, thrash.ns);
     if share < BEARABLE {
         return Judgement::Ok(format!(
-            "{} swaps undone in their phase take {percent}",
+            "{} swaps that are undone in their phase take {percent}",
             grouped(thrash.count)
         ));
     }
@@ -42,22 +42,22 @@ fn judge(report: &Report) -> Judgement {
     movers.sort_by_key(|module| std::cmp::Reverse(module.thrash.ns));
     let names: Vec<_> = movers.iter().take(NAMES).map(|module| module.name.to_string()).collect();
     let mut evidence = format!(
-        "{} times a module came back in the phase that evicted it: {} moved in {} ({percent}), most for {}",
+        "a module came back {} times in the phase that evicted it: {} moved in {} ({percent}), most for {}",
         grouped(thrash.count),
         thrash.bytes,
         thrash.ns,
         names.join(", "),
     );
-    let mut advice = "let these modules stay on the device together (a larger budget for resident modules, or --medvram in place \
-                      of --lowvram), or run each for longer before the next (fewer live previews)"
+    let mut advice = "keep these modules on the device together (a larger budget for resident modules, or --medvram instead of \
+                      --lowvram), or run each for longer before the next (fewer live previews)"
         .to_owned();
     if let Some(bound) = &swaps.lower_bound {
         let (loaded, achievable) = (bound.loaded_bytes, bound.achievable_bytes);
         evidence.push_str(&format!(
-            "; {loaded} were loaded, and with the same room {achievable} would have done"
+            "; {loaded} were loaded, and {achievable} would have been enough with the same room"
         ));
         if (achievable.0 as f64) < loaded.0 as f64 * POOR_CHOICE {
-            advice.push_str("; or evict what is needed last, not what was used least recently: forwards repeat their order");
+            advice.push_str("; or evict what is needed last instead of what was used least recently: forwards repeat their order");
         }
     }
     let places = movers

@@ -1,4 +1,4 @@
-//! Modules that are on a device and that nobody runs.
+//! Modules that are on a device and never run.
 
 use hashbrown::{HashMap, HashSet};
 use memtrace_format::{Bytes, Tier};
@@ -11,7 +11,7 @@ use crate::{
 
 pub(super) const RULE: Rule = Rule {
     id: "unused-module",
-    title: "modules lie on a device and are never run",
+    title: "modules are on a device and never run",
     topic: Topic::Residency,
     judge,
 };
@@ -44,7 +44,7 @@ impl Unused<'_> {
 
 fn judge(report: &Report) -> Judgement {
     if report.modules.iter().all(|module| module.forwards == 0) {
-        return Judgement::Na("no forward is recorded, so nobody knows who is used".to_owned());
+        return Judgement::Na("no forward is recorded".to_owned());
     }
     let peaks = report.heaps.iter().filter(|heap| heap.device.is_some());
     let most = peaks.map(|heap| heap.peak.figures.allocated_bytes).max().unwrap_or(Bytes(0));
@@ -57,14 +57,14 @@ fn judge(report: &Report) -> Judgement {
     });
     unused.sort_by(|a, b| b.weight().total_cmp(&a.weight()));
     if unused.is_empty() {
-        return Judgement::Ok("every module of any size that is on a device is run".to_owned());
+        return Judgement::Ok("every large module on a device is run".to_owned());
     }
     if report.trace.is_part() {
-        return Judgement::Na("a part of a run does not tell who is used in the rest of it".to_owned());
+        return Judgement::Na("a part of a run does not show which modules the rest uses".to_owned());
     }
     if report.trace.ended != Ended::Clean {
         let name = &unused[0].module.name;
-        return Judgement::Na(format!("the run did not end by itself, and {name} may have been for later"));
+        return Judgement::Na(format!("the run was cut short, and {name} may have been for later"));
     }
     let told = |unused: &Unused<'_>| {
         let Unused { module, bytes, resident, .. } = unused;
@@ -75,10 +75,10 @@ fn judge(report: &Report) -> Judgement {
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     Judgement::Warn(Case {
         evidence: format!(
-            "on a device without a forward of it, of a part of it or of what contains it: {}{more}",
+            "on a device without a forward of them, their parts or their parents: {}{more}",
             names.join(", ")
         ),
-        advice: "load it when it is needed, or keep it on the host until then: module.to(\"cpu\"), or del it and \
+        advice: "load it when it is needed, or keep it on the host until then: module.to(\"cpu\"), or del and \
                  torch.cuda.empty_cache(); unload what an earlier job needed (upscalers, ControlNets, refiners)"
             .to_owned(),
         places: unused

@@ -58,8 +58,8 @@ fn a_host_that_is_short_of_memory_is_found() {
     let swap = |bytes| (SampledCounter::HostSwapUsed, CounterValue::Integer(bytes));
     for (report, verdict, says) in [
         (with(60, &[full(4.9), cgroup(0)]), Ok, "at least 60.00 GiB of 100.00 GiB was available"),
-        (with(4, &[]), Warn, "as little as 4.00 GiB"),
-        (with(0, &[]), Fail, "as little as 0 B"),
+        (with(4, &[]), Warn, "only 4.00 GiB"),
+        (with(0, &[]), Fail, "only 0 B"),
         (with(60, &[full(5.1)]), Warn, "every task of the machine waited"),
         (
             with(60, &[cgroup(30)]),
@@ -68,7 +68,7 @@ fn a_host_that_is_short_of_memory_is_found() {
         ),
         // What lay in swap before is nobody's fault.
         (with(60, &[swap(8 * GIB), swap(8 * GIB)]), Ok, "at least"),
-        (with(60, &[swap(8 * GIB), swap(9 * GIB)]), Warn, "1.00 GiB more went to swap (9.00 GiB in all)"),
+        (with(60, &[swap(8 * GIB), swap(9 * GIB)]), Warn, "1.00 GiB more was swapped out (9.00 GiB in all)"),
     ] {
         let found = finding(&report, "host-pressure");
         assert_eq!(found.verdict, verdict, "{found:#?}");
@@ -80,12 +80,12 @@ fn a_host_that_is_short_of_memory_is_found() {
 }
 
 #[test]
-fn a_process_that_ended_without_a_word_is_found_and_the_host_s_state_with_it() {
+fn a_killed_process_is_found_with_the_state_of_the_host() {
     let little = [(SampledCounter::HostAvailable, gib(1)), (SampledCounter::HostTotal, gib(100))];
     let killed = host(&little, None);
     let found = finding(&killed, "killed");
     assert_eq!(found.verdict, FindingVerdict::Warn);
-    assert!(found.evidence.recorded().contains("1.00 GiB of 100.00 GiB of host memory was available then"));
+    assert!(found.evidence.recorded().contains("1.00 GiB of 100.00 GiB host memory was available then"));
     let plenty = [(SampledCounter::HostAvailable, gib(50)), (SampledCounter::HostTotal, gib(100))];
     let found = host(&plenty, None);
     assert!(!finding(&found, "killed").evidence.recorded().contains("host memory"));
