@@ -63,7 +63,11 @@ fn no_module_of_the_analysis_knows_one_above_it() {
             }
         }
     }
-    assert_eq!(names.iter().cloned().collect::<BTreeSet<_>>(), known, "the table's modules and those there are");
+    assert_eq!(
+        names.iter().cloned().collect::<BTreeSet<_>>(),
+        known,
+        "the table's modules and those there are"
+    );
     assert_none(&climbs);
 }
 

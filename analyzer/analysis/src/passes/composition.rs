@@ -392,7 +392,7 @@ mod tests {
         assert_eq!(most, [256, 255, 254]);
         let others = composition.others.unwrap();
         assert_eq!(others.most.0, 400 * 401 / 2 - 256 - 255 - 254);
-        assert!(composition(&trace, 0, Grouping::Module, 3, |_| false).unwrap().is_none());
-        assert!(composition(&trace, 1, Grouping::Module, 3, |_| true).unwrap().is_none());
+        assert!(super::composition(&trace, 0, Grouping::Module, 3, |_| false).unwrap().is_none());
+        assert!(super::composition(&trace, 1, Grouping::Module, 3, |_| true).unwrap().is_none());
     }
 }

@@ -66,9 +66,9 @@ fn without_comments(text: &str) -> String {
 
 /// Without the module for tests at the end of a file.
 fn without_tests(text: &str) -> &str {
-    let tests = text.match_indices("#[cfg(test)]\nmod ").find(|(at, _)| {
-        text[*at..].lines().nth(1).is_some_and(|line| line.ends_with('{'))
-    });
+    let tests = text
+        .match_indices("#[cfg(test)]\nmod ")
+        .find(|(at, _)| text[*at..].lines().nth(1).is_some_and(|line| line.ends_with('{')));
     tests.map_or(text, |(at, _)| &text[..at])
 }
 
