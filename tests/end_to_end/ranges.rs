@@ -37,7 +37,7 @@ proptest! {
             {
                 continue;
             }
-            let report = trace.analyze_part(&part, |_| ()).unwrap().report;
+            let report = trace.analyze_range(&part, |_| ()).unwrap().report;
             prop_assert_eq!(report.trace.events, (last - first + 1) as u64);
             let range = report.trace.range.clone().unwrap();
             prop_assert_eq!((range.from_ns, range.to_ns), (times[first], times[last]));

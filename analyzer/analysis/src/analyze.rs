@@ -9,10 +9,10 @@
 use std::ops::ControlFlow::Continue;
 
 use crate::{
-    Checkpoints, Filter, Nanos, Part, PartError, Progress, ReadError, SoFar,
+    Checkpoints, Filter, Nanos, Part, RangeError, Progress, ReadError, SoFar,
     collectors::Collectors,
     findings,
-    passes::{Borders, PLACES, Passage, Passed, Sieve, Taking, rehearse, revisit},
+    passes::{RangeTracker, PLACES, ReplayDriver, Replayed, EventFilter, CheckpointWriter, rehearse, revisit},
     report::{Info, Range, Report},
     report_builder::{self, Built, describe},
     source::Log,
@@ -36,16 +36,16 @@ pub(crate) fn analyze(
     mut watch: impl FnMut(Progress),
     mut show: impl FnMut(&SoFar<'_, '_>),
 ) -> Result<Analysis, ReadError> {
-    let mut passage = Passage::begin(log, Collectors::new(log))?;
-    passage.tell_places(PLACES);
-    let mut taking = Taking::new(log);
-    let mut passed = passage.replay(&mut watch, |replay, collectors, batch| {
-        taking.pass(replay, batch);
+    let mut driver = ReplayDriver::begin(log, Collectors::new(log))?;
+    driver.emit_places_every(PLACES);
+    let mut writer = CheckpointWriter::new(log);
+    let mut replayed = driver.replay(&mut watch, |replay, collectors, batch| {
+        writer.pass(replay, batch);
         show(&SoFar(replay, collectors));
     })?;
-    let checkpoints = taking.finish(&passed.replay);
-    rehearse(log, None, passed.observer.failures.numbered(), &mut watch)?;
-    report(log, passed, None, None, checkpoints, watch)
+    let checkpoints = writer.finish(&replayed.replay);
+    rehearse(log, None, replayed.observer.failures.numbered(), &mut watch)?;
+    report(log, replayed, None, None, checkpoints, watch)
 }
 
 /// What a filter lets through of a part of the log.
@@ -54,21 +54,21 @@ pub(crate) fn analyze_filtered(
     part: &Part,
     filter: &Filter,
     mut watch: impl FnMut(Progress),
-) -> Result<Analysis, PartError> {
+) -> Result<Analysis, RangeError> {
     if matches!(part, Part::Whole) && filter.is_empty() {
         return Ok(analyze(log, watch, |_| ())?);
     }
     let all = filter.is_empty();
-    let (mut passed, ends) = replay_part(log, part, filter, &mut watch)?;
+    let (mut replayed, ends) = replay_range(log, part, filter, &mut watch)?;
     let range = ends.map(|(from_ns, to_ns)| Range::new(part, from_ns, to_ns));
-    let again = || if all { Ok(None) } else { Sieve::new(filter, log).map(Some) };
+    let again = || if all { Ok(None) } else { EventFilter::new(filter, log).map(Some) };
     // What other settings would have done is known of an allocator, not of some threads that it serves.
     if filter.thread.is_none() {
-        rehearse(log, again()?, passed.observer.failures.numbered(), &mut watch)?;
+        rehearse(log, again()?, replayed.observer.failures.numbered(), &mut watch)?;
     }
-    let mut analysis = report(log, passed, range, again()?, Checkpoints::default(), watch)?;
+    let mut analysis = report(log, replayed, range, again()?, Checkpoints::default(), watch)?;
     if !all {
-        analysis.report.tell_of(filter);
+        analysis.report.note_filter(filter);
     }
     Ok(analysis)
 }
@@ -77,17 +77,17 @@ pub(crate) fn analyze_filtered(
 /// at again: from the checkpoints that were taken of that pass, or with a sieve like that one.
 fn report(
     log: &Log,
-    passed: Passed<'_, Collectors<'_>>,
+    replayed: Replayed<'_, Collectors<'_>>,
     range: Option<Range>,
-    sieve: Option<Sieve<'_>>,
+    event_filter: Option<EventFilter<'_>>,
     checkpoints: Checkpoints,
     watch: impl FnMut(Progress),
 ) -> Result<Analysis, ReadError> {
-    let Passed { replay, observer: collectors, events } = passed;
-    let of_threads = sieve.as_ref().is_some_and(Sieve::is_of_threads);
+    let Replayed { replay, observer: collectors, events } = replayed;
+    let of_threads = event_filter.as_ref().is_some_and(EventFilter::is_of_threads);
     let built = report_builder::build(replay, collectors, &events, range, of_threads);
     let Built { mut report, timeline, deferred } = built;
-    revisit(log, &checkpoints, deferred.stops(), sieve, watch, |replay, stop| {
+    revisit(log, &checkpoints, deferred.stops(), event_filter, watch, |replay, stop| {
         deferred.fill(stop, replay, &mut report.heaps);
     })?;
     report.findings = findings::judge(&report);
@@ -99,35 +99,35 @@ pub(crate) fn ends_of(
     log: &Log,
     part: &Part,
     watch: impl FnMut(Progress),
-) -> Result<(Nanos, Nanos), PartError> {
-    let (passed, ends) = replay_part(log, part, &Filter::default(), watch)?;
-    Ok(ends.unwrap_or_else(|| (log.kept_from().unwrap_or_default(), log.end(passed.events.latest()))))
+) -> Result<(Nanos, Nanos), RangeError> {
+    let (replayed, ends) = replay_range(log, part, &Filter::default(), watch)?;
+    Ok(ends.unwrap_or_else(|| (log.kept_from().unwrap_or_default(), log.end(replayed.events.latest()))))
 }
 
 /// Replays what a filter lets through, up to the end of a part of the log; what was seen before it is forgotten where it begins.
 /// With it, when the part begins and ends, if it has borders.
 #[expect(clippy::type_complexity, reason = "a pass and two instants")]
-fn replay_part<'a>(
+fn replay_range<'a>(
     log: &'a Log,
     part: &Part,
     filter: &Filter,
     watch: impl FnMut(Progress),
-) -> Result<(Passed<'a, Collectors<'a>>, Option<(Nanos, Nanos)>), PartError> {
-    let mut borders = Borders::of(part, log)?;
-    let mut sieve = Sieve::new(filter, log)?;
+) -> Result<(Replayed<'a, Collectors<'a>>, Option<(Nanos, Nanos)>), RangeError> {
+    let mut tracker = RangeTracker::of(part, log)?;
+    let mut event_filter = EventFilter::new(filter, log)?;
     let all = filter.is_empty();
-    let admits = |now, event: &_| all || sieve.admits(now, event);
-    let mut passage = Passage::begin_with(log, Collectors::new(log), admits)?;
-    if let (Some(from), Some(borders)) = (log.kept_from(), &mut borders) {
-        borders.kept(&mut passage.replay, &mut passage.observer, from);
+    let admits = |now, event: &_| all || event_filter.admits(now, event);
+    let mut driver = ReplayDriver::begin_with(log, Collectors::new(log), admits)?;
+    if let (Some(from), Some(tracker)) = (log.kept_from(), &mut tracker) {
+        tracker.kept(&mut driver.replay, &mut driver.observer, from);
     }
-    let mut passed = passage.run(watch, |replay, collectors, batch| {
+    let mut replayed = driver.run(watch, |replay, collectors, batch| {
         for step in &batch.steps {
-            if !all && !sieve.admits(step.now, &step.event) {
+            if !all && !event_filter.admits(step.now, &step.event) {
                 continue;
             }
-            let admitted = match &mut borders {
-                Some(borders) => borders.admit(replay, collectors, step.now.time, &step.event),
+            let admitted = match &mut tracker {
+                Some(tracker) => tracker.admit(replay, collectors, step.now.time, &step.event),
                 None => true,
             };
             if admitted {
@@ -136,17 +136,17 @@ fn replay_part<'a>(
         }
         Continue(())
     })?;
-    let end = log.end(passed.events.latest());
-    let ends = match borders {
-        Some(borders) => Some(borders.finish(&mut passed.replay, &mut passed.observer, end)?),
+    let end = log.end(replayed.events.latest());
+    let ends = match tracker {
+        Some(tracker) => Some(tracker.finish(&mut replayed.replay, &mut replayed.observer, end)?),
         None => None,
     };
-    Ok((passed, ends))
+    Ok((replayed, ends))
 }
 
 /// What the file is.
 pub(crate) fn info(log: &Log, watch: impl FnMut(Progress)) -> Result<Info, ReadError> {
-    let passage = Passage::begin(log, Collectors::new(log))?;
-    let Passed { replay, observer, events } = passage.replay(watch, |_, _, _| ())?;
+    let driver = ReplayDriver::begin(log, Collectors::new(log))?;
+    let Replayed { replay, observer, events } = driver.replay(watch, |_, _, _| ())?;
     Ok(describe(&replay, &observer, &events))
 }

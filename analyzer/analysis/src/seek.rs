@@ -4,8 +4,8 @@ use memtrace_format::Event;
 use thiserror::Error;
 
 use crate::{
-    Analysis, Checkpoints, Nanos, ReadError, Text, When, analyze::analyze, diff::InstantsDiff,
-    events::EventPlace, merge::Events, passes::Passage, replay::Replay, report::State, report_builder,
+    Analysis, Checkpoints, Nanos, ReadError, Text, SnapshotAt, analyze::analyze, diff::SnapshotsDiff,
+    events::EventPlace, merge::Events, passes::ReplayDriver, replay::Replay, report::State, report_builder,
     snapshot::Instant, source::Log,
 };
 
@@ -15,7 +15,7 @@ const NAMES: usize = 12;
 /// Why a trace has no such instant.
 #[derive(Debug, Error)]
 #[non_exhaustive]
-pub enum WhenError {
+pub enum SnapshotAtError {
     /// The file cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -47,40 +47,40 @@ fn known(names: &[Text]) -> String {
 }
 
 /// What every heap holds at an instant.
-pub(crate) fn state(log: &Log, checkpoints: &Checkpoints, when: &When) -> Result<State, WhenError> {
-    let (replay, time) = stand(log, checkpoints, when, &mut None)?;
+pub(crate) fn state(log: &Log, checkpoints: &Checkpoints, when: &SnapshotAt) -> Result<State, SnapshotAtError> {
+    let (replay, time) = seek(log, checkpoints, when, &mut None)?;
     Ok(report_builder::state(replay, time))
 }
 
 /// What is live at an instant.
-pub(crate) fn instant(log: &Log, checkpoints: &Checkpoints, when: &When) -> Result<Instant, WhenError> {
-    let (replay, time) = stand(log, checkpoints, when, &mut None)?;
-    Ok(report_builder::picture(&replay, time))
+pub(crate) fn instant(log: &Log, checkpoints: &Checkpoints, when: &SnapshotAt) -> Result<Instant, SnapshotAtError> {
+    let (replay, time) = seek(log, checkpoints, when, &mut None)?;
+    Ok(report_builder::snapshot(&replay, time))
 }
 
 /// What is new in the heaps at the second instant, and what is gone.
 pub(crate) fn compare(
     log: &Log,
     checkpoints: &Checkpoints,
-    a: &When,
-    b: &When,
-) -> Result<InstantsDiff, WhenError> {
+    a: &SnapshotAt,
+    b: &SnapshotAt,
+) -> Result<SnapshotsDiff, SnapshotAtError> {
     let mut analysis = None;
-    let mut picture = |when| {
-        let (replay, time) = stand(log, checkpoints, when, &mut analysis)?;
-        Ok::<_, WhenError>(report_builder::picture(&replay, time))
+    let mut snapshot = |when| {
+        let (replay, time) = seek(log, checkpoints, when, &mut analysis)?;
+        Ok::<_, SnapshotAtError>(report_builder::snapshot(&replay, time))
     };
-    Ok(InstantsDiff::between(log.definitions(), &picture(a)?, &picture(b)?))
+    Ok(SnapshotsDiff::between(log.definitions(), &snapshot(a)?, &snapshot(b)?))
 }
 
 /// When an instant is.
-pub(crate) fn time_of(log: &Log, when: &When) -> Result<Nanos, WhenError> {
-    Ok(stand(log, &Checkpoints::default(), when, &mut None)?.1)
+pub(crate) fn time_of(log: &Log, when: &SnapshotAt) -> Result<Nanos, SnapshotAtError> {
+    Ok(seek(log, &Checkpoints::default(), when, &mut None)?.1)
 }
 
 /// The state of every heap at a time.
 pub(crate) fn at(log: &Log, checkpoints: &Checkpoints, time: Nanos) -> Result<Instant, ReadError> {
-    Ok(report_builder::picture(&checkpoints.replay_to(log, time)?, time))
+    Ok(report_builder::snapshot(&checkpoints.replay_to(log, time)?, time))
 }
 
 /// The state of every heap right after an event of one.
@@ -93,7 +93,7 @@ pub(crate) fn at_event(
 ) -> Result<Instant, ReadError> {
     let number = events_not_kept(log, heap)?.saturating_add(event_index);
     let replay = checkpoints.replay_to_event(log, time, heap, number)?;
-    Ok(report_builder::picture(&replay, time))
+    Ok(report_builder::snapshot(&replay, time))
 }
 
 /// The state of every heap right after the event at this place.
@@ -102,7 +102,7 @@ pub(crate) fn at_place(
     checkpoints: &Checkpoints,
     place: EventPlace,
 ) -> Result<Instant, ReadError> {
-    Ok(report_builder::picture(&checkpoints.replay_to_place(log, place)?, place.time))
+    Ok(report_builder::snapshot(&checkpoints.replay_to_place(log, place)?, place.time))
 }
 
 /// How many events of the heap are folded into what a ring keeps of its past.
@@ -110,44 +110,44 @@ fn events_not_kept(log: &Log, heap: usize) -> Result<u64, ReadError> {
     if log.kept_from().is_none() {
         return Ok(0);
     }
-    let start = Passage::begin(log, ())?;
+    let start = ReplayDriver::begin(log, ())?;
     Ok(start.replay.heaps.get(heap).map_or(0, |heap| heap.first_event))
 }
 
 /// `analysis` is that of the whole trace, once it was needed.
-fn stand<'a>(
+fn seek<'a>(
     log: &'a Log,
     checkpoints: &Checkpoints,
-    when: &When,
+    when: &SnapshotAt,
     analysis: &mut Option<Analysis>,
-) -> Result<(Replay<'a>, Nanos), WhenError> {
+) -> Result<(Replay<'a>, Nanos), SnapshotAtError> {
     let at_place = |place: EventPlace| Ok((checkpoints.replay_to_place(log, place)?, place.time));
     match when {
-        &When::At(time) => Ok((checkpoints.replay_to(log, time)?, time)),
-        When::End => {
+        &SnapshotAt::At(time) => Ok((checkpoints.replay_to(log, time)?, time)),
+        SnapshotAt::End => {
             let replay = checkpoints.replay_to(log, Nanos(u64::MAX))?;
             let end = replay.end;
             Ok((replay, end))
         }
-        &When::Peak(rank) => {
+        &SnapshotAt::Peak(rank) => {
             let Analysis { report, checkpoints, .. } = match analysis {
                 Some(analysis) => analysis,
                 None => analysis.insert(analyze(log, |_| (), |_| ())?),
             };
-            let heap = report.main_heap().ok_or(WhenError::NoPeak(0))?;
+            let heap = report.main_heap().ok_or(SnapshotAtError::NoPeak(0))?;
             let peaks = &report.heaps[heap].peaks;
             let peak = usize::try_from(rank).ok().and_then(|rank| peaks.get(rank.checked_sub(1)?));
-            let peak = peak.ok_or(WhenError::NoPeak(peaks.len() as u64))?;
+            let peak = peak.ok_or(SnapshotAtError::NoPeak(peaks.len() as u64))?;
             let number = events_not_kept(log, heap)?.saturating_add(peak.event_index);
             let replay = checkpoints.replay_to_event(log, peak.time_ns, heap, number)?;
             Ok((replay, peak.time_ns))
         }
-        &When::Failure(number) => {
+        &SnapshotAt::Failure(number) => {
             let is_failure = |event: &Event| matches!(event, Event::OutOfMemory(_));
             let found = find_event(log, number, is_failure)?;
-            at_place(found.map_err(WhenError::NoFailure)?)
+            at_place(found.map_err(SnapshotAtError::NoFailure)?)
         }
-        When::Mark { name, number } => {
+        SnapshotAt::Mark { name, number } => {
             let definitions = log.definitions();
             let mut names: Vec<Text> = Vec::new();
             let found = find_event(log, *number, |event| {
@@ -161,7 +161,7 @@ fn stand<'a>(
                 }
                 is_it
             })?;
-            let none = |count| WhenError::NoMark { name: Text::new(name.as_str()), count, names };
+            let none = |count| SnapshotAtError::NoMark { name: Text::new(name.as_str()), count, names };
             at_place(found.map_err(none)?)
         }
     }

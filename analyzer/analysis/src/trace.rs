@@ -3,9 +3,9 @@
 use std::{fs::File, num::NonZeroU64, ops::Deref, path::Path};
 
 use crate::{
-    Analysis, Checkpoints, Events, Filter, Nanos, Part, PartError, Progress, ReadError, SoFar, When,
-    WhenError,
-    diff::InstantsDiff,
+    Analysis, Checkpoints, Events, Filter, Nanos, Part, RangeError, Progress, ReadError, SoFar, SnapshotAt,
+    SnapshotAtError,
+    diff::SnapshotsDiff,
     events::EventPlace,
     passes::{Composition, Grouping, composition},
     report::{Info, State},
@@ -103,7 +103,7 @@ impl Trace {
     /// # Errors
     ///
     /// The trace has no such part, or the operating system cannot read a part of the file.
-    pub fn analyze_part(&self, part: &Part, watch: impl FnMut(Progress)) -> Result<Analysis, PartError> {
+    pub fn analyze_range(&self, part: &Part, watch: impl FnMut(Progress)) -> Result<Analysis, RangeError> {
         self.analyze_filtered(part, &Filter::default(), watch)
     }
 
@@ -117,7 +117,7 @@ impl Trace {
         part: &Part,
         filter: &Filter,
         watch: impl FnMut(Progress),
-    ) -> Result<Analysis, PartError> {
+    ) -> Result<Analysis, RangeError> {
         crate::analyze::analyze_filtered(self, part, filter, watch)
     }
 
@@ -126,7 +126,7 @@ impl Trace {
     /// # Errors
     ///
     /// The trace has no such part, or the operating system cannot read a part of the file.
-    pub fn ends_of(&self, part: &Part, watch: impl FnMut(Progress)) -> Result<(Nanos, Nanos), PartError> {
+    pub fn ends_of(&self, part: &Part, watch: impl FnMut(Progress)) -> Result<(Nanos, Nanos), RangeError> {
         crate::analyze::ends_of(self, part, watch)
     }
 
@@ -188,7 +188,7 @@ impl Trace {
     /// # Errors
     ///
     /// The trace has no such instant, or the operating system cannot read a part of the file.
-    pub fn state(&self, checkpoints: &Checkpoints, when: &When) -> Result<State, WhenError> {
+    pub fn state(&self, checkpoints: &Checkpoints, when: &SnapshotAt) -> Result<State, SnapshotAtError> {
         seek::state(self, checkpoints, when)
     }
 
@@ -197,7 +197,7 @@ impl Trace {
     /// # Errors
     ///
     /// The trace has no such instant, or the operating system cannot read a part of the file.
-    pub fn instant(&self, checkpoints: &Checkpoints, when: &When) -> Result<Instant, WhenError> {
+    pub fn instant(&self, checkpoints: &Checkpoints, when: &SnapshotAt) -> Result<Instant, SnapshotAtError> {
         seek::instant(self, checkpoints, when)
     }
 
@@ -206,7 +206,7 @@ impl Trace {
     /// # Errors
     ///
     /// The trace has no such instants, or the operating system cannot read a part of the file.
-    pub fn compare(&self, checkpoints: &Checkpoints, a: &When, b: &When) -> Result<InstantsDiff, WhenError> {
+    pub fn compare(&self, checkpoints: &Checkpoints, a: &SnapshotAt, b: &SnapshotAt) -> Result<SnapshotsDiff, SnapshotAtError> {
         seek::compare(self, checkpoints, a, b)
     }
 
@@ -215,7 +215,7 @@ impl Trace {
     /// # Errors
     ///
     /// The trace has no such instant, or the operating system cannot read a part of the file.
-    pub fn time_of(&self, when: &When) -> Result<Nanos, WhenError> {
+    pub fn time_of(&self, when: &SnapshotAt) -> Result<Nanos, SnapshotAtError> {
         seek::time_of(self, when)
     }
 

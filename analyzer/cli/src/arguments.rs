@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use memtrace_analysis::{Filter, Nanos, Part, Text, When};
+use memtrace_analysis::{Filter, Nanos, Part, Text, SnapshotAt};
 
 use crate::{check, completions, cut, diff, doctor, events, export, man, pack, record, report, scrub};
 
@@ -121,10 +121,10 @@ pub(crate) struct Analyze {
     pub(crate) selection: Selection,
     /// Report what was live at an instant, and how segments were filled: a time, `peak`, `peak#2`, `oom`, `end`, or a mark's name
     #[arg(long, value_name = "WHEN", conflicts_with_all = ["from", "to", "phase", "device", "thread", "cycle"])]
-    pub(crate) at: Option<When>,
+    pub(crate) at: Option<SnapshotAt>,
     /// With --at: what is new at this instant, what is gone, and whose it is
     #[arg(long, value_name = "WHEN", requires = "at")]
-    pub(crate) against: Option<When>,
+    pub(crate) against: Option<SnapshotAt>,
     /// Look for growth over this cycle alone: a phase, scope, mark or module that comes around again
     #[arg(long, value_name = "NAME")]
     pub(crate) cycle: Option<String>,

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use memtrace_analysis::{
-    Nanos, Part, Trace, When,
+    Nanos, Part, Trace, SnapshotAt,
     cut::{self, Cut, CutError},
 };
 
@@ -55,7 +55,7 @@ pub(crate) struct Which {
     phase: Option<String>,
     /// Around an instant: a time, `peak`, `peak#2`, `oom`, `end`, or a mark's name
     #[arg(long, value_name = "WHEN", conflicts_with_all = ["from", "to"])]
-    around: Option<When>,
+    around: Option<SnapshotAt>,
     /// How long the part around an instant is; half of it lies before
     #[arg(long, value_name = "TIME", default_value = WINDOW, requires = "around")]
     window: Nanos,
@@ -91,7 +91,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 /// When an instant is.
-pub(crate) fn instant(path: &Path, trace: &Trace, when: &When) -> Result<Nanos, Failure> {
+pub(crate) fn instant(path: &Path, trace: &Trace, when: &SnapshotAt) -> Result<Nanos, Failure> {
     trace.time_of(when).map_err(Failure::no_instant(path))
 }
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use clap::{Args, ValueEnum};
-use memtrace_analysis::{Nanos, Trace, When};
+use memtrace_analysis::{Nanos, Trace, SnapshotAt};
 use memtrace_export::{Export, ExportError, Format, Table};
 use memtrace_format::Bytes;
 
@@ -52,7 +52,7 @@ pub(crate) struct Arguments {
     table: Rows,
     /// Of what is live: when, as a time, `peak`, `peak#2`, `oom`, `end`, or a mark's name [default: peak]
     #[arg(long, value_name = "WHEN")]
-    at: Option<When>,
+    at: Option<SnapshotAt>,
     /// Begin at this time, since the trace's start: 1.5s, 200ms, or plain seconds
     #[arg(long, value_name = "TIME")]
     from: Option<Nanos>,
@@ -128,7 +128,7 @@ fn write(
 ) -> Result<(), Failure> {
     memtrace_export::export(trace, export, out, progress::of("exporting")).map_err(|error| match error {
         ExportError::Part(error) => Failure::no_part(path)(error),
-        ExportError::When(error) => Failure::no_instant(path)(error),
+        ExportError::SnapshotAt(error) => Failure::no_instant(path)(error),
         ExportError::Selection(_) | ExportError::NothingLive(_) | ExportError::WithoutParquet => {
             Failure::NoSuchExport(error)
         }

@@ -8,7 +8,7 @@ use std::{
 
 use clap::Args;
 use memtrace_analysis::{
-    Analysis, Nanos, Text, Trace, When, pack,
+    Analysis, Nanos, Text, Trace, SnapshotAt, pack,
     rendering::{Markdown, write_json},
     report::Report,
 };
@@ -59,7 +59,7 @@ pub(crate) struct Arguments {
     whole: bool,
     /// The instant around which the trace is cut: a time, `peak`, `peak#2`, `oom`, `end`, or a mark's name
     #[arg(long, value_name = "WHEN", requires = "output")]
-    around: Option<When>,
+    around: Option<SnapshotAt>,
     /// How long the part of the trace is
     #[arg(long, value_name = "TIME", default_value = WINDOW)]
     window: Nanos,
@@ -152,11 +152,11 @@ fn analyze(path: &Path, trace: &Trace) -> Result<Analysis, Failure> {
 }
 
 /// What of the trace tells why: the first request that failed, or the peak.
-fn telling(report: &Report) -> When {
+fn telling(report: &Report) -> SnapshotAt {
     match (report.ooms_total, report.heaps.is_empty()) {
-        (1.., _) => When::Failure(1),
-        (0, false) => When::Peak(1),
-        (0, true) => When::End,
+        (1.., _) => SnapshotAt::Failure(1),
+        (0, false) => SnapshotAt::Peak(1),
+        (0, true) => SnapshotAt::End,
     }
 }
 

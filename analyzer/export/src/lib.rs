@@ -25,7 +25,7 @@ mod torch;
 use std::io::{self, Write};
 
 use memtrace_analysis::{
-    Filter, Nanos, Part, PartError, Progress, ReadError, Trace, When, WhenError,
+    Filter, Nanos, Part, RangeError, Progress, ReadError, Trace, SnapshotAt, SnapshotAtError,
     walk::{WalkError, walk},
 };
 use thiserror::Error;
@@ -49,7 +49,7 @@ pub struct Export {
     /// Of what alone.
     pub filter: Filter,
     /// Of what is live when; formats of an instant alone ask for it. `None`: at the highest peak.
-    pub at: Option<When>,
+    pub at: Option<SnapshotAt>,
 }
 
 /// What other tools read.
@@ -78,10 +78,10 @@ pub enum Format {
 pub enum ExportError {
     /// The file cannot be read, or has no such part.
     #[error(transparent)]
-    Part(#[from] PartError),
+    Part(#[from] RangeError),
     /// It has no such instant.
     #[error(transparent)]
-    When(#[from] WhenError),
+    SnapshotAt(#[from] SnapshotAtError),
     /// An instant was asked for, and the format shows a course, or the other way round.
     #[error("{0}")]
     Selection(&'static str),
@@ -176,6 +176,6 @@ fn write_export(
     if export.part != Part::Whole {
         return Err(ExportError::Selection("this format shows an instant, not a course"));
     }
-    let when = export.at.as_ref().unwrap_or(&When::Peak(1));
+    let when = export.at.as_ref().unwrap_or(&SnapshotAt::Peak(1));
     live::write(trace, shape, (when, &export.filter), out)
 }

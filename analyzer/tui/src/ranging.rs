@@ -29,7 +29,7 @@ pub(crate) struct Figures {
 pub(crate) fn start(wake: Wake) -> Ranging {
     Worker::new("memtrace-range", wake, |(trace, range): Question, desk: &Desk<Question>| {
         let part = Part::Between { from: range.from, to: Some(range.to) };
-        let analysis = trace.analyze_part(&part, |progress| {
+        let analysis = trace.analyze_range(&part, |progress| {
             desk.tell_part(progress);
         });
         let figures = |Analysis { report, .. }: Analysis| {

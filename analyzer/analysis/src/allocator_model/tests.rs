@@ -160,18 +160,18 @@ fn a_recorded_expandable_segment_grows_behind_its_end() {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Step {
+enum TimedEvent {
     Ask { stream: u64, size: u64 },
     Free(prop::sample::Index),
     Release,
 }
 
-fn step() -> impl Strategy<Value = Step> {
+fn step() -> impl Strategy<Value = TimedEvent> {
     let size = prop_oneof![1..MIB, MIB..24 * MIB, 24 * MIB..90 * MIB];
     prop_oneof![
-        6 => (0..2u64, size).prop_map(|(stream, size)| Step::Ask { stream, size }),
-        4 => any::<prop::sample::Index>().prop_map(Step::Free),
-        1 => Just(Step::Release),
+        6 => (0..2u64, size).prop_map(|(stream, size)| TimedEvent::Ask { stream, size }),
+        4 => any::<prop::sample::Index>().prop_map(TimedEvent::Free),
+        1 => Just(TimedEvent::Release),
     ]
 }
 
@@ -230,7 +230,7 @@ proptest! {
         let mut live: Vec<BlockId> = Vec::new();
         for step in steps {
             match step {
-                Step::Ask { stream, size } => {
+                TimedEvent::Ask { stream, size } => {
                     let requester = Requester { arena: 0, stream };
                     if let Some(id) = allocator.allocate(requester, size) {
                         prop_assert!(allocator.size(id) >= size);
@@ -243,12 +243,12 @@ proptest! {
                         prop_assert!(room < needs, "{room} left, {needs} needed");
                     }
                 }
-                Step::Free(index) if !live.is_empty() => {
+                TimedEvent::Free(index) if !live.is_empty() => {
                     let id = live.swap_remove(index.index(live.len()));
                     allocator.free(id);
                 }
-                Step::Free(_) => {}
-                Step::Release => allocator.release_cached(),
+                TimedEvent::Free(_) => {}
+                TimedEvent::Release => allocator.release_cached(),
             }
             allocator.check(&live);
         }

@@ -4,7 +4,7 @@ use memtrace_format::{CounterId, CounterValue, ModuleId, NameId, OutOfMemory, Tr
 
 use super::{Devices, HeapWatch};
 use crate::{
-    model::{Moment, TransferKey},
+    model::{EventContext, TransferKey},
     replay::{Heap, OpenScope, Replay},
     source::Log,
 };
@@ -12,7 +12,7 @@ use crate::{
 /// What a collector sees beside the event: the state behind it, and what is watched of every heap and device.
 pub(super) struct Context<'c, 'a> {
     /// When and on which thread the event happened.
-    pub(super) now: Moment,
+    pub(super) now: EventContext,
     /// The state.
     pub(super) replay: &'c mut Replay<'a>,
     /// What is watched of the heaps, in the order of the replay's.
@@ -33,7 +33,7 @@ pub(super) trait Collector<'a> {
 
     /// A block of this heap was allocated or given back.
     #[inline(always)]
-    fn block_changed(&mut self, _now: Moment, _heap: &Heap) {}
+    fn block_changed(&mut self, _now: EventContext, _heap: &Heap) {}
 
     /// A request in this heap failed.
     fn out_of_memory(&mut self, _context: &mut Context<'_, 'a>, _heap: usize, _failed: &OutOfMemory) {}
@@ -42,19 +42,19 @@ pub(super) trait Collector<'a> {
     fn module_defined(&mut self, _context: &mut Context<'_, 'a>, _module: ModuleId) {}
 
     /// A module was released.
-    fn module_released(&mut self, _now: Moment, _module: ModuleId) {}
+    fn module_released(&mut self, _now: EventContext, _module: ModuleId) {}
 
     /// A forward begins.
-    fn forward_begin(&mut self, _now: Moment, _module: ModuleId) {}
+    fn forward_begin(&mut self, _now: EventContext, _module: ModuleId) {}
 
     /// A forward ends.
-    fn forward_end(&mut self, _now: Moment, _module: ModuleId) {}
+    fn forward_end(&mut self, _now: EventContext, _module: ModuleId) {}
 
     /// A transfer begins.
     fn transfer_begin(&mut self, _context: &mut Context<'_, 'a>, _key: TransferKey, _begin: &TransferBegin) {}
 
     /// A transfer ends.
-    fn transfer_end(&mut self, _now: Moment, _key: TransferKey, _end: &TransferEnd) {}
+    fn transfer_end(&mut self, _now: EventContext, _key: TransferKey, _end: &TransferEnd) {}
 
     /// A scope begins: a phase, if it has a number. It is not `entered` if it is nested too deep.
     fn scope_begin(
@@ -73,7 +73,7 @@ pub(super) trait Collector<'a> {
     fn mark(&mut self, _context: &mut Context<'_, 'a>, _name: NameId, _value: u64) {}
 
     /// A mark was set on a heap.
-    fn heap_mark(&mut self, _now: Moment, _name: NameId, _value: u64) {}
+    fn heap_mark(&mut self, _now: EventContext, _name: NameId, _value: u64) {}
 
     /// A counter was sampled.
     fn sample(&mut self, _context: &mut Context<'_, 'a>, _counter: CounterId, _value: CounterValue) {}

@@ -8,7 +8,7 @@ use memtrace_format::{
 use super::Ledger;
 use crate::{
     Nanos,
-    model::Moment,
+    model::EventContext,
     model::{Balance, FreeSource},
     replay::{Heap, Level},
     source::Definitions,
@@ -111,7 +111,7 @@ impl<'a> Devices<'a> {
     }
 
     /// A sample that a thread made, of what was while the heaps were so.
-    pub(crate) fn sample(&mut self, now: Moment, counter: CounterId, value: CounterValue, heaps: &[Heap]) {
+    pub(crate) fn sample(&mut self, now: EventContext, counter: CounterId, value: CounterValue, heaps: &[Heap]) {
         let CounterValue::Integer(value) = value else { return };
         let Some((counter, index)) = self.meaning(counter) else { return };
         if index != NONE {

@@ -5,8 +5,8 @@ use memtrace_format::{Bytes, ModuleId, OutOfMemory, PoolId};
 
 use super::collector::{Collector, Context};
 use crate::{
-    model::{Balance, HeapKey, Moment},
-    oom::{Autopsy, Effort, HeapRules, Scene},
+    model::{Balance, HeapKey, EventContext},
+    oom::{Diagnosis, Effort, HeapRules, OomContext},
     replay::{self, HeapState, ScopeId},
     source::{Definitions, Log},
 };
@@ -20,7 +20,7 @@ const HEAPS: usize = 64;
 /// A request that failed.
 #[derive(Clone, Debug)]
 pub(crate) struct FailedRequest {
-    pub(crate) now: Moment,
+    pub(crate) now: EventContext,
     /// The index of the heap in the replay.
     pub(crate) heap: usize,
     pub(crate) key: HeapKey,
@@ -36,7 +36,7 @@ pub(crate) struct FailedRequest {
 #[derive(Debug)]
 pub(crate) struct Failures<'a> {
     definitions: &'a Definitions,
-    pub(crate) kept: Vec<(FailedRequest, Autopsy)>,
+    pub(crate) kept: Vec<(FailedRequest, Diagnosis)>,
     pub(crate) total: u64,
     /// How many there were before what is looked at.
     before: u64,
@@ -67,11 +67,11 @@ impl<'a> Collector<'a> for Failures<'a> {
         let balance = devices.balance(heaps[heap].device, now.time, &replay.heaps, told);
         let replay::Heap { key, state, .. } = &mut replay.heaps[heap];
         let rules = self.rules(*key).rules.clone();
-        let scene = Scene::of(failed, state, balance.as_ref(), rules);
+        let context = OomContext::of(failed, state, balance.as_ref(), rules);
         let (key, pool, requested) = (*key, failed.pool, failed.requested);
         self.add(
             FailedRequest { now: *now, heap, key, pool, requested, module, scope, balance },
-            scene,
+            context,
             state,
         );
     }
@@ -95,7 +95,7 @@ impl Failures<'_> {
     }
 
     /// A request has failed in a heap that is in this state.
-    fn add(&mut self, failed: FailedRequest, scene: Scene, heap: &HeapState) {
+    fn add(&mut self, failed: FailedRequest, context: OomContext, heap: &HeapState) {
         self.total += 1;
         if self.kept.len() == KEPT {
             return;
@@ -103,16 +103,16 @@ impl Failures<'_> {
         let Some(rules) = self.rules.get(&failed.key) else { return };
         let what = (failed.key, failed.pool, failed.requested);
         let differs = !self.examined.contains(&what);
-        let autopsy = Autopsy::of(scene, failed.pool, heap, rules, differs, &mut self.effort);
-        if autopsy.examination.is_some() {
+        let diagnosis = Diagnosis::of(context, failed.pool, heap, rules, differs, &mut self.effort);
+        if diagnosis.examination.is_some() {
             self.examined.insert(what);
         }
-        self.kept.push((failed, autopsy));
+        self.kept.push((failed, diagnosis));
     }
 
     /// Every one that was kept, with its number among all of the log.
-    pub(crate) fn numbered(&mut self) -> impl Iterator<Item = (u64, HeapKey, &mut Autopsy)> {
+    pub(crate) fn numbered(&mut self) -> impl Iterator<Item = (u64, HeapKey, &mut Diagnosis)> {
         let numbered = (self.before..).zip(&mut self.kept);
-        numbered.map(|(number, (failed, autopsy))| (number, failed.key, autopsy))
+        numbered.map(|(number, (failed, diagnosis))| (number, failed.key, diagnosis))
     }
 }

@@ -115,7 +115,7 @@ impl HeapWatch {
     }
 
     /// What the heap holds now was live before recording began.
-    pub(crate) fn begin_with_baseline(&mut self, heap: &HeapState) {
+    pub(crate) fn mark_live_as_baseline(&mut self, heap: &HeapState) {
         self.baseline = heap.measured();
     }
 

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Nanos,
-    model::{HeapKey, Moment, TransferKey},
+    model::{HeapKey, EventContext, TransferKey},
     replay::{
         Block,
         Change::{self, Done, Impossible, Left, Unknown},
@@ -45,7 +45,7 @@ macro_rules! collectors {
 
         impl<'a> Collectors<'a> {
             #[inline(always)]
-            fn block_changed(&mut self, now: Moment, heap: &Heap) {
+            fn block_changed(&mut self, now: EventContext, heap: &Heap) {
                 $(self.$name.block_changed(now, heap);)*
             }
         }
@@ -55,13 +55,13 @@ macro_rules! collectors {
                 for (watch, heap) in self.heaps.iter_mut().zip(&mut replay.heaps) {
                     watch.reset_at(now, heap);
                     if is_baseline {
-                        watch.begin_with_baseline(&heap.state);
+                        watch.mark_live_as_baseline(&heap.state);
                     }
                 }
                 self.devices.reset_at(now, &replay.heaps);
                 // Marks before an imported recording are facts of it.
                 let facts = is_baseline.then(|| std::mem::take(&mut self.marks));
-                let now = Moment { time: now, thread: 0 };
+                let now = EventContext { time: now, thread: 0 };
                 let mut context = Context { now, replay, heaps: &mut self.heaps, devices: &mut self.devices };
                 $(self.$name.reset_at(&mut context);)*
                 if let Some(facts) = facts {
@@ -79,7 +79,7 @@ macro_rules! collectors {
             }
 
             #[inline(always)]
-            fn block_alloc(&mut self, now: Moment, (index, heap): (usize, &mut Heap), number: u64, change: Change) {
+            fn block_alloc(&mut self, now: EventContext, (index, heap): (usize, &mut Heap), number: u64, change: Change) {
                 let watch = &mut self.heaps[index];
                 let device = self.devices.watch(watch.device);
                 watch.allocs += 1;
@@ -95,7 +95,7 @@ macro_rules! collectors {
             }
 
             #[inline(always)]
-            fn block_free(&mut self, now: Moment, (index, heap): (usize, &mut Heap), size: Bytes, change: Change) {
+            fn block_free(&mut self, now: EventContext, (index, heap): (usize, &mut Heap), size: Bytes, change: Change) {
                 let watch = &mut self.heaps[index];
                 let device = self.devices.watch(watch.device);
                 watch.frees += 1;
@@ -110,7 +110,7 @@ macro_rules! collectors {
 
             fn block_free_requested(
                 &mut self,
-                now: Moment,
+                now: EventContext,
                 (index, heap): (usize, &mut Heap),
                 size: Bytes,
                 change: Change,
@@ -130,7 +130,7 @@ macro_rules! collectors {
                 self.block_changed(now, heap);
             }
 
-            fn block_free_completed(&mut self, now: Moment, (index, heap): (usize, &mut Heap), change: Change) {
+            fn block_free_completed(&mut self, now: EventContext, (index, heap): (usize, &mut Heap), change: Change) {
                 let watch = &mut self.heaps[index];
                 let device = self.devices.watch(watch.device);
                 match change {
@@ -144,7 +144,7 @@ macro_rules! collectors {
                 self.block_changed(now, heap);
             }
 
-            fn segment(&mut self, now: Moment, replay: &mut Replay<'a>, heap: usize, lost: &[(u64, Block)]) {
+            fn segment(&mut self, now: EventContext, replay: &mut Replay<'a>, heap: usize, lost: &[(u64, Block)]) {
                 let watch = &mut self.heaps[heap];
                 let device = self.devices.watch(watch.device);
                 for &(address, block) in lost {
@@ -154,31 +154,31 @@ macro_rules! collectors {
                 device.ledger.resegmented(now.time, &replay.heaps);
             }
 
-            fn out_of_memory(&mut self, now: Moment, replay: &mut Replay<'a>, heap: usize, failed: &OutOfMemory) {
+            fn out_of_memory(&mut self, now: EventContext, replay: &mut Replay<'a>, heap: usize, failed: &OutOfMemory) {
                 let mut context = Context { now, replay, heaps: &mut self.heaps, devices: &mut self.devices };
                 $(self.$name.out_of_memory(&mut context, heap, failed);)*
             }
 
-            fn module_defined(&mut self, now: Moment, replay: &mut Replay<'a>, module: ModuleId) {
+            fn module_defined(&mut self, now: EventContext, replay: &mut Replay<'a>, module: ModuleId) {
                 let mut context = Context { now, replay, heaps: &mut self.heaps, devices: &mut self.devices };
                 $(self.$name.module_defined(&mut context, module);)*
             }
 
-            fn module_released(&mut self, now: Moment, module: ModuleId) {
+            fn module_released(&mut self, now: EventContext, module: ModuleId) {
                 $(self.$name.module_released(now, module);)*
             }
 
-            fn forward_begin(&mut self, now: Moment, module: ModuleId) {
+            fn forward_begin(&mut self, now: EventContext, module: ModuleId) {
                 $(self.$name.forward_begin(now, module);)*
             }
 
-            fn forward_end(&mut self, now: Moment, module: ModuleId) {
+            fn forward_end(&mut self, now: EventContext, module: ModuleId) {
                 $(self.$name.forward_end(now, module);)*
             }
 
             fn transfer_begin(
                 &mut self,
-                now: Moment,
+                now: EventContext,
                 replay: &mut Replay<'a>,
                 key: TransferKey,
                 begin: &TransferBegin,
@@ -187,13 +187,13 @@ macro_rules! collectors {
                 $(self.$name.transfer_begin(&mut context, key, begin);)*
             }
 
-            fn transfer_end(&mut self, now: Moment, key: TransferKey, end: &TransferEnd) {
+            fn transfer_end(&mut self, now: EventContext, key: TransferKey, end: &TransferEnd) {
                 $(self.$name.transfer_end(now, key, end);)*
             }
 
             fn scope_begin(
                 &mut self,
-                now: Moment,
+                now: EventContext,
                 replay: &mut Replay<'a>,
                 name: NameId,
                 phase: Option<u64>,
@@ -203,21 +203,21 @@ macro_rules! collectors {
                 $(self.$name.scope_begin(&mut context, name, phase, entered);)*
             }
 
-            fn scope_end(&mut self, now: Moment, replay: &mut Replay<'a>, closed: &[OpenScope]) {
+            fn scope_end(&mut self, now: EventContext, replay: &mut Replay<'a>, closed: &[OpenScope]) {
                 let mut context = Context { now, replay, heaps: &mut self.heaps, devices: &mut self.devices };
                 $(self.$name.scope_end(&mut context, closed);)*
             }
 
-            fn mark(&mut self, now: Moment, replay: &mut Replay<'a>, name: NameId, value: u64) {
+            fn mark(&mut self, now: EventContext, replay: &mut Replay<'a>, name: NameId, value: u64) {
                 let mut context = Context { now, replay, heaps: &mut self.heaps, devices: &mut self.devices };
                 $(self.$name.mark(&mut context, name, value);)*
             }
 
-            fn heap_mark(&mut self, now: Moment, name: NameId, value: u64) {
+            fn heap_mark(&mut self, now: EventContext, name: NameId, value: u64) {
                 $(self.$name.heap_mark(now, name, value);)*
             }
 
-            fn sample(&mut self, now: Moment, replay: &mut Replay<'a>, counter: CounterId, value: CounterValue) {
+            fn sample(&mut self, now: EventContext, replay: &mut Replay<'a>, counter: CounterId, value: CounterValue) {
                 self.devices.sample(now, counter, value, &replay.heaps);
                 let mut context = Context { now, replay, heaps: &mut self.heaps, devices: &mut self.devices };
                 $(self.$name.sample(&mut context, counter, value);)*

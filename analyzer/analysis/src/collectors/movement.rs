@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     Nanos,
-    model::{Moment, TransferKey},
+    model::{EventContext, TransferKey},
     replay::OPEN_TRANSFERS,
     source::{Definitions, Log, parents},
     timeline::Move,
@@ -31,7 +31,7 @@ struct OpenTransfer {
     thread: usize,
     /// The forwards and the borders of forwards on its thread when it began.
     forwards: u64,
-    borders: u64,
+    tracker: u64,
     /// The innermost phase on its thread when it began.
     phase: Option<u64>,
     /// The eviction that it undoes in the same use cycle, if it succeeds.
@@ -83,7 +83,7 @@ impl<'a> Collector<'a> for Movement<'a> {
         }
     }
 
-    fn module_released(&mut self, now: Moment, id: ModuleId) {
+    fn module_released(&mut self, now: EventContext, id: ModuleId) {
         let time = now.time;
         let Some(module) = self.modules.record(id) else { return };
         module.whereabouts.ended(time);
@@ -94,7 +94,7 @@ impl<'a> Collector<'a> for Movement<'a> {
         module.appeared = Some(time);
     }
 
-    fn forward_begin(&mut self, now: Moment, module: ModuleId) {
+    fn forward_begin(&mut self, now: EventContext, module: ModuleId) {
         if let Some(record) = self.modules.record(module) {
             record.forwards += 1;
             record.activity.tick(now.time, &mut self.activity_room);
@@ -106,7 +106,7 @@ impl<'a> Collector<'a> for Movement<'a> {
         self.overlap.forward_begins(now.time, now.thread, module, equipped);
     }
 
-    fn forward_end(&mut self, now: Moment, module: ModuleId) {
+    fn forward_end(&mut self, now: EventContext, module: ModuleId) {
         self.swaps.forward_ends(&mut self.threads[now.thread]);
         let (modules, definitions) = (&self.modules, self.definitions);
         let equipped = |module| modules.is_equipped(definitions, module);
@@ -121,7 +121,7 @@ impl<'a> Collector<'a> for Movement<'a> {
         let phase = replay.thread(now.thread).phase();
         let is_open = |phase| replay.is_phase_open(phase);
         let thread = &self.threads[now.thread];
-        let (forwards, borders) = (thread.forwards, thread.borders);
+        let (forwards, tracker) = (thread.forwards, thread.tracker);
         let mut begin = *begin;
         let mut undoes = None;
         match Some(begin.module).filter(|module| !module.is_none()).map(|module| self.modules.record(module))
@@ -138,13 +138,13 @@ impl<'a> Collector<'a> for Movement<'a> {
             return;
         }
         let open =
-            OpenTransfer { begin, began: now.time, thread: now.thread, forwards, borders, phase, undoes };
+            OpenTransfer { begin, began: now.time, thread: now.thread, forwards, tracker, phase, undoes };
         self.overlap.transfer_begins(now.time, now.thread, key, begin.module);
         let replaced = self.open.insert(key, open).is_some();
         self.not_followed += u64::from(replaced);
     }
 
-    fn transfer_end(&mut self, now: Moment, key: TransferKey, end: &TransferEnd) {
+    fn transfer_end(&mut self, now: EventContext, key: TransferKey, end: &TransferEnd) {
         let Some(open) = self.open.remove(&key) else { return };
         let OpenTransfer { begin, began, .. } = open;
         let (moved, took) = (end.size, time_taken(now.time.since(began), end.on_device));
@@ -153,7 +153,7 @@ impl<'a> Collector<'a> for Movement<'a> {
 
         let thread = &mut self.threads[open.thread];
         let same_thread = open.thread == now.thread;
-        let border = (same_thread && open.borders == thread.borders).then_some(open.borders);
+        let border = (same_thread && open.tracker == thread.tracker).then_some(open.tracker);
         if border.is_some() && begin.to.is_device() {
             thread.add_waiting(begin.module, took);
         } else if border.is_some() && begin.from.is_device() {
@@ -217,7 +217,7 @@ impl<'a> Collector<'a> for Movement<'a> {
                 forwards: open.forwards,
                 reason: begin.reason,
                 failed,
-                passed: same_thread && border.is_none(),
+                replayed: same_thread && border.is_none(),
                 thrash: undone.is_some(),
             };
             let waited = self.swaps.loaded(thread, load);

@@ -19,7 +19,7 @@ const VALLEY: u64 = 20;
 
 /// A distinct peak.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Summit {
+pub(crate) struct PeakRecord {
     pub(crate) time: Nanos,
     /// The heap's event that made it.
     pub(crate) event: u64,
@@ -34,10 +34,10 @@ pub(crate) struct Summit {
 #[derive(Clone, Debug)]
 pub(crate) struct PeaksWatch {
     /// The highest peaks so far, the highest first.
-    summits: Vec<Summit>,
+    records: Vec<PeakRecord>,
     total: u64,
     /// While the heap fills: what may yet be the next peak.
-    climb: Option<Summit>,
+    climb: Option<PeakRecord>,
     /// The lowest sum since the latest peak.
     valley: u64,
     /// What is above this, or below that, is news.
@@ -48,15 +48,15 @@ pub(crate) struct PeaksWatch {
 impl PeaksWatch {
     /// A heap is empty before its first event, which happens at `time`.
     pub(crate) fn new(time: Nanos) -> Self {
-        let nothing = Summit { time, ..Summit::default() };
-        Self { summits: Vec::new(), total: 0, climb: Some(nothing), valley: 0, above: 0, below: 0 }
+        let nothing = PeakRecord { time, ..PeakRecord::default() };
+        Self { records: Vec::new(), total: 0, climb: Some(nothing), valley: 0, above: 0, below: 0 }
     }
 
     /// A heap is as full as it is at `time`, and the last event that made it so has the number `event`.
     pub(crate) fn at(time: Nanos, event: u64, heap: &HeapState) -> Self {
         let measured = heap.measured();
         let mut watch = Self { valley: measured, ..Self::new(time) };
-        watch.top(Summit { time, event, level: Level::of(heap), measured, valley: measured });
+        watch.top(PeakRecord { time, event, level: Level::of(heap), measured, valley: measured });
         watch
     }
 
@@ -70,11 +70,11 @@ impl PeaksWatch {
     }
 
     /// The highest distinct peaks, the highest first, and how many there were.
-    pub(crate) fn finish(&mut self) -> (&[Summit], u64) {
+    pub(crate) fn finish(&mut self) -> (&[PeakRecord], u64) {
         if let Some(last) = self.climb.take() {
             self.add(last);
         }
-        (&self.summits, self.total)
+        (&self.records, self.total)
     }
 
     fn turn(&mut self, time: Nanos, event: u64, heap: &HeapState, measured: u64) {
@@ -85,15 +85,15 @@ impl PeaksWatch {
                 self.bottom(measured);
             }
             None if measured < self.below => self.bottom(measured),
-            _ => self.top(Summit { time, event, level: Level::of(heap), measured, valley: self.valley }),
+            _ => self.top(PeakRecord { time, event, level: Level::of(heap), measured, valley: self.valley }),
         }
     }
 
     /// This may be the next peak: only a higher one, or a twentieth less, is news now.
-    fn top(&mut self, summit: Summit) {
-        self.climb = Some(summit);
-        self.above = summit.measured;
-        self.below = highest_valley(summit.measured).map_or(0, |valley| valley + 1);
+    fn top(&mut self, record: PeakRecord) {
+        self.climb = Some(record);
+        self.above = record.measured;
+        self.below = highest_valley(record.measured).map_or(0, |valley| valley + 1);
     }
 
     /// This is the lowest since a peak: only a lower one, or so much more that it lies a twentieth below, is news now.
@@ -103,15 +103,15 @@ impl PeaksWatch {
         self.above = lowest_peak(measured) - 1;
     }
 
-    fn add(&mut self, summit: Summit) {
-        if summit.measured == 0 {
+    fn add(&mut self, record: PeakRecord) {
+        if record.measured == 0 {
             return;
         }
         self.total += 1;
-        let at = self.summits.partition_point(|other| other.measured >= summit.measured);
+        let at = self.records.partition_point(|other| other.measured >= record.measured);
         if at < KEPT {
-            self.summits.truncate(KEPT - 1);
-            self.summits.insert(at, summit);
+            self.records.truncate(KEPT - 1);
+            self.records.insert(at, record);
         }
     }
 }
@@ -174,18 +174,18 @@ mod tests {
             levels in prop::collection::vec(prop_oneof![0u64..40, 90u64..110, 0u64..2_000], 1..60),
         ) {
             let mut watch = watch(&levels);
-            let (summits, total) = watch.finish();
-            let summits = summits.to_vec();
+            let (records, total) = watch.finish();
+            let records = records.to_vec();
             let highest = levels.iter().copied().max().unwrap_or(0);
-            prop_assert_eq!(summits.first().map_or(0, |summit| summit.measured), highest);
+            prop_assert_eq!(records.first().map_or(0, |record| record.measured), highest);
             if highest > 0 {
                 let first = levels.iter().position(|&level| level == highest);
-                prop_assert_eq!(first, Some(summits[0].event as usize));
+                prop_assert_eq!(first, Some(records[0].event as usize));
             }
-            prop_assert!(summits.windows(2).all(|two| two[0].measured >= two[1].measured));
+            prop_assert!(records.windows(2).all(|two| two[0].measured >= two[1].measured));
             // Any two are parted by a valley that is low enough for the lower one.
-            let mut in_time = summits.clone();
-            in_time.sort_unstable_by_key(|summit| summit.event);
+            let mut in_time = records.clone();
+            in_time.sort_unstable_by_key(|record| record.event);
             for two in in_time.windows(2) {
                 let between = &levels[two[0].event as usize..=two[1].event as usize];
                 let lower = two[0].measured.min(two[1].measured);
@@ -205,7 +205,7 @@ mod tests {
                 }
             }
             prop_assert_eq!(total, longest.into_iter().max().unwrap_or(0));
-            prop_assert_eq!(summits.len() as u64, total.min(KEPT as u64));
+            prop_assert_eq!(records.len() as u64, total.min(KEPT as u64));
         }
     }
 }

@@ -9,7 +9,7 @@ use super::{
     collector::{Collector, Context},
 };
 use crate::{
-    model::Moment,
+    model::EventContext,
     replay::OpenScope,
     source::{Definitions, Log},
 };
@@ -102,7 +102,7 @@ impl<'a> Collector<'a> for Profiles<'a> {
 
 impl Profiles<'_> {
     /// The phase of this number ends.
-    fn end(&mut self, now: Moment, number: u64, devices: &mut Devices<'_>) {
+    fn end(&mut self, now: EventContext, number: u64, devices: &mut Devices<'_>) {
         let Some(at) = self.open.iter().position(|open| open.number == number) else { return };
         self.cross_border(self.open[at].device, devices);
         let Open { purpose, device, before, peak_allocated, .. } = self.open.remove(at);

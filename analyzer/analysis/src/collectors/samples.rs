@@ -4,7 +4,7 @@ use hashbrown::HashMap;
 use memtrace_format::{CounterId, CounterValue, NameId};
 
 use super::collector::{Collector, Context};
-use crate::{Nanos, model::Moment, source::Log, timeline::CounterRecorder};
+use crate::{Nanos, model::EventContext, source::Log, timeline::CounterRecorder};
 
 /// The most marks that are kept one by one.
 const KEPT: usize = 1 << 16;
@@ -35,7 +35,7 @@ impl<'a> Collector<'a> for Marks {
         self.set(name, value, context.now.time);
     }
 
-    fn heap_mark(&mut self, now: Moment, name: NameId, value: u64) {
+    fn heap_mark(&mut self, now: EventContext, name: NameId, value: u64) {
         self.set(name, value, now.time);
     }
 

@@ -22,7 +22,7 @@ use memtrace_format::{
 };
 
 use crate::{
-    Nanos, PartError, Progress, ReadError, chunk_writer::ChunkWriter, merge::Events, report::CUT, source::Log,
+    Nanos, RangeError, Progress, ReadError, chunk_writer::ChunkWriter, merge::Events, report::CUT, source::Log,
 };
 use references::References;
 
@@ -46,7 +46,7 @@ pub struct Cut {
 pub enum CutError {
     /// The trace has no such part, or cannot be read.
     #[error(transparent)]
-    Part(#[from] PartError),
+    Part(#[from] RangeError),
     /// The part cannot be written.
     #[error("it cannot be written: {0}")]
     Write(#[from] io::Error),
@@ -72,7 +72,7 @@ pub fn cut(
     watch: &mut dyn FnMut(Progress),
 ) -> Result<Cut, CutError> {
     if let Some(to) = to.filter(|&to| to < from) {
-        return Err(PartError::Backwards { from, to }.into());
+        return Err(RangeError::Backwards { from, to }.into());
     }
     let from = trace.kept_from().map_or(from, |kept| kept.max(from));
     let header = FileHeader { incompatible: trace.header().incompatible & !RING, ..*trace.header() };
@@ -109,7 +109,7 @@ pub fn cut(
     }
     let end = trace.end(events.latest());
     if from > end {
-        return Err(PartError::BehindTheEnd { from, end }.into());
+        return Err(RangeError::BehindTheEnd { from, end }.into());
     }
     if !begun {
         cutting.write_baseline()?;

@@ -13,7 +13,7 @@ pub mod timeline;
 
 pub(crate) use device_balance::{Balance, Free, FreeSource, Held, OwnProcess, Sampled};
 pub use keys::{HeapKey, TransferKey};
-pub use moment::Moment;
-pub(crate) use moment::{Step, Stop};
+pub use moment::EventContext;
+pub(crate) use moment::{TimedEvent, Waypoint};
 pub use progress::Progress;
-pub use selection::{Filter, Part, When};
+pub use selection::{Filter, Part, SnapshotAt};

@@ -6,7 +6,7 @@ use crate::Nanos;
 
 /// Where and when an event happened.
 #[derive(Clone, Copy, Debug)]
-pub struct Moment {
+pub struct EventContext {
     /// When.
     pub time: Nanos,
     /// The index of the thread among the trace's threads.
@@ -15,14 +15,14 @@ pub struct Moment {
 
 /// An event, and where and when it happened.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Step {
-    pub(crate) now: Moment,
+pub(crate) struct TimedEvent {
+    pub(crate) now: EventContext,
     pub(crate) event: Event,
 }
 
 /// An event of a heap, at which a pass stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Stop {
+pub(crate) struct Waypoint {
     /// When it happens.
     pub(crate) time: Nanos,
     /// The heap, as the replay numbers them.

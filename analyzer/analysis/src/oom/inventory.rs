@@ -5,7 +5,7 @@ use crate::{
     replay::{HeapState, Piece},
 };
 
-use super::{HeapRules, Pin, Scene};
+use super::{HeapRules, Pin, OomContext};
 
 /// The segments of a heap with what fills them, and a model in that state.
 #[derive(Debug)]
@@ -65,8 +65,8 @@ impl Inventory {
     }
 
     /// The largest hole in the pool that serves such a request.
-    pub(super) fn largest_hole(&self, requester: Requester, scene: &Scene) -> u64 {
-        let key = self.key(requester, scene.requested);
+    pub(super) fn largest_hole(&self, requester: Requester, context: &OomContext) -> u64 {
+        let key = self.key(requester, context.requested);
         let segments = self.segments.iter().filter(|segment| segment.key == key);
         let pieces = segments.flat_map(|segment| &self.pieces[segment.pieces.clone()]);
         pieces.filter(|part| part.block.is_none()).map(|part| part.size).max().unwrap_or_default()

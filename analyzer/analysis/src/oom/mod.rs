@@ -17,7 +17,7 @@ mod verdict;
 
 pub(crate) use models::{Agreement, Failure, Rehearsal};
 pub(crate) use requesters::HeapRules;
-pub(crate) use verdict::Scene;
+pub(crate) use verdict::OomContext;
 
 use memtrace_format::{Bytes, PoolId};
 
@@ -34,8 +34,8 @@ const PIECES: usize = 1 << 21;
 
 /// What is known of a failed request.
 #[derive(Clone, Debug)]
-pub(crate) struct Autopsy {
-    pub(crate) scene: Scene,
+pub(crate) struct Diagnosis {
+    pub(crate) context: OomContext,
     pub(crate) verdict: Verdict,
     /// What the verdict rests on, in a sentence.
     pub(crate) evidence: String,
@@ -95,11 +95,11 @@ impl Effort {
     }
 }
 
-impl Autopsy {
+impl Diagnosis {
     /// Of a request that a pool could not serve. It is examined with a model if it `differs` from those before it and there is
     /// effort left.
     pub(crate) fn of(
-        scene: Scene,
+        context: OomContext,
         pool: PoolId,
         heap: &HeapState,
         rules: &HeapRules,
@@ -108,10 +108,10 @@ impl Autopsy {
     ) -> Self {
         let pieces = heap.pieces_to_walk();
         let requester = rules.requester(pool);
-        let worth_it = scene.segmented && differs && effort.affords(pieces);
+        let worth_it = context.segmented && differs && effort.affords(pieces);
         let inventory = worth_it.then(|| Inventory::of(heap, rules));
-        let usable = inventory.as_ref().map(|inventory| inventory.largest_hole(requester, &scene));
-        let (verdict, evidence, why) = verdict::judge(&scene, usable);
+        let usable = inventory.as_ref().map(|inventory| inventory.largest_hole(requester, &context));
+        let (verdict, evidence, why) = verdict::judge(&context, usable);
         let examination = inventory.map(|inventory| {
             let mut examination = Examination {
                 usable: usable.unwrap_or_default(),
@@ -121,10 +121,10 @@ impl Autopsy {
                 model: None,
                 model_why: None,
             };
-            remedies::try_all(&scene, verdict, requester, &inventory, &mut examination);
+            remedies::try_all(&context, verdict, requester, &inventory, &mut examination);
             examination
         });
-        Self { scene, verdict, evidence, why, examination }
+        Self { context, verdict, evidence, why, examination }
     }
 }
 

@@ -10,7 +10,7 @@
 use hashbrown::HashMap;
 use memtrace_format::{BlockAlloc, Event, Segment};
 
-use super::{Autopsy, Remedy, bytes, inventory::Inventory, requesters::HeapRules};
+use super::{Diagnosis, Remedy, bytes, inventory::Inventory, requesters::HeapRules};
 use crate::{
     Nanos,
     allocator_model::{Allocator, BlockId, Requester, Rules},
@@ -53,7 +53,7 @@ pub(crate) struct Failure<'f> {
     pub(crate) number: u64,
     pub(crate) heap: HeapKey,
     pub(crate) capacity: u64,
-    pub(crate) autopsy: &'f mut Autopsy,
+    pub(crate) diagnosis: &'f mut Diagnosis,
 }
 
 /// A heap and the models that follow it.
@@ -234,7 +234,7 @@ impl Rehearsal {
         self.begin();
         // What was given back just now was given back for this request.
         self.released = false;
-        let Some(examination) = &mut failure.autopsy.examination else { return };
+        let Some(examination) = &mut failure.diagnosis.examination else { return };
         let Some(model) = &mut self.model else { return };
         let reserved = model.allocator.reserved();
         let difference = i128::from(reserved) - i128::from(self.recorded.segments.reserved());

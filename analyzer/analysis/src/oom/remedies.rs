@@ -1,6 +1,6 @@
 //! What would have let a request through, each applied to a model in the recorded state and the request made again.
 
-use super::{Examination, Remedy, Scene, bytes, inventory::Inventory, pins};
+use super::{Examination, Remedy, OomContext, bytes, inventory::Inventory, pins};
 use crate::{
     allocator_model::{Class, Requester},
     report::{Proof, Verdict},
@@ -8,14 +8,14 @@ use crate::{
 
 /// Tries everything that can be tried on the state alone.
 pub(super) fn try_all(
-    scene: &Scene,
+    context: &OomContext,
     verdict: Verdict,
     requester: Requester,
     inventory: &Inventory,
     found: &mut Examination,
 ) {
-    let free = scene.device_free.unwrap_or(0);
-    let fits_with = |free: u64| inventory.with_free(free).allocate(requester, scene.requested).is_some();
+    let free = context.device_free.unwrap_or(0);
+    let fits_with = |free: u64| inventory.with_free(free).allocate(requester, context.requested).is_some();
     let mut fits = |what: &str, bytes: u64| {
         found.fits.push(Remedy { what: what.to_owned(), bytes, proof: Proof::State });
     };
@@ -35,15 +35,15 @@ pub(super) fn try_all(
         found.in_vain.push(("cached segments given back".to_owned(), why));
     }
     if verdict == Verdict::Fragmentation {
-        without_pins(scene, requester, inventory, found);
+        without_pins(context, requester, inventory, found);
     }
-    if let Some(largest) = smaller_request(scene, requester, inventory) {
+    if let Some(largest) = smaller_request(context, requester, inventory) {
         found.fits.push(Remedy { what: "a smaller request".to_owned(), bytes: largest, proof: Proof::State });
     }
     if unexplained {
         return;
     }
-    if let Some(others) = scene.other_processes.filter(|&others| others > 0) {
+    if let Some(others) = context.other_processes.filter(|&others| others > 0) {
         if fits_with(free.saturating_add(others)) {
             let what = "no other process on the device".to_owned();
             found.fits.push(Remedy { what, bytes: others, proof: Proof::State });
@@ -53,8 +53,8 @@ pub(super) fn try_all(
         }
     }
     // Nobody knows how much more it takes where nobody knows how much there was.
-    if let Some(free) = scene.device_free {
-        let more = scene.needs().saturating_sub(free.saturating_add(releasable));
+    if let Some(free) = context.device_free {
+        let more = context.needs().saturating_sub(free.saturating_add(releasable));
         if more > 0 && fits_with(free.saturating_add(more)) {
             let what = "so much more free on the device".to_owned();
             found.fits.push(Remedy { what, bytes: more, proof: Proof::State });
@@ -62,13 +62,13 @@ pub(super) fn try_all(
     }
 }
 
-fn without_pins(scene: &Scene, requester: Requester, inventory: &Inventory, found: &mut Examination) {
-    for set in pins::candidates(scene, requester, inventory) {
-        let mut model = inventory.with_free(scene.device_free.unwrap_or(0));
+fn without_pins(context: &OomContext, requester: Requester, inventory: &Inventory, found: &mut Examination) {
+    for set in pins::candidates(context, requester, inventory) {
+        let mut model = inventory.with_free(context.device_free.unwrap_or(0));
         for (_, block) in &set {
             model.free(*block);
         }
-        if model.allocate(requester, scene.requested).is_some() {
+        if model.allocate(requester, context.requested).is_some() {
             found.pins = set.into_iter().map(|(pin, _)| pin).collect();
             let sum = found.pins.iter().map(|pin| pin.bytes).sum();
             let count = found.pins.len();
@@ -84,9 +84,9 @@ fn without_pins(scene: &Scene, requester: Requester, inventory: &Inventory, foun
 
 /// The largest request of the same stream and memory pool that would have been served. With expandable segments it is one
 /// that would have been, and nearly the largest.
-fn smaller_request(scene: &Scene, requester: Requester, inventory: &Inventory) -> Option<u64> {
+fn smaller_request(context: &OomContext, requester: Requester, inventory: &Inventory) -> Option<u64> {
     let rules = &inventory.rules;
-    let free = scene.device_free.unwrap_or(0);
+    let free = context.device_free.unwrap_or(0);
     let room = free.saturating_add(inventory.model.releasable());
     let hole = |class: Class| {
         let segments = inventory.segments.iter();
@@ -99,7 +99,7 @@ fn smaller_request(scene: &Scene, requester: Requester, inventory: &Inventory) -
         sizes.extend([hole(Class::Small).min(crate::allocator_model::SMALL), crate::allocator_model::SMALL]);
     }
     let mut requests: Vec<u64> = sizes.into_iter().map(|size| rules.largest_request(size)).collect();
-    requests.retain(|&request| request > 0 && request < scene.requested);
+    requests.retain(|&request| request > 0 && request < context.requested);
     requests.sort_unstable_by(|a, b| b.cmp(a));
     requests.dedup();
     requests.into_iter().find(|&request| inventory.with_free(free).allocate(requester, request).is_some())

@@ -16,7 +16,7 @@ const CONTEXT: u64 = 1 << 30;
 
 /// How a heap and its device were when a request failed. All are bytes.
 #[derive(Clone, Debug)]
-pub(crate) struct Scene {
+pub(crate) struct OomContext {
     pub(crate) requested: u64,
     pub(crate) active: u64,
     /// What is active, for a heap without segments.
@@ -35,7 +35,7 @@ pub(crate) struct Scene {
     pub(crate) rules: Rules,
 }
 
-impl Scene {
+impl OomContext {
     /// Of a heap and its device as they are.
     pub(crate) fn of(
         failed: &OutOfMemory,
@@ -82,13 +82,13 @@ impl Scene {
 
 /// The verdict, what it rests on, and why there is none. `usable` is the largest hole of the pool that was asked, if that is
 /// known.
-pub(super) fn judge(scene: &Scene, usable: Option<u64>) -> (Verdict, String, Option<&'static str>) {
-    let needs = scene.needs();
-    let in_holes = scene.inactive();
-    let asked = asked(scene);
+pub(super) fn judge(context: &OomContext, usable: Option<u64>) -> (Verdict, String, Option<&'static str>) {
+    let needs = context.needs();
+    let in_holes = context.inactive();
+    let asked = asked(context);
     // Whatever the pool: where no hole is large enough, none of its own is.
-    let hole = usable.unwrap_or(scene.largest_hole);
-    if scene.segmented && hole >= scene.block() && scene.rules.may_serve(scene.block(), hole) {
+    let hole = usable.unwrap_or(context.largest_hole);
+    if context.segmented && hole >= context.block() && context.rules.may_serve(context.block(), hole) {
         let why = match usable {
             Some(_) => {
                 "a hole of its pool was large enough: the allocator follows other rules, or events are missing"
@@ -97,23 +97,23 @@ pub(super) fn judge(scene: &Scene, usable: Option<u64>) -> (Verdict, String, Opt
         };
         return (Verdict::Unknown, format!("{asked}; the largest hole had {}", bytes(hole)), Some(why));
     }
-    let Some(free) = scene.device_free else { return without_free(scene, &asked, hole) };
-    let had = if scene.free_is_old { "had (by its latest sample)" } else { "had" };
+    let Some(free) = context.device_free else { return without_free(context, &asked, hole) };
+    let had = if context.free_is_old { "had (by its latest sample)" } else { "had" };
     let device = format!("the device {had} {} free", bytes(free));
     if free >= needs {
         let why = "the device had enough free: a limit that the program set itself, or the driver refused for another reason";
         return (Verdict::Unknown, format!("{asked}; {device}"), Some(why));
     }
-    let own = format!("{} active of {} reserved", bytes(scene.active), bytes(scene.reserved));
-    let Some(short) = scene.block().checked_sub(in_holes.saturating_add(free)).filter(|&short| short > 0)
+    let own = format!("{} active of {} reserved", bytes(context.active), bytes(context.reserved));
+    let Some(short) = context.block().checked_sub(in_holes.saturating_add(free)).filter(|&short| short > 0)
     else {
         return (
             Verdict::Fragmentation,
-            format!("{asked}; {device}, and {}", in_pieces(scene, &own, hole)),
+            format!("{asked}; {device}, and {}", in_pieces(context, &own, hole)),
             None,
         );
     };
-    let beside = match (scene.other_processes, scene.foreign()) {
+    let beside = match (context.other_processes, context.foreign()) {
         (Some(0), _) => "; no other process had any".to_owned(),
         (Some(others), _) => format!("; other processes had {}", bytes(others)),
         (None, Some(foreign @ 1..)) => format!("; {} were neither free nor the allocator's", bytes(foreign)),
@@ -122,25 +122,25 @@ pub(super) fn judge(scene: &Scene, usable: Option<u64>) -> (Verdict, String, Opt
     let evidence = format!("{asked}; {device}, and {own}: {} too few{beside}", bytes(short));
     // What others hold must have been enough, and the request must fit the device at all.
     let fits_device =
-        scene.device_total.is_none_or(|total| scene.active.saturating_add(scene.block()) <= total);
-    let others = match (scene.other_processes, scene.foreign()) {
+        context.device_total.is_none_or(|total| context.active.saturating_add(context.block()) <= total);
+    let others = match (context.other_processes, context.foreign()) {
         (Some(others), _) => others,
-        (None, Some(foreign)) => foreign.saturating_sub(scene.beside.unwrap_or(CONTEXT)),
+        (None, Some(foreign)) => foreign.saturating_sub(context.beside.unwrap_or(CONTEXT)),
         (None, None) => 0,
     };
     let verdict = if fits_device && others >= short { Verdict::OtherProcesses } else { Verdict::Capacity };
     (verdict, evidence, None)
 }
 
-fn without_free(scene: &Scene, asked: &str, hole: u64) -> (Verdict, String, Option<&'static str>) {
-    let own = format!("{} active of {} reserved", bytes(scene.active), bytes(scene.reserved));
-    if scene.segmented && scene.inactive() >= scene.block() {
-        return (Verdict::Fragmentation, format!("{asked}; {}", in_pieces(scene, &own, hole)), None);
+fn without_free(context: &OomContext, asked: &str, hole: u64) -> (Verdict, String, Option<&'static str>) {
+    let own = format!("{} active of {} reserved", bytes(context.active), bytes(context.reserved));
+    if context.segmented && context.inactive() >= context.block() {
+        return (Verdict::Fragmentation, format!("{asked}; {}", in_pieces(context, &own, hole)), None);
     }
-    let too_much = |total: &u64| scene.active.saturating_add(scene.block()) > *total;
-    if let Some(total) = scene.device_total.filter(too_much) {
+    let too_much = |total: &u64| context.active.saturating_add(context.block()) > *total;
+    if let Some(total) = context.device_total.filter(too_much) {
         let evidence =
-            format!("{asked}; {} were active, and the device has {}", bytes(scene.active), bytes(total));
+            format!("{asked}; {} were active, and the device has {}", bytes(context.active), bytes(total));
         return (Verdict::Capacity, evidence, None);
     }
     let evidence = format!("{asked}; {own}");
@@ -148,14 +148,14 @@ fn without_free(scene: &Scene, asked: &str, hole: u64) -> (Verdict, String, Opti
 }
 
 /// There was enough.
-fn in_pieces(scene: &Scene, own: &str, hole: u64) -> String {
-    let in_holes = bytes(scene.inactive());
+fn in_pieces(context: &OomContext, own: &str, hole: u64) -> String {
+    let in_holes = bytes(context.inactive());
     format!("{in_holes} lay in holes ({own}), the largest {} long: enough, but not in one piece", bytes(hole))
 }
 
 /// What was asked for, and what it takes.
-fn asked(scene: &Scene) -> String {
-    let (requested, needs) = (scene.requested, scene.needs());
+fn asked(context: &OomContext) -> String {
+    let (requested, needs) = (context.requested, context.needs());
     // A segment that is only as long as the request is not worth a word.
     if needs > requested.saturating_add(requested / 8) {
         format!("{} were asked for, which takes a segment of {}", bytes(requested), bytes(needs))

@@ -11,8 +11,8 @@ use memtrace_format::{Bytes, Event, ModuleId, PoolId};
 use crate::timeline::{Extent, Pyramid, Recorder};
 use crate::{
     Nanos, Progress, ReadError, Text,
-    model::Step,
-    passes::{Passage, Passed},
+    model::TimedEvent,
+    passes::{ReplayDriver, Replayed},
     replay::{HeapState, OwnerId, Replay, ScopeId},
     report::PeakBy,
     source::{Log, parents},
@@ -72,10 +72,10 @@ pub(crate) fn composition(
     mut watch: impl FnMut(Progress) -> bool,
 ) -> Result<Option<Composition>, ReadError> {
     let goes_on = Cell::new(true);
-    let passage = Passage::begin(log, ())?;
+    let driver = ReplayDriver::begin(log, ())?;
     let mut groups = Groups::new(by);
-    groups.recount(Nanos(0), heap, &passage.replay);
-    let Passed { replay, events, .. } = passage.run(
+    groups.recount(Nanos(0), heap, &driver.replay);
+    let Replayed { replay, events, .. } = driver.run(
         |progress| goes_on.set(watch(progress)),
         |replay, (), batch| {
             for step in &batch.steps {
@@ -165,7 +165,7 @@ impl Groups {
     }
 
     /// Replays an event, and counts what it changed.
-    fn follow(&mut self, replay: &mut Replay<'_>, Step { now, event }: &Step, heap: usize) {
+    fn follow(&mut self, replay: &mut Replay<'_>, TimedEvent { now, event }: &TimedEvent, heap: usize) {
         let touched = touched(event);
         let address = touched.and_then(|(_, address)| address);
         let is_here =
@@ -328,7 +328,7 @@ mod tests {
     fn recounted(trace: &Log, events: &[(u64, Event)]) -> Vec<(u64, BTreeMap<u32, u64>)> {
         let mut replay = Replay::new(trace);
         let count = |(time, event): &(u64, Event)| {
-            replay.apply(crate::model::Moment { time: Nanos(*time), thread: 0 }, event, &mut ());
+            replay.apply(crate::model::EventContext { time: Nanos(*time), thread: 0 }, event, &mut ());
             let mut sums = BTreeMap::new();
             for (_, block) in replay.heaps.iter().flat_map(|heap| heap.state.blocks()) {
                 let owner = replay.owners.owner(block.owner).unwrap();

@@ -7,8 +7,8 @@ use hashbrown::{HashMap, HashSet};
 use memtrace_format::{CounterId, DeviceId, Event, PoolId, ThreadId, Tier, TransferBegin};
 
 use crate::{
-    Filter, PartError, Text,
-    model::{Moment, TransferKey},
+    Filter, RangeError, Text,
+    model::{EventContext, TransferKey},
     source::Log,
 };
 
@@ -20,7 +20,7 @@ const TRANSFERS: usize = 1 << 16;
 
 /// Lets through what a filter means.
 #[derive(Debug)]
-pub(crate) struct Sieve<'a> {
+pub(crate) struct EventFilter<'a> {
     trace: &'a Log,
     device: Option<u32>,
     /// By the number of a thread: whether it is meant.
@@ -32,18 +32,18 @@ pub(crate) struct Sieve<'a> {
     transfers: HashSet<TransferKey>,
 }
 
-impl<'a> Sieve<'a> {
+impl<'a> EventFilter<'a> {
     /// # Errors
     ///
     /// The trace has no such device, or no such thread.
-    pub(crate) fn new(filter: &Filter, trace: &'a Log) -> Result<Self, PartError> {
+    pub(crate) fn new(filter: &Filter, trace: &'a Log) -> Result<Self, RangeError> {
         if let Some(device) = filter.device {
             let mut devices: Vec<u32> = trace.definitions().devices().map(|device| device.ordinal).collect();
             devices.sort_unstable();
             devices.dedup();
             if !devices.contains(&device) {
                 devices.truncate(NAMES);
-                return Err(PartError::NoDevice { device, devices });
+                return Err(RangeError::NoDevice { device, devices });
             }
         }
         // Threads of one name are shown with what tells them apart, and are meant all of them.
@@ -62,7 +62,7 @@ impl<'a> Sieve<'a> {
             names.sort_unstable();
             names.dedup();
             names.truncate(NAMES);
-            return Err(PartError::NoThread { thread: Text::new(wanted.as_str()), threads: names });
+            return Err(RangeError::NoThread { thread: Text::new(wanted.as_str()), threads: names });
         }
         Ok(Self {
             trace,
@@ -88,7 +88,7 @@ impl<'a> Sieve<'a> {
     }
 
     /// Whether the event is of what is meant. It is asked of every event, in their order.
-    pub(crate) fn admits(&mut self, now: Moment, event: &Event) -> bool {
+    pub(crate) fn admits(&mut self, now: EventContext, event: &Event) -> bool {
         let of_thread = self.threads.as_ref().is_none_or(|threads| threads.get(now.thread) == Some(&true));
         match event {
             Event::BlockAlloc(alloc) => {
@@ -132,7 +132,7 @@ impl<'a> Sieve<'a> {
         }
     }
 
-    fn begins(&mut self, now: Moment, begin: &TransferBegin) -> bool {
+    fn begins(&mut self, now: EventContext, begin: &TransferBegin) -> bool {
         let ends = [begin.from, begin.to];
         let admitted = self.device.is_none_or(|device| {
             ends.iter().any(|tier| matches!(tier, Tier::Device(ordinal) if u32::from(*ordinal) == device))
@@ -179,6 +179,6 @@ impl<'a> Sieve<'a> {
 /// # Errors
 ///
 /// The log has no such device, or no such thread.
-pub fn thread_names(filter: &Filter, log: &Log) -> Result<Option<Vec<Text>>, PartError> {
-    Ok(Sieve::new(filter, log)?.thread_names())
+pub fn thread_names(filter: &Filter, log: &Log) -> Result<Option<Vec<Text>>, RangeError> {
+    Ok(EventFilter::new(filter, log)?.thread_names())
 }

@@ -14,13 +14,13 @@ mod second_pass;
 pub mod walk;
 
 pub use checkpoints::Checkpoints;
-pub(crate) use checkpoints::{PLACES, Taking};
+pub(crate) use checkpoints::{PLACES, CheckpointWriter};
 pub(crate) use composition::composition;
 pub use composition::{Composition, Grouping, Part as CompositionPart};
-pub(crate) use filter::Sieve;
+pub(crate) use filter::EventFilter;
 pub use filter::thread_names;
-pub(crate) use range::Borders;
-pub use range::PartError;
+pub(crate) use range::RangeTracker;
+pub use range::RangeError;
 pub(crate) use rehearsal::rehearse;
-pub(crate) use replay_driver::{Passage, Passed};
+pub(crate) use replay_driver::{ReplayDriver, Replayed};
 pub(crate) use second_pass::revisit;

@@ -18,7 +18,7 @@ const NAMES: usize = 12;
 /// Why a part of a trace cannot be analyzed.
 #[derive(Debug, Error)]
 #[non_exhaustive]
-pub enum PartError {
+pub enum RangeError {
     /// The file cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -100,7 +100,7 @@ enum Place {
 
 /// Watches a replay for the borders of a part.
 #[derive(Debug)]
-pub(crate) struct Borders<'a> {
+pub(crate) struct RangeTracker<'a> {
     part: &'a Part,
     trace: &'a Log,
     place: Place,
@@ -112,13 +112,13 @@ pub(crate) struct Borders<'a> {
     phases: Vec<NameId>,
 }
 
-impl<'a> Borders<'a> {
+impl<'a> RangeTracker<'a> {
     /// None if the part has no borders.
-    pub(crate) fn of(part: &'a Part, trace: &'a Log) -> Result<Option<Self>, PartError> {
+    pub(crate) fn of(part: &'a Part, trace: &'a Log) -> Result<Option<Self>, RangeError> {
         match part {
             Part::Whole => return Ok(None),
             &Part::Between { from, to: Some(to) } if to < from => {
-                return Err(PartError::Backwards { from, to });
+                return Err(RangeError::Backwards { from, to });
             }
             _ => {}
         }
@@ -181,7 +181,7 @@ impl<'a> Borders<'a> {
         replay: &mut Replay<'r>,
         observer: &mut impl Observer<'r>,
         end: Nanos,
-    ) -> Result<(Nanos, Nanos), PartError> {
+    ) -> Result<(Nanos, Nanos), RangeError> {
         let last = match self.part {
             Part::Run { phase, number } => {
                 self.check_runs(phase, *number)?;
@@ -189,7 +189,7 @@ impl<'a> Borders<'a> {
             }
             &Part::Between { from, to } => {
                 if from > end {
-                    return Err(PartError::BehindTheEnd { from, end });
+                    return Err(RangeError::BehindTheEnd { from, end });
                 }
                 if self.place == Place::Before {
                     self.begin(replay, observer, from);
@@ -205,15 +205,15 @@ impl<'a> Borders<'a> {
         }
     }
 
-    fn check_runs(&self, phase: &str, number: Option<u64>) -> Result<(), PartError> {
+    fn check_runs(&self, phase: &str, number: Option<u64>) -> Result<(), RangeError> {
         let phase = Text::new(phase);
         if self.runs == 0 {
             let definitions = self.trace.definitions();
             let phases = self.phases.iter().map(|&name| definitions.name(name)).collect();
-            return Err(PartError::NoPhase { phase, phases });
+            return Err(RangeError::NoPhase { phase, phases });
         }
         if self.place == Place::Before || (number.is_none() && self.runs > 1) {
-            return Err(PartError::NoRun { phase, runs: self.runs });
+            return Err(RangeError::NoRun { phase, runs: self.runs });
         }
         Ok(())
     }

@@ -6,9 +6,9 @@ use memtrace_format::{Bytes, Event};
 use crate::{
     Progress, ReadError,
     merge::Events,
-    model::{HeapKey, Moment, Step},
-    oom::{Autopsy, Failure, HeapRules, Rehearsal},
-    passes::Sieve,
+    model::{HeapKey, EventContext, TimedEvent},
+    oom::{Diagnosis, Failure, HeapRules, Rehearsal},
+    passes::EventFilter,
     source::Log,
 };
 
@@ -20,21 +20,21 @@ use crate::{
 /// The file cannot be read.
 pub(crate) fn rehearse<'f>(
     trace: &Log,
-    mut sieve: Option<Sieve<'_>>,
-    failed: impl Iterator<Item = (u64, HeapKey, &'f mut Autopsy)>,
+    mut event_filter: Option<EventFilter<'_>>,
+    failed: impl Iterator<Item = (u64, HeapKey, &'f mut Diagnosis)>,
     mut watch: impl FnMut(Progress),
 ) -> Result<(), ReadError> {
     let mut failures: Vec<Failure<'_>> = failed
-        .filter(|(.., autopsy)| autopsy.examination.is_some())
-        .map(|(number, heap, autopsy)| {
-            let scene = &autopsy.scene;
-            let capacity = scene.reserved.saturating_add(scene.device_free.unwrap_or(0));
-            Failure { number, heap, capacity, autopsy }
+        .filter(|(.., diagnosis)| diagnosis.examination.is_some())
+        .map(|(number, heap, diagnosis)| {
+            let context = &diagnosis.context;
+            let capacity = context.reserved.saturating_add(context.device_free.unwrap_or(0));
+            Failure { number, heap, capacity, diagnosis }
         })
         .collect();
     failures.retain_mut(|failure| {
-        let plain = failure.autopsy.scene.rules.plain;
-        if let Some(examination) = failure.autopsy.examination.as_mut().filter(|_| plain) {
+        let plain = failure.diagnosis.context.rules.plain;
+        if let Some(examination) = failure.diagnosis.examination.as_mut().filter(|_| plain) {
             examination.model_why = Some("the rules of this allocator are not known");
         }
         !plain
@@ -45,7 +45,7 @@ pub(crate) fn rehearse<'f>(
         heaps.entry(failure.heap).or_insert_with(|| {
             let rules = HeapRules::of(trace.definitions(), failure.heap);
             let same = failures.iter().filter(|other| other.heap == failure.heap);
-            let largest = same.map(|other| other.autopsy.scene.requested).max().unwrap_or_default();
+            let largest = same.map(|other| other.diagnosis.context.requested).max().unwrap_or_default();
             let others = rules.rules.remedies(largest);
             Rehearsal::new(rules, others, failure.capacity)
         });
@@ -57,7 +57,7 @@ pub(crate) fn rehearse<'f>(
     if trace.baseline.is_some() {
         events.replay_baseline(|ticks, thread, event| {
             let time = trace.clock.nanos(ticks);
-            if !sieve.as_mut().is_none_or(|sieve| sieve.admits(Moment { time, thread }, event)) {
+            if !event_filter.as_mut().is_none_or(|event_filter| event_filter.admits(EventContext { time, thread }, event)) {
                 return;
             }
             if let Some(heap) =
@@ -68,12 +68,12 @@ pub(crate) fn rehearse<'f>(
         })?;
     }
     let mut done = Bytes(0);
-    while let Some(Step { now, event }) = events.next_event()? {
+    while let Some(TimedEvent { now, event }) = events.next_event()? {
         if events.bytes_read() != done {
             done = events.bytes_read();
             watch(Progress { done, total });
         }
-        if !sieve.as_mut().is_none_or(|sieve| sieve.admits(now, &event)) {
+        if !event_filter.as_mut().is_none_or(|event_filter| event_filter.admits(now, &event)) {
             continue;
         }
         let Some(heap) = event.pool().and_then(|pool| heaps.get_mut(&trace.definitions().heap_key(pool)))

@@ -11,7 +11,7 @@ use memtrace_format::{Bytes, CHUNK_BYTES, Event};
 use crate::{
     Progress, ReadError,
     merge::{Batch, Events, MergePlace},
-    model::Moment,
+    model::EventContext,
     replay::{Observer, Replay},
     source::Log,
 };
@@ -20,7 +20,7 @@ use crate::{
 const CHUNKS: u64 = 32;
 
 /// A replay on its way through the events, with who observes it.
-pub(crate) struct Passage<'a, O> {
+pub(crate) struct ReplayDriver<'a, O> {
     log: &'a Log,
     pub(crate) replay: Replay<'a>,
     pub(crate) observer: O,
@@ -30,14 +30,14 @@ pub(crate) struct Passage<'a, O> {
 }
 
 /// A replay that has gone as far as it was to.
-pub(crate) struct Passed<'a, O> {
+pub(crate) struct Replayed<'a, O> {
     pub(crate) replay: Replay<'a>,
     pub(crate) observer: O,
     /// The events up to there.
     pub(crate) events: Events<'a>,
 }
 
-impl<'a, O: Observer<'a>> Passage<'a, O> {
+impl<'a, O: Observer<'a>> ReplayDriver<'a, O> {
     /// Stands where the events begin that the file still has.
     pub(crate) fn begin(log: &'a Log, observer: O) -> Result<Self, ReadError> {
         Self::begin_with(log, observer, |_, _| true)
@@ -47,13 +47,13 @@ impl<'a, O: Observer<'a>> Passage<'a, O> {
     pub(crate) fn begin_with(
         log: &'a Log,
         mut observer: O,
-        mut admits: impl FnMut(Moment, &Event) -> bool,
+        mut admits: impl FnMut(EventContext, &Event) -> bool,
     ) -> Result<Self, ReadError> {
         let mut events = Events::new(log);
         let mut replay = Replay::new(log);
         if log.baseline.is_some() {
             events.replay_baseline(|ticks, thread, event| {
-                let now = Moment { time: log.clock.nanos(ticks), thread };
+                let now = EventContext { time: log.clock.nanos(ticks), thread };
                 if admits(now, event) {
                     replay.apply(now, event, &mut observer);
                 }
@@ -72,8 +72,8 @@ impl<'a, O: Observer<'a>> Passage<'a, O> {
     }
 
     /// From now on, batches say where they stand, with at least so many events between.
-    pub(crate) fn tell_places(&mut self, between: u64) {
-        self.events.tell_places(between);
+    pub(crate) fn emit_places_every(&mut self, between: u64) {
+        self.events.emit_places_every(between);
     }
 
     /// Goes on to the end, or until `each` breaks off: that is for the caller to replay the events by. `watch` is told of
@@ -82,8 +82,8 @@ impl<'a, O: Observer<'a>> Passage<'a, O> {
         self,
         watch: impl FnMut(Progress),
         mut each: impl FnMut(&mut Replay<'a>, &mut O, &Batch) -> ControlFlow<()>,
-    ) -> Result<Passed<'a, O>, ReadError> {
-        self.go(watch, |events, replay, observer, batch| {
+    ) -> Result<Replayed<'a, O>, ReadError> {
+        self.drive(watch, |events, replay, observer, batch| {
             Ok(events.fill(batch)? && each(replay, observer, batch).is_continue())
         })
     }
@@ -93,14 +93,14 @@ impl<'a, O: Observer<'a>> Passage<'a, O> {
         self,
         watch: impl FnMut(Progress),
         mut each: impl FnMut(&Replay<'a>, &O, &Batch),
-    ) -> Result<Passed<'a, O>, ReadError> {
-        self.go(watch, |events, replay, observer, batch| {
+    ) -> Result<Replayed<'a, O>, ReadError> {
+        self.drive(watch, |events, replay, observer, batch| {
             let more = if replay.is_crowded() {
                 let more = events.fill(batch)?;
                 replay.apply_all(&batch.steps, observer);
                 more
             } else {
-                events.hand_on(batch, |now, event| replay.apply(now, event, observer))?
+                events.pass_on(batch, |now, event| replay.apply(now, event, observer))?
             };
             each(replay, observer, batch);
             Ok(more)
@@ -108,11 +108,11 @@ impl<'a, O: Observer<'a>> Passage<'a, O> {
     }
 
     /// Takes batch after batch as long as there is `more`.
-    fn go(
+    fn drive(
         self,
         mut watch: impl FnMut(Progress),
         mut more: impl FnMut(&mut Events<'a>, &mut Replay<'a>, &mut O, &mut Batch) -> Result<bool, ReadError>,
-    ) -> Result<Passed<'a, O>, ReadError> {
+    ) -> Result<Replayed<'a, O>, ReadError> {
         let Self { log, events, mut replay, mut observer, is_short } = self;
         let total = Bytes(log.directory.event_bytes());
         let mut go = |mut events: Events<'a>| {
@@ -137,6 +137,6 @@ impl<'a, O: Observer<'a>> Passage<'a, O> {
             })?,
         };
         watch(Progress { done: total, total });
-        Ok(Passed { replay, observer, events })
+        Ok(Replayed { replay, observer, events })
     }
 }

@@ -10,19 +10,19 @@ use memtrace_format::{Bytes, Event};
 
 use crate::{
     Checkpoints, Nanos, Progress, ReadError,
-    model::Stop,
-    passes::{Passage, Sieve},
+    model::Waypoint,
+    passes::{ReplayDriver, EventFilter},
     replay::Replay,
     source::Log,
 };
 
 /// Shows the replay behind each of these events, with the event's place in the list. The checkpoints are those of the first
-/// pass. What `sieve` held back in that one, which had none then, it holds back in this one.
+/// pass. What `event_filter` held back in that one, which had none then, it holds back in this one.
 pub(crate) fn revisit(
     log: &Log,
     checkpoints: &Checkpoints,
-    stops: &[Stop],
-    mut sieve: Option<Sieve<'_>>,
+    stops: &[Waypoint],
+    mut event_filter: Option<EventFilter<'_>>,
     mut watch: impl FnMut(Progress),
     mut show: impl FnMut(&Replay<'_>, usize),
 ) -> Result<(), ReadError> {
@@ -32,27 +32,27 @@ pub(crate) fn revisit(
     let ways: Vec<&[usize]> = order.chunk_by(|&one, &other| way(one) == way(other)).collect();
     for (number, together) in (0..).zip(&ways) {
         let before = together.last().and_then(|&first| stops[first].time.0.checked_sub(1));
-        let passage = match before.and_then(|before| checkpoints.resume(log, Nanos(before))) {
-            Some(passage) => passage,
-            None => Passage::begin_with(log, (), |now, event| {
-                sieve.as_mut().is_none_or(|sieve| sieve.admits(now, event))
+        let driver = match before.and_then(|before| checkpoints.resume(log, Nanos(before))) {
+            Some(driver) => driver,
+            None => ReplayDriver::begin_with(log, (), |now, event| {
+                event_filter.as_mut().is_none_or(|event_filter| event_filter.admits(now, event))
             })?,
         };
         let part = |Progress { done, total }| {
             let done = Bytes(total.0.saturating_mul(number).saturating_add(done.0) / ways.len() as u64);
             watch(Progress { done, total });
         };
-        visit(passage, stops, together.to_vec(), sieve.as_mut(), part, &mut show)?;
+        visit(driver, stops, together.to_vec(), event_filter.as_mut(), part, &mut show)?;
     }
     Ok(())
 }
 
 /// Goes on to the last of the stops that are `left`, the first of them last.
 fn visit(
-    passage: Passage<'_, ()>,
-    stops: &[Stop],
+    driver: ReplayDriver<'_, ()>,
+    stops: &[Waypoint],
     mut left: Vec<usize>,
-    mut sieve: Option<&mut Sieve<'_>>,
+    mut event_filter: Option<&mut EventFilter<'_>>,
     watch: impl FnMut(Progress),
     show: &mut impl FnMut(&Replay<'_>, usize),
 ) -> Result<(), ReadError> {
@@ -64,9 +64,9 @@ fn visit(
             show(replay, stop);
         }
     };
-    let all = sieve.is_none();
-    let mut admits = |now, event: &Event| sieve.as_mut().is_none_or(|sieve| sieve.admits(now, event));
-    let passed = passage.run(watch, |replay, (), batch| {
+    let all = event_filter.is_none();
+    let mut admits = |now, event: &Event| event_filter.as_mut().is_none_or(|event_filter| event_filter.admits(now, event));
+    let replayed = driver.run(watch, |replay, (), batch| {
         let steps = &batch.steps;
         let next = left.last().map_or(Nanos(u64::MAX), |&next| stops[next].time);
         if all && steps.last().is_some_and(|last| last.now.time < next) {
@@ -87,12 +87,12 @@ fn visit(
         }
         Continue(())
     })?;
-    show_reached(&mut left, &passed.replay, Nanos(u64::MAX));
+    show_reached(&mut left, &replayed.replay, Nanos(u64::MAX));
     Ok(())
 }
 
 /// Whether the replay is behind the event.
-fn is_reached(stop: Stop, replay: &Replay<'_>) -> bool {
+fn is_reached(stop: Waypoint, replay: &Replay<'_>) -> bool {
     replay.heaps.get(stop.heap).is_some_and(|heap| heap.events > stop.event)
 }
 
@@ -127,7 +127,7 @@ mod tests {
     }
 
     /// Every event of both heaps, as a stop.
-    fn stops(events: &[(u64, Event)]) -> Vec<Stop> {
+    fn stops(events: &[(u64, Event)]) -> Vec<Waypoint> {
         let (mut pools, mut counts) = (Vec::new(), [0; 2]);
         let stop = |(time, event): &(u64, Event)| {
             let (Event::BlockAlloc(BlockAlloc { pool, .. }) | Event::BlockFree(BlockFree { pool, .. })) =
@@ -140,13 +140,13 @@ mod tests {
             }
             let heap = pools.iter().position(|known| known == pool).unwrap();
             counts[heap] += 1;
-            Stop { time: Nanos(*time), heap, event: counts[heap] - 1 }
+            Waypoint { time: Nanos(*time), heap, event: counts[heap] - 1 }
         };
         events.iter().map(stop).collect()
     }
 
     /// What is live at each stop, and whose.
-    fn shown(trace: &Log, checkpoints: &Checkpoints, stops: &[Stop]) -> BTreeMap<usize, Vec<String>> {
+    fn shown(trace: &Log, checkpoints: &Checkpoints, stops: &[Waypoint]) -> BTreeMap<usize, Vec<String>> {
         let mut shown = BTreeMap::new();
         let show = |replay: &Replay<'_>, stop: usize| {
             let heap = &replay.heaps[stops[stop].heap];
@@ -171,7 +171,7 @@ mod tests {
             let events = history(&steps);
             let trace = Log::of_file(log_file(&events)).unwrap();
             let all = stops(&events);
-            let stops: Vec<Stop> = chosen.iter().map(|index| *index.get(&all)).collect();
+            let stops: Vec<Waypoint> = chosen.iter().map(|index| *index.get(&all)).collect();
             let checkpoints = Checkpoints::every(&trace, NonZeroU64::new(every).unwrap()).unwrap();
             prop_assert_eq!(checkpoints.times().len() as u64, events.len() as u64 / every);
             let near = shown(&trace, &checkpoints, &stops);

@@ -10,10 +10,10 @@ use memtrace_format::{Event, ModuleId, Tier};
 use thiserror::Error;
 
 use crate::{
-    Filter, Nanos, Part, PartError, Progress, ReadError,
+    Filter, Nanos, Part, RangeError, Progress, ReadError,
     collectors::Collectors,
-    model::{Moment, Step},
-    passes::{Borders, Passage, Sieve},
+    model::{EventContext, TimedEvent},
+    passes::{RangeTracker, ReplayDriver, EventFilter},
     replay::{Block, Replay},
     source::Log,
 };
@@ -38,7 +38,7 @@ pub trait Visitor {
 #[derive(Debug)]
 pub struct Seen<'e> {
     /// When and on which thread it happened.
-    pub now: Moment,
+    pub now: EventContext,
     /// The event.
     pub event: &'e Event,
     /// The heap that it is about, as the replay numbers them.
@@ -68,7 +68,7 @@ pub struct MadeRoom<'e> {
 pub enum WalkError {
     /// The file cannot be read, or has no such part.
     #[error(transparent)]
-    Part(#[from] PartError),
+    Part(#[from] RangeError),
     /// The visitor cannot write what it makes of the events.
     #[error(transparent)]
     Write(#[from] io::Error),
@@ -91,33 +91,33 @@ pub fn walk<'l>(
     mut visitor: impl Visitor,
     watch: impl FnMut(Progress),
 ) -> Result<(), WalkError> {
-    let mut sieve = Sieve::new(filter, log)?;
+    let mut event_filter = EventFilter::new(filter, log)?;
     let all = filter.is_empty();
-    let mut borders = Borders::of(part, log)?;
-    let mut passage = Passage::begin_with(log, Collectors::new(log), |now, event| {
-        let admitted = all || sieve.admits(now, event);
+    let mut tracker = RangeTracker::of(part, log)?;
+    let mut driver = ReplayDriver::begin_with(log, Collectors::new(log), |now, event| {
+        let admitted = all || event_filter.admits(now, event);
         if admitted {
             visitor.before(event);
         }
         admitted
     })?;
-    if let (Some(from), Some(borders)) = (log.kept_from(), &mut borders) {
-        borders.kept(&mut passage.replay, &mut passage.observer, from);
+    if let (Some(from), Some(tracker)) = (log.kept_from(), &mut tracker) {
+        tracker.kept(&mut driver.replay, &mut driver.observer, from);
     }
     let mut begun = false;
-    if borders.is_none() {
+    if tracker.is_none() {
         begun = true;
-        visitor.begin(&passage.replay, log.kept_from().unwrap_or_default())?;
+        visitor.begin(&driver.replay, log.kept_from().unwrap_or_default())?;
     }
     let mut written = Ok(());
-    let mut step = |replay: &mut Replay<'l>, collectors: &mut Collectors<'l>, step: &Step| {
-        let Step { now, event } = step;
-        if !all && !sieve.admits(*now, event) {
+    let mut step = |replay: &mut Replay<'l>, collectors: &mut Collectors<'l>, step: &TimedEvent| {
+        let TimedEvent { now, event } = step;
+        if !all && !event_filter.admits(*now, event) {
             return Ok(());
         }
-        if let Some(borders) = &mut borders {
-            let admitted = borders.admit(replay, collectors, now.time, event);
-            let Some(from) = borders.began() else {
+        if let Some(tracker) = &mut tracker {
+            let admitted = tracker.admit(replay, collectors, now.time, event);
+            let Some(from) = tracker.began() else {
                 visitor.before(event);
                 replay.apply(*now, event, collectors);
                 return Ok(());
@@ -136,23 +136,23 @@ pub fn walk<'l>(
         seen.made_room = made_room(log, collectors, *now, event);
         visitor.event(replay, &seen)
     };
-    let mut passed = passage.run(watch, |replay, collectors, batch| {
+    let mut replayed = driver.run(watch, |replay, collectors, batch| {
         written = batch.steps.iter().try_for_each(|next| step(replay, collectors, next));
         if written.is_ok() { Continue(()) } else { Break(()) }
     })?;
     written?;
-    if let Some(borders) = borders {
-        let end = log.end(passed.events.latest());
-        let (from, _) = borders.finish(&mut passed.replay, &mut passed.observer, end)?;
+    if let Some(tracker) = tracker {
+        let end = log.end(replayed.events.latest());
+        let (from, _) = tracker.finish(&mut replayed.replay, &mut replayed.observer, end)?;
         if !begun {
-            visitor.begin(&passed.replay, from)?;
+            visitor.begin(&replayed.replay, from)?;
         }
     }
-    Ok(visitor.end(&passed.replay)?)
+    Ok(visitor.end(&replayed.replay)?)
 }
 
 impl<'e> Seen<'e> {
-    fn before(replay: &Replay<'_>, now: Moment, event: &'e Event) -> Self {
+    fn before(replay: &Replay<'_>, now: EventContext, event: &'e Event) -> Self {
         let freed = match event {
             Event::BlockFree(free) | Event::BlockFreeRequested(free) | Event::BlockFreeCompleted(free) => {
                 let heap = replay.known_heap(free.pool);
@@ -169,7 +169,7 @@ impl<'e> Seen<'e> {
 fn made_room<'c>(
     log: &Log,
     collectors: &'c Collectors<'_>,
-    now: Moment,
+    now: EventContext,
     event: &Event,
 ) -> Option<MadeRoom<'c>> {
     let Event::TransferEnd(end) = event else { return None };

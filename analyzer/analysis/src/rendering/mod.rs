@@ -13,6 +13,6 @@ pub use diff::DiffText;
 pub use json::{write_json, write_json_line};
 pub use markdown::Markdown;
 pub use processes::ProcessesText;
-pub use snapshots_diff::InstantsDiffText;
+pub use snapshots_diff::SnapshotsDiffText;
 pub use text::{InfoText, ReportText, StateText};
 pub(crate) use text::{age_words, block_table, filter_words, range_words, size_words, stack_lines};

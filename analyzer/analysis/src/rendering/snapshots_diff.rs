@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Formatter};
 use memtrace_format::Bytes;
 
 use super::diff::{NAME, ROWS, STACKS, if_any, if_any_of, row, signed};
-use crate::diff::{Flow, HeapFlow, InstantsDiff, Lot, OwnerFlow};
+use crate::diff::{Flow, HeapFlow, SnapshotsDiff, Lot, OwnerFlow};
 use crate::{
     rendering::{age_words, block_table, size_words, stack_lines},
     report::is_nobody,
@@ -14,9 +14,9 @@ use crate::{
 
 /// A comparison of two instants as text.
 #[derive(Clone, Copy, Debug)]
-pub struct InstantsDiffText<'a>(pub &'a InstantsDiff);
+pub struct SnapshotsDiffText<'a>(pub &'a SnapshotsDiff);
 
-impl Display for InstantsDiffText<'_> {
+impl Display for SnapshotsDiffText<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let diff = self.0;
         writeln!(f, "A  at {}\nB  at {}", diff.a_ns, diff.b_ns)?;

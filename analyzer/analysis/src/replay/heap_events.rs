@@ -3,46 +3,46 @@
 use memtrace_format::{BlockAlloc, BlockFree, Kind, OutOfMemory, Segment};
 
 use super::{
-    Observer, Oddity, OwnerId, Replay,
+    Observer, Inconsistency, OwnerId, Replay,
     heap::Change::{Done, Impossible, Left, Unknown},
 };
-use crate::model::Moment;
+use crate::model::EventContext;
 
 impl<'a> Replay<'a> {
     #[inline]
-    pub(super) fn block_alloc(&mut self, now: Moment, alloc: &BlockAlloc, observer: &mut impl Observer<'a>) {
+    pub(super) fn block_alloc(&mut self, now: EventContext, alloc: &BlockAlloc, observer: &mut impl Observer<'a>) {
         let thread = &mut self.threads[now.thread];
         let owner = thread.owner(&mut self.owners, now.thread as u32, alloc.module, alloc.stack);
         if owner == OwnerId::OTHERS {
-            self.oddities.count(Oddity::TooManyOwners);
+            self.oddities.count(Inconsistency::TooManyOwners);
         }
         let index = self.heap_of(alloc.pool, observer);
         let heap = &mut self.heaps[index];
         let number = heap.count_event();
         let change = heap.state.alloc(alloc, owner, now.time, number);
         match change {
-            Impossible => self.oddities.count(Oddity::ImpossibleAlloc),
-            Left { .. } => self.oddities.count(Oddity::AllocOfLive),
+            Impossible => self.oddities.count(Inconsistency::ImpossibleAlloc),
+            Left { .. } => self.oddities.count(Inconsistency::AllocOfLive),
             Done | Unknown => {}
         }
         observer.block_alloc(now, (index, heap), number, change);
     }
 
     #[inline]
-    pub(super) fn block_free(&mut self, now: Moment, free: &BlockFree, observer: &mut impl Observer<'a>) {
+    pub(super) fn block_free(&mut self, now: EventContext, free: &BlockFree, observer: &mut impl Observer<'a>) {
         let index = self.heap_of(free.pool, observer);
         let heap = &mut self.heaps[index];
         heap.count_event();
         let change = heap.state.free(free);
         if let Unknown = change {
-            self.oddities.count(Oddity::FreeOfUnknown);
+            self.oddities.count(Inconsistency::FreeOfUnknown);
         }
         observer.block_free(now, (index, heap), free.size, change);
     }
 
     pub(super) fn block_free_requested(
         &mut self,
-        now: Moment,
+        now: EventContext,
         free: &BlockFree,
         observer: &mut impl Observer<'a>,
     ) -> Kind {
@@ -51,8 +51,8 @@ impl<'a> Replay<'a> {
         heap.count_event();
         let change = heap.state.request_free(free);
         match change {
-            Unknown => self.oddities.count(Oddity::FreeOfUnknown),
-            Impossible => self.oddities.count(Oddity::FreeRequestedTwice),
+            Unknown => self.oddities.count(Inconsistency::FreeOfUnknown),
+            Impossible => self.oddities.count(Inconsistency::FreeRequestedTwice),
             Left { .. } | Done => {}
         }
         observer.block_free_requested(now, (index, heap), free.size, change);
@@ -62,7 +62,7 @@ impl<'a> Replay<'a> {
     /// The request has been counted, and so has a block that nobody knows.
     pub(super) fn block_free_completed(
         &mut self,
-        now: Moment,
+        now: EventContext,
         free: &BlockFree,
         observer: &mut impl Observer<'a>,
     ) -> Kind {
@@ -73,7 +73,7 @@ impl<'a> Replay<'a> {
         if let Left { block, .. } = change
             && block.is_allocated()
         {
-            self.oddities.count(Oddity::CompletedWithoutRequest);
+            self.oddities.count(Inconsistency::CompletedWithoutRequest);
         }
         observer.block_free_completed(now, (index, heap), change);
         Kind::BlockFreeCompleted
@@ -82,7 +82,7 @@ impl<'a> Replay<'a> {
     #[cold]
     pub(super) fn segment(
         &mut self,
-        now: Moment,
+        now: EventContext,
         segment: &Segment,
         kind: Kind,
         observer: &mut impl Observer<'a>,
@@ -97,11 +97,11 @@ impl<'a> Replay<'a> {
             _ => heap.state.release(segment, &mut lost),
         };
         match change {
-            Unknown => self.oddities.count(Oddity::ReleaseOfUnknown),
-            Impossible => self.oddities.count(Oddity::ImpossibleSegment),
+            Unknown => self.oddities.count(Inconsistency::ReleaseOfUnknown),
+            Impossible => self.oddities.count(Inconsistency::ImpossibleSegment),
             Done | Left { .. } => {}
         }
-        self.oddities.count_many(Oddity::LiveInReleased, lost.len() as u64);
+        self.oddities.count_many(Inconsistency::LiveInReleased, lost.len() as u64);
         observer.segment(now, self, index, &lost);
         lost.clear();
         self.lost = lost;
@@ -110,7 +110,7 @@ impl<'a> Replay<'a> {
 
     pub(super) fn out_of_memory(
         &mut self,
-        now: Moment,
+        now: EventContext,
         failed: &OutOfMemory,
         observer: &mut impl Observer<'a>,
     ) -> Kind {

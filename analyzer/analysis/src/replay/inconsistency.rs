@@ -5,11 +5,11 @@ macro_rules! oddities {
     ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {
         /// A way in which an event can contradict those before it.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub(crate) enum Oddity {
+        pub(crate) enum Inconsistency {
             $($(#[$doc])* $name,)*
         }
 
-        impl Oddity {
+        impl Inconsistency {
             const TEXTS: &[&'static str] = &[$($text,)*];
         }
     };
@@ -38,26 +38,26 @@ oddities! {
 
 /// How often each oddity happened.
 #[derive(Clone, Debug)]
-pub(crate) struct Oddities([u64; Oddity::TEXTS.len()]);
+pub(crate) struct Inconsistencies([u64; Inconsistency::TEXTS.len()]);
 
-impl Default for Oddities {
+impl Default for Inconsistencies {
     fn default() -> Self {
-        Self([0; Oddity::TEXTS.len()])
+        Self([0; Inconsistency::TEXTS.len()])
     }
 }
 
-impl Oddities {
+impl Inconsistencies {
     #[cold]
-    pub(crate) fn count(&mut self, oddity: Oddity) {
+    pub(crate) fn count(&mut self, oddity: Inconsistency) {
         self.0[oddity as usize] += 1;
     }
 
-    pub(crate) fn count_many(&mut self, oddity: Oddity, more: u64) {
+    pub(crate) fn count_many(&mut self, oddity: Inconsistency, more: u64) {
         self.0[oddity as usize] += more;
     }
 
     /// Those that happened, in words.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        Oddity::TEXTS.iter().copied().zip(self.0).filter(|(_, count)| *count > 0)
+        Inconsistency::TEXTS.iter().copied().zip(self.0).filter(|(_, count)| *count > 0)
     }
 }

@@ -1,7 +1,7 @@
 //! The stream of events replayed into the state of every heap and thread.
 //!
 //! A recording may lack events (drops, damage, what happened before it began), so no event is refused for not fitting the
-//! state: the state gives way, and what did not fit is counted as an [`Oddity`].
+//! state: the state gives way, and what did not fit is counted as an [`Inconsistency`].
 
 mod heap;
 mod heap_events;
@@ -21,7 +21,7 @@ mod transfers;
 
 pub(crate) use heap::Change;
 pub use heap::{Block, HeapState, Piece, Totals};
-pub(crate) use inconsistency::{Oddities, Oddity};
+pub(crate) use inconsistency::{Inconsistencies, Inconsistency};
 pub(crate) use level::Level;
 pub(crate) use observer::Observer;
 pub use owner::{Owner, OwnerId, Owners};
@@ -43,7 +43,7 @@ use memtrace_format::{
 
 use crate::{
     Nanos,
-    model::{HeapKey, Moment, Step, TransferKey},
+    model::{HeapKey, EventContext, TimedEvent, TransferKey},
     report::PeakBy,
     source::Log,
 };
@@ -73,14 +73,14 @@ impl Heap {
 
 /// How everything is at an instant, but for what the heaps hold.
 #[derive(Clone, Debug)]
-pub(crate) struct Standing {
+pub(crate) struct ReplayCheckpoint {
     end: Nanos,
     heaps: Vec<HeapOutline>,
     threads: Vec<ThreadState>,
     transfers: OpenTransfers,
 }
 
-impl Standing {
+impl ReplayCheckpoint {
     /// How much is open, and how many can have something open.
     pub(crate) fn entries(&self) -> usize {
         let open: usize = self.threads.iter().map(ThreadState::depth).sum();
@@ -98,7 +98,7 @@ pub struct Replay<'a> {
     pub owners: Owners,
     /// The paths of scopes that were open.
     pub scopes: ScopeTree,
-    pub(crate) oddities: Oddities,
+    pub(crate) oddities: Inconsistencies,
     /// Events by the number of their kind.
     pub(crate) kinds: [u64; 256],
     pub(crate) dropped: DropCounts,
@@ -134,7 +134,7 @@ impl<'a> Replay<'a> {
             heaps: Vec::new(),
             owners: Owners::default(),
             scopes: ScopeTree::default(),
-            oddities: Oddities::default(),
+            oddities: Inconsistencies::default(),
             kinds: [0; 256],
             dropped: DropCounts::default(),
             dropped_for_unknown_cause: 0,
@@ -152,7 +152,7 @@ impl<'a> Replay<'a> {
     }
 
     /// Goes on to the state after these events.
-    pub(crate) fn apply_all(&mut self, steps: &[Step], observer: &mut impl Observer<'a>) {
+    pub(crate) fn apply_all(&mut self, steps: &[TimedEvent], observer: &mut impl Observer<'a>) {
         let crowded = self.is_crowded();
         for group in steps.chunks(GROUP) {
             if crowded {
@@ -172,7 +172,7 @@ impl<'a> Replay<'a> {
 
     /// Looks at what the events of a group will look at, without waiting for one look before the next: where memory is far, most of the
     /// time of a replay is spent waiting for it.
-    fn look_ahead(&self, group: &[Step]) {
+    fn look_ahead(&self, group: &[TimedEvent]) {
         let mut looks = [None; GROUP];
         for (look, step) in looks.iter_mut().zip(group) {
             let (Event::BlockAlloc(BlockAlloc { pool, address, .. })
@@ -190,7 +190,7 @@ impl<'a> Replay<'a> {
 
     /// Goes on to the state after `event`, which is shown to `observer`.
     #[inline]
-    pub(crate) fn apply(&mut self, now: Moment, event: &Event, observer: &mut impl Observer<'a>) {
+    pub(crate) fn apply(&mut self, now: EventContext, event: &Event, observer: &mut impl Observer<'a>) {
         self.end = now.time;
         let kind = match event {
             Event::BlockAlloc(alloc) => {
@@ -212,8 +212,8 @@ impl<'a> Replay<'a> {
     }
 
     /// How everything is now; what the heaps hold is written to `out`.
-    pub(crate) fn standing(&self, out: &mut impl Write) -> io::Result<Standing> {
-        Ok(Standing {
+    pub(crate) fn checkpoint(&self, out: &mut impl Write) -> io::Result<ReplayCheckpoint> {
+        Ok(ReplayCheckpoint {
             end: self.end,
             heaps: self.heaps.iter().map(|heap| HeapOutline::write(heap, out)).collect::<io::Result<_>>()?,
             threads: self.threads.clone(),
@@ -222,11 +222,11 @@ impl<'a> Replay<'a> {
     }
 
     /// Takes up, anew, where another replay was that has the same owners and scopes. `None`: this is not what it wrote.
-    pub(crate) fn resume(&mut self, standing: &Standing, mut written: &[u8]) -> Option<()> {
-        self.end = standing.end;
-        self.threads.clone_from(&standing.threads);
-        self.transfers = standing.transfers.clone();
-        for outline in &standing.heaps {
+    pub(crate) fn resume(&mut self, checkpoint: &ReplayCheckpoint, mut written: &[u8]) -> Option<()> {
+        self.end = checkpoint.end;
+        self.threads.clone_from(&checkpoint.threads);
+        self.transfers = checkpoint.transfers.clone();
+        for outline in &checkpoint.heaps {
             let state = outline.restore(&mut written)?;
             self.heap_of_key.insert(outline.key, self.heaps.len() as u32);
             let (key, events, first_event) = (outline.key, outline.events, outline.first_event);
@@ -239,13 +239,13 @@ impl<'a> Replay<'a> {
     pub(crate) fn reset_at(&mut self, now: Nanos) {
         self.end = now;
         self.kinds = [0; 256];
-        self.oddities = Oddities::default();
+        self.oddities = Inconsistencies::default();
         for heap in &mut self.heaps {
             heap.first_event = heap.events;
         }
     }
 
-    fn apply_rare(&mut self, now: Moment, event: &Event, observer: &mut impl Observer<'a>) -> Kind {
+    fn apply_rare(&mut self, now: EventContext, event: &Event, observer: &mut impl Observer<'a>) -> Kind {
         match event {
             Event::SegmentAlloc(s) => self.segment(now, s, Kind::SegmentAlloc, observer),
             Event::SegmentFree(s) => self.segment(now, s, Kind::SegmentFree, observer),

@@ -7,7 +7,7 @@ use memtrace_format::{
 use super::{Block, Heap, OpenScope, Replay, heap::Change};
 use crate::{
     Nanos,
-    model::{Moment, TransferKey},
+    model::{EventContext, TransferKey},
 };
 
 /// Observes a replay. Every method is called when the state is behind the event; those that an observer does not have cost nothing.
@@ -23,16 +23,16 @@ pub(crate) trait Observer<'a> {
 
     /// A block was allocated.
     #[inline(always)]
-    fn block_alloc(&mut self, _now: Moment, _heap: (usize, &mut Heap), _number: u64, _change: Change) {}
+    fn block_alloc(&mut self, _now: EventContext, _heap: (usize, &mut Heap), _number: u64, _change: Change) {}
 
     /// A block was given back. `size` is what the event says.
     #[inline(always)]
-    fn block_free(&mut self, _now: Moment, _heap: (usize, &mut Heap), _size: Bytes, _change: Change) {}
+    fn block_free(&mut self, _now: EventContext, _heap: (usize, &mut Heap), _size: Bytes, _change: Change) {}
 
     /// A block was given back that a stream may still use. `size` is what the event says.
     fn block_free_requested(
         &mut self,
-        _now: Moment,
+        _now: EventContext,
         _heap: (usize, &mut Heap),
         _size: Bytes,
         _change: Change,
@@ -40,31 +40,31 @@ pub(crate) trait Observer<'a> {
     }
 
     /// A block that was given back before is now free.
-    fn block_free_completed(&mut self, _now: Moment, _heap: (usize, &mut Heap), _change: Change) {}
+    fn block_free_completed(&mut self, _now: EventContext, _heap: (usize, &mut Heap), _change: Change) {}
 
     /// A segment came or went, and with it the blocks that are lost.
-    fn segment(&mut self, _now: Moment, _replay: &mut Replay<'a>, _heap: usize, _lost: &[(u64, Block)]) {}
+    fn segment(&mut self, _now: EventContext, _replay: &mut Replay<'a>, _heap: usize, _lost: &[(u64, Block)]) {}
 
     /// A request failed.
-    fn out_of_memory(&mut self, _now: Moment, _replay: &mut Replay<'a>, _heap: usize, _failed: &OutOfMemory) {
+    fn out_of_memory(&mut self, _now: EventContext, _replay: &mut Replay<'a>, _heap: usize, _failed: &OutOfMemory) {
     }
 
     /// A module was defined.
-    fn module_defined(&mut self, _now: Moment, _replay: &mut Replay<'a>, _module: ModuleId) {}
+    fn module_defined(&mut self, _now: EventContext, _replay: &mut Replay<'a>, _module: ModuleId) {}
 
     /// A module was released.
-    fn module_released(&mut self, _now: Moment, _module: ModuleId) {}
+    fn module_released(&mut self, _now: EventContext, _module: ModuleId) {}
 
     /// A forward begins.
-    fn forward_begin(&mut self, _now: Moment, _module: ModuleId) {}
+    fn forward_begin(&mut self, _now: EventContext, _module: ModuleId) {}
 
     /// A forward ends.
-    fn forward_end(&mut self, _now: Moment, _module: ModuleId) {}
+    fn forward_end(&mut self, _now: EventContext, _module: ModuleId) {}
 
     /// A transfer begins.
     fn transfer_begin(
         &mut self,
-        _now: Moment,
+        _now: EventContext,
         _replay: &mut Replay<'a>,
         _key: TransferKey,
         _begin: &TransferBegin,
@@ -72,12 +72,12 @@ pub(crate) trait Observer<'a> {
     }
 
     /// A transfer ends.
-    fn transfer_end(&mut self, _now: Moment, _key: TransferKey, _end: &TransferEnd) {}
+    fn transfer_end(&mut self, _now: EventContext, _key: TransferKey, _end: &TransferEnd) {}
 
     /// A scope begins: a phase, if it has a number. It is not `entered` if it is nested too deep.
     fn scope_begin(
         &mut self,
-        _now: Moment,
+        _now: EventContext,
         _replay: &mut Replay<'a>,
         _name: NameId,
         _phase: Option<u64>,
@@ -86,16 +86,16 @@ pub(crate) trait Observer<'a> {
     }
 
     /// Scopes of a thread end: the one that is named last, before it those inside whose ends are missing.
-    fn scope_end(&mut self, _now: Moment, _replay: &mut Replay<'a>, _closed: &[OpenScope]) {}
+    fn scope_end(&mut self, _now: EventContext, _replay: &mut Replay<'a>, _closed: &[OpenScope]) {}
 
     /// A mark was set.
-    fn mark(&mut self, _now: Moment, _replay: &mut Replay<'a>, _name: NameId, _value: u64) {}
+    fn mark(&mut self, _now: EventContext, _replay: &mut Replay<'a>, _name: NameId, _value: u64) {}
 
     /// A mark was set on a heap.
-    fn heap_mark(&mut self, _now: Moment, _name: NameId, _value: u64) {}
+    fn heap_mark(&mut self, _now: EventContext, _name: NameId, _value: u64) {}
 
     /// A counter was sampled.
-    fn sample(&mut self, _now: Moment, _replay: &mut Replay<'a>, _counter: CounterId, _value: CounterValue) {}
+    fn sample(&mut self, _now: EventContext, _replay: &mut Replay<'a>, _counter: CounterId, _value: CounterValue) {}
 }
 
 /// Nobody observes.

@@ -3,20 +3,20 @@
 use memtrace_format::{Kind, ModuleId, NameId, TransferBegin, TransferEnd};
 
 use super::{
-    Observer, Oddity, OpenTransfer, Replay,
+    Observer, Inconsistency, OpenTransfer, Replay,
     thread::{OpenBy, OpenScope},
 };
-use crate::model::{Moment, TransferKey};
+use crate::model::{EventContext, TransferKey};
 
 impl<'a> Replay<'a> {
     pub(super) fn forward_begin(
         &mut self,
-        now: Moment,
+        now: EventContext,
         module: ModuleId,
         observer: &mut impl Observer<'a>,
     ) -> Kind {
         if !self.threads[now.thread].open(module, OpenBy::Forward) {
-            self.oddities.count(Oddity::TooDeep);
+            self.oddities.count(Inconsistency::TooDeep);
         }
         observer.forward_begin(now, module);
         Kind::ForwardBegin
@@ -24,12 +24,12 @@ impl<'a> Replay<'a> {
 
     pub(super) fn forward_end(
         &mut self,
-        now: Moment,
+        now: EventContext,
         module: ModuleId,
         observer: &mut impl Observer<'a>,
     ) -> Kind {
         if !self.threads[now.thread].close(module, OpenBy::Forward) {
-            self.oddities.count(Oddity::EndWithoutBegin);
+            self.oddities.count(Inconsistency::EndWithoutBegin);
         }
         observer.forward_end(now, module);
         Kind::ForwardEnd
@@ -37,17 +37,17 @@ impl<'a> Replay<'a> {
 
     pub(super) fn transfer_begin(
         &mut self,
-        now: Moment,
+        now: EventContext,
         begin: &TransferBegin,
         observer: &mut impl Observer<'a>,
     ) -> Kind {
         let key = TransferKey { origin: self.thread_id(now.thread), correlation: begin.correlation };
         let thread = &mut self.threads[now.thread];
         if !begin.module.is_none() && !thread.open(begin.module, OpenBy::Transfer(key)) {
-            self.oddities.count(Oddity::TooDeep);
+            self.oddities.count(Inconsistency::TooDeep);
         }
         if !self.transfers.begin(key, OpenTransfer { begin: *begin, thread: now.thread }) {
-            self.oddities.count(Oddity::BeginTwice);
+            self.oddities.count(Inconsistency::BeginTwice);
         }
         observer.transfer_begin(now, self, key, begin);
         Kind::TransferBegin
@@ -55,13 +55,13 @@ impl<'a> Replay<'a> {
 
     pub(super) fn transfer_end(
         &mut self,
-        now: Moment,
+        now: EventContext,
         end: &TransferEnd,
         observer: &mut impl Observer<'a>,
     ) -> Kind {
         let key = TransferKey { origin: end.origin, correlation: end.correlation };
         match self.transfers.end(key) {
-            None => self.oddities.count(Oddity::EndWithoutBegin),
+            None => self.oddities.count(Inconsistency::EndWithoutBegin),
             Some(OpenTransfer { begin, thread }) if !begin.module.is_none() => {
                 self.threads[thread].close(begin.module, OpenBy::Transfer(key));
             }
@@ -73,7 +73,7 @@ impl<'a> Replay<'a> {
 
     pub(super) fn scope_begin(
         &mut self,
-        now: Moment,
+        now: EventContext,
         name: NameId,
         is_phase: bool,
         observer: &mut impl Observer<'a>,
@@ -87,22 +87,22 @@ impl<'a> Replay<'a> {
         let thread = &mut self.threads[now.thread];
         let left_out = self.scopes.left_out();
         let scope = self.scopes.enter(thread.scope(), name);
-        self.oddities.count_many(Oddity::TooManyScopes, self.scopes.left_out() - left_out);
+        self.oddities.count_many(Inconsistency::TooManyScopes, self.scopes.left_out() - left_out);
         let entered = thread.enter(OpenScope { name, scope, phase });
         if !entered {
-            self.oddities.count(Oddity::TooDeep);
+            self.oddities.count(Inconsistency::TooDeep);
         }
         observer.scope_begin(now, self, name, phase, entered);
         Kind::ScopeBegin
     }
 
-    pub(super) fn scope_end(&mut self, now: Moment, name: NameId, observer: &mut impl Observer<'a>) -> Kind {
+    pub(super) fn scope_end(&mut self, now: EventContext, name: NameId, observer: &mut impl Observer<'a>) -> Kind {
         let mut closed = std::mem::take(&mut self.closed);
         closed.extend(self.threads[now.thread].leave(name));
         match closed.len() {
-            0 => self.oddities.count(Oddity::EndWithoutBegin),
+            0 => self.oddities.count(Inconsistency::EndWithoutBegin),
             1 => {}
-            more => self.oddities.count_many(Oddity::BeginWithoutEnd, more as u64 - 1),
+            more => self.oddities.count_many(Inconsistency::BeginWithoutEnd, more as u64 - 1),
         }
         for phase in closed.iter().filter_map(|open| open.phase) {
             self.open_phases.remove(&phase);

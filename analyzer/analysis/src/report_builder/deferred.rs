@@ -1,10 +1,10 @@
 //! What is looked at again, behind one event of a heap: whose the lesser peaks were, and how the segments were filled.
 
-use super::{breakdown::breakdown, fragmentation::layout, names::Names, snapshot::picture_of};
+use super::{breakdown::breakdown, fragmentation::layout, names::Names, snapshot::snapshot_of};
 use crate::{
     Nanos,
     collectors::HeapWatch,
-    model::Stop,
+    model::Waypoint,
     replay::{Heap, Replay},
     report,
 };
@@ -17,7 +17,7 @@ pub(super) const SHARES: usize = 20;
 
 /// What is to be filled in.
 #[derive(Clone, Copy, Debug)]
-enum Gap {
+enum DeferredDetail {
     /// How the segments were filled at the peak.
     AtPeak,
     /// How they were filled when the heap was most fragmented.
@@ -30,33 +30,33 @@ enum Gap {
 
 /// What of a report is to be looked at again.
 #[derive(Debug, Default)]
-pub(crate) struct Gaps {
-    stops: Vec<Stop>,
-    gaps: Vec<Gap>,
+pub(crate) struct DeferredDetails {
+    stops: Vec<Waypoint>,
+    gaps: Vec<DeferredDetail>,
 }
 
-impl Gaps {
+impl DeferredDetails {
     /// What is to be looked at again in this heap.
     pub(super) fn add(&mut self, index: usize, heap: &Heap, watch: &mut HeapWatch) {
         if index >= HEAPS {
             return;
         }
         let mut add = |time, event, gap| {
-            self.stops.push(Stop { time, heap: index, event });
+            self.stops.push(Waypoint { time, heap: index, event });
             self.gaps.push(gap);
         };
         if heap.state.segmented {
-            add(watch.peak.time, watch.peak.event, Gap::AtPeak);
-            add(watch.worst.time, watch.worst_event, Gap::Worst);
-            add(watch.most_pinned.time, watch.most_pinned_event, Gap::MostPinned);
+            add(watch.peak.time, watch.peak.event, DeferredDetail::AtPeak);
+            add(watch.worst.time, watch.worst_event, DeferredDetail::Worst);
+            add(watch.most_pinned.time, watch.most_pinned_event, DeferredDetail::MostPinned);
         }
         // Whose the highest was is known from the first pass.
-        for (rank, summit) in watch.peaks.finish().0.iter().enumerate().skip(1) {
-            add(summit.time, summit.event, Gap::Peak(rank));
+        for (rank, record) in watch.peaks.finish().0.iter().enumerate().skip(1) {
+            add(record.time, record.event, DeferredDetail::Peak(rank));
         }
     }
 
-    pub(crate) fn stops(&self) -> &[Stop] {
+    pub(crate) fn stops(&self) -> &[Waypoint] {
         &self.stops
     }
 
@@ -68,16 +68,16 @@ impl Gaps {
         };
         let mut names = Names::of(replay);
         match (gap, &mut report.fragmentation) {
-            (Gap::AtPeak, Some(fragmentation)) => {
+            (DeferredDetail::AtPeak, Some(fragmentation)) => {
                 fragmentation.at_peak.layout = layout_of(heap, stop.time, &mut names);
             }
-            (Gap::Worst, Some(fragmentation)) => {
+            (DeferredDetail::Worst, Some(fragmentation)) => {
                 fragmentation.worst.layout = layout_of(heap, stop.time, &mut names);
             }
-            (Gap::MostPinned, Some(fragmentation)) => {
+            (DeferredDetail::MostPinned, Some(fragmentation)) => {
                 fragmentation.most_pinned.layout = layout_of(heap, stop.time, &mut names);
             }
-            (Gap::Peak(rank), _) => {
+            (DeferredDetail::Peak(rank), _) => {
                 let Some(peak) = report.peaks.get_mut(*rank) else { return };
                 let by = heap.state.by;
                 let counted = heap.state.blocks().filter(|(_, block)| heap.state.counts(block));
@@ -92,6 +92,6 @@ impl Gaps {
 
 /// How the segments of a heap are filled.
 pub(super) fn layout_of(heap: &Heap, time: Nanos, names: &mut Names<'_>) -> report::Layout {
-    let instant = picture_of(std::slice::from_ref(heap), time, names);
+    let instant = snapshot_of(std::slice::from_ref(heap), time, names);
     layout(&instant.heaps[0], &instant.owners, time, names)
 }

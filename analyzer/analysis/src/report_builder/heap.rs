@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     Nanos,
-    collectors::{FragmentationSnapshot, HeapWatch, PeakWatch, Summit, TotalsSample, TotalsWatch},
+    collectors::{FragmentationSnapshot, HeapWatch, PeakWatch, PeakRecord, TotalsSample, TotalsWatch},
     model::HeapKey,
     replay::{Block, Heap, Level},
     report::{
@@ -39,9 +39,9 @@ pub(super) fn report(
     let why = (!segmented).then_some(NO_SEGMENTS);
     let (device, kind) = device_of(heap.key, names);
     let at_end = FragmentationSnapshot::of(end, &mut heap.state);
-    let (summits, peaks_total) = watch.peaks.finish();
+    let (records, peaks_total) = watch.peaks.finish();
     let mut peaks: Vec<_> =
-        summits.iter().map(|summit| distinct_peak(summit, heap.first_event, segmented)).collect();
+        records.iter().map(|record| distinct_peak(record, heap.first_event, segmented)).collect();
     if let Some(highest) = peaks.first_mut() {
         let blocks = watch.peak.blocks(&heap.state).map(|(_, block)| block);
         highest.breakdown = breakdown(blocks, heap.state.by, watch.peak.time, deferred::SHARES, names);
@@ -195,12 +195,12 @@ pub(super) fn largest_blocks(
 }
 
 /// A peak, not broken down.
-fn distinct_peak(summit: &Summit, first_event: u64, segmented: bool) -> DistinctPeak {
+fn distinct_peak(record: &PeakRecord, first_event: u64, segmented: bool) -> DistinctPeak {
     DistinctPeak {
-        time_ns: summit.time,
-        event_index: summit.event.saturating_sub(first_event),
-        valley_bytes: Bytes(summit.valley),
-        figures: figures(&summit.level, segmented),
+        time_ns: record.time,
+        event_index: record.event.saturating_sub(first_event),
+        valley_bytes: Bytes(record.valley),
+        figures: figures(&record.level, segmented),
         breakdown: Breakdown::default(),
         breakdown_why: Some("it was not looked at"),
     }

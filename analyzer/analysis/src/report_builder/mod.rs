@@ -26,11 +26,11 @@ use crate::{
     timeline::Timeline,
 };
 pub(crate) use breakdown::age_class;
-pub(crate) use deferred::Gaps;
+pub(crate) use deferred::DeferredDetails;
 pub use growth::trend;
 pub(crate) use info::describe;
 use names::Names;
-pub(crate) use snapshot::picture;
+pub(crate) use snapshot::snapshot;
 pub(crate) use state::state;
 
 /// The version of the report's keys.
@@ -43,7 +43,7 @@ pub(crate) struct Built {
     pub(crate) report: Report,
     pub(crate) timeline: Timeline,
     /// What is said of the report by going back to an event.
-    pub(crate) deferred: Gaps,
+    pub(crate) deferred: DeferredDetails,
 }
 
 /// Builds the report and the timeline of a finished replay: of the whole log, or of a range of it. `of_threads`: of what some threads
@@ -68,7 +68,7 @@ pub(crate) fn build<'a>(
     let profile = device::profiles(&replay.heaps, &collectors);
     let heaps = std::mem::take(&mut replay.heaps);
     let mut watches = std::mem::take(&mut collectors.heaps);
-    let mut deferred = Gaps::default();
+    let mut deferred = DeferredDetails::default();
     for (index, (heap, watch)) in heaps.iter().zip(&mut watches).enumerate() {
         deferred.add(index, heap, watch);
     }

@@ -6,7 +6,7 @@ use super::{NO_SEGMENTS, names::Names};
 use crate::{
     Text,
     collectors::{FailedRequest, Failures},
-    oom::{Autopsy, Examination},
+    oom::{Diagnosis, Examination},
     report::{Blocker, Heap, InVain, ModelAgreement, OutOfMemory, Remedy, Verdict},
     source::Log,
 };
@@ -16,7 +16,7 @@ const NO_MODEL: &str = "it was not examined";
 
 /// The failed requests; `heaps` are the report's, in the order of the replay's.
 pub(super) fn failures(failures: &Failures<'_>, heaps: &[Heap], names: &mut Names<'_>) -> Vec<OutOfMemory> {
-    failures.kept.iter().map(|(failed, autopsy)| failure(failed, autopsy, heaps, names)).collect()
+    failures.kept.iter().map(|(failed, diagnosis)| failure(failed, diagnosis, heaps, names)).collect()
 }
 
 /// Why failed requests may be missing. A snapshot whose history was off, or kept a single event, shows what was live at its
@@ -28,10 +28,10 @@ pub(super) fn unknown(log: &Log, failures: &Failures<'_>, heaps: &[Heap]) -> Opt
         .then_some("the recording shows what was live when it was taken, and no request that led there")
 }
 
-fn failure(failed: &FailedRequest, autopsy: &Autopsy, heaps: &[Heap], names: &mut Names<'_>) -> OutOfMemory {
-    let scene = &autopsy.scene;
-    let no_segments = (!scene.segmented).then_some(NO_SEGMENTS);
-    let examination = autopsy.examination.as_ref();
+fn failure(failed: &FailedRequest, diagnosis: &Diagnosis, heaps: &[Heap], names: &mut Names<'_>) -> OutOfMemory {
+    let context = &diagnosis.context;
+    let no_segments = (!context.segmented).then_some(NO_SEGMENTS);
+    let examination = diagnosis.examination.as_ref();
     let not_examined = examination.is_none().then_some(no_segments.unwrap_or(NOT_EXAMINED));
     let pins = examination.map_or(&[][..], |examination| &examination.pins);
     let listed = pins.iter().take(OutOfMemory::PINS).map(|pin| {
@@ -49,25 +49,25 @@ fn failure(failed: &FailedRequest, autopsy: &Autopsy, heaps: &[Heap], names: &mu
         time_ns: failed.now.time,
         heap: heaps.get(failed.heap).map_or_else(|| Text::new("(none)"), |heap| heap.name.clone()),
         requested_bytes: failed.requested,
-        segment_bytes: Bytes(scene.needs()),
-        active_bytes: Bytes(scene.active),
-        inactive_bytes: scene.segmented.then_some(Bytes(scene.inactive())),
+        segment_bytes: Bytes(context.needs()),
+        active_bytes: Bytes(context.active),
+        inactive_bytes: context.segmented.then_some(Bytes(context.inactive())),
         inactive_bytes_why: no_segments,
-        largest_free_bytes: scene.segmented.then_some(Bytes(scene.largest_hole)),
+        largest_free_bytes: context.segmented.then_some(Bytes(context.largest_hole)),
         largest_free_bytes_why: no_segments,
         largest_usable_bytes: examination.map(|examination| Bytes(examination.usable)),
         largest_usable_bytes_why: not_examined,
-        device_free_bytes: scene.device_free.map(Bytes),
-        device_free_bytes_why: scene.device_free.is_none().then_some("the engine did not say"),
+        device_free_bytes: context.device_free.map(Bytes),
+        device_free_bytes_why: context.device_free.is_none().then_some("the engine did not say"),
         thread: names.thread(failed.now.thread),
         module: names.module(failed.module),
         scope: names.scope(failed.scope),
-        verdict: autopsy.verdict,
-        evidence: Text::new(autopsy.evidence.as_str()),
-        verdict_why: autopsy.why,
+        verdict: diagnosis.verdict,
+        evidence: Text::new(diagnosis.evidence.as_str()),
+        verdict_why: diagnosis.why,
         pinning,
         pinning_total: pins.len() as u64,
-        pinning_why: pins.is_empty().then(|| match autopsy.verdict {
+        pinning_why: pins.is_empty().then(|| match diagnosis.verdict {
             _ if not_examined.is_some() => not_examined.unwrap_or(NOT_EXAMINED),
             Verdict::Fragmentation => "no set of blocks was found that would do",
             _ => "it did not fail for holes that blocks keep apart",

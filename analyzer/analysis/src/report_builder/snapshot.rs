@@ -12,13 +12,13 @@ use crate::{
 };
 
 /// What is live after the events that were replayed.
-pub(crate) fn picture(replay: &Replay<'_>, time: Nanos) -> Instant {
+pub(crate) fn snapshot(replay: &Replay<'_>, time: Nanos) -> Instant {
     let mut names = Names::of(replay);
-    picture_of(&replay.heaps, time, &mut names)
+    snapshot_of(&replay.heaps, time, &mut names)
 }
 
 /// What is live in some of the heaps.
-pub(super) fn picture_of(heaps: &[replay::Heap], time: Nanos, names: &mut Names<'_>) -> Instant {
+pub(super) fn snapshot_of(heaps: &[replay::Heap], time: Nanos, names: &mut Names<'_>) -> Instant {
     let mut owners = OwnerTable { names, indices: HashMap::new(), owners: Vec::new() };
     let heaps = heaps.iter().map(|heap| live_heap(heap, &mut owners)).collect();
     Instant { time_ns: time, heaps, owners: owners.owners }

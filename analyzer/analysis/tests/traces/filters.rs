@@ -1,6 +1,6 @@
 //! One device, or the threads of one name: as though nothing else had been recorded.
 
-use memtrace_analysis::{Filter, Nanos, Part, PartError, Trace, rendering::ReportText, report::Report};
+use memtrace_analysis::{Filter, Nanos, Part, RangeError, Trace, rendering::ReportText, report::Report};
 use memtrace_format::{
     Address, BlockAlloc, Bytes, CounterDefinition, CounterId, CounterValue, Definition, DeviceDefinition,
     DeviceId, Event, HeapDefinition, HeapId, MemoryKind, ModuleId, OutOfMemory, PoolDefinition, PoolId,
@@ -32,7 +32,7 @@ fn recording() -> Recording {
     recording
 }
 
-fn filtered(recording: &Recording, part: &Part, filter: &Filter) -> Result<Report, PartError> {
+fn filtered(recording: &Recording, part: &Part, filter: &Filter) -> Result<Report, RangeError> {
     let file = file(&recording.bytes());
     let trace = Trace::open(file.path()).expect("a readable trace");
     trace.analyze_filtered(part, filter, |_| ()).map(|analysis| analysis.report)

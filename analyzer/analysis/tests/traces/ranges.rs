@@ -1,7 +1,7 @@
 //! Parts of a trace: between two instants, and runs of phases.
 
 use memtrace_analysis::{
-    Nanos, Part, PartError,
+    Nanos, Part, RangeError,
     check::Check,
     report::{CounterNumber, FindingVerdict},
 };
@@ -62,7 +62,7 @@ fn what_is_no_part_says_what_there_is() {
     assert_eq!(error(Part::run("nap")), "no phase is called nap; there are: job, step");
     assert_eq!(error(Part::run("job#3")), "phase job has 2 runs: say which, as job#1");
     assert_eq!(error(Part::run("job")), "phase job has 2 runs: say which, as job#1");
-    assert!(matches!(recording.part(&between(9, 8)), Err(PartError::Backwards { .. })));
+    assert!(matches!(recording.part(&between(9, 8)), Err(RangeError::Backwards { .. })));
     assert_eq!(error(between(61, 70)), "it would begin at 61 ns, and the trace ends at 60 ns");
     assert_eq!(
         Recording::new().part(&Part::run("x")).unwrap_err().to_string(),

@@ -13,7 +13,7 @@ use std::{
 use hashbrown::HashMap;
 use inferno::flamegraph;
 use memtrace_analysis::{
-    Checkpoints, Filter, Nanos, Text, Trace, When,
+    Checkpoints, Filter, Nanos, Text, Trace, SnapshotAt,
     replay::BETWEEN_SCOPES,
     report::is_nobody,
     snapshot::{LiveHeap, Owner},
@@ -44,7 +44,7 @@ type Paths = BTreeMap<Vec<String>, u64>;
 pub(super) fn write(
     trace: &Trace,
     shape: Shape,
-    (when, filter): (&When, &Filter),
+    (when, filter): (&SnapshotAt, &Filter),
     mut out: impl Write,
 ) -> Result<(), ExportError> {
     let live = Live::read(trace, when, filter)?;
@@ -57,7 +57,7 @@ pub(super) fn write(
 }
 
 impl Live {
-    fn read(trace: &Trace, when: &When, filter: &Filter) -> Result<Self, ExportError> {
+    fn read(trace: &Trace, when: &SnapshotAt, filter: &Filter) -> Result<Self, ExportError> {
         let threads = memtrace_analysis::thread_names(filter, trace)?;
         let instant = trace.instant(&Checkpoints::default(), when)?;
         let heaps = instant

@@ -16,7 +16,7 @@ use std::{
 
 use hashbrown::HashMap;
 use memtrace_analysis::{
-    HeapKey, Moment, Nanos, Trace,
+    HeapKey, EventContext, Nanos, Trace,
     replay::Replay,
     walk::{Seen, Visitor},
 };
@@ -232,7 +232,7 @@ impl<'a, W: Write> Torch<'a, W> {
     }
 
     /// An end of a scope.
-    fn annotation(&mut self, now: Moment, name: NameId, begins: bool) -> io::Result<()> {
+    fn annotation(&mut self, now: EventContext, name: NameId, begins: bool) -> io::Result<()> {
         let text = self.trace.definitions().name(name);
         let device = self.device_of(now.thread);
         let mut entries = vec![
@@ -271,7 +271,7 @@ impl<W: Write> Visitor for Torch<'_, W> {
 
     fn begin(&mut self, replay: &Replay<'_>, from: Nanos) -> io::Result<()> {
         for thread in 0..self.trace.threads().len() {
-            let now = Moment { time: from, thread };
+            let now = EventContext { time: from, thread };
             // What had begun before an imported recording has no beginning there either.
             if self.trace.is_imported() && self.trace.kept_from() == Some(from) {
                 break;

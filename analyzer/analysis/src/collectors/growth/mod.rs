@@ -19,7 +19,7 @@ pub(crate) use cycle::{CycleWatch, Point as CyclePoint};
 use super::collector::{Collector, Context};
 use crate::{
     Text,
-    model::{Moment, TransferKey},
+    model::{EventContext, TransferKey},
     replay::{Heap, OpenScope, ScopeId},
     report::CycleSource,
     source::{Definitions, Log, parents},
@@ -144,7 +144,7 @@ impl<'a> Growth<'a> {
 
     fn ended(
         &mut self,
-        now: Moment,
+        now: EventContext,
         source: CycleSource,
         id: u32,
         scope: ScopeId,

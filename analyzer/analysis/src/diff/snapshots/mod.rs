@@ -21,7 +21,7 @@ const BLOCKS: usize = 100;
 /// What differs between two instants of a trace.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
-pub struct InstantsDiff {
+pub struct SnapshotsDiff {
     /// The version of these keys: 1.
     pub schema_version: u32,
     /// The first instant.
@@ -137,7 +137,7 @@ pub struct AgeFlow {
     pub flow: Flow,
 }
 
-impl InstantsDiff {
+impl SnapshotsDiff {
     /// Compares two instants of the trace with these definitions.
     pub fn between(definitions: &Definitions, a: &Instant, b: &Instant) -> Self {
         // Heaps are numbered as they are met, so that one number is one heap at both.

@@ -8,7 +8,7 @@ const SAMPLED_ELSEWHERE: &str = "what was sampled is a device's, not a thread's"
 
 impl Report {
     /// Says what alone was looked at, and what cannot be said of that.
-    pub(crate) fn tell_of(&mut self, filter: &Filter) {
+    pub(crate) fn note_filter(&mut self, filter: &Filter) {
         let thread = filter.thread.as_ref().map(|name| Text::new(name.as_str()));
         if thread.is_some() {
             self.forget_segments();

@@ -6,4 +6,4 @@ mod snapshot_at;
 
 pub use filter::Filter;
 pub use range::Part;
-pub use snapshot_at::When;
+pub use snapshot_at::SnapshotAt;

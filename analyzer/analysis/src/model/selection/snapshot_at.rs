@@ -7,7 +7,7 @@ use crate::Nanos;
 /// An instant of a trace, by time or by what happens then.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum When {
+pub enum SnapshotAt {
     /// After all events up to this time.
     At(Nanos),
     /// The distinct peak of this rank, counted from 1, of the heap that matters most: of devices' heaps the fullest.
@@ -25,7 +25,7 @@ pub enum When {
     },
 }
 
-impl FromStr for When {
+impl FromStr for SnapshotAt {
     type Err = Infallible;
 
     /// Reads a time, or `peak`, `oom`, `end` or the name of a mark, each of the first three with `#2` for the second and so on.
@@ -50,14 +50,14 @@ mod tests {
 
     #[test]
     fn an_instant_is_a_time_an_ordinal_or_a_mark() {
-        let when = |text: &str| text.parse::<When>().unwrap();
-        let mark = |name: &str, number| When::Mark { name: name.to_owned(), number };
-        assert_eq!(when("1.5s"), When::At(Nanos(1_500_000_000)));
-        assert_eq!(when("200ms"), When::At(Nanos(200_000_000)));
-        assert_eq!(when("2"), When::At(Nanos(2_000_000_000)));
-        assert_eq!([when("peak"), when("peak#1"), when("peak#12")], [1, 1, 12].map(When::Peak));
-        assert_eq!([when("oom"), when("oom#3")], [1, 3].map(When::Failure));
-        assert_eq!(when("end"), When::End);
+        let when = |text: &str| text.parse::<SnapshotAt>().unwrap();
+        let mark = |name: &str, number| SnapshotAt::Mark { name: name.to_owned(), number };
+        assert_eq!(when("1.5s"), SnapshotAt::At(Nanos(1_500_000_000)));
+        assert_eq!(when("200ms"), SnapshotAt::At(Nanos(200_000_000)));
+        assert_eq!(when("2"), SnapshotAt::At(Nanos(2_000_000_000)));
+        assert_eq!([when("peak"), when("peak#1"), when("peak#12")], [1, 1, 12].map(SnapshotAt::Peak));
+        assert_eq!([when("oom"), when("oom#3")], [1, 3].map(SnapshotAt::Failure));
+        assert_eq!(when("end"), SnapshotAt::End);
         assert_eq!(when("switched"), mark("switched", 1));
         assert_eq!(when("switched#2"), mark("switched", 2));
         // What is no number belongs to the name.

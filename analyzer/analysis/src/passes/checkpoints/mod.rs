@@ -1,6 +1,6 @@
 //! Places in a trace from which a replay can start, so that the state at any time is near.
 
-mod taking;
+mod writer;
 
 use std::{
     fs::File,
@@ -14,12 +14,12 @@ use crate::{
     Nanos, ReadError,
     events::EventPlace,
     merge::MergePlace,
-    model::Moment,
-    passes::Passage,
-    replay::{Owners, Replay, ScopeTree, Standing},
+    model::EventContext,
+    passes::ReplayDriver,
+    replay::{Owners, Replay, ScopeTree, ReplayCheckpoint},
     source::Log,
 };
-pub(crate) use taking::{PLACES, Taking};
+pub(crate) use writer::{PLACES, CheckpointWriter};
 
 /// Places in a trace from which a replay can start. One without any is good too: a replay starts at the beginning then.
 ///
@@ -46,7 +46,7 @@ struct Checkpoint {
     place: MergePlace,
     at: u64,
     bytes: u64,
-    standing: Standing,
+    outline: ReplayCheckpoint,
 }
 
 impl Checkpoints {
@@ -56,7 +56,7 @@ impl Checkpoints {
     }
 
     /// A passage from the last one that is not behind `time`. `None`: there is none, or it cannot be read.
-    pub(crate) fn resume<'a>(&self, log: &'a Log, time: Nanos) -> Option<Passage<'a, ()>> {
+    pub(crate) fn resume<'a>(&self, log: &'a Log, time: Nanos) -> Option<ReplayDriver<'a, ()>> {
         let taken = self.taken.as_deref()?;
         let behind = taken.list.partition_point(|checkpoint| checkpoint.time <= time);
         let checkpoint = taken.list.get(behind.checked_sub(1)?)?;
@@ -64,8 +64,8 @@ impl Checkpoints {
         taken.file.read_exact_at(&mut written, checkpoint.at).ok()?;
         let mut replay = Replay::new(log);
         (replay.owners, replay.scopes) = (taken.owners.clone(), taken.scopes.clone());
-        replay.resume(&checkpoint.standing, &written)?;
-        Some(Passage::resume(log, replay, (), &checkpoint.place))
+        replay.resume(&checkpoint.outline, &written)?;
+        Some(ReplayDriver::resume(log, replay, (), &checkpoint.place))
     }
 
     /// Checkpoints so many events apart, whatever room they take. [`analyze`](crate::analyze()) takes as many as pay.
@@ -74,11 +74,11 @@ impl Checkpoints {
     ///
     /// The operating system cannot read a part of the file.
     pub(crate) fn every(log: &Log, every: NonZeroU64) -> Result<Self, ReadError> {
-        let mut passage = Passage::begin(log, ())?;
-        passage.tell_places(every.get().min(PLACES));
-        let mut taking = Taking::every(every.get(), log);
-        let passed = passage.replay(|_| (), |replay, (), batch| taking.pass(replay, batch))?;
-        Ok(taking.finish(&passed.replay))
+        let mut driver = ReplayDriver::begin(log, ())?;
+        driver.emit_places_every(every.get().min(PLACES));
+        let mut writer = CheckpointWriter::every(every.get(), log);
+        let replayed = driver.replay(|_| (), |replay, (), batch| writer.pass(replay, batch))?;
+        Ok(writer.finish(&replayed.replay))
     }
 
     /// A replay that stands at `time`: every event up to then has happened, those of that instant too.
@@ -110,7 +110,7 @@ impl Checkpoints {
         place: EventPlace,
     ) -> Result<Replay<'a>, ReadError> {
         let mut rank = 0;
-        let goes_on = |_: &Replay<'_>, now: Moment| {
+        let goes_on = |_: &Replay<'_>, now: EventContext| {
             let same = now.time == place.time;
             rank += u64::from(same);
             now.time < place.time || (same && rank - 1 <= place.rank)
@@ -124,13 +124,13 @@ impl Checkpoints {
         &self,
         log: &'a Log,
         time: Option<Nanos>,
-        mut goes_on: impl FnMut(&Replay<'_>, Moment) -> bool,
+        mut goes_on: impl FnMut(&Replay<'_>, EventContext) -> bool,
     ) -> Result<Replay<'a>, ReadError> {
-        let passage = match time.and_then(|time| self.resume(log, time)) {
-            Some(passage) => passage,
-            None => Passage::begin(log, ())?,
+        let driver = match time.and_then(|time| self.resume(log, time)) {
+            Some(driver) => driver,
+            None => ReplayDriver::begin(log, ())?,
         };
-        let passed = passage.run(
+        let replayed = driver.run(
             |_| (),
             |replay, (), batch| {
                 for step in &batch.steps {
@@ -142,6 +142,6 @@ impl Checkpoints {
                 Continue(())
             },
         )?;
-        Ok(passed.replay)
+        Ok(replayed.replay)
     }
 }

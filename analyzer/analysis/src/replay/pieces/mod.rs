@@ -4,7 +4,7 @@
 //! that is given back finds its neighbours without a search, and one that is handed out where a block of its size was changes
 //! nothing but its own piece. A piece is one cache line. `benches/replay.rs` is why.
 
-mod borders;
+mod tracker;
 mod holes;
 mod node;
 

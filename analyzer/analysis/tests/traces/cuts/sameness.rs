@@ -10,7 +10,7 @@ pub(crate) fn differences(whole: &Trace, from: u64, to: u64) -> Vec<String> {
     let cut = cut(whole, Nanos(from), Some(Nanos(to)), log, &mut |_| ()).expect("there is such a part");
     let part = Trace::open(part.path()).expect("a readable trace");
     let range = Part::Between { from: Nanos(from), to: Some(Nanos(to)) };
-    let of_whole = whole.analyze_part(&range, |_| ()).expect("there is such a part").report;
+    let of_whole = whole.analyze_range(&range, |_| ()).expect("there is such a part").report;
     let by_itself = part.analyze(|_| ()).expect("it is readable").report;
     assert_eq!(by_itself.trace.kept_from_ns, Some(Nanos(from)));
     assert_eq!(by_itself.trace.duration_ns, cut.to);

@@ -9,7 +9,7 @@ use std::{
 use super::{Checkpoint, Checkpoints, Taken};
 use crate::{
     merge::Batch,
-    replay::{Replay, Standing},
+    replay::{Replay, ReplayCheckpoint},
     source::Log,
 };
 
@@ -36,7 +36,7 @@ const PART: u64 = 4;
 
 /// Takes checkpoints of a replay.
 #[derive(Debug)]
-pub(crate) struct Taking {
+pub(crate) struct CheckpointWriter {
     /// None until something is written.
     file: Option<File>,
     list: Vec<Checkpoint>,
@@ -51,7 +51,7 @@ pub(crate) struct Taking {
     entries: usize,
 }
 
-impl Taking {
+impl CheckpointWriter {
     /// For a replay of all of this trace.
     pub(crate) fn new(trace: &Log) -> Self {
         Self {
@@ -86,11 +86,11 @@ impl Taking {
         if self.written >= self.room || live >= self.too_many {
             return;
         }
-        let Ok((standing, end)) = self.write(replay) else {
+        let Ok((checkpoint, end)) = self.write(replay) else {
             // Then a replay starts at the one before.
             return self.room = 0;
         };
-        let entries = standing.entries() + place.threads();
+        let entries = checkpoint.entries() + place.threads();
         // Where there is no room for it, or so much is open that few would fit, the next one is written over this one.
         if end > self.room {
             return self.too_many = live;
@@ -101,22 +101,22 @@ impl Taking {
         let at = std::mem::replace(&mut self.written, end);
         self.entries += entries;
         let bytes = end - at;
-        self.list.push(Checkpoint { time: replay.end, place: place.clone(), at, bytes, standing });
+        self.list.push(Checkpoint { time: replay.end, place: place.clone(), at, bytes, outline: checkpoint });
         if self.list.len() > KEPT || self.entries > ENTRIES {
             self.thin();
         }
     }
 
     /// Writes what the heaps hold behind what is written, and returns where that ends.
-    fn write(&mut self, replay: &Replay<'_>) -> io::Result<(Standing, u64)> {
+    fn write(&mut self, replay: &Replay<'_>) -> io::Result<(ReplayCheckpoint, u64)> {
         let file = match &mut self.file {
             Some(file) => file,
             none => none.insert(tempfile::tempfile()?),
         };
         file.seek(SeekFrom::Start(self.written))?;
         let mut out = BufWriter::with_capacity(BUFFER, file);
-        let standing = replay.standing(&mut out)?;
-        Ok((standing, out.stream_position()?))
+        let checkpoint = replay.checkpoint(&mut out)?;
+        Ok((checkpoint, out.stream_position()?))
     }
 
     /// What was taken of this replay, which has come to its end.
@@ -135,7 +135,7 @@ impl Taking {
             index += 1;
             index % 2 == 0
         });
-        let entries = self.list.iter().map(|kept| kept.standing.entries() + kept.place.threads());
+        let entries = self.list.iter().map(|kept| kept.outline.entries() + kept.place.threads());
         self.entries = entries.sum();
     }
 }
