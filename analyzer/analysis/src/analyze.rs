@@ -9,10 +9,12 @@
 use std::ops::ControlFlow::Continue;
 
 use crate::{
-    Checkpoints, Filter, Nanos, Part, RangeError, Progress, ReadError, SoFar,
+    Checkpoints, Filter, Nanos, Progress, RangeError, ReadError, SoFar, TraceRange,
     collectors::Collectors,
     findings,
-    passes::{RangeTracker, PLACES, ReplayDriver, Replayed, EventFilter, CheckpointWriter, rehearse, revisit},
+    passes::{
+        CheckpointWriter, EventFilter, PLACES, RangeTracker, ReplayDriver, Replayed, rehearse, revisit,
+    },
     report::{Info, Range, Report},
     report_builder::{self, Built, describe},
     source::Log,
@@ -51,11 +53,11 @@ pub(crate) fn analyze(
 /// What a filter lets through of a part of the log.
 pub(crate) fn analyze_filtered(
     log: &Log,
-    part: &Part,
+    part: &TraceRange,
     filter: &Filter,
     mut watch: impl FnMut(Progress),
 ) -> Result<Analysis, RangeError> {
-    if matches!(part, Part::Whole) && filter.is_empty() {
+    if matches!(part, TraceRange::Whole) && filter.is_empty() {
         return Ok(analyze(log, watch, |_| ())?);
     }
     let all = filter.is_empty();
@@ -97,7 +99,7 @@ fn report(
 /// When a part of the log begins and ends.
 pub(crate) fn ends_of(
     log: &Log,
-    part: &Part,
+    part: &TraceRange,
     watch: impl FnMut(Progress),
 ) -> Result<(Nanos, Nanos), RangeError> {
     let (replayed, ends) = replay_range(log, part, &Filter::default(), watch)?;
@@ -109,7 +111,7 @@ pub(crate) fn ends_of(
 #[expect(clippy::type_complexity, reason = "a pass and two instants")]
 fn replay_range<'a>(
     log: &'a Log,
-    part: &Part,
+    part: &TraceRange,
     filter: &Filter,
     watch: impl FnMut(Progress),
 ) -> Result<(Replayed<'a, Collectors<'a>>, Option<(Nanos, Nanos)>), RangeError> {

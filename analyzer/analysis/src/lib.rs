@@ -80,7 +80,9 @@ mod trace;
 pub use analyze::Analysis;
 pub use chunk_writer::ChunkWriter;
 pub use merge::{Events, Recorded};
-pub use model::{Filter, HeapKey, EventContext, Part, Progress, TransferKey, SnapshotAt, report, snapshot, timeline};
+pub use model::{
+    EventContext, Filter, HeapKey, Progress, SnapshotAt, TraceRange, TransferKey, report, snapshot, timeline,
+};
 pub use passes::{Checkpoints, Composition, CompositionPart, Grouping, RangeError, thread_names, walk};
 pub use report_builder::trend;
 pub use seek::SnapshotAtError;

@@ -4,9 +4,9 @@ use memtrace_format::Event;
 use thiserror::Error;
 
 use crate::{
-    Analysis, Checkpoints, Nanos, ReadError, Text, SnapshotAt, analyze::analyze, diff::SnapshotsDiff,
+    Analysis, Checkpoints, Nanos, ReadError, SnapshotAt, Text, analyze::analyze, diff::SnapshotsDiff,
     events::EventPlace, merge::Events, passes::ReplayDriver, replay::Replay, report::State, report_builder,
-    snapshot::Instant, source::Log,
+    snapshot::HeapSnapshot, source::Log,
 };
 
 /// The most names of marks that a message lists.
@@ -47,13 +47,21 @@ fn known(names: &[Text]) -> String {
 }
 
 /// What every heap holds at an instant.
-pub(crate) fn state(log: &Log, checkpoints: &Checkpoints, when: &SnapshotAt) -> Result<State, SnapshotAtError> {
+pub(crate) fn state(
+    log: &Log,
+    checkpoints: &Checkpoints,
+    when: &SnapshotAt,
+) -> Result<State, SnapshotAtError> {
     let (replay, time) = seek(log, checkpoints, when, &mut None)?;
     Ok(report_builder::state(replay, time))
 }
 
 /// What is live at an instant.
-pub(crate) fn instant(log: &Log, checkpoints: &Checkpoints, when: &SnapshotAt) -> Result<Instant, SnapshotAtError> {
+pub(crate) fn instant(
+    log: &Log,
+    checkpoints: &Checkpoints,
+    when: &SnapshotAt,
+) -> Result<HeapSnapshot, SnapshotAtError> {
     let (replay, time) = seek(log, checkpoints, when, &mut None)?;
     Ok(report_builder::snapshot(&replay, time))
 }
@@ -79,7 +87,7 @@ pub(crate) fn time_of(log: &Log, when: &SnapshotAt) -> Result<Nanos, SnapshotAtE
 }
 
 /// The state of every heap at a time.
-pub(crate) fn at(log: &Log, checkpoints: &Checkpoints, time: Nanos) -> Result<Instant, ReadError> {
+pub(crate) fn at(log: &Log, checkpoints: &Checkpoints, time: Nanos) -> Result<HeapSnapshot, ReadError> {
     Ok(report_builder::snapshot(&checkpoints.replay_to(log, time)?, time))
 }
 
@@ -90,7 +98,7 @@ pub(crate) fn at_event(
     time: Nanos,
     heap: usize,
     event_index: u64,
-) -> Result<Instant, ReadError> {
+) -> Result<HeapSnapshot, ReadError> {
     let number = events_not_kept(log, heap)?.saturating_add(event_index);
     let replay = checkpoints.replay_to_event(log, time, heap, number)?;
     Ok(report_builder::snapshot(&replay, time))
@@ -101,7 +109,7 @@ pub(crate) fn at_place(
     log: &Log,
     checkpoints: &Checkpoints,
     place: EventPlace,
-) -> Result<Instant, ReadError> {
+) -> Result<HeapSnapshot, ReadError> {
     Ok(report_builder::snapshot(&checkpoints.replay_to_place(log, place)?, place.time))
 }
 

@@ -3,14 +3,14 @@
 use std::{fs::File, num::NonZeroU64, ops::Deref, path::Path};
 
 use crate::{
-    Analysis, Checkpoints, Events, Filter, Nanos, Part, RangeError, Progress, ReadError, SoFar, SnapshotAt,
-    SnapshotAtError,
+    Analysis, Checkpoints, Events, Filter, Nanos, Progress, RangeError, ReadError, SnapshotAt,
+    SnapshotAtError, SoFar, TraceRange,
     diff::SnapshotsDiff,
     events::EventPlace,
     passes::{Composition, Grouping, composition},
     report::{Info, State},
     seek,
-    snapshot::Instant,
+    snapshot::HeapSnapshot,
     source::Log,
 };
 
@@ -103,7 +103,11 @@ impl Trace {
     /// # Errors
     ///
     /// The trace has no such part, or the operating system cannot read a part of the file.
-    pub fn analyze_range(&self, part: &Part, watch: impl FnMut(Progress)) -> Result<Analysis, RangeError> {
+    pub fn analyze_range(
+        &self,
+        part: &TraceRange,
+        watch: impl FnMut(Progress),
+    ) -> Result<Analysis, RangeError> {
         self.analyze_filtered(part, &Filter::default(), watch)
     }
 
@@ -114,7 +118,7 @@ impl Trace {
     /// The trace has no such part, device or thread, or the operating system cannot read a part of the file.
     pub fn analyze_filtered(
         &self,
-        part: &Part,
+        part: &TraceRange,
         filter: &Filter,
         watch: impl FnMut(Progress),
     ) -> Result<Analysis, RangeError> {
@@ -126,7 +130,11 @@ impl Trace {
     /// # Errors
     ///
     /// The trace has no such part, or the operating system cannot read a part of the file.
-    pub fn ends_of(&self, part: &Part, watch: impl FnMut(Progress)) -> Result<(Nanos, Nanos), RangeError> {
+    pub fn ends_of(
+        &self,
+        part: &TraceRange,
+        watch: impl FnMut(Progress),
+    ) -> Result<(Nanos, Nanos), RangeError> {
         crate::analyze::ends_of(self, part, watch)
     }
 
@@ -153,7 +161,7 @@ impl Trace {
     /// # Errors
     ///
     /// The operating system cannot read a part of the file.
-    pub fn at(&self, checkpoints: &Checkpoints, time: Nanos) -> Result<Instant, ReadError> {
+    pub fn at(&self, checkpoints: &Checkpoints, time: Nanos) -> Result<HeapSnapshot, ReadError> {
         seek::at(self, checkpoints, time)
     }
 
@@ -170,7 +178,7 @@ impl Trace {
         time: Nanos,
         heap: usize,
         event_index: u64,
-    ) -> Result<Instant, ReadError> {
+    ) -> Result<HeapSnapshot, ReadError> {
         seek::at_event(self, checkpoints, time, heap, event_index)
     }
 
@@ -179,7 +187,7 @@ impl Trace {
     /// # Errors
     ///
     /// The operating system cannot read a part of the file.
-    pub fn at_place(&self, checkpoints: &Checkpoints, place: EventPlace) -> Result<Instant, ReadError> {
+    pub fn at_place(&self, checkpoints: &Checkpoints, place: EventPlace) -> Result<HeapSnapshot, ReadError> {
         seek::at_place(self, checkpoints, place)
     }
 
@@ -197,7 +205,11 @@ impl Trace {
     /// # Errors
     ///
     /// The trace has no such instant, or the operating system cannot read a part of the file.
-    pub fn instant(&self, checkpoints: &Checkpoints, when: &SnapshotAt) -> Result<Instant, SnapshotAtError> {
+    pub fn instant(
+        &self,
+        checkpoints: &Checkpoints,
+        when: &SnapshotAt,
+    ) -> Result<HeapSnapshot, SnapshotAtError> {
         seek::instant(self, checkpoints, when)
     }
 
@@ -206,7 +218,12 @@ impl Trace {
     /// # Errors
     ///
     /// The trace has no such instants, or the operating system cannot read a part of the file.
-    pub fn compare(&self, checkpoints: &Checkpoints, a: &SnapshotAt, b: &SnapshotAt) -> Result<SnapshotsDiff, SnapshotAtError> {
+    pub fn compare(
+        &self,
+        checkpoints: &Checkpoints,
+        a: &SnapshotAt,
+        b: &SnapshotAt,
+    ) -> Result<SnapshotsDiff, SnapshotAtError> {
         seek::compare(self, checkpoints, a, b)
     }
 

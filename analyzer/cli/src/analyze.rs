@@ -7,9 +7,9 @@ use std::{
 };
 
 use memtrace_analysis::{
-    Checkpoints, ReadError, Text, SnapshotAt,
+    Checkpoints, ReadError, SnapshotAt, Text,
     processes::Process,
-    rendering::{SnapshotsDiffText, ProcessesText, ReportText, StateText},
+    rendering::{ProcessesText, ReportText, SnapshotsDiffText, StateText},
     report::Report,
 };
 

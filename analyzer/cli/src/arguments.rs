@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use memtrace_analysis::{Filter, Nanos, Part, Text, SnapshotAt};
+use memtrace_analysis::{Filter, Nanos, SnapshotAt, Text, TraceRange};
 
 use crate::{check, completions, cut, diff, doctor, events, export, man, pack, record, report, scrub};
 
@@ -152,11 +152,11 @@ pub(crate) struct Selection {
 
 impl Selection {
     /// The part of the trace that is asked for.
-    pub(crate) fn part(&self) -> Part {
+    pub(crate) fn part(&self) -> TraceRange {
         match (&self.phase, self.from, self.to) {
-            (Some(phase), ..) => Part::run(phase),
-            (None, None, None) => Part::Whole,
-            (None, from, to) => Part::Between { from: from.unwrap_or_default(), to },
+            (Some(phase), ..) => TraceRange::run(phase),
+            (None, None, None) => TraceRange::Whole,
+            (None, from, to) => TraceRange::Between { from: from.unwrap_or_default(), to },
         }
     }
 
@@ -170,7 +170,7 @@ impl Selection {
 
     /// Whether it is the whole trace, and all of it.
     pub(crate) fn is_everything(&self) -> bool {
-        self.part() == Part::Whole && self.filter().is_empty()
+        self.part() == TraceRange::Whole && self.filter().is_empty()
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use memtrace_analysis::{
-    Nanos, Part, Trace, SnapshotAt,
+    Nanos, SnapshotAt, Trace, TraceRange,
     cut::{self, Cut, CutError},
 };
 
@@ -72,7 +72,7 @@ impl Which {
             return Ok((from, Some(to)));
         }
         let Some(phase) = &self.phase else { return Ok((self.from.unwrap_or_default(), self.to)) };
-        let ends = trace.ends_of(&Part::run(phase), progress::shown());
+        let ends = trace.ends_of(&TraceRange::run(phase), progress::shown());
         let (from, to) = ends.map_err(Failure::no_part(path))?;
         Ok((from, Some(to)))
     }
@@ -111,7 +111,7 @@ pub(crate) fn write(
     let file = place.file.as_file().try_clone().map_err(|error| place.unwritable(error))?;
     let cut = cut::cut(trace, from, to, file, &mut progress::of("cutting"));
     cut.map_err(|error| match error {
-        CutError::Part(error) => Failure::no_part(path)(error),
+        CutError::Range(error) => Failure::no_part(path)(error),
         CutError::Write(error) => place.unwritable(error),
         error => place.unwritable(std::io::Error::other(error)),
     })

@@ -6,7 +6,7 @@ use std::{
 };
 
 use clap::{Args, ValueEnum};
-use memtrace_analysis::{Nanos, Trace, SnapshotAt};
+use memtrace_analysis::{Nanos, SnapshotAt, Trace};
 use memtrace_export::{Export, ExportError, Format, Table};
 use memtrace_format::Bytes;
 
@@ -127,7 +127,7 @@ fn write(
     unwritable: impl FnOnce(io::Error) -> Failure,
 ) -> Result<(), Failure> {
     memtrace_export::export(trace, export, out, progress::of("exporting")).map_err(|error| match error {
-        ExportError::Part(error) => Failure::no_part(path)(error),
+        ExportError::Range(error) => Failure::no_part(path)(error),
         ExportError::SnapshotAt(error) => Failure::no_instant(path)(error),
         ExportError::Selection(_) | ExportError::NothingLive(_) | ExportError::WithoutParquet => {
             Failure::NoSuchExport(error)

@@ -7,7 +7,7 @@ use std::{
     process::ExitCode,
 };
 
-use memtrace_analysis::{RangeError, ReadError, Text, SnapshotAtError};
+use memtrace_analysis::{RangeError, ReadError, SnapshotAtError, Text};
 use memtrace_export::ExportError;
 use memtrace_format::HeaderError;
 use memtrace_import::{ImportError, OpenError, PickleFault};

@@ -8,7 +8,7 @@ use std::{
 
 use clap::Args;
 use memtrace_analysis::{
-    Analysis, Nanos, Text, Trace, SnapshotAt, pack,
+    Analysis, Nanos, SnapshotAt, Text, Trace, pack,
     rendering::{Markdown, write_json},
     report::Report,
 };

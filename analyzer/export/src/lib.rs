@@ -25,7 +25,7 @@ mod torch;
 use std::io::{self, Write};
 
 use memtrace_analysis::{
-    Filter, Nanos, Part, RangeError, Progress, ReadError, Trace, SnapshotAt, SnapshotAtError,
+    Filter, Nanos, Progress, RangeError, ReadError, SnapshotAt, SnapshotAtError, Trace, TraceRange,
     walk::{WalkError, walk},
 };
 use thiserror::Error;
@@ -45,7 +45,7 @@ pub struct Export {
     /// For which tool.
     pub format: Format,
     /// Of which part of the trace.
-    pub part: Part,
+    pub part: TraceRange,
     /// Of what alone.
     pub filter: Filter,
     /// Of what is live when; formats of an instant alone ask for it. `None`: at the highest peak.
@@ -78,7 +78,7 @@ pub enum Format {
 pub enum ExportError {
     /// The file cannot be read, or has no such part.
     #[error(transparent)]
-    Part(#[from] RangeError),
+    Range(#[from] RangeError),
     /// It has no such instant.
     #[error(transparent)]
     SnapshotAt(#[from] SnapshotAtError),
@@ -99,7 +99,7 @@ pub enum ExportError {
 impl From<WalkError> for ExportError {
     fn from(error: WalkError) -> Self {
         match error {
-            WalkError::Part(error) => Self::Part(error),
+            WalkError::Range(error) => Self::Range(error),
             WalkError::Write(error) => Self::Write(error),
             _ => Self::Write(io::Error::other(error)),
         }
@@ -108,7 +108,7 @@ impl From<WalkError> for ExportError {
 
 impl From<ReadError> for ExportError {
     fn from(error: ReadError) -> Self {
-        Self::Part(error.into())
+        Self::Range(error.into())
     }
 }
 
@@ -122,7 +122,7 @@ impl Format {
 impl Export {
     /// All of a trace.
     pub fn new(format: Format) -> Self {
-        Self { format, part: Part::Whole, filter: Filter::default(), at: None }
+        Self { format, part: TraceRange::Whole, filter: Filter::default(), at: None }
     }
 }
 
@@ -173,7 +173,7 @@ fn write_export(
         Format::FlameGraph => Shape::FlameGraph,
         Format::Speedscope => Shape::Speedscope,
     };
-    if export.part != Part::Whole {
+    if export.part != TraceRange::Whole {
         return Err(ExportError::Selection("this format shows an instant, not a course"));
     }
     let when = export.at.as_ref().unwrap_or(&SnapshotAt::Peak(1));

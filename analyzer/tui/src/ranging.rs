@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use memtrace_analysis::{Analysis, Part, Trace, report::Report};
+use memtrace_analysis::{Analysis, Trace, TraceRange, report::Report};
 
 use super::{
     phase_lanes::PhaseLanes,
@@ -28,7 +28,7 @@ pub(crate) struct Figures {
 /// Starts the worker.
 pub(crate) fn start(wake: Wake) -> Ranging {
     Worker::new("memtrace-range", wake, |(trace, range): Question, desk: &Desk<Question>| {
-        let part = Part::Between { from: range.from, to: Some(range.to) };
+        let part = TraceRange::Between { from: range.from, to: Some(range.to) };
         let analysis = trace.analyze_range(&part, |progress| {
             desk.tell_part(progress);
         });

@@ -5,7 +5,7 @@ use memtrace_format::{CounterId, CounterValue, ModuleId, NameId, OutOfMemory, Tr
 use super::{Devices, HeapWatch};
 use crate::{
     model::{EventContext, TransferKey},
-    replay::{Heap, OpenScope, Replay},
+    replay::{OpenScope, Replay, ReplayHeap},
     source::Log,
 };
 
@@ -33,7 +33,7 @@ pub(super) trait Collector<'a> {
 
     /// A block of this heap was allocated or given back.
     #[inline(always)]
-    fn block_changed(&mut self, _now: EventContext, _heap: &Heap) {}
+    fn block_changed(&mut self, _now: EventContext, _heap: &ReplayHeap) {}
 
     /// A request in this heap failed.
     fn out_of_memory(&mut self, _context: &mut Context<'_, 'a>, _heap: usize, _failed: &OutOfMemory) {}

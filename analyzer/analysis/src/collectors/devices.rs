@@ -10,7 +10,7 @@ use crate::{
     Nanos,
     model::EventContext,
     model::{Balance, FreeSource},
-    replay::{Heap, Level},
+    replay::{Level, ReplayHeap},
     source::Definitions,
 };
 
@@ -111,7 +111,13 @@ impl<'a> Devices<'a> {
     }
 
     /// A sample that a thread made, of what was while the heaps were so.
-    pub(crate) fn sample(&mut self, now: EventContext, counter: CounterId, value: CounterValue, heaps: &[Heap]) {
+    pub(crate) fn sample(
+        &mut self,
+        now: EventContext,
+        counter: CounterId,
+        value: CounterValue,
+        heaps: &[ReplayHeap],
+    ) {
         let CounterValue::Integer(value) = value else { return };
         let Some((counter, index)) = self.meaning(counter) else { return };
         if index != NONE {
@@ -151,7 +157,7 @@ impl<'a> Devices<'a> {
         &self,
         index: DeviceIndex,
         now: Nanos,
-        heaps: &[Heap],
+        heaps: &[ReplayHeap],
         told: Option<u64>,
     ) -> Option<Balance> {
         (index != NONE).then(|| self.list[index.0 as usize].ledger.balance(now, heaps, told))
@@ -180,7 +186,7 @@ impl<'a> Devices<'a> {
     }
 
     /// Begins to count anew: devices are as full as they are, and the driver's latest words hold.
-    pub(crate) fn reset_at(&mut self, now: Nanos, heaps: &[Heap]) {
+    pub(crate) fn reset_at(&mut self, now: Nanos, heaps: &[ReplayHeap]) {
         let available = self.host_available;
         for device in &mut self.list {
             device.ledger.reset_at(now, heaps);

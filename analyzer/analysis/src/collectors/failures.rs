@@ -5,7 +5,7 @@ use memtrace_format::{Bytes, ModuleId, OutOfMemory, PoolId};
 
 use super::collector::{Collector, Context};
 use crate::{
-    model::{Balance, HeapKey, EventContext},
+    model::{Balance, EventContext, HeapKey},
     oom::{Diagnosis, Effort, HeapRules, OomContext},
     replay::{self, HeapState, ScopeId},
     source::{Definitions, Log},
@@ -65,7 +65,7 @@ impl<'a> Collector<'a> for Failures<'a> {
         let (module, scope) = (thread.module(), thread.scope());
         let told = failed.free.map(|free| free.0);
         let balance = devices.balance(heaps[heap].device, now.time, &replay.heaps, told);
-        let replay::Heap { key, state, .. } = &mut replay.heaps[heap];
+        let replay::ReplayHeap { key, state, .. } = &mut replay.heaps[heap];
         let rules = self.rules(*key).rules.clone();
         let context = OomContext::of(failed, state, balance.as_ref(), rules);
         let (key, pool, requested) = (*key, failed.pool, failed.requested);

@@ -5,7 +5,7 @@ use memtrace_format::Bytes;
 use super::{DeviceIndex, DeviceWatch, PeakWatch, PeaksWatch};
 use crate::{
     Nanos,
-    replay::{Block, Heap, HeapState, Level},
+    replay::{HeapState, HeldBlock, Level, ReplayHeap},
     timeline::TrackRecorder,
 };
 
@@ -95,7 +95,7 @@ impl HeapWatch {
     }
 
     /// Begins to count anew: the heap is as full as it is.
-    pub(crate) fn reset_at(&mut self, now: Nanos, heap: &mut Heap) {
+    pub(crate) fn reset_at(&mut self, now: Nanos, heap: &mut ReplayHeap) {
         let bins = self.track.as_ref().map(TrackRecorder::capacity);
         let latest = heap.events.saturating_sub(1);
         let state = &mut heap.state;
@@ -128,13 +128,13 @@ impl HeapWatch {
 
     /// A block is no longer allocated; it is still to be said how full the heap is now.
     #[inline(always)]
-    pub(crate) fn block_left(&mut self, address: u64, block: Block) {
+    pub(crate) fn block_left(&mut self, address: u64, block: HeldBlock) {
         self.peak.left(address, block);
     }
 
     /// A block was handed out.
     #[inline(always)]
-    pub(crate) fn grown(&mut self, time: Nanos, event: u64, heap: &mut Heap, device: &mut DeviceWatch) {
+    pub(crate) fn grown(&mut self, time: Nanos, event: u64, heap: &mut ReplayHeap, device: &mut DeviceWatch) {
         self.since_border.0 = self.since_border.0.max(heap.state.totals.allocated);
         self.peak.grown(time, event, &mut heap.state);
         if heap.state.was_split() {
@@ -145,13 +145,13 @@ impl HeapWatch {
 
     /// A block was given back, wholly or so that only a stream uses it.
     #[inline(always)]
-    pub(crate) fn shrunk(&mut self, time: Nanos, heap: &mut Heap, device: &mut DeviceWatch) {
+    pub(crate) fn shrunk(&mut self, time: Nanos, heap: &mut ReplayHeap, device: &mut DeviceWatch) {
         self.fragmented(time, heap);
         self.tell(time, heap, device);
     }
 
     /// Segments have changed, and with them perhaps blocks.
-    pub(crate) fn resegmented(&mut self, time: Nanos, heap: &mut Heap, device: &mut DeviceWatch) {
+    pub(crate) fn resegmented(&mut self, time: Nanos, heap: &mut ReplayHeap, device: &mut DeviceWatch) {
         let reserved = heap.state.segments.reserved();
         if reserved > self.reserved_peak.1 {
             self.reserved_peak = (time, reserved);
@@ -168,7 +168,7 @@ impl HeapWatch {
 
     /// A block taken from the front of a hole never brings more waste, so only what gives memory back or splits a hole asks.
     #[inline]
-    fn fragmented(&mut self, time: Nanos, heap: &mut Heap) {
+    fn fragmented(&mut self, time: Nanos, heap: &mut ReplayHeap) {
         let inactive = heap.state.hole_bytes();
         let worst = self.worst.inactive - self.worst.largest_free;
         if inactive > worst && inactive - heap.state.largest_hole() > worst {
@@ -178,7 +178,7 @@ impl HeapWatch {
     }
 
     #[inline(always)]
-    fn tell(&mut self, time: Nanos, heap: &mut Heap, device: &mut DeviceWatch) {
+    fn tell(&mut self, time: Nanos, heap: &mut ReplayHeap, device: &mut DeviceWatch) {
         let state = &mut heap.state;
         // Only events of the heap change it, and they have been counted.
         self.peaks.follow(time, heap.events - 1, state);

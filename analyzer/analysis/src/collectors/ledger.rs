@@ -6,7 +6,7 @@
 use crate::{
     Nanos,
     model::{Balance, Free, FreeSource, Held, OwnProcess, Sampled},
-    replay::{Heap, Level},
+    replay::{Level, ReplayHeap},
 };
 
 /// The most samples of a device that a chart gets; the first devices get more of them.
@@ -82,7 +82,7 @@ impl Ledger {
     }
 
     /// What the heaps hold; none if there are too many. Those in which nothing has happened yet hold nothing.
-    pub(crate) fn held(&self, heaps: &[Heap]) -> Option<Held> {
+    pub(crate) fn held(&self, heaps: &[ReplayHeap]) -> Option<Held> {
         if self.too_many_heaps {
             return None;
         }
@@ -99,7 +99,7 @@ impl Ledger {
     }
 
     /// Somebody said what is free.
-    pub(crate) fn sample_free(&mut self, bytes: u64, source: FreeSource, now: Nanos, heaps: &[Heap]) {
+    pub(crate) fn sample_free(&mut self, bytes: u64, source: FreeSource, now: Nanos, heaps: &[ReplayHeap]) {
         // NVML is the second choice: what it calls used is not quite what the driver cannot allocate.
         let from_driver = |free: &(Free, _)| free.0.source != FreeSource::Nvml;
         if source == FreeSource::Nvml && self.free.as_ref().is_some_and(from_driver) {
@@ -114,7 +114,7 @@ impl Ledger {
     }
 
     /// The driver said how much there is in all.
-    pub(crate) fn sample_total(&mut self, bytes: u64, now: Nanos, heaps: &[Heap]) {
+    pub(crate) fn sample_total(&mut self, bytes: u64, now: Nanos, heaps: &[ReplayHeap]) {
         let first = self.begin.is_none();
         self.total = Some(bytes);
         if first {
@@ -138,7 +138,7 @@ impl Ledger {
     }
 
     /// The list of processes has this one; what others have follows.
-    pub(crate) fn sample_own(&mut self, bytes: u64, now: Nanos, heaps: &[Heap]) {
+    pub(crate) fn sample_own(&mut self, bytes: u64, now: Nanos, heaps: &[ReplayHeap]) {
         let held = self.held(heaps).map(|held| held.reserved);
         self.own = Some(OwnProcess { bytes, time: now, held });
         self.process_samples += 1;
@@ -156,7 +156,7 @@ impl Ledger {
     }
 
     /// Segments have changed.
-    pub(crate) fn resegmented(&mut self, now: Nanos, heaps: &[Heap]) {
+    pub(crate) fn resegmented(&mut self, now: Nanos, heaps: &[ReplayHeap]) {
         let most = self.allocator_peak.and_then(|peak| peak.held).map_or(0, |held| held.reserved);
         if self.held(heaps).is_some_and(|held| held.reserved > most) {
             self.allocator_peak = Some(self.balance(now, heaps, None));
@@ -164,7 +164,7 @@ impl Ledger {
     }
 
     /// What is known at this instant; `told` is what the engine says is free.
-    pub(crate) fn balance(&self, now: Nanos, heaps: &[Heap], told: Option<u64>) -> Balance {
+    pub(crate) fn balance(&self, now: Nanos, heaps: &[ReplayHeap], told: Option<u64>) -> Balance {
         let held = self.held(heaps);
         let engine = |bytes| Free { bytes, source: FreeSource::Engine, sampled: now, moved: false };
         let sampled = || self.free.map(|(free, then)| self.moved(free, then, held.map(|held| held.reserved)));
@@ -180,7 +180,7 @@ impl Ledger {
     }
 
     /// Begins to count anew: the latest words hold.
-    pub(crate) fn reset_at(&mut self, now: Nanos, heaps: &[Heap]) {
+    pub(crate) fn reset_at(&mut self, now: Nanos, heaps: &[ReplayHeap]) {
         self.course = Course::new(self.course.capacity);
         self.process_samples = 0;
         let begin = self.balance(now, heaps, None);
@@ -208,7 +208,7 @@ impl Ledger {
     }
 
     /// A sample was made; it is complete once what is free and what there is in all were both said.
-    fn look(&mut self, now: Nanos, heaps: &[Heap]) {
+    fn look(&mut self, now: Nanos, heaps: &[ReplayHeap]) {
         if self.total.is_none() || self.free.is_none() {
             return;
         }

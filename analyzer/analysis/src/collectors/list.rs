@@ -10,11 +10,10 @@ use super::{
 };
 use crate::{
     Nanos,
-    model::{HeapKey, EventContext, TransferKey},
+    model::{EventContext, HeapKey, TransferKey},
     replay::{
-        Block,
         Change::{self, Done, Impossible, Left, Unknown},
-        Heap, Observer, OpenScope, Replay,
+        HeldBlock, Observer, OpenScope, Replay, ReplayHeap,
     },
     source::Log,
 };
@@ -45,7 +44,7 @@ macro_rules! collectors {
 
         impl<'a> Collectors<'a> {
             #[inline(always)]
-            fn block_changed(&mut self, now: EventContext, heap: &Heap) {
+            fn block_changed(&mut self, now: EventContext, heap: &ReplayHeap) {
                 $(self.$name.block_changed(now, heap);)*
             }
         }
@@ -79,7 +78,7 @@ macro_rules! collectors {
             }
 
             #[inline(always)]
-            fn block_alloc(&mut self, now: EventContext, (index, heap): (usize, &mut Heap), number: u64, change: Change) {
+            fn block_alloc(&mut self, now: EventContext, (index, heap): (usize, &mut ReplayHeap), number: u64, change: Change) {
                 let watch = &mut self.heaps[index];
                 let device = self.devices.watch(watch.device);
                 watch.allocs += 1;
@@ -95,7 +94,7 @@ macro_rules! collectors {
             }
 
             #[inline(always)]
-            fn block_free(&mut self, now: EventContext, (index, heap): (usize, &mut Heap), size: Bytes, change: Change) {
+            fn block_free(&mut self, now: EventContext, (index, heap): (usize, &mut ReplayHeap), size: Bytes, change: Change) {
                 let watch = &mut self.heaps[index];
                 let device = self.devices.watch(watch.device);
                 watch.frees += 1;
@@ -111,7 +110,7 @@ macro_rules! collectors {
             fn block_free_requested(
                 &mut self,
                 now: EventContext,
-                (index, heap): (usize, &mut Heap),
+                (index, heap): (usize, &mut ReplayHeap),
                 size: Bytes,
                 change: Change,
             ) {
@@ -130,7 +129,7 @@ macro_rules! collectors {
                 self.block_changed(now, heap);
             }
 
-            fn block_free_completed(&mut self, now: EventContext, (index, heap): (usize, &mut Heap), change: Change) {
+            fn block_free_completed(&mut self, now: EventContext, (index, heap): (usize, &mut ReplayHeap), change: Change) {
                 let watch = &mut self.heaps[index];
                 let device = self.devices.watch(watch.device);
                 match change {
@@ -144,7 +143,7 @@ macro_rules! collectors {
                 self.block_changed(now, heap);
             }
 
-            fn segment(&mut self, now: EventContext, replay: &mut Replay<'a>, heap: usize, lost: &[(u64, Block)]) {
+            fn segment(&mut self, now: EventContext, replay: &mut Replay<'a>, heap: usize, lost: &[(u64, HeldBlock)]) {
                 let watch = &mut self.heaps[heap];
                 let device = self.devices.watch(watch.device);
                 for &(address, block) in lost {

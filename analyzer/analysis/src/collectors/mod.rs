@@ -38,7 +38,7 @@ pub(crate) use list::Collectors;
 pub(crate) use module::{ModuleRecord, WaySums};
 pub(crate) use movement::Movement;
 pub(crate) use peak::PeakWatch;
-pub(crate) use peaks::{PeaksWatch, PeakRecord};
+pub(crate) use peaks::{PeakRecord, PeaksWatch};
 pub(crate) use phases::{PhaseRecord, Phases};
 pub(crate) use profiles::{ProfileRecord, Profiles};
 pub(crate) use samples::{CounterRecord, Counters, MarkRecord, Marks};

@@ -31,7 +31,7 @@ struct OpenTransfer {
     thread: usize,
     /// The forwards and the borders of forwards on its thread when it began.
     forwards: u64,
-    tracker: u64,
+    borders: u64,
     /// The innermost phase on its thread when it began.
     phase: Option<u64>,
     /// The eviction that it undoes in the same use cycle, if it succeeds.
@@ -121,7 +121,7 @@ impl<'a> Collector<'a> for Movement<'a> {
         let phase = replay.thread(now.thread).phase();
         let is_open = |phase| replay.is_phase_open(phase);
         let thread = &self.threads[now.thread];
-        let (forwards, tracker) = (thread.forwards, thread.tracker);
+        let (forwards, borders) = (thread.forwards, thread.borders);
         let mut begin = *begin;
         let mut undoes = None;
         match Some(begin.module).filter(|module| !module.is_none()).map(|module| self.modules.record(module))
@@ -138,7 +138,7 @@ impl<'a> Collector<'a> for Movement<'a> {
             return;
         }
         let open =
-            OpenTransfer { begin, began: now.time, thread: now.thread, forwards, tracker, phase, undoes };
+            OpenTransfer { begin, began: now.time, thread: now.thread, forwards, borders, phase, undoes };
         self.overlap.transfer_begins(now.time, now.thread, key, begin.module);
         let replaced = self.open.insert(key, open).is_some();
         self.not_followed += u64::from(replaced);
@@ -153,7 +153,7 @@ impl<'a> Collector<'a> for Movement<'a> {
 
         let thread = &mut self.threads[open.thread];
         let same_thread = open.thread == now.thread;
-        let border = (same_thread && open.tracker == thread.tracker).then_some(open.tracker);
+        let border = (same_thread && open.borders == thread.borders).then_some(open.borders);
         if border.is_some() && begin.to.is_device() {
             thread.add_waiting(begin.module, took);
         } else if border.is_some() && begin.from.is_device() {
@@ -217,7 +217,7 @@ impl<'a> Collector<'a> for Movement<'a> {
                 forwards: open.forwards,
                 reason: begin.reason,
                 failed,
-                replayed: same_thread && border.is_none(),
+                passed: same_thread && border.is_none(),
                 thrash: undone.is_some(),
             };
             let waited = self.swaps.loaded(thread, load);

@@ -56,7 +56,7 @@ struct Watched {
     thread: usize,
     module: ModuleId,
     /// Its thread has gone past it.
-    replayed: bool,
+    passed: bool,
     hidden: Nanos,
     /// What is hidden if its thread goes past it.
     hidden_if_passed: Nanos,
@@ -157,7 +157,7 @@ impl<'a> Overlap<'a> {
         work.settle(now);
         work.held_up += 1;
         let (hidden, hidden_if_passed) = (Nanos(0), Nanos(0));
-        self.watched.push(Watched { key, thread, module, replayed: false, hidden, hidden_if_passed });
+        self.watched.push(Watched { key, thread, module, passed: false, hidden, hidden_if_passed });
     }
 
     /// A transfer ends on a thread. Returns for how long it was hidden.
@@ -165,8 +165,8 @@ impl<'a> Overlap<'a> {
         self.advance(now);
         self.threads[thread].settle(now);
         let Some(ended) = self.forget(now, key) else { return Nanos(0) };
-        let replayed = ended.replayed || ended.thread != thread;
-        if replayed { ended.hidden_if_passed } else { ended.hidden }
+        let passed = ended.passed || ended.thread != thread;
+        if passed { ended.hidden_if_passed } else { ended.hidden }
     }
 
     /// Modules have come or gone: looks again whose weights are on a device.
@@ -187,7 +187,7 @@ impl<'a> Overlap<'a> {
     fn pass(&mut self, now: Nanos, thread: usize) {
         self.advance(now);
         for transfer in self.watched.iter_mut().filter(|transfer| transfer.thread == thread) {
-            transfer.replayed = true;
+            transfer.passed = true;
             transfer.hidden = transfer.hidden_if_passed;
         }
         let work = &mut self.threads[thread];
@@ -198,7 +198,7 @@ impl<'a> Overlap<'a> {
     fn forget(&mut self, now: Nanos, key: TransferKey) -> Option<Watched> {
         let at = self.watched.iter().position(|transfer| transfer.key == key)?;
         let ended = self.watched.swap_remove(at);
-        if !ended.replayed {
+        if !ended.passed {
             let work = &mut self.threads[ended.thread];
             work.settle(now);
             work.held_up = work.held_up.saturating_sub(1);
@@ -222,12 +222,12 @@ impl<'a> Overlap<'a> {
             });
             let own = &self.threads[transfer.thread];
             // Until it has gone past it, what holds the thread up may be this transfer.
-            let free = !transfer.replayed || own.held_up == 0;
+            let free = !transfer.passed || own.held_up == 0;
             let by_own = free && own.computes_other_than(transfer.module, self.definitions);
             if by_others || by_own {
                 transfer.hidden_if_passed = transfer.hidden_if_passed.plus(slice);
             }
-            if by_others || (by_own && transfer.replayed) {
+            if by_others || (by_own && transfer.passed) {
                 transfer.hidden = transfer.hidden.plus(slice);
             }
         }

@@ -10,7 +10,7 @@
 use super::FragmentationSnapshot;
 use crate::{
     Nanos,
-    replay::{Block, HeapState, Level},
+    replay::{HeapState, HeldBlock, Level},
 };
 
 /// Watches for the peak of allocated bytes, or of requested bytes where block sizes are not recorded.
@@ -24,7 +24,7 @@ pub(crate) struct PeakWatch {
     measured: u64,
     pub(crate) fragmentation: FragmentationSnapshot,
     /// Blocks that were live at the peak and have left since.
-    departed: Vec<(u64, Block)>,
+    departed: Vec<(u64, HeldBlock)>,
 }
 
 impl PeakWatch {
@@ -67,7 +67,7 @@ impl PeakWatch {
 
     /// A block is no longer allocated.
     #[inline]
-    pub(crate) fn left(&mut self, address: u64, block: Block) {
+    pub(crate) fn left(&mut self, address: u64, block: HeldBlock) {
         if block.event <= self.event {
             self.departed.push((address, block));
         }
@@ -79,7 +79,7 @@ impl PeakWatch {
     }
 
     /// The blocks that were live at the peak, in no order.
-    pub(crate) fn blocks<'a>(&'a self, heap: &'a HeapState) -> impl Iterator<Item = (u64, Block)> {
+    pub(crate) fn blocks<'a>(&'a self, heap: &'a HeapState) -> impl Iterator<Item = (u64, HeldBlock)> {
         let live = heap.blocks().filter(|(_, block)| heap.counts(block) && block.event <= self.event);
         self.departed.iter().copied().chain(live)
     }

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     Nanos,
-    replay::{Heap, Level, OpenScope},
+    replay::{Level, OpenScope, ReplayHeap},
     source::Log,
 };
 
@@ -111,7 +111,7 @@ impl Phases {
     pub(crate) fn finish(
         &mut self,
         end: Nanos,
-        heaps: &[Heap],
+        heaps: &[ReplayHeap],
         watches: &mut [HeapWatch],
     ) -> (Vec<PhaseRecord>, u64) {
         while let Some(last) = self.open.last() {
@@ -122,7 +122,14 @@ impl Phases {
         (std::mem::take(&mut self.ended), self.total - self.gone)
     }
 
-    fn close(&mut self, time: Nanos, number: u64, heaps: &[Heap], watches: &mut [HeapWatch], ended: bool) {
+    fn close(
+        &mut self,
+        time: Nanos,
+        number: u64,
+        heaps: &[ReplayHeap],
+        watches: &mut [HeapWatch],
+        ended: bool,
+    ) {
         self.cross_border(heaps, watches);
         let Ok(at) = self.open.binary_search_by_key(&number, |phase| phase.number) else { return };
         let mut phase = self.open.remove(at);
@@ -143,7 +150,7 @@ impl Phases {
         }
     }
 
-    fn cross_border(&mut self, heaps: &[Heap], watches: &mut [HeapWatch]) {
+    fn cross_border(&mut self, heaps: &[ReplayHeap], watches: &mut [HeapWatch]) {
         let watched = heaps.iter().zip(watches);
         let Some(last) = self.open.last_mut() else {
             for (heap, watch) in watched.take(TRACKED) {

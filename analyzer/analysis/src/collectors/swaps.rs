@@ -49,7 +49,7 @@ pub(crate) struct Load {
     /// Whether the module did not arrive.
     pub(crate) failed: bool,
     /// Whether its thread went on meanwhile, to a border of forwards at least.
-    pub(crate) replayed: bool,
+    pub(crate) passed: bool,
     /// Whether it undoes an eviction of the same use cycle.
     pub(crate) thrash: bool,
 }
@@ -118,7 +118,7 @@ pub(crate) struct ThreadSwaps {
     /// The forwards begun so far.
     pub(crate) forwards: u64,
     /// The begins and ends of forwards so far.
-    pub(crate) tracker: u64,
+    pub(crate) borders: u64,
     /// The module whose forward began at the latest border; none if one ended there.
     begun: ModuleId,
     /// When it began.
@@ -179,7 +179,7 @@ impl<'a> Swaps<'a> {
             return Nanos(0);
         }
         let since_border = thread.waiting.remove(&load.module);
-        let too_late = || load.replayed && self.needs(thread.begun, load.module);
+        let too_late = || load.passed && self.needs(thread.begun, load.module);
         let waited = match since_border {
             Some(waited) => waited,
             None if too_late() => load.ended.since(thread.begun_at).min(load.took),
@@ -278,7 +278,7 @@ impl<'a> Swaps<'a> {
         }
         self.settle(thread);
         thread.forwards += 1;
-        thread.tracker += 1;
+        thread.borders += 1;
         (thread.begun, thread.begun_at) = (forward, now);
         all
     }
@@ -287,7 +287,7 @@ impl<'a> Swaps<'a> {
     pub(crate) fn forward_ends(&mut self, thread: &mut ThreadSwaps) {
         thread.waiting.clear();
         self.settle(thread);
-        thread.tracker += 1;
+        thread.borders += 1;
         thread.begun = ModuleId::NONE;
     }
 
@@ -323,7 +323,7 @@ impl ThreadSwaps {
 
     /// An eviction that ended after `border` turns out to have made room for `module`.
     fn assign(&mut self, border: Option<u64>, took: Nanos, module: ModuleId) {
-        if border != Some(self.tracker) {
+        if border != Some(self.borders) {
             return;
         }
         let evictions = self.waiting.entry(ModuleId::NONE).or_default();

@@ -22,7 +22,8 @@ use memtrace_format::{
 };
 
 use crate::{
-    Nanos, RangeError, Progress, ReadError, chunk_writer::ChunkWriter, merge::Events, report::CUT, source::Log,
+    Nanos, Progress, RangeError, ReadError, chunk_writer::ChunkWriter, merge::Events, report::CUT,
+    source::Log,
 };
 use references::References;
 
@@ -46,7 +47,7 @@ pub struct Cut {
 pub enum CutError {
     /// The trace has no such part, or cannot be read.
     #[error(transparent)]
-    Part(#[from] RangeError),
+    Range(#[from] RangeError),
     /// The part cannot be written.
     #[error("it cannot be written: {0}")]
     Write(#[from] io::Error),
@@ -54,7 +55,7 @@ pub enum CutError {
 
 impl From<ReadError> for CutError {
     fn from(error: ReadError) -> Self {
-        Self::Part(error.into())
+        Self::Range(error.into())
     }
 }
 

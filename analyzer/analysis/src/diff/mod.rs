@@ -21,7 +21,7 @@ pub use change::{Change, Figure, Side};
 pub use growth::{CycleDiff, CycleHeapDiff};
 pub use owners::{ShareDiff, StackDiff};
 pub use parts::{DirectionDiff, HeapDiff, HeapInPhaseDiff, ModuleDiff, PhaseDiff, SwapsDiff, TransfersDiff};
-pub use snapshots::{AgeFlow, Flow, HeapFlow, SnapshotsDiff, Lot, OwnerFlow, SizeFlow, StackFlow};
+pub use snapshots::{AgeFlow, Flow, HeapFlow, Lot, OwnerFlow, SizeFlow, SnapshotsDiff, StackFlow};
 pub use worse::{Judgement, Tolerance, Worse};
 
 /// The version of the keys.

@@ -19,12 +19,12 @@ const STRIDE: usize = 64;
 pub struct Browser<'a> {
     trace: &'a Log,
     /// When chunks begin, in order.
-    tracker: Vec<Nanos>,
+    borders: Vec<Nanos>,
 }
 
 /// Which way to go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
+pub enum SeekSide {
     /// Towards the beginning.
     Back,
     /// Towards the end.
@@ -38,11 +38,11 @@ impl<'a> Browser<'a> {
     /// Looks up where chunks begin; reads nothing.
     pub fn new(trace: &'a Log) -> Self {
         let chunks = trace.directory.threads.iter().flat_map(|thread| &thread.chunks);
-        let mut tracker: Vec<_> =
+        let mut borders: Vec<_> =
             chunks.filter_map(|chunk| chunk.first).map(|ticks| trace.clock.nanos(ticks)).collect();
-        tracker.sort_unstable();
-        tracker.dedup();
-        Self { trace, tracker }
+        borders.sort_unstable();
+        borders.dedup();
+        Self { trace, borders }
     }
 
     /// The trace.
@@ -91,14 +91,14 @@ impl<'a> Browser<'a> {
         watch: &mut Watch<'_>,
     ) -> Result<Option<Vec<Entry>>, ReadError> {
         // Range after range, each longer than the one behind it, read forwards.
-        let mut border = self.tracker.partition_point(|border| *border < place.time);
+        let mut border = self.borders.partition_point(|border| *border < place.time);
         let mut stride = 1;
         let mut to = place;
         let mut page = VecDeque::new();
         loop {
             border = border.saturating_sub(stride);
             stride = (stride * 4).min(self.longest_stride());
-            let from = if border == 0 { Nanos(0) } else { self.tracker[border] };
+            let from = if border == 0 { Nanos(0) } else { self.borders[border] };
             let room = count.saturating_sub(page.len());
             let mut before = VecDeque::new();
             let whole = self.walk(EventPlace::at(from), to, watch, |entry| {
@@ -130,13 +130,13 @@ impl<'a> Browser<'a> {
     pub fn find(
         &self,
         place: EventPlace,
-        side: Side,
+        side: SeekSide,
         wanted: &mut dyn FnMut(&Recorded) -> bool,
         watch: &mut Watch<'_>,
     ) -> Result<Option<Option<Entry>>, ReadError> {
         match side {
-            Side::Forward => self.find_behind(place, wanted, watch),
-            Side::Back => self.find_before(place, wanted, watch),
+            SeekSide::Forward => self.find_behind(place, wanted, watch),
+            SeekSide::Back => self.find_before(place, wanted, watch),
         }
     }
 
@@ -166,12 +166,12 @@ impl<'a> Browser<'a> {
         watch: &mut Watch<'_>,
     ) -> Result<Option<Option<Entry>>, ReadError> {
         let mut stride = 1;
-        let mut border = self.tracker.partition_point(|border| *border < place.time);
+        let mut border = self.borders.partition_point(|border| *border < place.time);
         let mut to = place;
         loop {
             border = border.saturating_sub(stride);
             stride = (stride * 4).min(self.longest_stride());
-            let from = if border == 0 { Nanos(0) } else { self.tracker[border] };
+            let from = if border == 0 { Nanos(0) } else { self.borders[border] };
             let mut found = None;
             let whole = self.walk(EventPlace::at(from), to, watch, |entry| {
                 if wanted(&entry.recorded) {

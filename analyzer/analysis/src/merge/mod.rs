@@ -332,7 +332,10 @@ impl<'a> Events<'a> {
 impl Ticked {
     #[inline(always)]
     fn step(self, clock: Clock) -> TimedEvent {
-        TimedEvent { now: EventContext { time: clock.nanos(self.now), thread: self.thread }, event: self.event }
+        TimedEvent {
+            now: EventContext { time: clock.nanos(self.now), thread: self.thread },
+            event: self.event,
+        }
     }
 }
 

@@ -16,4 +16,4 @@ pub use keys::{HeapKey, TransferKey};
 pub use moment::EventContext;
 pub(crate) use moment::{TimedEvent, Waypoint};
 pub use progress::Progress;
-pub use selection::{Filter, Part, SnapshotAt};
+pub use selection::{Filter, SnapshotAt, TraceRange};

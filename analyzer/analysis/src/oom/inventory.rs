@@ -5,7 +5,7 @@ use crate::{
     replay::{HeapState, Piece},
 };
 
-use super::{HeapRules, Pin, OomContext};
+use super::{HeapRules, OomContext, Pin};
 
 /// The segments of a heap with what fills them, and a model in that state.
 #[derive(Debug)]

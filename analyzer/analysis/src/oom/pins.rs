@@ -4,7 +4,7 @@
 //! emptied and given back, so that the driver has enough for a new one.
 
 use super::{
-    Pin, OomContext,
+    OomContext, Pin,
     inventory::{Inventory, Segment},
     knapsack::{Item, cheapest},
 };

@@ -1,6 +1,6 @@
 //! What would have let a request through, each applied to a model in the recorded state and the request made again.
 
-use super::{Examination, Remedy, OomContext, bytes, inventory::Inventory, pins};
+use super::{Examination, OomContext, Remedy, bytes, inventory::Inventory, pins};
 use crate::{
     allocator_model::{Class, Requester},
     report::{Proof, Verdict},

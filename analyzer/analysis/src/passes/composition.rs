@@ -40,14 +40,14 @@ pub struct Composition {
     /// What its bytes are put together by.
     pub by: Grouping,
     /// Those with the most at some time, the largest first.
-    pub parts: Vec<Part>,
+    pub parts: Vec<CompositionPart>,
     /// All others together; none: there are none.
-    pub others: Option<Part>,
+    pub others: Option<CompositionPart>,
 }
 
 /// A part of a heap over time.
 #[derive(Clone, Debug)]
-pub struct Part {
+pub struct CompositionPart {
     /// Its name.
     pub name: Text,
     /// The most it ever was.
@@ -116,7 +116,7 @@ impl Holding {
         Self::of_block(state, &state.block(address)?)
     }
 
-    fn of_block(state: &HeapState, block: &crate::replay::Block) -> Option<Self> {
+    fn of_block(state: &HeapState, block: &crate::replay::HeldBlock) -> Option<Self> {
         let bytes = if state.by == PeakBy::Requested { block.requested } else { block.size };
         state.counts(block).then_some(Self { owner: block.owner, bytes })
     }
@@ -263,7 +263,7 @@ impl Groups {
             self.groups.into_iter().filter(|group| group.most > 0).partition(|group| group.key.is_none());
         named.sort_by_key(|group| std::cmp::Reverse(group.most));
         let rest: Vec<Group> = named.split_off(count.min(named.len())).into_iter().chain(rest).collect();
-        let part = |group: Group| Part {
+        let part = |group: Group| CompositionPart {
             name: name(group.key),
             most: Bytes(group.most),
             bytes: group.recorder.finish(end).pyramid(0),
@@ -275,12 +275,12 @@ impl Groups {
 
 /// Several parts as one. Its least and its most in a bin are between those of all and the sums of them: what they were
 /// together within a bin, the bins of each do not say.
-fn sum(parts: Vec<Part>, end: Nanos) -> Option<Part> {
+fn sum(parts: Vec<CompositionPart>, end: Nanos) -> Option<CompositionPart> {
     let bytes = Pyramid::sum(parts.iter().map(|part| &part.bytes), end)?;
     let most = bytes.extent(Nanos(0), end.plus(Nanos(1))).map_or(Bytes(0), |Extent { max, .. }| max);
     let name =
         Text::new(if parts.len() == 1 { "1 other".to_owned() } else { format!("{} others", parts.len()) });
-    Some(Part { name, most, bytes })
+    Some(CompositionPart { name, most, bytes })
 }
 
 #[cfg(test)]

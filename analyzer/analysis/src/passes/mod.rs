@@ -14,13 +14,13 @@ mod second_pass;
 pub mod walk;
 
 pub use checkpoints::Checkpoints;
-pub(crate) use checkpoints::{PLACES, CheckpointWriter};
+pub(crate) use checkpoints::{CheckpointWriter, PLACES};
 pub(crate) use composition::composition;
-pub use composition::{Composition, Grouping, Part as CompositionPart};
+pub use composition::{Composition, CompositionPart, Grouping};
 pub(crate) use filter::EventFilter;
 pub use filter::thread_names;
-pub(crate) use range::RangeTracker;
 pub use range::RangeError;
+pub(crate) use range::RangeTracker;
 pub(crate) use rehearsal::rehearse;
 pub(crate) use replay_driver::{ReplayDriver, Replayed};
 pub(crate) use second_pass::revisit;

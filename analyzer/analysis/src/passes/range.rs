@@ -7,7 +7,7 @@ use memtrace_format::{Event, NameId};
 use thiserror::Error;
 
 use crate::{
-    Nanos, Part, ReadError, Text,
+    Nanos, ReadError, Text, TraceRange,
     replay::{Observer, Replay},
     source::Log,
 };
@@ -101,7 +101,7 @@ enum Place {
 /// Watches a replay for the borders of a part.
 #[derive(Debug)]
 pub(crate) struct RangeTracker<'a> {
-    part: &'a Part,
+    part: &'a TraceRange,
     trace: &'a Log,
     place: Place,
     /// The runs of the phase so far.
@@ -114,10 +114,10 @@ pub(crate) struct RangeTracker<'a> {
 
 impl<'a> RangeTracker<'a> {
     /// None if the part has no borders.
-    pub(crate) fn of(part: &'a Part, trace: &'a Log) -> Result<Option<Self>, RangeError> {
+    pub(crate) fn of(part: &'a TraceRange, trace: &'a Log) -> Result<Option<Self>, RangeError> {
         match part {
-            Part::Whole => return Ok(None),
-            &Part::Between { from, to: Some(to) } if to < from => {
+            TraceRange::Whole => return Ok(None),
+            &TraceRange::Between { from, to: Some(to) } if to < from => {
                 return Err(RangeError::Backwards { from, to });
             }
             _ => {}
@@ -150,7 +150,7 @@ impl<'a> RangeTracker<'a> {
         event: &Event,
     ) -> bool {
         match (self.part, event) {
-            (&Part::Between { from, to }, _) => {
+            (&TraceRange::Between { from, to }, _) => {
                 if self.place == Place::Before && now >= from {
                     self.begin(replay, observer, from);
                 }
@@ -160,7 +160,7 @@ impl<'a> RangeTracker<'a> {
                     self.place = Place::Behind(from, to);
                 }
             }
-            (Part::Run { .. }, event) => {
+            (TraceRange::Run { .. }, event) => {
                 if let Place::Inside(from) = self.place
                     && !self.is_running(replay)
                 {
@@ -170,7 +170,7 @@ impl<'a> RangeTracker<'a> {
                     self.meet(replay, observer, now, *name, None);
                 }
             }
-            (Part::Whole, _) => {}
+            (TraceRange::Whole, _) => {}
         }
         !matches!(self.place, Place::Behind(..))
     }
@@ -183,11 +183,11 @@ impl<'a> RangeTracker<'a> {
         end: Nanos,
     ) -> Result<(Nanos, Nanos), RangeError> {
         let last = match self.part {
-            Part::Run { phase, number } => {
+            TraceRange::Run { phase, number } => {
                 self.check_runs(phase, *number)?;
                 if self.is_running(replay) { end } else { replay.end }
             }
-            &Part::Between { from, to } => {
+            &TraceRange::Between { from, to } => {
                 if from > end {
                     return Err(RangeError::BehindTheEnd { from, end });
                 }
@@ -196,7 +196,7 @@ impl<'a> RangeTracker<'a> {
                 }
                 to.map_or(end, |to| to.min(end))
             }
-            Part::Whole => end,
+            TraceRange::Whole => end,
         };
         match self.place {
             Place::Before => Ok((Nanos(0), last)),
@@ -227,7 +227,7 @@ impl<'a> RangeTracker<'a> {
         name: NameId,
         open: Option<u64>,
     ) {
-        let Part::Run { phase, number } = self.part else { return };
+        let TraceRange::Run { phase, number } = self.part else { return };
         if self.trace.definitions().name(name).recorded() != phase {
             if !self.phases.contains(&name) && self.phases.len() < NAMES {
                 self.phases.push(name);

@@ -6,7 +6,7 @@ use memtrace_format::{Bytes, Event};
 use crate::{
     Progress, ReadError,
     merge::Events,
-    model::{HeapKey, EventContext, TimedEvent},
+    model::{EventContext, HeapKey, TimedEvent},
     oom::{Diagnosis, Failure, HeapRules, Rehearsal},
     passes::EventFilter,
     source::Log,
@@ -57,7 +57,10 @@ pub(crate) fn rehearse<'f>(
     if trace.baseline.is_some() {
         events.replay_baseline(|ticks, thread, event| {
             let time = trace.clock.nanos(ticks);
-            if !event_filter.as_mut().is_none_or(|event_filter| event_filter.admits(EventContext { time, thread }, event)) {
+            if !event_filter
+                .as_mut()
+                .is_none_or(|event_filter| event_filter.admits(EventContext { time, thread }, event))
+            {
                 return;
             }
             if let Some(heap) =

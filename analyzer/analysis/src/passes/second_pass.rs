@@ -11,7 +11,7 @@ use memtrace_format::{Bytes, Event};
 use crate::{
     Checkpoints, Nanos, Progress, ReadError,
     model::Waypoint,
-    passes::{ReplayDriver, EventFilter},
+    passes::{EventFilter, ReplayDriver},
     replay::Replay,
     source::Log,
 };
@@ -65,7 +65,8 @@ fn visit(
         }
     };
     let all = event_filter.is_none();
-    let mut admits = |now, event: &Event| event_filter.as_mut().is_none_or(|event_filter| event_filter.admits(now, event));
+    let mut admits =
+        |now, event: &Event| event_filter.as_mut().is_none_or(|event_filter| event_filter.admits(now, event));
     let replayed = driver.run(watch, |replay, (), batch| {
         let steps = &batch.steps;
         let next = left.last().map_or(Nanos(u64::MAX), |&next| stops[next].time);

@@ -10,11 +10,11 @@ use memtrace_format::{Event, ModuleId, Tier};
 use thiserror::Error;
 
 use crate::{
-    Filter, Nanos, Part, RangeError, Progress, ReadError,
+    Filter, Nanos, Progress, RangeError, ReadError, TraceRange,
     collectors::Collectors,
     model::{EventContext, TimedEvent},
-    passes::{RangeTracker, ReplayDriver, EventFilter},
-    replay::{Block, Replay},
+    passes::{EventFilter, RangeTracker, ReplayDriver},
+    replay::{HeldBlock, Replay},
     source::Log,
 };
 
@@ -44,7 +44,7 @@ pub struct Seen<'e> {
     /// The heap that it is about, as the replay numbers them.
     pub heap: Option<usize>,
     /// The block that it gives back, as it was.
-    pub freed: Option<Block>,
+    pub freed: Option<HeldBlock>,
     /// How many scopes were open on its thread.
     pub scopes: usize,
     /// If it is the end of a load: the evictions that made room for it, as the swaps of the report have them.
@@ -68,7 +68,7 @@ pub struct MadeRoom<'e> {
 pub enum WalkError {
     /// The file cannot be read, or has no such part.
     #[error(transparent)]
-    Part(#[from] RangeError),
+    Range(#[from] RangeError),
     /// The visitor cannot write what it makes of the events.
     #[error(transparent)]
     Write(#[from] io::Error),
@@ -76,7 +76,7 @@ pub enum WalkError {
 
 impl From<ReadError> for WalkError {
     fn from(error: ReadError) -> Self {
-        Self::Part(error.into())
+        Self::Range(error.into())
     }
 }
 
@@ -87,7 +87,7 @@ impl From<ReadError> for WalkError {
 /// The trace has no such part, cannot be read, or the visitor fails.
 pub fn walk<'l>(
     log: &'l Log,
-    (part, filter): (&Part, &Filter),
+    (part, filter): (&TraceRange, &Filter),
     mut visitor: impl Visitor,
     watch: impl FnMut(Progress),
 ) -> Result<(), WalkError> {

@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Formatter};
 
 use memtrace_format::Bytes;
 
-use crate::check::{Check, Limit, Verdict};
+use crate::check::{Check, Limit, LimitVerdict};
 use crate::{
     Nanos,
     report::Finding,
@@ -55,10 +55,10 @@ fn shown(limit: &Limit, number: u64) -> String {
     }
 }
 
-fn verdict(verdict: Verdict) -> &'static str {
+fn verdict(verdict: LimitVerdict) -> &'static str {
     match verdict {
-        Verdict::Pass => "pass",
-        Verdict::Fail => "FAIL",
-        Verdict::Unknown => "UNKNOWN",
+        LimitVerdict::Pass => "pass",
+        LimitVerdict::Fail => "FAIL",
+        LimitVerdict::Unknown => "UNKNOWN",
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Formatter};
 use memtrace_format::Bytes;
 
 use super::diff::{NAME, ROWS, STACKS, if_any, if_any_of, row, signed};
-use crate::diff::{Flow, HeapFlow, SnapshotsDiff, Lot, OwnerFlow};
+use crate::diff::{Flow, HeapFlow, Lot, OwnerFlow, SnapshotsDiff};
 use crate::{
     rendering::{age_words, block_table, size_words, stack_lines},
     report::is_nobody,

@@ -3,14 +3,19 @@
 use memtrace_format::{BlockAlloc, BlockFree, Kind, OutOfMemory, Segment};
 
 use super::{
-    Observer, Inconsistency, OwnerId, Replay,
+    Inconsistency, Observer, OwnerId, Replay,
     heap::Change::{Done, Impossible, Left, Unknown},
 };
 use crate::model::EventContext;
 
 impl<'a> Replay<'a> {
     #[inline]
-    pub(super) fn block_alloc(&mut self, now: EventContext, alloc: &BlockAlloc, observer: &mut impl Observer<'a>) {
+    pub(super) fn block_alloc(
+        &mut self,
+        now: EventContext,
+        alloc: &BlockAlloc,
+        observer: &mut impl Observer<'a>,
+    ) {
         let thread = &mut self.threads[now.thread];
         let owner = thread.owner(&mut self.owners, now.thread as u32, alloc.module, alloc.stack);
         if owner == OwnerId::OTHERS {
@@ -29,7 +34,12 @@ impl<'a> Replay<'a> {
     }
 
     #[inline]
-    pub(super) fn block_free(&mut self, now: EventContext, free: &BlockFree, observer: &mut impl Observer<'a>) {
+    pub(super) fn block_free(
+        &mut self,
+        now: EventContext,
+        free: &BlockFree,
+        observer: &mut impl Observer<'a>,
+    ) {
         let index = self.heap_of(free.pool, observer);
         let heap = &mut self.heaps[index];
         heap.count_event();

@@ -20,13 +20,13 @@ mod thread_events;
 mod transfers;
 
 pub(crate) use heap::Change;
-pub use heap::{Block, HeapState, Piece, Totals};
+pub use heap::{HeapState, HeldBlock, Piece, Totals};
 pub(crate) use inconsistency::{Inconsistencies, Inconsistency};
 pub(crate) use level::Level;
 pub(crate) use observer::Observer;
-pub use owner::{Owner, OwnerId, Owners};
+pub use owner::{BlockOwner, OwnerId, Owners};
 pub use scope::{BETWEEN_SCOPES, ScopeId, ScopeTree};
-pub use segments::{Segment, Segments};
+pub use segments::{ReservedSegment, Segments};
 pub use thread::{OpenScope, ThreadState};
 pub(crate) use transfers::{OPEN_TRANSFERS, OpenTransfer, OpenTransfers};
 
@@ -43,7 +43,7 @@ use memtrace_format::{
 
 use crate::{
     Nanos,
-    model::{HeapKey, EventContext, TimedEvent, TransferKey},
+    model::{EventContext, HeapKey, TimedEvent, TransferKey},
     report::PeakBy,
     source::Log,
 };
@@ -51,7 +51,7 @@ use outline::HeapOutline;
 
 /// A heap.
 #[derive(Debug)]
-pub struct Heap {
+pub struct ReplayHeap {
     /// Which heap it is.
     pub key: HeapKey,
     /// How it stands.
@@ -62,7 +62,7 @@ pub struct Heap {
     pub(crate) first_event: u64,
 }
 
-impl Heap {
+impl ReplayHeap {
     /// Counts an event of the heap, and returns its number.
     #[inline(always)]
     fn count_event(&mut self) -> u64 {
@@ -93,7 +93,7 @@ impl ReplayCheckpoint {
 pub struct Replay<'a> {
     pub(crate) log: &'a Log,
     /// Every heap that something happened in, in the order of their first events.
-    pub heaps: Vec<Heap>,
+    pub heaps: Vec<ReplayHeap>,
     /// Whose blocks there were.
     pub owners: Owners,
     /// The paths of scopes that were open.
@@ -114,7 +114,7 @@ pub struct Replay<'a> {
     by: PeakBy,
     heap_of_pool: Vec<u32>,
     heap_of_key: HashMap<HeapKey, u32>,
-    lost: Vec<(u64, Block)>,
+    lost: Vec<(u64, HeldBlock)>,
     closed: Vec<OpenScope>,
 }
 
@@ -230,7 +230,7 @@ impl<'a> Replay<'a> {
             let state = outline.restore(&mut written)?;
             self.heap_of_key.insert(outline.key, self.heaps.len() as u32);
             let (key, events, first_event) = (outline.key, outline.events, outline.first_event);
-            self.heaps.push(Heap { key, state, events, first_event });
+            self.heaps.push(ReplayHeap { key, state, events, first_event });
         }
         Some(())
     }
@@ -331,7 +331,7 @@ impl<'a> Replay<'a> {
         let next = self.heaps.len();
         let index = *self.heap_of_key.entry(key).or_insert(next as u32);
         if index as usize == next {
-            self.heaps.push(Heap { key, state: HeapState::new(self.by), events: 0, first_event: 0 });
+            self.heaps.push(ReplayHeap { key, state: HeapState::new(self.by), events: 0, first_event: 0 });
             observer.heap_appeared(self, next);
         }
         self.heap_of_pool[usize::from(pool.0)] = index;

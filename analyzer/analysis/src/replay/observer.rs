@@ -4,7 +4,7 @@ use memtrace_format::{
     Bytes, CounterId, CounterValue, ModuleId, NameId, OutOfMemory, TransferBegin, TransferEnd,
 };
 
-use super::{Block, Heap, OpenScope, Replay, heap::Change};
+use super::{HeldBlock, OpenScope, Replay, ReplayHeap, heap::Change};
 use crate::{
     Nanos,
     model::{EventContext, TransferKey},
@@ -23,30 +23,58 @@ pub(crate) trait Observer<'a> {
 
     /// A block was allocated.
     #[inline(always)]
-    fn block_alloc(&mut self, _now: EventContext, _heap: (usize, &mut Heap), _number: u64, _change: Change) {}
+    fn block_alloc(
+        &mut self,
+        _now: EventContext,
+        _heap: (usize, &mut ReplayHeap),
+        _number: u64,
+        _change: Change,
+    ) {
+    }
 
     /// A block was given back. `size` is what the event says.
     #[inline(always)]
-    fn block_free(&mut self, _now: EventContext, _heap: (usize, &mut Heap), _size: Bytes, _change: Change) {}
+    fn block_free(
+        &mut self,
+        _now: EventContext,
+        _heap: (usize, &mut ReplayHeap),
+        _size: Bytes,
+        _change: Change,
+    ) {
+    }
 
     /// A block was given back that a stream may still use. `size` is what the event says.
     fn block_free_requested(
         &mut self,
         _now: EventContext,
-        _heap: (usize, &mut Heap),
+        _heap: (usize, &mut ReplayHeap),
         _size: Bytes,
         _change: Change,
     ) {
     }
 
     /// A block that was given back before is now free.
-    fn block_free_completed(&mut self, _now: EventContext, _heap: (usize, &mut Heap), _change: Change) {}
+    fn block_free_completed(&mut self, _now: EventContext, _heap: (usize, &mut ReplayHeap), _change: Change) {
+    }
 
     /// A segment came or went, and with it the blocks that are lost.
-    fn segment(&mut self, _now: EventContext, _replay: &mut Replay<'a>, _heap: usize, _lost: &[(u64, Block)]) {}
+    fn segment(
+        &mut self,
+        _now: EventContext,
+        _replay: &mut Replay<'a>,
+        _heap: usize,
+        _lost: &[(u64, HeldBlock)],
+    ) {
+    }
 
     /// A request failed.
-    fn out_of_memory(&mut self, _now: EventContext, _replay: &mut Replay<'a>, _heap: usize, _failed: &OutOfMemory) {
+    fn out_of_memory(
+        &mut self,
+        _now: EventContext,
+        _replay: &mut Replay<'a>,
+        _heap: usize,
+        _failed: &OutOfMemory,
+    ) {
     }
 
     /// A module was defined.
@@ -95,7 +123,14 @@ pub(crate) trait Observer<'a> {
     fn heap_mark(&mut self, _now: EventContext, _name: NameId, _value: u64) {}
 
     /// A counter was sampled.
-    fn sample(&mut self, _now: EventContext, _replay: &mut Replay<'a>, _counter: CounterId, _value: CounterValue) {}
+    fn sample(
+        &mut self,
+        _now: EventContext,
+        _replay: &mut Replay<'a>,
+        _counter: CounterId,
+        _value: CounterValue,
+    ) {
+    }
 }
 
 /// Nobody observes.

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use integer_encoding::{VarInt, VarIntWriter};
 use memtrace_format::PoolId;
 
-use super::{Block, HeapKey, HeapState, OwnerId, Piece, heap::Totals, segments::Segment};
+use super::{HeapKey, HeapState, HeldBlock, OwnerId, Piece, heap::Totals, segments::ReservedSegment};
 use crate::{Nanos, report::PeakBy};
 
 /// A heap without what it holds.
@@ -36,7 +36,7 @@ const EXPANDABLE: u64 = 1;
 
 impl HeapOutline {
     /// Writes what the heap holds.
-    pub(super) fn write(heap: &super::Heap, out: &mut impl Write) -> io::Result<Self> {
+    pub(super) fn write(heap: &super::ReplayHeap, out: &mut impl Write) -> io::Result<Self> {
         let state = &heap.state;
         let mut rows = 0;
         let mut last = Row::default();
@@ -83,7 +83,7 @@ impl HeapOutline {
         for _ in 0..self.segments {
             let [start, end, pool, granule, _, flags] = next()?;
             let granule = (flags & EXPANDABLE != 0).then_some(granule);
-            let segment = Segment { end, pool: PoolId(u16::try_from(pool).ok()?), granule };
+            let segment = ReservedSegment { end, pool: PoolId(u16::try_from(pool).ok()?), granule };
             state.restore_segment(start, segment);
             loop {
                 let row = next()?;
@@ -119,13 +119,13 @@ fn put(out: &mut impl Write, last: &mut Row, row: Row) -> io::Result<()> {
     Ok(())
 }
 
-fn row(address: u64, block: &Block) -> Row {
+fn row(address: u64, block: &HeldBlock) -> Row {
     let pending = if block.pending { PENDING } else { 0 };
     let last = u64::from(block.owner.0) << 32 | pending;
     [address, block.size, block.requested, block.born.0, block.event, last]
 }
 
-fn block([_, size, requested, born, event, last]: Row, placed: bool) -> Block {
+fn block([_, size, requested, born, event, last]: Row, placed: bool) -> HeldBlock {
     let owner = OwnerId((last >> 32) as u32);
-    Block { size, requested, born: Nanos(born), event, owner, pending: last & PENDING != 0, placed }
+    HeldBlock { size, requested, born: Nanos(born), event, owner, pending: last & PENDING != 0, placed }
 }

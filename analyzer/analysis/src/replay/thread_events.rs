@@ -3,7 +3,7 @@
 use memtrace_format::{Kind, ModuleId, NameId, TransferBegin, TransferEnd};
 
 use super::{
-    Observer, Inconsistency, OpenTransfer, Replay,
+    Inconsistency, Observer, OpenTransfer, Replay,
     thread::{OpenBy, OpenScope},
 };
 use crate::model::{EventContext, TransferKey};
@@ -96,7 +96,12 @@ impl<'a> Replay<'a> {
         Kind::ScopeBegin
     }
 
-    pub(super) fn scope_end(&mut self, now: EventContext, name: NameId, observer: &mut impl Observer<'a>) -> Kind {
+    pub(super) fn scope_end(
+        &mut self,
+        now: EventContext,
+        name: NameId,
+        observer: &mut impl Observer<'a>,
+    ) -> Kind {
         let mut closed = std::mem::take(&mut self.closed);
         closed.extend(self.threads[now.thread].leave(name));
         match closed.len() {

@@ -8,7 +8,7 @@ use memtrace_format::{Bytes, StackId};
 use super::names::Names;
 use crate::{
     Nanos, Text,
-    replay::{Block, OwnerId},
+    replay::{HeldBlock, OwnerId},
     report::{AgeShare, Breakdown, PeakBy, Share, SizeShare, StackShare},
 };
 
@@ -21,7 +21,7 @@ const AGES: [u64; 7] =
 
 /// Breaks down what the blocks come to at an instant, `by` what peaks are taken on. No list of owners is longer than `limit`.
 pub(super) fn breakdown(
-    blocks: impl Iterator<Item = Block>,
+    blocks: impl Iterator<Item = HeldBlock>,
     by: PeakBy,
     at: Nanos,
     limit: usize,

@@ -5,7 +5,7 @@ use crate::{
     Nanos,
     collectors::HeapWatch,
     model::Waypoint,
-    replay::{Heap, Replay},
+    replay::{Replay, ReplayHeap},
     report,
 };
 
@@ -37,7 +37,7 @@ pub(crate) struct DeferredDetails {
 
 impl DeferredDetails {
     /// What is to be looked at again in this heap.
-    pub(super) fn add(&mut self, index: usize, heap: &Heap, watch: &mut HeapWatch) {
+    pub(super) fn add(&mut self, index: usize, heap: &ReplayHeap, watch: &mut HeapWatch) {
         if index >= HEAPS {
             return;
         }
@@ -91,7 +91,7 @@ impl DeferredDetails {
 }
 
 /// How the segments of a heap are filled.
-pub(super) fn layout_of(heap: &Heap, time: Nanos, names: &mut Names<'_>) -> report::Layout {
+pub(super) fn layout_of(heap: &ReplayHeap, time: Nanos, names: &mut Names<'_>) -> report::Layout {
     let instant = snapshot_of(std::slice::from_ref(heap), time, names);
     layout(&instant.heaps[0], &instant.owners, time, names)
 }

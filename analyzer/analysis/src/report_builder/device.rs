@@ -5,7 +5,7 @@ use memtrace_format::Bytes;
 use super::NO_SEGMENTS;
 use crate::{
     collectors::{Collectors, DeviceSnapshot, DeviceWatch, ProfileRecord},
-    replay::Heap,
+    replay::ReplayHeap,
     report::{DeviceMemory, Monitor, Profile},
 };
 
@@ -14,7 +14,7 @@ pub(super) const NO_HEAP: &str = "no heap of this device's memory is recorded";
 const NO_WEIGHTS: &str = "no phase in which weights were loaded comes before it";
 
 /// A monitor of each device that something is known of.
-pub(super) fn monitors(heaps: &[Heap], collectors: &Collectors<'_>) -> Vec<Monitor> {
+pub(super) fn monitors(heaps: &[ReplayHeap], collectors: &Collectors<'_>) -> Vec<Monitor> {
     let devices = &collectors.devices;
     devices
         .iter()
@@ -50,7 +50,7 @@ fn monitor(device: &DeviceWatch, free: Option<u64>, reserves: Result<(), &'stati
 }
 
 /// Whether it is known what the heaps of a device reserve.
-fn reserves(heaps: &[Heap], collectors: &Collectors<'_>, ordinal: u32) -> Result<(), &'static str> {
+fn reserves(heaps: &[ReplayHeap], collectors: &Collectors<'_>, ordinal: u32) -> Result<(), &'static str> {
     let devices = &collectors.devices;
     let watched = || heaps.iter().zip(&collectors.heaps);
     let heaps = || watched().filter(|(_, watch)| devices.is(watch.device, ordinal));
@@ -61,7 +61,7 @@ fn reserves(heaps: &[Heap], collectors: &Collectors<'_>, ordinal: u32) -> Result
 }
 
 /// The profile runs, in the order in which they ended.
-pub(super) fn profiles(heaps: &[Heap], collectors: &Collectors<'_>) -> Vec<Profile> {
+pub(super) fn profiles(heaps: &[ReplayHeap], collectors: &Collectors<'_>) -> Vec<Profile> {
     let runs = collectors.profiles.ended.iter();
     runs.map(|run| profile(run, reserves(heaps, collectors, run.ordinal))).collect()
 }

@@ -45,8 +45,8 @@ pub(super) fn fragmentation(at: &FragmentationSnapshot) -> FragmentationAt {
 /// The segments of a heap at an instant.
 pub(super) fn layout(heap: &LiveHeap, owners: &[Owner], at: Nanos, names: &Names<'_>) -> Layout {
     let segments = heap.segments.as_deref().unwrap_or_default();
-    let mut listed: Vec<&snapshot::Segment> = segments.iter().collect();
-    let most_free_first = |segment: &&snapshot::Segment| (Reverse(segment.free_bytes), segment.address);
+    let mut listed: Vec<&snapshot::LiveSegment> = segments.iter().collect();
+    let most_free_first = |segment: &&snapshot::LiveSegment| (Reverse(segment.free_bytes), segment.address);
     if listed.len() > SEGMENTS {
         listed.select_nth_unstable_by_key(SEGMENTS, most_free_first);
         listed.truncate(SEGMENTS);
@@ -68,11 +68,11 @@ pub(super) fn layout(heap: &LiveHeap, owners: &[Owner], at: Nanos, names: &Names
 }
 
 /// Whether at least as much goes back as is released: where less is free than used, it is use that keeps a segment, not waste.
-fn is_waste(pin: &snapshot::Pin) -> bool {
+fn is_waste(pin: &snapshot::SegmentPin) -> bool {
     pin.freed_bytes.0 / 2 >= pin.released_bytes.0
 }
 
-fn segment_use(heap: &LiveHeap, segment: &snapshot::Segment) -> SegmentUse {
+fn segment_use(heap: &LiveHeap, segment: &snapshot::LiveSegment) -> SegmentUse {
     let blocks = heap.blocks[segment.blocks.clone()].iter().filter(|block| block.is_placed);
     let holes = &heap.holes[segment.holes.clone()];
     let internal = blocks.clone().map(|block| block.bytes.0.saturating_sub(block.requested_bytes.0));
@@ -96,15 +96,15 @@ fn segment_use(heap: &LiveHeap, segment: &snapshot::Segment) -> SegmentUse {
 }
 
 fn report_pin(
-    pin: &snapshot::Pin,
+    pin: &snapshot::SegmentPin,
     heap: &LiveHeap,
-    segments: &[snapshot::Segment],
+    segments: &[snapshot::LiveSegment],
     owners: &[Owner],
     at: Nanos,
     names: &Names<'_>,
 ) -> Pin {
-    let mut blocks: Vec<&snapshot::Block> = pin.blocks.iter().map(|&block| &heap.blocks[block]).collect();
-    let owner = |block: &snapshot::Block| &owners[block.owner.0 as usize];
+    let mut blocks: Vec<&snapshot::LiveBlock> = pin.blocks.iter().map(|&block| &heap.blocks[block]).collect();
+    let owner = |block: &snapshot::LiveBlock| &owners[block.owner.0 as usize];
     let mut modules: HashMap<&Text, u64> = HashMap::new();
     for block in &blocks {
         *modules.entry(&owner(block).module).or_default() += block.bytes.0;

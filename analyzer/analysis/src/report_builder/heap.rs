@@ -11,9 +11,9 @@ use super::{
 };
 use crate::{
     Nanos,
-    collectors::{FragmentationSnapshot, HeapWatch, PeakWatch, PeakRecord, TotalsSample, TotalsWatch},
+    collectors::{FragmentationSnapshot, HeapWatch, PeakRecord, PeakWatch, TotalsSample, TotalsWatch},
     model::HeapKey,
-    replay::{Block, Heap, Level},
+    replay::{HeldBlock, Level, ReplayHeap},
     report::{
         self, AllocatorTotals, BlockSizes, Breakdown, DistinctPeak, Figures, Fragmentation, Known, Peak,
         PeakBefore, PeakBy, ReservedPeak, TotalsAt,
@@ -29,7 +29,7 @@ pub(super) const SHARES: usize = 1_000;
 
 pub(super) fn report(
     index: usize,
-    (mut heap, mut watch): (Heap, HeapWatch),
+    (mut heap, mut watch): (ReplayHeap, HeapWatch),
     known: Known,
     peak_before: Option<PeakBefore>,
     end: Nanos,
@@ -138,7 +138,7 @@ pub(super) fn figures(level: &Level, segmented: bool) -> Figures {
     }
 }
 
-fn peak(heap: &Heap, watch: &PeakWatch, names: &mut Names<'_>) -> Peak {
+fn peak(heap: &ReplayHeap, watch: &PeakWatch, names: &mut Names<'_>) -> Peak {
     // Walked through twice rather than copied: they may be millions.
     let blocks = || watch.blocks(&heap.state);
     let whose = blocks().map(|(_, block)| block);
@@ -175,11 +175,11 @@ pub(super) fn device_of(heap: HeapKey, names: &Names<'_>) -> (Option<u32>, &'sta
 
 /// The largest of these blocks, largest first, and how many blocks there are.
 pub(super) fn largest_blocks(
-    blocks: impl Iterator<Item = (u64, Block)>,
+    blocks: impl Iterator<Item = (u64, HeldBlock)>,
     at: Nanos,
     names: &mut Names<'_>,
 ) -> (Vec<report::Block>, u64) {
-    let largest_first = |(address, block): &(u64, Block)| (std::cmp::Reverse(block.size), *address);
+    let largest_first = |(address, block): &(u64, HeldBlock)| (std::cmp::Reverse(block.size), *address);
     let (mut largest, mut total) = (Vec::with_capacity(2 * BLOCKS), 0);
     for block in blocks {
         total += 1;
@@ -206,7 +206,7 @@ fn distinct_peak(record: &PeakRecord, first_event: u64, segmented: bool) -> Dist
     }
 }
 
-fn report_block(address: u64, block: &Block, at: Nanos, names: &mut Names<'_>) -> report::Block {
+fn report_block(address: u64, block: &HeldBlock, at: Nanos, names: &mut Names<'_>) -> report::Block {
     let owner = names.owner(block.owner).copied();
     report::Block {
         address: Address(address),

@@ -7,7 +7,7 @@ use crate::{
     Nanos, Text,
     collectors::{Collectors, DeviceWatch, HeapWatch},
     model::{Balance, Free, FreeSource},
-    replay::Heap,
+    replay::ReplayHeap,
     report::{Known, LedgerEntry, LedgerMoment, LedgerSources, LedgerTrend, Quarter, SampledFrom, Samples},
     timeline::LedgerTrack,
 };
@@ -33,7 +33,7 @@ pub(super) struct Ledgers {
 /// `known` is how what the heaps of a device hold is known.
 pub(super) fn ledgers(
     collectors: &Collectors<'_>,
-    (heaps, watches): (&[Heap], &[HeapWatch]),
+    (heaps, watches): (&[ReplayHeap], &[HeapWatch]),
     samples: &Samples,
     end: Nanos,
     known: impl Fn(&HeapWatch) -> Known,

@@ -6,7 +6,7 @@ use memtrace_format::{ModuleId, StackId};
 use crate::{
     Text,
     model::HeapKey,
-    replay::{Owner, OwnerId, Owners, Replay, ScopeId, ScopeTree},
+    replay::{BlockOwner, OwnerId, Owners, Replay, ScopeId, ScopeTree},
     source::{Definitions, Log},
 };
 
@@ -50,7 +50,7 @@ impl<'a> Names<'a> {
         self.trace.is_imported()
     }
 
-    pub(super) fn owner(&self, id: OwnerId) -> Option<&Owner> {
+    pub(super) fn owner(&self, id: OwnerId) -> Option<&BlockOwner> {
         self.owners.owner(id)
     }
 

@@ -28,7 +28,12 @@ pub(super) fn unknown(log: &Log, failures: &Failures<'_>, heaps: &[Heap]) -> Opt
         .then_some("the recording shows what was live when it was taken, and no request that led there")
 }
 
-fn failure(failed: &FailedRequest, diagnosis: &Diagnosis, heaps: &[Heap], names: &mut Names<'_>) -> OutOfMemory {
+fn failure(
+    failed: &FailedRequest,
+    diagnosis: &Diagnosis,
+    heaps: &[Heap],
+    names: &mut Names<'_>,
+) -> OutOfMemory {
     let context = &diagnosis.context;
     let no_segments = (!context.segmented).then_some(NO_SEGMENTS);
     let examination = diagnosis.examination.as_ref();

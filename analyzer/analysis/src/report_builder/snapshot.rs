@@ -8,23 +8,23 @@ use crate::{
     Nanos, Text,
     model::HeapKey,
     replay::{self, Level, OwnerId, Piece, Replay},
-    snapshot::{Block, BlockState, Hole, Instant, LiveHeap, Owner, OwnerIndex, Segment},
+    snapshot::{BlockState, HeapSnapshot, Hole, LiveBlock, LiveHeap, LiveSegment, Owner, OwnerIndex},
 };
 
 /// What is live after the events that were replayed.
-pub(crate) fn snapshot(replay: &Replay<'_>, time: Nanos) -> Instant {
+pub(crate) fn snapshot(replay: &Replay<'_>, time: Nanos) -> HeapSnapshot {
     let mut names = Names::of(replay);
     snapshot_of(&replay.heaps, time, &mut names)
 }
 
 /// What is live in some of the heaps.
-pub(super) fn snapshot_of(heaps: &[replay::Heap], time: Nanos, names: &mut Names<'_>) -> Instant {
+pub(super) fn snapshot_of(heaps: &[replay::ReplayHeap], time: Nanos, names: &mut Names<'_>) -> HeapSnapshot {
     let mut owners = OwnerTable { names, indices: HashMap::new(), owners: Vec::new() };
     let heaps = heaps.iter().map(|heap| live_heap(heap, &mut owners)).collect();
-    Instant { time_ns: time, heaps, owners: owners.owners }
+    HeapSnapshot { time_ns: time, heaps, owners: owners.owners }
 }
 
-fn live_heap(heap: &replay::Heap, owners: &mut OwnerTable<'_, '_>) -> LiveHeap {
+fn live_heap(heap: &replay::ReplayHeap, owners: &mut OwnerTable<'_, '_>) -> LiveHeap {
     let state = &heap.state;
     let holes: Vec<Hole> = state
         .segments
@@ -34,9 +34,9 @@ fn live_heap(heap: &replay::Heap, owners: &mut OwnerTable<'_, '_>) -> LiveHeap {
         .map(|(start, end, _)| Hole { address: Address(start), bytes: Bytes(end - start) })
         .collect();
     let first_event = heap.first_event;
-    let mut blocks: Vec<Block> = state
+    let mut blocks: Vec<LiveBlock> = state
         .blocks()
-        .map(|(address, block)| Block {
+        .map(|(address, block)| LiveBlock {
             address: Address(address),
             bytes: Bytes(block.size),
             requested_bytes: Bytes(block.requested),
@@ -68,15 +68,20 @@ fn live_heap(heap: &replay::Heap, owners: &mut OwnerTable<'_, '_>) -> LiveHeap {
     }
 }
 
-fn segments(heap: &replay::Heap, blocks: &[Block], holes: &[Hole], names: &Names<'_>) -> Vec<Segment> {
+fn segments(
+    heap: &replay::ReplayHeap,
+    blocks: &[LiveBlock],
+    holes: &[Hole],
+    names: &Names<'_>,
+) -> Vec<LiveSegment> {
     let (mut block, mut hole) = (0, 0);
-    let segment = |(start, segment): (u64, replay::Segment)| {
+    let segment = |(start, segment): (u64, replay::ReservedSegment)| {
         let pool = names.definitions.pool(segment.pool);
         let first_block = block + blocks[block..].partition_point(|block| block.address.0 < start);
         block = first_block + blocks[first_block..].partition_point(|block| block.address.0 < segment.end);
         let first_hole = hole + holes[hole..].partition_point(|hole| hole.address.0 < start);
         hole = first_hole + holes[first_hole..].partition_point(|hole| hole.address.0 < segment.end);
-        Segment {
+        LiveSegment {
             address: Address(start),
             bytes: Bytes(segment.end - start),
             pool: pool.map(|pool| Text::new(pool.name.as_str())),

@@ -11,8 +11,8 @@ use super::{
 use crate::{
     Nanos,
     collectors::FragmentationSnapshot,
-    replay::{Heap, Level, Replay},
-    report::{HeapState, State},
+    replay::{Level, Replay, ReplayHeap},
+    report::{HeapContents, State},
 };
 
 /// What every heap holds.
@@ -26,7 +26,7 @@ pub(crate) fn state(mut replay: Replay<'_>, time: Nanos) -> State {
     }
 }
 
-fn heap_state(heap: &mut Heap, time: Nanos, names: &mut Names<'_>) -> HeapState {
+fn heap_state(heap: &mut ReplayHeap, time: Nanos, names: &mut Names<'_>) -> HeapContents {
     let snapshot = FragmentationSnapshot::of(time, &mut heap.state);
     let (by, segmented) = (heap.state.by, heap.state.segmented);
     let live = || heap.state.blocks().filter(|(_, block)| heap.state.counts(block));
@@ -37,7 +37,7 @@ fn heap_state(heap: &mut Heap, time: Nanos, names: &mut Names<'_>) -> HeapState 
         at
     });
     let (blocks, blocks_total) = largest_blocks(live(), time, names);
-    HeapState {
+    HeapContents {
         name: names.heap(heap.key),
         device,
         device_why: device.is_none().then_some("the engine named no device"),

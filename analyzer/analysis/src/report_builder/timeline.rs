@@ -5,7 +5,7 @@ use memtrace_format::{CounterId, ModuleId};
 use crate::{
     Nanos,
     collectors::{Activity, Collectors, CounterRecord, Counters, HeapWatch, Movement, TRACKED},
-    replay::Heap,
+    replay::ReplayHeap,
     report,
     timeline::{CounterTrack, Happening, HeapTrack, ModuleTrack, Sign, Timeline},
 };
@@ -14,7 +14,7 @@ use super::{module::Inherited, names::Names, span};
 
 /// The tracks of the first heaps.
 pub(super) fn tracks(
-    heaps: &[Heap],
+    heaps: &[ReplayHeap],
     watches: &[HeapWatch],
     names: &mut Names<'_>,
     end: Nanos,

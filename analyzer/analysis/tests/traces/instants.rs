@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use memtrace_analysis::{
-    Checkpoints, Nanos, Trace, SnapshotAt,
-    diff::{Flow, HeapFlow, SnapshotsDiff, Lot},
+    Checkpoints, Nanos, SnapshotAt, Trace,
+    diff::{Flow, HeapFlow, Lot, SnapshotsDiff},
     rendering::SnapshotsDiffText,
     report::Layout,
-    snapshot::{BlockState, Instant, LiveHeap},
+    snapshot::{BlockState, HeapSnapshot, LiveHeap},
 };
 use memtrace_format::{Address, Bytes, Event};
 use proptest::prelude::*;
@@ -225,7 +225,7 @@ fn assert_layout(layout: &Layout, naive: &Naive) {
     }
 }
 
-fn assert_is(instant: &Instant, naive: &Naive, born: &BTreeMap<u64, u64>) {
+fn assert_is(instant: &HeapSnapshot, naive: &Naive, born: &BTreeMap<u64, u64>) {
     let heap = &instant.heaps[0];
     let live = naive.live.iter().map(|(&place, &(length, requested))| (place, (length, Some(requested))));
     let pending = naive.pending.iter().map(|(&place, &length)| (place, (length, None)));

@@ -13,7 +13,7 @@ use std::{
 use hashbrown::HashMap;
 use inferno::flamegraph;
 use memtrace_analysis::{
-    Checkpoints, Filter, Nanos, Text, Trace, SnapshotAt,
+    Checkpoints, Filter, Nanos, SnapshotAt, Text, Trace,
     replay::BETWEEN_SCOPES,
     report::is_nobody,
     snapshot::{LiveHeap, Owner},

@@ -16,7 +16,7 @@ use std::{
 
 use hashbrown::HashMap;
 use memtrace_analysis::{
-    HeapKey, EventContext, Nanos, Trace,
+    EventContext, HeapKey, Nanos, Trace,
     replay::Replay,
     walk::{Seen, Visitor},
 };
@@ -120,7 +120,7 @@ impl<'a, W: Write> Torch<'a, W> {
     }
 
     /// The pool of blocks that are in no segment: all of a heap without segments are of one as well as of another.
-    fn pool_of_loose(&self, heap: &memtrace_analysis::replay::Heap) -> PoolId {
+    fn pool_of_loose(&self, heap: &memtrace_analysis::replay::ReplayHeap) -> PoolId {
         let pools = heap.key.heap().map(|id| self.trace.definitions().pools_of(id)).unwrap_or_default();
         pools.first().map_or(PoolId::NONE, |&(id, _)| id)
     }

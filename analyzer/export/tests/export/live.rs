@@ -100,7 +100,7 @@ fn a_course_is_no_instant() {
     let trace = memtrace_analysis::Trace::open(file.path()).unwrap();
     for export in [at(Format::Perfetto, "end"), {
         let mut part = Export::new(Format::Collapsed);
-        part.part = memtrace_analysis::Part::run("job");
+        part.part = memtrace_analysis::TraceRange::run("job");
         part
     }] {
         let refused = memtrace_export::export(&trace, &export, Vec::new(), |_| ());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 use memtrace_analysis::{
     Definitions, ReadError, Text,
-    snapshot::{Instant, LiveHeap, Owner},
+    snapshot::{HeapSnapshot, LiveHeap, Owner},
 };
 use memtrace_format::StackId;
 
@@ -107,7 +107,7 @@ impl Counter {
         Ok(tree.finish())
     }
 
-    fn count(&self, tree: &mut Tree, of: Of, instant: &Instant, heap: &LiveHeap, by: Grouping) {
+    fn count(&self, tree: &mut Tree, of: Of, instant: &HeapSnapshot, heap: &LiveHeap, by: Grouping) {
         let mut sums = vec![Sum::default(); instant.owners.len()];
         for block in heap.counted() {
             if let Some(sum) = sums.get_mut(block.owner.0 as usize) {

@@ -8,7 +8,7 @@ use std::{
 use memtrace_analysis::{
     ReadError, Recorded, Text,
     events::{self, Browser, EventLine, EventPlace},
-    snapshot::{Block, BlockState, Instant, LiveHeap, Pin},
+    snapshot::{BlockState, HeapSnapshot, LiveBlock, LiveHeap, SegmentPin},
 };
 use memtrace_format::{Address, Bytes, PoolId};
 
@@ -80,7 +80,7 @@ pub(crate) struct Scene {
     /// What it answers.
     pub(crate) question: Question,
     /// The state, to explain blocks with.
-    pub(crate) instant: Arc<Instant>,
+    pub(crate) instant: Arc<HeapSnapshot>,
     /// Where the heap is in it; none: nothing had happened in it.
     pub(crate) heap: Option<usize>,
     /// The regions with their cells.
@@ -91,7 +91,7 @@ pub(crate) struct Scene {
     pub(crate) close: Option<Close>,
     pub(crate) legend: Legend,
     /// Which blocks keep the most of what is free, in the order in which to release them.
-    pub(crate) pins: Vec<Pin>,
+    pub(crate) pins: Vec<SegmentPin>,
     /// Their addresses in order, each with the place of its pin.
     pub(crate) pinned: Vec<(u64, usize)>,
     /// The event that was stepped to.
@@ -124,7 +124,7 @@ pub(crate) struct Step {
 
 impl Scene {
     /// The pin that the block at this address is of.
-    pub(crate) fn pin_of(&self, address: u64) -> Option<&Pin> {
+    pub(crate) fn pin_of(&self, address: u64) -> Option<&SegmentPin> {
         let place = self.pinned.binary_search_by_key(&address, |(address, _)| *address).ok()?;
         self.pins.get(self.pinned[place].1)
     }
@@ -190,8 +190,8 @@ impl Painter {
         let mut watch =
             |_| if desk.is_overtaken() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
         let towards = match side {
-            Side::Back => events::Side::Back,
-            Side::Forward => events::Side::Forward,
+            Side::Back => events::SeekSide::Back,
+            Side::Forward => events::SeekSide::Forward,
         };
         let browser = Browser::new(trace);
         let mut from = question.spot.place();
@@ -208,7 +208,7 @@ impl Painter {
         }))
     }
 
-    fn paint(&self, question: Question, instant: Arc<Instant>, step: Option<Step>) -> Scene {
+    fn paint(&self, question: Question, instant: Arc<HeapSnapshot>, step: Option<Step>) -> Scene {
         let heap = instant.heaps.iter().position(|heap| heap.name == question.heap);
         let scene = Scene {
             question,
@@ -259,7 +259,7 @@ fn close(
     range: Range,
     (lines, width): (u16, u16),
     heap: &LiveHeap,
-    instant: &Instant,
+    instant: &HeapSnapshot,
     tints: &Tints,
     pinned: &[(u64, usize)],
 ) -> Close {
@@ -275,7 +275,7 @@ fn close(
         pin(&mut tiles, part, pinned);
         (part, tiles)
     });
-    let mut listed: Vec<&Block> = blocks.iter().collect();
+    let mut listed: Vec<&LiveBlock> = blocks.iter().collect();
     let rows_total = listed.len();
     if listed.len() > BLOCKS {
         listed.select_nth_unstable_by_key(BLOCKS, |block| std::cmp::Reverse(block.bytes));
@@ -295,7 +295,7 @@ fn pin(tiles: &mut [Tile], range: Range, pinned: &[(u64, usize)]) {
     }
 }
 
-fn row(block: &Block, instant: &Instant) -> Row {
+fn row(block: &LiveBlock, instant: &HeapSnapshot) -> Row {
     let owner = instant.owner(block);
     let state = match block.state {
         BlockState::Allocated => "live",
@@ -317,9 +317,9 @@ fn row(block: &Block, instant: &Instant) -> Row {
 }
 
 /// The blocks that a range touches. One that begins before it may reach into it.
-pub(crate) fn within(blocks: &[Block], range: Range) -> &[Block] {
+pub(crate) fn within(blocks: &[LiveBlock], range: Range) -> &[LiveBlock] {
     let first = blocks.partition_point(|block| block.address.0 < range.from);
-    let reaches = |block: &Block| block.address.0.saturating_add(block.bytes.0) > range.from;
+    let reaches = |block: &LiveBlock| block.address.0.saturating_add(block.bytes.0) > range.from;
     let first = if first > 0 && reaches(&blocks[first - 1]) { first - 1 } else { first };
     let last = blocks.partition_point(|block| block.address < Address(range.to));
     &blocks[first..last.max(first)]

@@ -1,6 +1,6 @@
 //! What every owner has at an instant.
 
-use crate::replay::{Heap, OwnerId};
+use crate::replay::{OwnerId, ReplayHeap};
 
 /// The most owners of a heap that are told apart: those that have the most.
 const OWNERS: usize = 1024;
@@ -22,7 +22,7 @@ pub(crate) struct HeapCensus {
 
 impl Census {
     /// Counts every live block.
-    pub(crate) fn take(heaps: &[Heap]) -> Self {
+    pub(crate) fn take(heaps: &[ReplayHeap]) -> Self {
         let mut sums = Vec::new();
         Self { heaps: heaps.iter().map(|heap| HeapCensus::take(heap, &mut sums)).collect() }
     }
@@ -30,7 +30,7 @@ impl Census {
 
 impl HeapCensus {
     /// `sums` has room for the sums of owners, all zero, and has so again when this returns.
-    fn take(heap: &Heap, sums: &mut Vec<u64>) -> Self {
+    fn take(heap: &ReplayHeap, sums: &mut Vec<u64>) -> Self {
         let mut owners = Vec::new();
         let state = &heap.state;
         for (_, block) in state.blocks().filter(|(_, block)| state.counts(block)) {

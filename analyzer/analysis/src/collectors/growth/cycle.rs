@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::census::Census;
 use crate::{
     Nanos, Text,
-    replay::{Heap, ScopeId},
+    replay::{ReplayHeap, ScopeId},
     report::CycleSource,
 };
 
@@ -120,7 +120,7 @@ impl CycleWatch {
     }
 
     /// Whether counting all live blocks once more is cheap beside the `events` so far.
-    pub(crate) fn can_afford(&mut self, events: u64, heaps: &[Heap]) -> bool {
+    pub(crate) fn can_afford(&mut self, events: u64, heaps: &[ReplayHeap]) -> bool {
         let visits = heaps.iter().map(|heap| heap.state.pieces_to_walk() as u64).sum::<u64>();
         let affordable = self.visits.saturating_add(visits) <= FREE_VISITS + events / EVENTS_PER_VISIT;
         self.visits += if affordable { visits } else { 0 };

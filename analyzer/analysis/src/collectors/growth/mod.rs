@@ -20,7 +20,7 @@ use super::collector::{Collector, Context};
 use crate::{
     Text,
     model::{EventContext, TransferKey},
-    replay::{Heap, OpenScope, ScopeId},
+    replay::{OpenScope, ReplayHeap, ScopeId},
     report::CycleSource,
     source::{Definitions, Log, parents},
 };
@@ -148,7 +148,7 @@ impl<'a> Growth<'a> {
         source: CycleSource,
         id: u32,
         scope: ScopeId,
-        heaps: &[Heap],
+        heaps: &[ReplayHeap],
         name: impl FnOnce() -> Option<Text>,
     ) {
         let index = match self.by_id.get(&(source, id)) {

@@ -11,7 +11,7 @@ use super::{Change, SCHEMA_VERSION, change::Sides};
 use crate::{
     Definitions, Nanos, Text,
     report::{Block, PeakBy},
-    snapshot::{self, Instant, LiveHeap},
+    snapshot::{self, HeapSnapshot, LiveHeap},
 };
 use sums::Sums;
 
@@ -139,7 +139,7 @@ pub struct AgeFlow {
 
 impl SnapshotsDiff {
     /// Compares two instants of the trace with these definitions.
-    pub fn between(definitions: &Definitions, a: &Instant, b: &Instant) -> Self {
+    pub fn between(definitions: &Definitions, a: &HeapSnapshot, b: &HeapSnapshot) -> Self {
         // Heaps are numbered as they are met, so that one number is one heap at both.
         let numbers = 0..a.heaps.len().max(b.heaps.len());
         let heaps = numbers.filter_map(|number| {
@@ -165,7 +165,7 @@ impl HeapFlow {
         let segmented = sides.iter().any(|at| at.heap.is_some_and(|heap| heap.segments.is_some()));
         let [a, b] = sides.map(|at| at.heap.map(|heap| heap.figures));
         let figures = Sides::both(a, b);
-        let blocks = |at: At<'_>, blocks: &[&snapshot::Block]| {
+        let blocks = |at: At<'_>, blocks: &[&snapshot::LiveBlock]| {
             blocks.iter().take(BLOCKS).map(|block| at.report(definitions, block)).collect()
         };
         Self {
@@ -214,12 +214,12 @@ impl Flow {
 /// A heap at one of the instants, if anything had happened in it.
 #[derive(Clone, Copy, Debug)]
 struct At<'a> {
-    instant: &'a Instant,
+    instant: &'a HeapSnapshot,
     heap: Option<&'a LiveHeap>,
 }
 
 impl At<'_> {
-    fn report(&self, definitions: &Definitions, block: &snapshot::Block) -> Block {
+    fn report(&self, definitions: &Definitions, block: &snapshot::LiveBlock) -> Block {
         let owner = self.instant.owner(block);
         Block {
             address: block.address,

@@ -12,7 +12,7 @@ use crate::{
     Nanos, Text,
     diff::Side,
     report_builder::age_class,
-    snapshot::{Block, OwnerIndex},
+    snapshot::{LiveBlock, OwnerIndex},
 };
 
 /// The sums, and the blocks that are at one of the instants alone, the largest first.
@@ -25,8 +25,8 @@ pub(super) struct Sums<'a> {
     pub(super) stacks: BTreeMap<StackId, Flow>,
     pub(super) sizes: BTreeMap<Bytes, Flow>,
     pub(super) ages: BTreeMap<(Nanos, Option<Nanos>), Flow>,
-    pub(super) new: Vec<&'a Block>,
-    pub(super) gone: Vec<&'a Block>,
+    pub(super) new: Vec<&'a LiveBlock>,
+    pub(super) gone: Vec<&'a LiveBlock>,
 }
 
 /// What tells a block from one that had its place before.
@@ -42,7 +42,7 @@ impl<'a> Sums<'a> {
     }
 
     /// Adds one side; returns what is not on the other.
-    fn add(&mut self, side: Side, at: At<'a>, other: &HashSet<Identity>) -> Vec<&'a Block> {
+    fn add(&mut self, side: Side, at: At<'a>, other: &HashSet<Identity>) -> Vec<&'a LiveBlock> {
         let mut owners: BTreeMap<OwnerIndex, Flow> = BTreeMap::new();
         let mut lone = Vec::new();
         for block in counted(at) {
@@ -97,11 +97,11 @@ impl Lot {
     }
 }
 
-fn counted<'a>(at: At<'a>) -> impl Iterator<Item = &'a Block> {
+fn counted<'a>(at: At<'a>) -> impl Iterator<Item = &'a LiveBlock> {
     at.heap.into_iter().flat_map(|heap| heap.counted())
 }
 
-fn identity(block: &Block) -> Identity {
+fn identity(block: &LiveBlock) -> Identity {
     (block.address, block.born_ns, block.born_event)
 }
 

@@ -39,7 +39,7 @@ pub use oom::{Blocker, InVain, ModelAgreement, OutOfMemory, Proof, Remedy, Verdi
 pub(crate) use run::CUT;
 pub use run::{ChunkCounts, Dropped, Ended, Filtered, Range, TraceInfo};
 pub use span::{Counter, CounterNumber, HeapInPhase, Mark, Phase, Samples, Unavailable};
-pub use state::{HeapState, State};
+pub use state::{HeapContents, State};
 pub use swaps::{DeviceBound, LowerBound, ModuleSwaps, OtherSwaps, Swap, Swaps, Thrash};
 pub use totals::{AllocatorTotals, TotalsAt};
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use memtrace_format::Bytes;
 use serde::Serialize;
 
-use crate::{Nanos, Part, Text};
+use crate::{Nanos, Text, TraceRange};
 
 /// What the closing block of a cut says that ends before its trace.
 pub(crate) const CUT: &str = "this is a part of a longer trace";
@@ -121,9 +121,9 @@ pub struct Range {
 }
 
 impl Range {
-    pub(crate) fn new(part: &Part, from_ns: Nanos, to_ns: Nanos) -> Self {
+    pub(crate) fn new(part: &TraceRange, from_ns: Nanos, to_ns: Nanos) -> Self {
         let (phase, run) = match part {
-            Part::Run { phase, number } => (Some(Text::new(phase.as_str())), Some(number.unwrap_or(1))),
+            TraceRange::Run { phase, number } => (Some(Text::new(phase.as_str())), Some(number.unwrap_or(1))),
             _ => (None, None),
         };
         Self { from_ns, to_ns, phase, run }

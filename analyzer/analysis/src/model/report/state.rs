@@ -14,12 +14,12 @@ pub struct State {
     /// The instant: every event up to it has happened.
     pub time_ns: Nanos,
     /// The heaps in which something had happened by then, in the order of the report.
-    pub heaps: Vec<HeapState>,
+    pub heaps: Vec<HeapContents>,
 }
 
 /// What a heap holds at an instant.
 #[derive(Clone, Debug, Serialize)]
-pub struct HeapState {
+pub struct HeapContents {
     /// As the engine calls it.
     pub name: Text,
     /// The ordinal of its device; none for host memory.
@@ -50,7 +50,7 @@ pub struct HeapState {
     pub fragmentation_why: Option<&'static str>,
 }
 
-impl HeapState {
+impl HeapContents {
     /// The sum that the lists add up to.
     pub fn live_bytes(&self) -> Bytes {
         self.by.of(&self.figures)

@@ -5,5 +5,5 @@ mod range;
 mod snapshot_at;
 
 pub use filter::Filter;
-pub use range::Part;
+pub use range::TraceRange;
 pub use snapshot_at::SnapshotAt;

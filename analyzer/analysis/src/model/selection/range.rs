@@ -5,7 +5,7 @@ use crate::Nanos;
 /// Which part of a trace to analyze.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Part {
+pub enum TraceRange {
     /// All of it.
     #[default]
     Whole,
@@ -25,7 +25,7 @@ pub enum Part {
     },
 }
 
-impl Part {
+impl TraceRange {
     /// The run that `NAME` or `NAME#NUMBER` means.
     pub fn run(text: &str) -> Self {
         let numbered = text.rsplit_once('#').and_then(|(phase, number)| Some((phase, number.parse().ok()?)));

@@ -25,16 +25,16 @@ pub struct LiveHeap {
     /// How many of its events have happened: the latest has the index one below.
     pub events: u64,
     /// What was reserved; none where the engine reports no segments.
-    pub segments: Option<Vec<Segment>>,
+    pub segments: Option<Vec<LiveSegment>>,
     /// What was handed out and is not wholly back.
-    pub blocks: Vec<Block>,
+    pub blocks: Vec<LiveBlock>,
     /// What is free in the segments. Two that touch across the border of two segments are two.
     pub holes: Vec<Hole>,
 }
 
 /// A range that a caching allocator reserved.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Segment {
+pub struct LiveSegment {
     /// Where it starts.
     pub address: Address,
     /// How long it is.
@@ -55,7 +55,7 @@ pub struct Segment {
 
 /// A block that is not wholly back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Block {
+pub struct LiveBlock {
     /// Where it starts.
     pub address: Address,
     /// How long it is.
@@ -98,14 +98,14 @@ pub struct Hole {
 
 impl LiveHeap {
     /// The block around an address.
-    pub fn block_at(&self, address: Address) -> Option<&Block> {
+    pub fn block_at(&self, address: Address) -> Option<&LiveBlock> {
         let behind = self.blocks.partition_point(|block| block.address <= address);
         let block = self.blocks[..behind].last()?;
         (address.0 - block.address.0 < block.bytes.0).then_some(block)
     }
 
     /// The segment around an address.
-    pub fn segment_at(&self, address: Address) -> Option<&Segment> {
+    pub fn segment_at(&self, address: Address) -> Option<&LiveSegment> {
         let segments = self.segments.as_deref()?;
         let behind = segments.partition_point(|segment| segment.address <= address);
         let segment = segments[..behind].last()?;
@@ -120,14 +120,14 @@ impl LiveHeap {
     }
 
     /// The blocks that count for a peak: those that the program has; all of them where peaks are taken on requested bytes.
-    pub fn counted(&self) -> impl Iterator<Item = &Block> {
+    pub fn counted(&self) -> impl Iterator<Item = &LiveBlock> {
         self.blocks
             .iter()
             .filter(|block| self.by == PeakBy::Requested || block.state == BlockState::Allocated)
     }
 
     /// The bytes that a block counts for a peak.
-    pub fn measure(&self, block: &Block) -> Bytes {
+    pub fn measure(&self, block: &LiveBlock) -> Bytes {
         match self.by {
             PeakBy::Allocated => block.bytes,
             PeakBy::Requested => block.requested_bytes,

@@ -19,8 +19,8 @@
 mod heap;
 mod pins;
 
-pub use heap::{Block, BlockState, Hole, LiveHeap, OwnerIndex, Segment};
-pub use pins::Pin;
+pub use heap::{BlockState, Hole, LiveBlock, LiveHeap, LiveSegment, OwnerIndex};
+pub use pins::SegmentPin;
 
 use memtrace_format::StackId;
 
@@ -28,7 +28,7 @@ use crate::{Nanos, Text};
 
 /// The state of every heap after some of a trace's events.
 #[derive(Clone, Debug)]
-pub struct Instant {
+pub struct HeapSnapshot {
     /// The instant that was asked for: every event up to it, itself included, has happened.
     pub time_ns: Nanos,
     /// The heaps in which something had happened by then, in the order of the report.
@@ -50,14 +50,14 @@ pub struct Owner {
     pub stack: StackId,
 }
 
-impl Instant {
+impl HeapSnapshot {
     /// The heap of this name.
     pub fn heap(&self, name: &str) -> Option<&LiveHeap> {
         self.heaps.iter().find(|heap| heap.name.recorded() == name)
     }
 
     /// Whose the block is.
-    pub fn owner(&self, block: &Block) -> &Owner {
+    pub fn owner(&self, block: &LiveBlock) -> &Owner {
         &self.owners[block.owner.0 as usize]
     }
 }

@@ -16,14 +16,14 @@ use std::{cmp::Reverse, collections::BinaryHeap};
 
 use memtrace_format::Bytes;
 
-use super::{Block, LiveHeap, Segment};
+use super::{LiveBlock, LiveHeap, LiveSegment};
 
 /// Pages of PyTorch's expandable segments: of its large pools, and of its small ones.
 const USUAL_PAGES: [u64; 2] = [20 << 20, 2 << 20];
 
 /// Some blocks, and what would go back to the driver without them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pin {
+pub struct SegmentPin {
     /// The index of the segment.
     pub segment: usize,
     /// The indices of the blocks, all of the heap's.
@@ -34,7 +34,7 @@ pub struct Pin {
     pub freed_bytes: Bytes,
 }
 
-impl Segment {
+impl LiveSegment {
     /// The length of what can be given back by itself: the whole segment, or a page of an expandable one. Pages of an
     /// expandable segment are those that PyTorch maps, if all that was ever mapped are multiples of them.
     pub fn page_bytes(&self) -> Bytes {
@@ -54,7 +54,7 @@ impl LiveHeap {
     /// The blocks to release first, to free the most: those first whose release frees the most bytes for each of theirs, no more
     /// than `limit` times, and only while more is freed than released. Whoever releases no more bytes than the first `n` of them
     /// together cannot free more.
-    pub fn pins(&self, limit: usize) -> Vec<Pin> {
+    pub fn pins(&self, limit: usize) -> Vec<SegmentPin> {
         let segments = self.segments.as_deref().unwrap_or_default();
         let mut pages: Vec<Pages> = segments.iter().map(|segment| Pages::of(segment, &self.blocks)).collect();
         let best = |pages: &Pages, segment| pages.densest().map(|run| (run, Reverse(segment)));
@@ -65,7 +65,7 @@ impl LiveHeap {
             && let Some((run, Reverse(segment))) = next.pop()
         {
             let blocks = pages[segment].take(&run);
-            pins.push(Pin {
+            pins.push(SegmentPin {
                 segment,
                 blocks,
                 released_bytes: Bytes(run.released),
@@ -107,7 +107,7 @@ struct Run {
 }
 
 impl Pages {
-    fn of(segment: &Segment, blocks: &[Block]) -> Self {
+    fn of(segment: &LiveSegment, blocks: &[LiveBlock]) -> Self {
         let blocks_here = &blocks[segment.blocks.clone()];
         let weights =
             blocks_here.iter().map(|block| if block.is_placed { block.bytes.0 } else { 0 }).collect();
@@ -237,7 +237,7 @@ mod tests {
 
     /// Segments of so many pages each, of this length (none: they are plain), and blocks `(start, end)` in them.
     fn heap(segments: &[(u64, u64, Option<u64>)], ranges: &[(u64, u64)]) -> LiveHeap {
-        let block = |&(start, end): &(u64, u64)| Block {
+        let block = |&(start, end): &(u64, u64)| LiveBlock {
             address: Address(start),
             bytes: Bytes(end - start),
             requested_bytes: Bytes(end - start),
@@ -248,7 +248,7 @@ mod tests {
             born_event: None,
         };
         let blocks: Vec<_> = ranges.iter().map(block).collect();
-        let segment = |&(start, end, page): &(u64, u64, Option<u64>)| Segment {
+        let segment = |&(start, end, page): &(u64, u64, Option<u64>)| LiveSegment {
             address: Address(start),
             bytes: Bytes(end - start),
             pool: None,
@@ -272,7 +272,7 @@ mod tests {
         }
     }
 
-    fn summed_up(pins: &[Pin]) -> Vec<(Vec<usize>, u64, u64)> {
+    fn summed_up(pins: &[SegmentPin]) -> Vec<(Vec<usize>, u64, u64)> {
         pins.iter().map(|pin| (pin.blocks.clone(), pin.released_bytes.0, pin.freed_bytes.0)).collect()
     }
 

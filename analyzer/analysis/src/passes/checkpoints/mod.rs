@@ -16,10 +16,10 @@ use crate::{
     merge::MergePlace,
     model::EventContext,
     passes::ReplayDriver,
-    replay::{Owners, Replay, ScopeTree, ReplayCheckpoint},
+    replay::{Owners, Replay, ReplayCheckpoint, ScopeTree},
     source::Log,
 };
-pub(crate) use writer::{PLACES, CheckpointWriter};
+pub(crate) use writer::{CheckpointWriter, PLACES};
 
 /// Places in a trace from which a replay can start. One without any is good too: a replay starts at the beginning then.
 ///

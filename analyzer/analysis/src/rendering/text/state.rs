@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Formatter};
 
 use super::{NAME, breakdown, fragmentation, heap::block_table, maybe, plural};
 use crate::{
-    report::{HeapState, State},
+    report::{HeapContents, State},
     table::{grouped, shorten},
 };
 
@@ -16,13 +16,13 @@ impl Display for StateText<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         writeln!(f, "at {}", self.0.time_ns)?;
         // Accelerator memory is what people come for.
-        let (devices, others): (Vec<&HeapState>, Vec<&HeapState>) =
+        let (devices, others): (Vec<&HeapContents>, Vec<&HeapContents>) =
             self.0.heaps.iter().partition(|heap| heap.device.is_some());
         devices.into_iter().chain(others).try_for_each(|heap| heap_state(f, heap))
     }
 }
 
-fn heap_state(f: &mut Formatter<'_>, heap: &HeapState) -> fmt::Result {
+fn heap_state(f: &mut Formatter<'_>, heap: &HeapContents) -> fmt::Result {
     let device = heap.device.map_or_else(String::new, |ordinal| format!(" {ordinal}"));
     writeln!(f, "\nHEAP {} ({}{device})", shorten(&heap.name, NAME), heap.kind)?;
     let figures = &heap.figures;

@@ -2,7 +2,7 @@
 
 use memtrace_format::Bytes;
 
-use crate::{Nanos, collectors::CycleWatch, replay::Heap, report::Survivors};
+use crate::{Nanos, collectors::CycleWatch, replay::ReplayHeap, report::Survivors};
 
 /// The most groups of cycles that survivors are told apart by.
 const GROUPS: usize = 64;
@@ -16,7 +16,7 @@ pub(super) struct Births {
 }
 
 impl Births {
-    pub(super) fn of(heap: &Heap) -> Self {
+    pub(super) fn of(heap: &ReplayHeap) -> Self {
         let state = &heap.state;
         let live = state.blocks().filter(|(_, block)| state.counts(block));
         let mut births: Vec<(Nanos, u64)> =

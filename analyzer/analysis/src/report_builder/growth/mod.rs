@@ -17,7 +17,7 @@ use crate::{
     Nanos, Text,
     collectors::{self, CycleWatch},
     model::HeapKey,
-    replay::Heap,
+    replay::ReplayHeap,
     report::{Cycle, CycleHeap, CycleSource, Ended, Growth, LevelAt, Shape, TraceInfo, Trend},
 };
 use births::Births;
@@ -60,7 +60,7 @@ impl Run {
 /// What grew.
 pub(super) fn report(
     watch: &collectors::Growth<'_>,
-    heaps: &[Heap],
+    heaps: &[ReplayHeap],
     run: Run,
     names: &mut Names<'_>,
 ) -> Growth {
@@ -155,7 +155,7 @@ impl<'a> Found<'a> {
         (worst, by_modules, self.watch.count, source, self.watch.name.clone())
     }
 
-    fn report(self, heaps: &[Heap], births: &[Births], names: &mut Names<'_>) -> Cycle {
+    fn report(self, heaps: &[ReplayHeap], births: &[Births], names: &mut Names<'_>) -> Cycle {
         let Self { watch, together, heaps: trends } = self;
         let mut all = Courses::over(watch, &together);
         let mut reports = Vec::new();
@@ -201,7 +201,7 @@ fn levels(watch: &CycleWatch, heap: usize) -> Vec<LevelAt> {
     points.map(level).collect()
 }
 
-fn device(heap: &Heap, names: &Names<'_>) -> Option<u32> {
+fn device(heap: &ReplayHeap, names: &Names<'_>) -> Option<u32> {
     let HeapKey::Heap(id) = heap.key else { return None };
     let device = DeviceId(names.definitions.heap(id)?.device);
     Some(device)
