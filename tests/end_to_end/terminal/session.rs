@@ -60,7 +60,7 @@ fn leak(trace: &std::path::Path) {
 fn find_the_leak(screen: &mut dyn Screen) {
     // The overview says it first, with the evidence.
     screen.await_text("Overview");
-    let finding = screen.line_with("memory is kept in every cycle");
+    let finding = screen.line_with("every cycle retains memory");
     assert!(finding.contains("FAIL"), "{finding}");
     screen.await_text("most by module unet");
     // Enter shows the cycle, and who keeps what.

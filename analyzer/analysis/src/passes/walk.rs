@@ -45,7 +45,7 @@ pub struct Seen<'e> {
     pub heap: Option<usize>,
     /// The block that it gives back, as it was.
     pub freed: Option<HeldBlock>,
-    /// How many scopes were open on its thread.
+    /// The number of scopes open on its thread.
     pub scopes: usize,
     /// If it is the end of a load: the evictions that made room for it, as the swaps of the report have them.
     pub made_room: Option<MadeRoom<'e>>,
