@@ -1,4 +1,4 @@
-//! A run of several processes, each with a trace of its own: which they were, what each had at its peak, what is wrong with it.
+//! A run of several processes with a trace each: names, peaks and findings side by side.
 //!
 //! Their clocks are the same but their addresses are not, so they are told side by side and not as one.
 

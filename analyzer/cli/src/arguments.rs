@@ -1,4 +1,4 @@
-//! What can be typed, and the help that explains it.
+//! The arguments of the command line, and their help.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! What goes wrong, what is said about it, and with which status the command ends.
+//! Failures of the command: their messages and exit statuses.
 
 use std::{
     ffi::OsStr,

@@ -1,4 +1,4 @@
-//! `memtrace info`: what a file is.
+//! `memtrace info`: the facts of a file.
 
 use memtrace_analysis::rendering::InfoText;
 

@@ -1,4 +1,4 @@
-//! `memtrace report`: what to paste into an issue, and what to attach to it.
+//! `memtrace report`: the text to paste into an issue, and the archive to attach to it.
 
 use std::{
     fs,

@@ -1,4 +1,4 @@
-//! Foreign recordings become logs: the analyses know only the log.
+//! Turns recordings of other programs into logs, the only form that the analysis knows.
 //!
 //! Which recording a file is, is told by its content, never by its name. What is in it is not trusted: an importer gives an error
 //! that says where, and takes memory in proportion to the file at most.

@@ -1,4 +1,4 @@
-//! What a file is, by its first bytes.
+//! Recognizes the format of a file by its first bytes.
 
 use std::{fmt, fs::File, io, os::unix::fs::FileExt as _, path::Path};
 

@@ -1,4 +1,4 @@
-//! A model of a caching allocator: what it would have done with a history of requests, under these rules or others.
+//! A model of a caching allocator. It replays a history of requests under given rules.
 //!
 //! It follows what PyTorch documents of its allocator for CUDA, and its order of attempts: the smallest free block of the
 //! requester that fits; a new segment; segments given back that are never split, then one; everything given back that is

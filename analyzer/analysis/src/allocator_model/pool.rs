@@ -1,4 +1,4 @@
-//! Pools: whose free memory serves whom.
+//! The pools of the model. Free memory of a pool serves the requesters of that pool alone.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Memory on its way back to the driver.
+//! Releases memory to the driver.
 
 use super::{
     Allocator, BlockId, Class,

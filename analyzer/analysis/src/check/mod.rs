@@ -1,4 +1,4 @@
-//! A run held against a budget: what it used beside what it may use.
+//! Checks a run against a budget.
 
 mod budget;
 mod growth;

@@ -1,4 +1,4 @@
-//! What a module did over time, at the resolution of a screen: when its forwards began, and its longest moves.
+//! The activity of a module over time, at the resolution of a screen: the beginnings of its forwards, and its longest moves.
 
 use super::costliest::Costliest;
 use crate::{

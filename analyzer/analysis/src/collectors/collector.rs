@@ -1,4 +1,4 @@
-//! What a collector is.
+//! The interface of collectors.
 
 use memtrace_format::{CounterId, CounterValue, ModuleId, NameId, OutOfMemory, TransferBegin, TransferEnd};
 

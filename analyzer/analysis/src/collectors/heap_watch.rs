@@ -1,4 +1,4 @@
-//! All that is watched of one heap.
+//! The figures that are kept of one heap.
 
 use memtrace_format::Bytes;
 

@@ -1,4 +1,4 @@
-//! What the memory of a device is made of: what samples say of all of it, and events of our part.
+//! The memory of a device by its users: samples give the whole, events give our part.
 //!
 //! Samples are rare and events are exact, so that each is taken at its own instant: what the heaps held when a sample was made
 //! is kept with it, and at any time between two samples what the heaps have taken since is taken from what was free.

@@ -1,4 +1,4 @@
-//! What a run could have loaded at least, if it had known the future.
+//! The least that a run had to load, given perfect knowledge of the future (Belady's MIN).
 //!
 //! Given are the sequence in which units were used, their sizes, and how much of the device they may fill together. A unit
 //! has to be on the device when it is used; a load costs its size, and giving one up costs nothing, for the host keeps a

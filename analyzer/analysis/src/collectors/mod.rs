@@ -1,4 +1,4 @@
-//! Collectors: what is kept of a replay for the report.
+//! Collectors keep what the report needs of a replay.
 //!
 //! A collector is a type in a file of its own that implements [`Collector`](collector::Collector) for the events it listens to, and a
 //! line in the list of [`list`]. The report builder reads what it has kept.

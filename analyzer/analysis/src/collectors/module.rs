@@ -1,4 +1,4 @@
-//! What happened to each module.
+//! The record of each module.
 
 use hashbrown::HashMap;
 use memtrace_format::{Bytes, ModuleId, Tier};

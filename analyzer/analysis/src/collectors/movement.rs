@@ -1,4 +1,4 @@
-//! Modules and their transfers: each end of a transfer is brought together here and handed to the analyses it concerns.
+//! Modules and their transfers. Pairs the two ends of each transfer and passes it on to the sums that it concerns.
 
 use std::time::Duration;
 

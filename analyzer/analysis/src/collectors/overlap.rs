@@ -1,4 +1,4 @@
-//! What went on while weights were on their way: which transfers were hidden behind computation, and which could have been.
+//! The overlap of transfers with computation: the transfers that were hidden, and those that could have been.
 //!
 //! A thread computes while a forward is open on it whose weights are on a device, and no transfer that it began is under
 //! way. A transfer that its thread goes past (a forward begins or ends there, or the end is recorded elsewhere) does not hold

@@ -1,4 +1,4 @@
-//! Where a module is, and since when.
+//! The tier that a module is in, and since when.
 
 use memtrace_format::Tier;
 

@@ -1,4 +1,4 @@
-//! What allocators say that they have handed out, beside what their events add up to.
+//! Compares the sums that allocators report with the sums of their events.
 //!
 //! A report to a listener may come after the lock was let go under which its sum was taken. Then two threads' sums are in
 //! another order than their events, and differ for as long as threads are on their way between the two; they agree again

@@ -1,4 +1,4 @@
-//! Which definitions a part of a trace refers to.
+//! The definitions that a part of a trace refers to.
 
 use hashbrown::{HashMap, HashSet};
 use memtrace_format::{Definition, Event, NameId, StackId};

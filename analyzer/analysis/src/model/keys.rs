@@ -1,4 +1,4 @@
-//! What events are told apart by that are about one thing.
+//! Keys that group events: of a heap, and of a transfer.
 
 use memtrace_format::{HeapId, PoolId, ThreadId};
 

@@ -1,4 +1,4 @@
-//! How far work on a file has come.
+//! Progress of work on a file.
 
 use memtrace_format::Bytes;
 

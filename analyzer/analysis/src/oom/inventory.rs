@@ -1,4 +1,4 @@
-//! What a heap has, piece by piece, and a model of its allocator in the same state.
+//! The pieces of a heap, and a model of its allocator in the same state.
 
 use crate::{
     allocator_model::{Allocator, BlockId, PoolKey, Requester, Restored, Rules},

@@ -1,4 +1,4 @@
-//! Which segments to empty: enough bytes for the least that has to go.
+//! Selects the segments to empty: enough bytes at the least cost.
 
 /// The most steps that an exact answer may take.
 const STEPS: usize = 1 << 23;

@@ -1,4 +1,4 @@
-//! Why requests failed, and what would have let them through.
+//! Diagnosis of failed requests: the reason, and the remedies.
 //!
 //! A request that fails is examined where it stands, on the state that the replay has then: nothing is copied and kept but
 //! the answer. What other settings would have done from the beginning on is known only of a history that was followed with

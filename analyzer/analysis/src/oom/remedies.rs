@@ -1,4 +1,4 @@
-//! What would have let a request through, each applied to a model in the recorded state and the request made again.
+//! Remedies for a failed request. Each is applied to a model in the recorded state, and the request is made again.
 
 use super::{Examination, OomContext, Remedy, bytes, inventory::Inventory, pins};
 use crate::{

@@ -1,4 +1,4 @@
-//! Who asks which pools, and by which rules they are served, as far as definitions tell.
+//! The requesters of each pool and the rules of their allocator, as far as definitions tell.
 
 use hashbrown::HashMap;
 use memtrace_format::PoolId;

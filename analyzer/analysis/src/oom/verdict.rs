@@ -1,4 +1,4 @@
-//! Why a request failed, by the sums of its heap and its device.
+//! The verdict on a failed request, from the sums of its heap and its device.
 
 use memtrace_format::OutOfMemory;
 

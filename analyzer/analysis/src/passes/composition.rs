@@ -1,4 +1,4 @@
-//! What a heap was made of over time, by module or by scope: a replay of its own, for those who want to see it.
+//! The composition of a heap over time, by module or by scope. It takes a replay of its own.
 
 use std::{
     cell::Cell,

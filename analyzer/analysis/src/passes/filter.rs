@@ -1,4 +1,4 @@
-//! Of a trace, what concerns one device or the threads of one name.
+//! Filters the events of one device, or of the threads of one name.
 //!
 //! What is let through is replayed as though nothing else had been recorded. A block is its thread's who allocated it, whoever
 //! gives it back; segments are nobody's, so that of threads it is not known what they reserve.

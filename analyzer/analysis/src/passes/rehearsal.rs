@@ -1,4 +1,4 @@
-//! The whole course followed again, heap by heap, for the requests that failed.
+//! Rehearsal: replays the whole course through models of the allocator, for the requests that failed.
 
 use hashbrown::HashMap;
 use memtrace_format::{Bytes, Event};

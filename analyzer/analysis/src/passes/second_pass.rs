@@ -1,4 +1,4 @@
-//! Back to what a pass found: once more to where there is more to be said.
+//! Second pass: revisits the instants that the first pass selected.
 //!
 //! Which instants are the ones to look at (the highest peaks, the worst fragmentation) is known only at the end of a pass, and
 //! copying what is live at each that might become one would cost the square of it. So they are visited again: each from the

@@ -1,4 +1,4 @@
-//! What happens to heaps: blocks and segments come and go, requests fail.
+//! Applies the events of heaps: blocks, segments, failed requests.
 
 use memtrace_format::{BlockAlloc, BlockFree, Kind, OutOfMemory, Segment};
 

@@ -1,4 +1,4 @@
-//! What did not fit.
+//! Inconsistencies: events that contradict the state.
 
 /// Declares the oddities with the words for them, in one place.
 macro_rules! oddities {

@@ -1,4 +1,4 @@
-//! Who wants to see what events do to the state, and is told right behind each of them.
+//! Observers of a replay. They are called right after each event is applied.
 
 use memtrace_format::{
     Bytes, CounterId, CounterValue, ModuleId, NameId, OutOfMemory, TransferBegin, TransferEnd,

@@ -1,4 +1,4 @@
-//! What a heap holds, as bytes and back: so that a replay can start where another one was.
+//! The contents of a heap as bytes and back, for checkpoints.
 
 use std::io::{self, Write};
 

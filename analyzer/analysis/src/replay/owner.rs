@@ -1,4 +1,4 @@
-//! Whose a block is: module, scope, thread and stack, interned, so that a block carries four bytes for all of it.
+//! The owner of a block: module, scope, thread and stack. Owners are interned; a block carries four bytes.
 
 use hashbrown::HashMap;
 use memtrace_format::{ModuleId, StackId};

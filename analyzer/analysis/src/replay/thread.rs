@@ -1,4 +1,4 @@
-//! What is open on a thread: scopes, forwards, transfers.
+//! The state of a thread: open scopes, forwards and transfers.
 
 use memtrace_format::{ModuleId, NameId, StackId};
 

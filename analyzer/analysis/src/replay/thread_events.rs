@@ -1,4 +1,4 @@
-//! What happens on threads: forwards, transfers and scopes begin and end.
+//! Applies the events of threads: forwards, transfers and scopes.
 
 use memtrace_format::{Kind, ModuleId, NameId, TransferBegin, TransferEnd};
 

@@ -1,4 +1,4 @@
-//! What is live, broken down by what blocks have in common.
+//! Breaks live memory down by owner, size and age.
 
 use std::{cmp::Reverse, hash::Hash};
 

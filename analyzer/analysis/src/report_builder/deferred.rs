@@ -1,4 +1,4 @@
-//! What is looked at again, behind one event of a heap: whose the lesser peaks were, and how the segments were filled.
+//! Details that the second pass fills in: the owners of the lesser peaks, and how segments were filled.
 
 use super::{breakdown::breakdown, fragmentation::layout, names::Names, snapshot::snapshot_of};
 use crate::{

@@ -1,4 +1,4 @@
-//! How the segments of a heap are filled, and who keeps them.
+//! The use of a heap's segments, and the blocks that pin them.
 
 use std::cmp::Reverse;
 

@@ -1,4 +1,4 @@
-//! What the file is.
+//! Builds the facts of a file.
 
 use memtrace_format::{Bytes, Kind};
 

@@ -1,4 +1,4 @@
-//! The ledger: what was seen of each device's memory becomes entries that add up, and say what they lack.
+//! Builds the ledger: balances of device memory become entries that add up and name what is missing.
 
 use memtrace_format::{Bytes, SampleSource, SampledCounter};
 

@@ -1,4 +1,4 @@
-//! Failed requests: what was examined gets names.
+//! Builds the failed requests.
 
 use memtrace_format::{Address, Bytes};
 

@@ -1,4 +1,4 @@
-//! From the state of a replay to plain data.
+//! Builds a snapshot of the heaps from the state of a replay.
 
 use hashbrown::{HashMap, hash_map::Entry};
 use memtrace_format::{Address, Bytes, DeviceId};

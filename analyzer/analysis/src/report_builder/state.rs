@@ -1,4 +1,4 @@
-//! What the heaps hold where a replay stands.
+//! Builds the contents of the heaps at the current state.
 
 use super::{
     NO_SEGMENTS, SCHEMA_VERSION,

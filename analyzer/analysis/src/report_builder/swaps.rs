@@ -1,4 +1,4 @@
-//! Swaps, and what had to be loaded at least.
+//! Builds the swaps and their lower bound.
 
 use std::cmp::Reverse;
 

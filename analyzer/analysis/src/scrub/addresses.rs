@@ -1,4 +1,4 @@
-//! Where a heap lies says something of the machine, how it lies in itself what memory was made of.
+//! Moves addresses: each heap gets a new base, and keeps its inner layout.
 
 use hashbrown::HashMap;
 use memtrace_format::{Kind, PoolId, Record, Word};

@@ -1,4 +1,4 @@
-//! What ids stand for, with pseudonyms.
+//! Definitions with pseudonyms.
 
 use hashbrown::HashSet;
 use memtrace_format::{Definition, NameId, NotSampled, SampledCounter, well_known};

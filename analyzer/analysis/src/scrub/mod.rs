@@ -1,4 +1,4 @@
-//! A trace with other names: pseudonyms for what says whose it is, and every figure as it was.
+//! A trace with pseudonyms in place of names. Every figure stays as it was.
 //!
 //! Chunks stay where they are, and records keep their places, times, sizes and ids; addresses of each heap are moved together, and
 //! definitions are written anew. `docs/scrub.md` says what goes, what stays, and what a pseudonym gives away.

@@ -1,4 +1,4 @@
-//! What the ids in records stand for.
+//! Definitions: the names and facts behind ids.
 
 use hashbrown::HashMap;
 use memtrace_format::{

@@ -1,4 +1,4 @@
-//! What every owner has at an instant.
+//! The live bytes of every owner at an instant.
 
 use crate::replay::{OwnerId, ReplayHeap};
 

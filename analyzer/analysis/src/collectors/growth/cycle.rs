@@ -1,4 +1,4 @@
-//! One thing that comes around again, in memory that does not grow with how often.
+//! Follows one cycle in bounded memory, however often it repeats.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Growth: what there is at the end of each cycle, for whatever comes around again.
+//! Growth: the levels of the heaps at the end of each cycle, for everything that repeats.
 //!
 //! A cycle is whatever has a name and ends more than once: a phase, a scope, a mark, a module that is loaded again. Which
 //! of them means something is known only when the trace has ended, so all are followed, each as a [`CycleWatch`]: at each

@@ -1,4 +1,4 @@
-//! What the blocks of a heap come to at two instants, by whatever they have in common.
+//! Sums over the blocks of a heap at two instants, by owner, size and age.
 
 use std::{
     cmp::Reverse,

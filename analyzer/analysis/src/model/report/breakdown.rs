@@ -1,4 +1,4 @@
-//! What was live at an instant, broken down.
+//! Breakdown of live memory at an instant.
 
 use memtrace_format::Bytes;
 use serde::Serialize;

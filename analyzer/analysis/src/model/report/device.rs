@@ -1,4 +1,4 @@
-//! Devices: a monitor's figures, and what profile runs found.
+//! Devices: the figures of a monitor, and the results of profile runs.
 
 use memtrace_format::Bytes;
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! What rules found: each with its evidence and what to try.
+//! Findings: verdict, evidence and advice of each rule.
 
 use memtrace_format::Bytes;
 use serde::Serialize;

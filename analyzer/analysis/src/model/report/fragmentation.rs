@@ -1,4 +1,4 @@
-//! What is free in a heap's segments, what is in the way, and what would go if it were gone.
+//! Fragmentation: the free memory in a heap's segments, the blocks that pin it, and the bytes that each would release.
 
 use memtrace_format::{Address, Bytes};
 use serde::Serialize;

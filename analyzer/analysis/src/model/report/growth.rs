@@ -1,4 +1,4 @@
-//! Growth: what did not come back, by whatever comes around again.
+//! Growth: the memory that each repeating cycle retains.
 
 use memtrace_format::Bytes;
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! What a file is: the answer of `memtrace info`.
+//! The facts of a file, as `memtrace info` prints them.
 
 use std::collections::BTreeMap;
 

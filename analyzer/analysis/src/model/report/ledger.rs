@@ -1,4 +1,4 @@
-//! What device memory is made of: our allocator's, this process's beside it, other processes', and what nobody claims.
+//! Device memory by its users: our allocator, the rest of this process, other processes, and the remainder.
 
 use memtrace_format::Bytes;
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! What an analysis found, as plain data. Every view (text, JSON, the terminal) shows this and computes nothing.
+//! The result of an analysis as plain data. Every view (text, JSON, the terminal) shows it and computes nothing.
 //!
 //! The structures serialize to the JSON that `memtrace analyze --json` prints. A figure that cannot be known is `None`
 //! and the field of the same name with `_why` says what is missing.

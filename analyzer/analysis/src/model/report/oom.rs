@@ -1,4 +1,4 @@
-//! Requests that failed: why, and what would have let them through.
+//! Failed requests: the reason, and the remedies.
 
 use memtrace_format::{Address, Bytes};
 use serde::Serialize;

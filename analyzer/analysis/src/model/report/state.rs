@@ -1,4 +1,4 @@
-//! What the heaps hold at one instant.
+//! The contents of the heaps at one instant.
 
 use memtrace_format::Bytes;
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! Swaps: what moving modules out for others cost, and what it had to cost.
+//! Swaps: the cost of evicting modules for others, and its lower bound.
 
 use memtrace_format::{Bytes, Tier};
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! What of a trace is asked for: a range, a filter, an instant.
+//! Selections of a trace: a range, a filter, an instant.
 
 mod filter;
 mod range;

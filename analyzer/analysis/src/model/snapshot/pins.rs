@@ -1,4 +1,4 @@
-//! Who keeps reserved memory from being given back to the driver.
+//! Pins: the blocks that keep reserved memory from being returned to the driver.
 //!
 //! A plain segment goes back when all its blocks are gone; of an expandable one each granule does. Call these *pages*: a page
 //! is freed by releasing every block that touches it. Which blocks to release first, to free the most for the least?

@@ -1,4 +1,4 @@
-//! What was sampled, over time.
+//! Sampled values over time.
 
 use memtrace_format::{Bytes, CounterValue};
 

@@ -1,4 +1,4 @@
-//! Places in a trace from which a replay can start, so that the state at any time is near.
+//! Checkpoints: places in a trace from which a replay can start. They bring the state at any time near.
 
 mod writer;
 

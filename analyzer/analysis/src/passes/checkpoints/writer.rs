@@ -1,4 +1,4 @@
-//! Checkpoints are taken while a trace is replayed.
+//! Writes checkpoints while a trace is replayed.
 
 use std::{
     fs::File,

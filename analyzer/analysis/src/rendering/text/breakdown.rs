@@ -1,4 +1,4 @@
-//! What was live, by what its blocks have in common.
+//! Live memory, broken down.
 
 use std::fmt::{self, Formatter};
 

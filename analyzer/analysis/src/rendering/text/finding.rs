@@ -1,4 +1,4 @@
-//! What rules found: first of all what is wrong, then in a line each what is not, and what nobody can tell.
+//! Findings: failures and warnings first, then a line each for what is fine and for what is not known.
 
 use std::fmt::{self, Formatter};
 

@@ -1,4 +1,4 @@
-//! What is free in a heap's segments, and who is in the way.
+//! Free memory in a heap's segments, and the blocks that pin it.
 
 use std::fmt::{self, Formatter};
 

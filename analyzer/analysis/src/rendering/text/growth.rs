@@ -1,4 +1,4 @@
-//! Growth: cycles and what each keeps, what stays and whose it is, weights that are there twice.
+//! Growth: the cycles and the memory that each retains, its owners, and duplicate weights.
 
 use std::fmt::{self, Formatter};
 

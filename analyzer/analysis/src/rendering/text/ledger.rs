@@ -1,4 +1,4 @@
-//! What device memory is made of, a column an instant, so that what adds up stands one below the other.
+//! Device memory by its users, a column for each instant.
 
 use std::fmt::{self, Formatter};
 

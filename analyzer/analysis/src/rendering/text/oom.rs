@@ -1,4 +1,4 @@
-//! Requests that failed: a row for each, then why and what would have let it through for those that were examined.
+//! Failed requests: a row each, then the reason and the remedies of those that were examined.
 
 use std::fmt::{self, Formatter};
 

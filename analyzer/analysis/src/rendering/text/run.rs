@@ -1,4 +1,4 @@
-//! What the recording is, how it ended, what is missing from it.
+//! The recording: its facts, its end, its losses.
 
 use std::fmt::{self, Display, Formatter};
 

@@ -1,4 +1,4 @@
-//! What happened over time: phases, counters, marks, failed requests.
+//! Phases, counters, marks and failed requests.
 
 use std::fmt::{self, Formatter};
 

@@ -1,4 +1,4 @@
-//! What the heaps hold at one instant.
+//! The contents of the heaps at one instant.
 
 use std::fmt::{self, Display, Formatter};
 

@@ -1,4 +1,4 @@
-//! What happens to segments: their pieces are enclosed, joined, cut and taken away.
+//! Segments in the list of pieces: they are enclosed, joined, cut and removed.
 
 use super::{super::HeldBlock, Node, PieceId, Pieces, What};
 

@@ -1,4 +1,4 @@
-//! When the blocks were handed out that are live at the end.
+//! The times at which blocks live at the end were allocated.
 
 use memtrace_format::Bytes;
 

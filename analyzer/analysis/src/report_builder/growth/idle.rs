@@ -1,4 +1,4 @@
-//! What a heap reserves and never uses again.
+//! Memory that a heap reserves and never uses again.
 
 use memtrace_format::Bytes;
 

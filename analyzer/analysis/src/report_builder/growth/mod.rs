@@ -1,4 +1,4 @@
-//! Growth: which cycles there are, what each keeps, and whose that is.
+//! Growth: the cycles, the memory that each retains, and its owners.
 
 mod births;
 mod duplicates;

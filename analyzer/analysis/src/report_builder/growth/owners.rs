@@ -1,4 +1,4 @@
-//! What each owner has at the ends of a cycle, and what it keeps.
+//! The memory of each owner at the ends of a cycle, and the part that it retains.
 
 use std::{cmp::Reverse, collections::BTreeMap};
 

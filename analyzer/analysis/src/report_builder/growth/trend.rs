@@ -1,4 +1,4 @@
-//! What a course of levels comes to.
+//! The trend of a series of levels.
 //!
 //! The slope is the median of the slopes between all pairs of points (Theil 1950, Sen 1968), so that a few odd cycles do
 //! not move it, with Sen's interval around it. Whether there is a trend at all is the test of Mann and Kendall: its
