@@ -216,22 +216,15 @@ impl Painter {
         }))
     }
 
-<<<<<<< HEAD:analyzer/tui/src/map/scene.rs
     fn paint(
         &self,
-        question: MapRequest,
+        request: MapRequest,
         instant: Arc<HeapSnapshot>,
         step: Option<SteppedEvent>,
     ) -> MapPicture {
-        let heap = instant.heaps.iter().position(|heap| heap.name == question.heap);
-        let scene = MapPicture {
-            question,
-=======
-    fn paint(&self, request: MapRequest, instant: Arc<Instant>, step: Option<SteppedEvent>) -> MapPicture {
         let heap = instant.heaps.iter().position(|heap| heap.name == request.heap);
         let picture = MapPicture {
             request,
->>>>>>> main:analyzer/tui/src/map/picture.rs
             heap,
             strips: Vec::new(),
             regions_total: 0,
