@@ -43,6 +43,12 @@ pub(crate) enum Need {
     Root,
     /// A kernel that tells which pages of a file are dirty, and a disk.
     DirtyPages,
+    /// File systems whose blocks are shared, with what makes them and the right to mount them.
+    FileSystems,
+    /// strace, and leave to trace.
+    Strace,
+    /// Compilers and virtual machines of other languages.
+    Languages,
     /// An x86-64 processor.
     X86,
 }
@@ -61,6 +67,9 @@ impl Need {
             Self::Mount => "mount",
             Self::Root => "root",
             Self::DirtyPages => "dirty-pages",
+            Self::FileSystems => "file-systems",
+            Self::Strace => "strace",
+            Self::Languages => "languages",
             Self::X86 => "x86-64",
         }
     }

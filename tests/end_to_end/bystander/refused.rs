@@ -3,7 +3,10 @@ use std::{collections::BTreeSet, fs, os::unix::process::CommandExt, path::Path, 
 use memtrace_format::{DropCause, Ending};
 
 use super::{Lab, bystander, closing, outcome};
-use crate::programs;
+use crate::{
+    optional::{self, Need},
+    programs,
+};
 
 /// Lets `fallocate` fail with this error where the file is to grow behind `offset`, and in the program alone.
 fn refuse_room(command: &mut Command, error: i32, offset: u32) {
@@ -94,8 +97,7 @@ fn the_doctor_lists_the_calls_of_a_recording() {
     };
     let (Some(own), Some(recorded)) = (traced("own", None), traced("recorded", Some(programs::c_library())))
     else {
-        eprintln!("skipped: needs strace, and leave to trace");
-        return;
+        return optional::skip(Need::Strace, "needs strace, and leave to trace");
     };
     assert!(recorded.contains("fallocate"), "it was recorded: {recorded:?}");
     let doctor = programs::memtrace().arg("doctor").output().unwrap();
