@@ -311,6 +311,8 @@ impl Work {
             unused.push(chunk.slot);
         }
         self.seal_retired();
+        self.log.retire_left();
+        self.seal_retired();
         self.notice_stop();
         self.write_closing(Ending::Clean);
         unused.extend(self.recycler.iter().flat_map(Recycler::unused));

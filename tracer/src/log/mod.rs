@@ -3,9 +3,14 @@
 //! ```text
 //!            take_chunk                    retire
 //!   ready ─────────────▶ a thread's own ───────────▶ retired
-//!     ▲                                                 │
+//!     ▲                     ▲      │                    │
+//!     │           take_left │      │ leave              │
+//!     │                     └ left ┘                    │
 //!     └── file grown, mapped, populated ◀── helper ──▶ sealed, unmapped
 //! ```
+//!
+//! A thread that ends leaves the room in its chunk to one that begins, so that threads of a few events take no more of the file
+//! than their events do.
 //!
 //! In ring mode sealed chunks stay mapped and become ready again, once a baseline says what they did.
 
@@ -38,6 +43,9 @@ use crate::{
 /// The most chunks that may be ready ahead of their use: 64 MiB of file.
 pub(crate) const MOST_READY: usize = 1024;
 
+/// The most chunks that ended threads leave to others; what comes on top is sealed.
+const MOST_LEFT: usize = 256;
+
 /// What threads and the helper share.
 pub(crate) struct Log {
     header: FileHeader,
@@ -45,6 +53,8 @@ pub(crate) struct Log {
     ready: Queue<Chunk>,
     /// Chunks to be sealed. The helper takes them out.
     retired: Queue<Retired>,
+    /// Chunks with room that threads left when they ended.
+    left: Queue<Retired>,
     /// Rung when a chunk is taken.
     bell: Bell,
     /// What threads have lost.
@@ -60,6 +70,7 @@ impl Log {
             header,
             ready: Queue::new(capacity),
             retired: Queue::new(capacity),
+            left: Queue::new(capacity.min(MOST_LEFT)),
             bell: Bell::new(),
             ledger: Ledger::new(),
             stopped: AtomicU8::new(0),
@@ -96,6 +107,25 @@ impl Log {
     /// unsealed, which readers accept.
     pub(crate) fn retire(&self, retired: Retired) {
         let _ = self.retired.push(retired);
+    }
+
+    /// Leaves a chunk that has room for more to another thread. If there are too many of them, it is sealed.
+    pub(crate) fn leave(&self, chunk: Retired) {
+        if let Err(chunk) = self.left.push(chunk) {
+            self.retire(chunk);
+        }
+    }
+
+    /// A chunk that a thread left, if there is one.
+    pub(crate) fn take_left(&self) -> Option<Retired> {
+        self.left.pop()
+    }
+
+    /// No thread is to go on with what others left: it is sealed.
+    pub(crate) fn retire_left(&self) {
+        while let Some(chunk) = self.left.pop() {
+            self.retire(chunk);
+        }
     }
 
     /// Makes a chunk ready to be taken. `Err`: there is no place for it.

@@ -93,6 +93,8 @@ impl Recycler {
 
     /// Folds events that fill `enough` chunks, if there are so many that are settled, and frees the chunks.
     fn recycle(&mut self, log: &Log, enough: usize) -> Result<(), u64> {
+        log.retire_left();
+        log.seal_retired(|slot, used| self.streams.given_back(slot, used));
         self.fold.know_pools(&self.session.definitions.heap_of_pool());
         self.streams.fold_into(&mut self.fold, self.looked.0, enough);
         if self.streams.folded() == 0 {
