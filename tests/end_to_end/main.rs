@@ -67,3 +67,6 @@ mod golden;
 
 /// The interactive view on a terminal.
 mod terminal;
+
+/// The project's own pages: their commands, tables and links.
+mod documents;

@@ -90,7 +90,7 @@ fn advice(verdict: Verdict) -> &'static str {
             "end the other processes on the device (nvidia-smi lists them), or give each a share of it"
         }
         Verdict::Unknown => {
-            "record what the device has free (MEMTRACE_SAMPLE_HZ), and look at what was live at the peak"
+            "record what the device has free (MEMTRACE_SAMPLE=driver=20), and look at what was live at the peak"
         }
     }
 }
