@@ -368,7 +368,11 @@ impl Cursor {
         }
         match log.take_chunk() {
             Ok(chunk) => self.begin(chunk, recording),
-            Err(cause) => self.go_on(log.take_left().ok_or(cause)?, recording),
+            Err(cause) => match (log.take_left(), cause) {
+                (Some(left), _) => self.go_on(left, recording),
+                (None, DropCause::NoChunk) => self.begin(log.wait_for_chunk()?, recording),
+                (None, _) => return Err(cause),
+            },
         }
         Ok(())
     }

@@ -109,7 +109,7 @@ pub use memtrace_format::{
 };
 pub use module::{Forward, Module};
 pub use name::{Name, Scope, Site};
-pub use options::{DEFAULT_RING, Mode, OptionError, Options};
+pub use options::{DEFAULT_RING, Full, Mode, OptionError, Options};
 pub use sampling::Sampling;
 pub use session::{StartError, engine, finish, start, start_or_say};
 pub use stack::{Frame, Stack};

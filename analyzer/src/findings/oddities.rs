@@ -17,7 +17,7 @@ const BEARABLE: f64 = 0.001;
 
 fn judge(report: &Report) -> Judgement {
     let trace = &report.trace;
-    if trace.dropped.total > 0 || trace.damaged_chunks > 0 {
+    if trace.dropped.any() || trace.damaged_chunks > 0 {
         return Judgement::Na("events are missing, so that others seem to contradict each other".to_owned());
     }
     let odd = trace.oddities.iter().filter(|(what, _)| !what.ends_with(BORDERS));

@@ -7,7 +7,7 @@ use memtrace_format::{
 use rkyv::util::AlignedVec;
 
 use super::{
-    ReadError,
+    EventChunk, ReadError,
     file::LogFile,
     losses::{Fault, Losses},
 };
@@ -98,5 +98,30 @@ impl ChunkReader {
         let committed = places.iter().position(|record| !record.word().is_committed());
         records.extend_from_slice(&places[..committed.unwrap_or(places.len())]);
         Ok(Some(chunk.header))
+    }
+
+    /// Reads the records of a thread's chunk, or of its part of one. What is wrong with a shared chunk was noticed when its parts
+    /// were looked for, and a part has no header.
+    pub(crate) fn read_events(
+        &mut self,
+        file: &LogFile,
+        chunk: EventChunk,
+        losses: &mut Losses,
+        records: &mut Vec<Record>,
+    ) -> Result<Option<ChunkHeader>, ReadError> {
+        let Some((first, end)) = chunk.part else {
+            return self.read_records(file, chunk.offset, losses, records);
+        };
+        records.clear();
+        let bytes = ChunkHeader::BYTES + usize::from(first) * Record::BYTES
+            ..(ChunkHeader::BYTES + usize::from(end) * Record::BYTES).min(CHUNK_BYTES);
+        let offset = chunk.offset.saturating_add(bytes.start as u64);
+        let Some(room) = self.buffer.get_mut(bytes) else { return Ok(None) };
+        let have = file.read_up_to(offset, room)? / Record::BYTES;
+        let whole = self.buffer.as_slice().try_into().expect("the buffer has the length of a chunk");
+        let places = record_places(whole).expect("the buffer is aligned");
+        let places = places.iter().skip(first.into()).take(have);
+        records.extend(places.take_while(|record| record.word().is_committed()));
+        Ok(None)
     }
 }

@@ -11,18 +11,19 @@ mod error;
 mod file;
 mod losses;
 mod symbols;
+mod untold;
 
 pub(crate) use baseline::Baseline;
 pub(crate) use chunk::ChunkReader;
 pub use definitions::Definitions;
 pub(crate) use definitions::parents;
-pub(crate) use directory::{Directory, FREE_RUN, ThreadChunks};
+pub(crate) use directory::{Directory, EventChunk, FREE_RUN, ThreadChunks};
 pub use error::ReadError;
 pub use losses::{Damage, Losses};
 
 use std::{fs::File, path::Path, thread::available_parallelism};
 
-use memtrace_format::{ClockKind, Closing, Definition, Ending, FileHeader, SIZES_DEDUCED};
+use memtrace_format::{ClockKind, Closing, Definition, Ending, FileHeader, RING, SIZES_DEDUCED};
 
 use crate::{Nanos, Text, clock::Clock, merge::Events, report::Ended};
 pub(crate) use file::{LogFile, RegularFile};
@@ -38,6 +39,8 @@ pub struct Trace {
     pub(crate) baseline: Option<Baseline>,
     definitions: Definitions,
     losses: Losses,
+    /// The process was killed, and may have lost more events than it came to tell of.
+    untold: bool,
     being_written: bool,
     cycle: Option<Text>,
     one_thread: bool,
@@ -87,6 +90,10 @@ impl Trace {
             // While it is, one may be cleared between its first byte and its last.
             losses.join(&torn);
         }
+        let is_over = closing.as_ref().is_some_and(|closing| closing.ending != Ending::Running);
+        let untold = !is_over
+            && !being_written
+            && untold::may_be(&file, &directory, &definitions, header.incompatible & RING == 0)?;
         Ok(Self {
             file,
             directory,
@@ -96,6 +103,7 @@ impl Trace {
             baseline,
             definitions,
             losses,
+            untold,
             being_written,
             cycle: None,
             one_thread: available_parallelism().is_ok_and(|threads| threads.get() == 1),
@@ -151,6 +159,11 @@ impl Trace {
             _ if self.being_written => Ended::Running,
             _ => Ended::Killed,
         }
+    }
+
+    /// Whether events may have been lost of which nothing tells: a thread needed room when its process was killed.
+    pub(crate) fn has_untold_losses(&self) -> bool {
+        self.untold
     }
 
     /// In ring mode: when the events begin that were kept.

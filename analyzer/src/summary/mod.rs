@@ -62,7 +62,7 @@ pub(crate) fn summarize(
 
     // In a range of an imported recording it is not asked what is left of what was live before all of it.
     let inferred = trace.range.is_some() && replay.trace.is_imported() && replay.trace.kept_from().is_some();
-    let complete = trace.dropped.total == 0 && trace.damaged_chunks == 0 && !inferred;
+    let complete = !trace.dropped.any() && trace.damaged_chunks == 0 && !inferred;
     let known_if = |exact: bool| if exact { Known::Exact } else { Known::Baseline };
     let (monitor, profile) = (device::monitors(&replay), device::profiles(&replay));
     let mut heaps = std::mem::take(&mut replay.heaps);

@@ -19,6 +19,7 @@ mod chunk;
 mod extent;
 mod file;
 mod helper;
+mod patience;
 mod queue;
 mod recycler;
 mod supply;
@@ -31,13 +32,15 @@ pub(crate) use bell::Bell;
 pub(crate) use chunk::{Chunk, Retired, Slot, write_record};
 use file::{LogFile, LogFileError};
 pub(crate) use helper::{Helper, HelperError};
+use patience::Patience;
 pub(crate) use queue::Queue;
 #[cfg(feature = "samples")]
 pub(crate) use {helper::keep_descriptors_apart, thread::Thread};
 
 use crate::{
     losses::Ledger,
-    sync::{AtomicU8, Ordering},
+    options::Full,
+    sync::{AtomicU8, AtomicUsize, Ordering},
 };
 
 /// The most chunks that may be ready ahead of their use: 64 MiB of file.
@@ -57,6 +60,10 @@ pub(crate) struct Log {
     left: Queue<Retired>,
     /// Rung when a chunk is taken.
     bell: Bell,
+    /// Whoever takes a chunk wakes the helper if fewer than so many are left.
+    scarce: AtomicUsize,
+    /// What threads do that find no chunk.
+    patience: Patience,
     /// What threads have lost.
     pub(crate) ledger: Ledger,
     /// Why no further chunk will come, as the number of a [`DropCause`]; zero while they do.
@@ -65,13 +72,15 @@ pub(crate) struct Log {
 
 impl Log {
     /// A log with room for so many chunks in each queue.
-    pub(crate) fn new(header: FileHeader, capacity: usize) -> Self {
+    pub(crate) fn new(header: FileHeader, capacity: usize, when_full: Full) -> Self {
         Self {
             header,
             ready: Queue::new(capacity),
             retired: Queue::new(capacity),
             left: Queue::new(capacity.min(MOST_LEFT)),
             bell: Bell::new(),
+            scarce: AtomicUsize::new(0),
+            patience: Patience::new(when_full),
             ledger: Ledger::new(),
             stopped: AtomicU8::new(0),
         }
@@ -93,7 +102,11 @@ impl Log {
     pub(crate) fn take_chunk(&self) -> Result<Chunk, DropCause> {
         match self.ready.pop() {
             Some(chunk) => {
-                self.bell.ring();
+                if self.ready.len() < self.scarce.load(Ordering::Relaxed) {
+                    self.bell.hurry();
+                } else {
+                    self.bell.ring();
+                }
                 Ok(chunk)
             }
             // Relaxed: the cause orders nothing. A thread that sees it late counts its loss as one for want of a chunk.
@@ -101,6 +114,16 @@ impl Log {
                 Err(DropCause::decode(self.stopped.load(Ordering::Relaxed)).unwrap_or(DropCause::NoChunk))
             }
         }
+    }
+
+    /// A chunk for the calling thread, which found none. Waits for it, if the program's user prefers that to losing events.
+    pub(crate) fn wait_for_chunk(&self) -> Result<Chunk, DropCause> {
+        self.bell.hurry();
+        self.patience.wait(|| {
+            let taken = self.take_chunk();
+            self.bell.hurry();
+            taken
+        })
     }
 
     /// Gives a chunk back to be sealed. If the helper is so far behind that there is no place for it, the chunk stays
@@ -145,6 +168,11 @@ impl Log {
             retired.seal();
             sealed(slot, used);
         }
+    }
+
+    /// Whoever takes a chunk is to wake the helper if fewer than so many are left then.
+    fn call_scarce(&self, chunks: usize) {
+        self.scarce.store(chunks, Ordering::Relaxed);
     }
 
     /// How many chunks are ready.

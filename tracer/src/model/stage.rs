@@ -9,6 +9,7 @@ use memtrace_format::{
 use crate::{
     cursor::{Cursor, Recording},
     log::{Chunk, Log, Slot},
+    options::Full,
     ring::WatchedChunk,
     sync::word,
 };
@@ -44,7 +45,7 @@ impl Stage {
             start: CALIBRATION,
             minor: 0,
         };
-        let log = Log::new(header, 4);
+        let log = Log::new(header, 4, Full::Drop);
         Self { log, pages: (0..chunks).map(|_| Page::new()).collect(), threads: AtomicU32::new(0) }
     }
 

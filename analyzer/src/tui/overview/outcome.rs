@@ -3,7 +3,7 @@
 use ratatui::text::{Line, Span};
 
 use crate::{
-    report::{Ended, OutOfMemory},
+    report::{Dropped, Ended, OutOfMemory},
     tui::{
         run::Run,
         theme::{OUT_OF_MEMORY, Theme},
@@ -22,7 +22,10 @@ pub(crate) fn losses<'a>(run: &'a Run, theme: Theme) -> Option<Section<'a>> {
         let causes = trace.dropped.by_cause.iter().filter(|(_, number)| **number > 0);
         let causes: Vec<String> =
             causes.map(|(cause, number)| format!("{cause} {}", count(*number))).collect();
-        lines.push(format!("{} could not be recorded: {}", events(trace.dropped.total), causes.join(", ")));
+        let least = if trace.dropped.at_least { "at least " } else { "" };
+        lines.push(format!("{least}{} could not be recorded: {}", events(trace.dropped.total), causes.join(", ")));
+    } else if trace.dropped.at_least {
+        lines.push(Dropped::UNTOLD.to_owned());
     }
     if trace.damaged_chunks > 0 {
         lines.push(format!("{} damaged chunks could not be read", count(trace.damaged_chunks)));
