@@ -5,12 +5,12 @@ use std::{
     process::Command,
 };
 
-use memtrace_analyzer::report::Report;
+use memtrace_analysis::report::Report;
 use memtrace_tests::oracle::Program;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{programs, truth::assert_same};
+use crate::{optional, programs, truth::assert_same};
 
 /// The example engine in C, with the shared library and with the static one: its own books and the report agree.
 #[test]
@@ -49,7 +49,7 @@ fn calls_survive_hostile_arguments() {
     let complaints =
         String::from_utf8_lossy(&output.stderr).lines().filter(|l| l.contains("cannot create")).count();
     assert_eq!(complaints, 2, "each file that cannot be made is named");
-    assert!(memtrace_analyzer::analyze(&trace).is_ok());
+    assert!(memtrace_analysis::analyze(&trace).is_ok());
     assert_eq!(programs::quiet(&hostile).output().unwrap().stdout, b"before 0 started 0 during 0 after 0\n");
 }
 
@@ -100,18 +100,18 @@ fn a_program_with_its_own_tracer_and_the_library_makes_two_logs() {
         .filter(|path| *path != trace)
         .collect();
     let [own] = &logs[..] else { panic!("one more log: {logs:?}") };
-    let report = memtrace_analyzer::analyze(own).unwrap().report;
+    let report = memtrace_analysis::analyze(own).unwrap().report;
     let books: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_same(Program::Diffusion, &books, &report, "the program's own");
-    let loaded = memtrace_analyzer::analyze(&trace).unwrap().report;
+    let loaded = memtrace_analysis::analyze(&trace).unwrap().report;
     assert_eq!((loaded.trace.events, loaded.trace.pid), (0, report.trace.pid));
 }
 
 /// The header is C++ as well.
 #[test]
 fn the_header_serves_c_plus_plus() {
-    if Command::new("g++").arg("--version").output().is_err() {
-        return eprintln!("skipped: there is no g++");
+    if !optional::cxx() {
+        return;
     }
     let lab = Lab::new();
     let program = lab.compile_with("g++", "plus", "tests/programs/c/plus.cpp", &["-std=c++17"], SHARED);
@@ -166,6 +166,6 @@ impl Lab {
         recorded.args(command.get_args().map(OsStr::to_owned)).env("MEMTRACE_FILE", &trace);
         let output = recorded.output().unwrap();
         assert!(output.status.success(), "{recorded:?}: {output:?}");
-        (memtrace_analyzer::analyze(&trace).unwrap().report, String::from_utf8(output.stdout).unwrap())
+        (memtrace_analysis::analyze(&trace).unwrap().report, String::from_utf8(output.stdout).unwrap())
     }
 }

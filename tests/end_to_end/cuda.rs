@@ -1,6 +1,6 @@
 use std::{ffi::OsString, path::Path, process::Output};
 
-use memtrace_analyzer::report::Report;
+use memtrace_analysis::report::Report;
 use memtrace_tests::oracle::Program;
 use serde_json::Value;
 
@@ -53,7 +53,7 @@ fn failures_of_the_driver_are_recorded_as_what_they_are() {
         let folder = tempfile::tempdir().unwrap();
         let trace = folder.path().join("run.trace");
         let output = run_cudarc(&trace, &[("FAULTS", fault)]);
-        let report = memtrace_analyzer::analyze(&trace).unwrap().report;
+        let report = memtrace_analysis::analyze(&trace).unwrap().report;
         let heap = &report.heaps[0];
         assert_eq!((heap.allocs, heap.end.allocated_bytes.0), (heap.frees, 0), "{what}");
         assert_eq!((report.trace.dropped.total, report.transfers.unfinished), (0, 0), "{what}");
@@ -74,7 +74,7 @@ fn cudarc(settings: &[(&str, &str)]) -> (Report, Value) {
     let output = run_cudarc(&trace, settings);
     assert!(output.status.success(), "{output:?}");
     let books = serde_json::from_slice(&output.stdout).unwrap();
-    (memtrace_analyzer::analyze(&trace).unwrap().report, books)
+    (memtrace_analysis::analyze(&trace).unwrap().report, books)
 }
 
 fn run_cudarc(trace: &Path, settings: &[(&str, &str)]) -> Output {

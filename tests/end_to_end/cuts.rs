@@ -1,9 +1,9 @@
-use memtrace_analyzer::Trace;
+use memtrace_analysis::Trace;
 use proptest::{prelude::*, sample::Index};
 
 use crate::programs;
 
-#[path = "../../analyzer/tests/traces/cuts/sameness.rs"]
+#[path = "../../analyzer/analysis/tests/traces/cuts/sameness.rs"]
 mod sameness;
 
 /// Engines that swap, share a device, fail and leak.

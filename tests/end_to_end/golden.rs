@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use memtrace_analyzer::report::{Ended, Known, Share};
+use memtrace_analysis::report::{Ended, Known, Share};
 
 const MIB: u64 = 1 << 20;
 
@@ -9,7 +9,7 @@ const MIB: u64 = 1 << 20;
 #[test]
 fn version_1_is_told_as_its_recipe_says() {
     let trace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../format/tests/golden/v1.trace");
-    let report = memtrace_analyzer::analyze(trace).unwrap().report;
+    let report = memtrace_analysis::analyze(trace).unwrap().report;
 
     let told = &report.trace;
     assert_eq!(told.engine.as_ref().unwrap().recorded(), "golden");

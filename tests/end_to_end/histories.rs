@@ -1,6 +1,6 @@
 use std::{collections::BTreeMap, io::Write, path::Path, process::Stdio};
 
-use memtrace_analyzer::report::Report;
+use memtrace_analysis::report::Report;
 use memtrace_tests::{HEAPS, History, heap_name};
 use proptest::prelude::*;
 
@@ -62,7 +62,7 @@ fn record(history: &History, settings: &[(&str, &str)]) -> Report {
     let folder = tempfile::tempdir().unwrap();
     let trace = folder.path().join("history.trace");
     perform(history, &trace, settings);
-    memtrace_analyzer::analyze(&trace).unwrap().report
+    memtrace_analysis::analyze(&trace).unwrap().report
 }
 
 /// Has the history performed and recorded.
@@ -93,7 +93,7 @@ pub(crate) fn assert_counted(report: &Report, heap: usize, model: &Model) {
         peak.figures.bytes()
     );
     assert_eq!(found.peak.blocks_total, peak.blocks);
-    let shares = |shares: &[memtrace_analyzer::report::Share]| -> BTreeMap<String, u64> {
+    let shares = |shares: &[memtrace_analysis::report::Share]| -> BTreeMap<String, u64> {
         shares.iter().map(|share| (share.name.recorded().to_owned(), share.bytes.0)).collect()
     };
     assert_eq!(shares(&found.peak.by_module), peak.by_module);

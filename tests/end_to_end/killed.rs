@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use memtrace_analyzer::{
+use memtrace_analysis::{
     Trace,
     report::{Ended, FindingVerdict},
 };
@@ -32,7 +32,7 @@ fn a_killed_engine_loses_no_event_that_it_acknowledged() {
                 "thread {thread} of {threads}: {found} events, {acknowledged} acknowledged"
             );
         }
-        let report = memtrace_analyzer::analyze(&trace).unwrap().report;
+        let report = memtrace_analysis::analyze(&trace).unwrap().report;
         assert_eq!(report.trace.ended, Ended::Killed);
         assert_eq!((report.trace.damaged_chunks, report.trace.dropped.total), (0, 0));
         let finding = report.findings.iter().find(|finding| finding.id == "killed").unwrap();

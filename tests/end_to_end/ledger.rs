@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use memtrace_analyzer::report::{LedgerEntry, LedgerMoment};
+use memtrace_analysis::report::{LedgerEntry, LedgerMoment};
 use memtrace_format::Bytes;
 
 use crate::{

@@ -81,12 +81,12 @@ fn caches_are_released_under_pressure_and_the_log_says_so() {
     let output = command.envs(programs::cuda("16GiB", &[("INTEGRATED", "1")])).output().unwrap();
     let came: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(came, json!([{ "too little": 0 }, "no pressure", { "released": GIB }]));
-    let analysis = memtrace_analyzer::analyze(&trace).unwrap();
+    let analysis = memtrace_analysis::analyze(&trace).unwrap();
     let mark =
         analysis.report.marks.iter().find(|mark| mark.name.recorded() == "released under pressure").unwrap();
     assert_eq!(mark.count, 1);
     let value = analysis.timeline.instants.iter().find_map(|instant| match &instant.what {
-        memtrace_analyzer::timeline::Happening::Mark { name, value } if name == &mark.name => Some(*value),
+        memtrace_analysis::timeline::Happening::Mark { name, value } if name == &mark.name => Some(*value),
         _ => None,
     });
     assert_eq!(value, Some(GIB));

@@ -1,4 +1,4 @@
-use memtrace_analyzer::report::DeviceMemory;
+use memtrace_analysis::report::DeviceMemory;
 use serde_json::Value;
 
 use crate::programs;
@@ -20,7 +20,7 @@ fn the_worked_example_needs_five_gibibytes_and_the_trace_says_the_same() {
     assert_eq!(told["peak_activation"], 2_i64 << 30);
     assert_eq!(told["non_torch_increase"], 1_i64 << 30);
 
-    let report = memtrace_analyzer::analyze(&trace).unwrap().report;
+    let report = memtrace_analysis::analyze(&trace).unwrap().report;
     let [found] = &report.profile[..] else { panic!("one profile run, not {}", report.profile.len()) };
     assert_eq!(found.device, 0);
     for (key, found) in [

@@ -1,4 +1,4 @@
-use memtrace_analyzer::{Nanos, Part, Trace};
+use memtrace_analysis::{Nanos, Part, Trace};
 use memtrace_format::Event;
 use memtrace_tests::HEAPS;
 use proptest::prelude::*;

@@ -1,4 +1,4 @@
-use memtrace_analyzer::{
+use memtrace_analysis::{
     diff::{Diff, Judgement, ModuleDiff, Tolerance},
     report::{Report, Verdict},
 };
@@ -74,7 +74,7 @@ fn a_model_under_two_names_is_found_and_shared() {
     assert_eq!((same(&twice.report), same(&shared.report)), (1, 0));
     let diff = compared(&twice, &shared);
     let second = module(&diff, "preview_vae");
-    assert_eq!(second.only_in, Some(memtrace_analyzer::diff::Side::A));
+    assert_eq!(second.only_in, Some(memtrace_analysis::diff::Side::A));
     let vae = modules(&twice).find(|module| module["path"] == "vae").unwrap();
     assert_eq!(number(&shared.books["remedies"]["shared"]["bytes"]), number(&vae["bytes"]));
     assert_better(&twice, &shared);
@@ -183,7 +183,7 @@ fn pinned_weights_are_told_from_pageable_ones() {
     assert_eq!(diff.transfers.pageable_bytes.difference, Some(-(moved as i64)));
     assert_eq!(diff.transfers.pinned_bytes.difference, Some(moved as i64));
     let heap = diff.heaps.iter().find(|heap| heap.name.recorded() == "pinned").unwrap();
-    assert_eq!(heap.only_in, Some(memtrace_analyzer::diff::Side::B));
+    assert_eq!(heap.only_in, Some(memtrace_analysis::diff::Side::B));
 }
 
 /// The methods that stand for a VAE's forward have names.

@@ -1,6 +1,6 @@
 use std::{ffi::OsString, path::Path};
 
-use memtrace_analyzer::{
+use memtrace_analysis::{
     Trace,
     report::{Counter, CounterNumber, Ended, Report, ReportText},
 };
@@ -266,7 +266,7 @@ impl Run {
     }
 
     fn read(trace: &Path, stdout: &str, stderr: &str) -> Self {
-        let report = memtrace_analyzer::analyze(trace).unwrap().report;
+        let report = memtrace_analysis::analyze(trace).unwrap().report;
         let trace = Trace::open(trace).unwrap();
         let definitions = trace.definitions();
         let samples = trace.events().filter_map(|recorded| match recorded.unwrap().event {

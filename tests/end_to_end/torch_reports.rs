@@ -1,6 +1,6 @@
 use std::{ffi::OsString, path::PathBuf, process::Command};
 
-use memtrace_analyzer::report::{FindingVerdict, Heap, Report};
+use memtrace_analysis::report::{FindingVerdict, Heap, Report};
 use tempfile::TempDir;
 
 use crate::programs;
@@ -78,7 +78,7 @@ fn without_record_reports_are_passed_on_alone() {
     command.env_remove("MEMTRACE_RECORD").env("MEMTRACE_FILE", &trace);
     let output = command.output().unwrap();
     assert_eq!(output.stdout, b"150 1\n");
-    assert!(memtrace_analyzer::analyze(&trace).unwrap().report.heaps.is_empty());
+    assert!(memtrace_analysis::analyze(&trace).unwrap().report.heaps.is_empty());
 }
 
 fn heap<'a>(report: &'a Report, name: &str) -> &'a Heap {
@@ -130,6 +130,6 @@ impl Lab {
         command.env("MEMTRACE_FILE", &trace).envs(environment.iter().cloned());
         let output = command.output().unwrap();
         assert!(output.status.success(), "{output:?}");
-        (memtrace_analyzer::analyze(&trace).unwrap().report, String::from_utf8(output.stdout).unwrap())
+        (memtrace_analysis::analyze(&trace).unwrap().report, String::from_utf8(output.stdout).unwrap())
     }
 }

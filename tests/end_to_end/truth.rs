@@ -1,6 +1,6 @@
 use std::ffi::OsString;
 
-use memtrace_analyzer::report::Report;
+use memtrace_analysis::report::Report;
 use memtrace_tests::oracle::{Figure, Program};
 use serde_json::Value;
 
@@ -69,7 +69,7 @@ impl Run {
         let folder = tempfile::tempdir().unwrap();
         let trace = folder.path().join("run.trace");
         let books = programs::run_diffusion(&trace, arguments, environment);
-        let report = memtrace_analyzer::analyze(&trace).unwrap().report;
+        let report = memtrace_analysis::analyze(&trace).unwrap().report;
         Self { arguments: arguments.join(" "), books, report }
     }
 

@@ -1,4 +1,4 @@
-use memtrace_analyzer::{
+use memtrace_analysis::{
     check::{Budget, Check, Verdict},
     diff::{Diff, Tolerance},
     report::{CycleHeap, Report, Shape},
@@ -63,7 +63,7 @@ fn a_cache_that_fills_is_not_called_a_leak() {
     let report = Run::told(&arguments, &[]).report;
     assert_eq!(switches(&report, "host").trend.shape, Shape::Saturates);
     assert_silent(&report, "leak");
-    assert_eq!(finding(&report, "duplicate-module").verdict, memtrace_analyzer::report::FindingVerdict::Ok);
+    assert_eq!(finding(&report, "duplicate-module").verdict, memtrace_analysis::report::FindingVerdict::Ok);
 }
 
 fn switches<'a>(report: &'a Report, heap: &str) -> &'a CycleHeap {

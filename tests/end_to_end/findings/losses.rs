@@ -1,4 +1,4 @@
-use memtrace_analyzer::report::FindingVerdict;
+use memtrace_analysis::report::FindingVerdict;
 
 use super::{assert_found, assert_silent};
 use crate::programs;
@@ -11,7 +11,7 @@ fn it_is_found_where_the_file_was_too_small() {
         let trace = folder.path().join("run.trace");
         let arguments = ["--device", "host", "--tier", "lowvram", "--steps", "60"];
         programs::run_diffusion(&trace, &arguments, environment);
-        memtrace_analyzer::analyze(&trace).unwrap().report
+        memtrace_analysis::analyze(&trace).unwrap().report
     };
     let report = run(&[("MEMTRACE_MAX_SIZE".to_owned(), "1MiB".into())]);
     let found = assert_found(&report, "losses");

@@ -15,7 +15,7 @@ mod table;
 mod thrash;
 mod unused_module;
 
-use memtrace_analyzer::report::{Finding, FindingVerdict, Report};
+use memtrace_analysis::report::{Finding, FindingVerdict, Report};
 
 use crate::{programs, truth::Run};
 

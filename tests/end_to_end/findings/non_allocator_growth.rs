@@ -1,4 +1,4 @@
-use memtrace_analyzer::report::{FindingVerdict, Report};
+use memtrace_analysis::report::{FindingVerdict, Report};
 
 use super::{assert_found, finding, sampled};
 
@@ -27,7 +27,7 @@ fn whose_it_is_may_not_be_known() {
     let report = run(&GROWTH, &[("PID_OFFSET", "1000000")]);
     let found = assert_found(&report, "non-allocator-growth");
     assert_eq!(found.verdict, FindingVerdict::Warn);
-    assert!(found.evidence.recorded().contains("whose is not known"), "{}", found.evidence);
+    assert!(found.evidence.recorded().contains("owner unknown"), "{}", found.evidence);
 }
 
 /// What others take is not this process's.

@@ -1,4 +1,4 @@
-use memtrace_analyzer::report::FindingVerdict;
+use memtrace_analysis::report::FindingVerdict;
 use memtrace_format::Bytes;
 
 use super::{assert_found, assert_silent, finding, sampled};
@@ -23,7 +23,7 @@ fn what_they_took_meanwhile_is_told_and_what_would_have_fitted_without_them_fail
     let found = assert_found(&report, "other-processes");
     assert_eq!(found.verdict, FindingVerdict::Fail, "{found:#?}");
     let evidence = found.evidence.recorded();
-    assert!(evidence.contains("they took while") && evidence.contains("would have fitted"), "{evidence}");
+    assert!(evidence.contains("during this run") && evidence.contains("would have fitted"), "{evidence}");
     let failed = report.ooms.iter().find(|oom| Some(oom.time_ns) == found.places[0].time_ns);
     assert!(failed.is_some(), "it is the time of a failed request");
 }

@@ -1,4 +1,4 @@
-use memtrace_analyzer::report::{FindingVerdict, Proof, Verdict};
+use memtrace_analysis::report::{FindingVerdict, Proof, Verdict};
 
 use super::{assert_found, assert_silent, finding};
 use crate::truth::Run;

@@ -1,4 +1,4 @@
-use memtrace_analyzer::report::FindingVerdict;
+use memtrace_analysis::report::FindingVerdict;
 
 use super::{assert_found, assert_silent, finding};
 use crate::truth::Run;

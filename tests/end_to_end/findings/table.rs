@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 
-use memtrace_analyzer::report::{FindingVerdict, Report};
+use memtrace_analysis::report::{FindingVerdict, Report};
 
 use super::{finding, sampled};
 use crate::truth::Run;

@@ -1,6 +1,6 @@
 use std::{ffi::OsStr, fs};
 
-use memtrace_analyzer::report::Ended;
+use memtrace_analysis::report::Ended;
 use serde_json::Value;
 
 use super::{Lab, assert_agrees, books, heap};
@@ -30,7 +30,7 @@ fn a_forked_child_that_is_followed_has_its_own() {
     let traces = lab.traces();
     assert_eq!(traces.len(), 2, "{traces:?}");
     let reports: Vec<_> = traces.iter().map(|trace| lab.report(trace)).collect();
-    let is_child = |report: &&memtrace_analyzer::report::Report| heap(report, "host").allocs == 2;
+    let is_child = |report: &&memtrace_analysis::report::Report| heap(report, "host").allocs == 2;
     let child = reports.iter().find(is_child).expect("the child's two blocks");
     assert_eq!(heap(child, "host").end.allocated_bytes.0, 12345);
     assert_eq!(heap(child, "host").peak.figures.allocated_bytes.0, 1 << 20);

@@ -31,7 +31,7 @@ use std::{
     process::{Command, Output},
 };
 
-use memtrace_analyzer::report::{Heap, Report};
+use memtrace_analysis::report::{Heap, Report};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -89,7 +89,7 @@ impl Lab {
     }
 
     fn report(&self, trace: impl AsRef<Path>) -> Report {
-        let report = memtrace_analyzer::analyze(self.folder.path().join(trace)).unwrap().report;
+        let report = memtrace_analysis::analyze(self.folder.path().join(trace)).unwrap().report;
         assert_eq!(report.trace.dropped.total, 0);
         // A thread that has to wait for a processor between reading the clock and taking its first chunk has an event from
         // before that chunk was made.

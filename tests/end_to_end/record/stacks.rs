@@ -7,7 +7,7 @@ fn bytes_by_function(lab: &Lab, trace: &str, functions: &[&str]) -> BTreeMap<Str
     let report = lab.report(trace);
     let shares = &heap(&report, "host").peak.by_stack;
     let of = |function: &str| {
-        let named = |frame: &memtrace_analyzer::Text| frame.recorded().starts_with(&format!("{function} ("));
+        let named = |frame: &memtrace_analysis::Text| frame.recorded().starts_with(&format!("{function} ("));
         shares.iter().filter(|share| share.stack.iter().any(named)).map(|share| share.bytes.0).sum()
     };
     functions.iter().map(|&function| (function.to_owned(), of(function))).collect()
@@ -64,7 +64,7 @@ fn a_file_that_was_built_anew_names_nothing() {
     let report = lab.report("run.trace");
     let frames: Vec<_> = heap(&report, "host").peak.by_stack.iter().flat_map(|share| &share.stack).collect();
     assert!(!frames.iter().any(|frame| frame.recorded().contains("small_one")), "{frames:?}");
-    let told_by_place = |frame: &&&memtrace_analyzer::Text| {
+    let told_by_place = |frame: &&&memtrace_analysis::Text| {
         let text = frame.recorded();
         text.starts_with("0x") && text.ends_with("(callers)")
     };

@@ -86,7 +86,7 @@ fn a_process_without_descriptors_is_recorded() {
     let log = trial.path("run.trace");
     let mut trial = trial.env("MEMTRACE_FILE", &log);
     assert_eq!(trial.run().assert_unchanged(&untraced), "");
-    let report = memtrace_analyzer::analyze(&log).unwrap().report;
+    let report = memtrace_analysis::analyze(&log).unwrap().report;
     assert!(report.trace.events >= EVENTS, "{} events are in the log", report.trace.events);
 }
 

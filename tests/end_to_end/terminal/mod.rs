@@ -8,7 +8,7 @@ use std::{
     sync::OnceLock,
 };
 
-use memtrace_analyzer::Trace;
+use memtrace_analysis::Trace;
 use memtrace_terminal::{Size, Terminal};
 use tempfile::TempDir;
 

@@ -4,7 +4,7 @@ use std::io::Cursor;
 
 use anyhow::Context as _;
 use fastrand::Rng;
-use memtrace_analyzer::{Trace, pack};
+use memtrace_analysis::{Trace, pack};
 
 use crate::{changes::change, log};
 

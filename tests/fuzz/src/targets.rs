@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use fastrand::Rng;
-use memtrace_analyzer::{
-    import, pack,
+use memtrace_analysis::{
+    pack,
     report::{InfoText, Markdown, ReportText, write_json},
 };
 
@@ -51,7 +51,7 @@ pub(crate) const TARGETS: &[Target] = &[
 
 /// Everything that the command tells of a file. Whether there is something to tell.
 fn read(path: &Path) -> bool {
-    let Ok(trace) = import::open(path, &mut |_, _| ()) else { return false };
+    let Ok(trace) = memtrace_import::open(path, &mut |_, _| ()) else { return false };
     let events = trace.events().take_while(Result::is_ok).count();
     let Ok(analysis) = trace.analyze(|_| ()) else { return false };
     let (report, timeline) = (&analysis.report, &analysis.timeline);
@@ -70,7 +70,7 @@ fn unpack(path: &Path) -> bool {
     if !read(path) {
         return false;
     }
-    let trace = import::open(path, &mut |_, _| ()).expect("it was opened before");
+    let trace = memtrace_import::open(path, &mut |_, _| ()).expect("it was opened before");
     let log = tempfile::tempfile().expect("a temporary file");
     pack::unpack(&trace, &log, &mut |_| ()).is_ok()
 }

@@ -1,0 +1,72 @@
+//! A cache that keeps what one peak needed, long after it.
+
+use super::{Case, Judgement, Rule};
+use crate::report::{Idle, Place, Report, Topic, table::grouped};
+
+pub(super) const RULE: Rule =
+    Rule { id: "cache-hoarding", title: "the cache keeps what one peak needed", topic: Topic::Growth, judge };
+
+/// Of what is reserved: an allocator that rounds and splits keeps this much idle without a fault.
+const LARGE: f64 = 0.25;
+
+/// So often something must have come around meanwhile without using it: time alone would tell of programs that wait.
+const TIMES: usize = 3;
+
+fn judge(report: &Report) -> Judgement {
+    let segmented: Vec<_> = report.heaps.iter().filter(|heap| heap.reserved_peak.is_some()).collect();
+    if segmented.is_empty() {
+        return Judgement::Na("no heap has segments".to_owned());
+    }
+    let hoards: Vec<(&Idle, u64)> = report
+        .growth
+        .idle
+        .iter()
+        .filter(|idle| idle.bytes.0 as f64 >= LARGE * idle.reserved_bytes.0 as f64)
+        .filter_map(|idle| Some((idle, idle_cycles(report, idle)?)))
+        .collect();
+    if hoards.is_empty() {
+        return Judgement::Ok("what is reserved is used again".to_owned());
+    }
+    let evidence = hoards.iter().map(|(idle, times)| {
+        format!(
+            "{} of {} reserved in {} were unused from {} to {}, during {} cycles",
+            idle.bytes,
+            idle.reserved_bytes,
+            idle.heap,
+            idle.from_ns,
+            idle.to_ns,
+            grouped(*times),
+        )
+    });
+    let case = Case {
+        evidence: evidence.collect::<Vec<_>>().join("; "),
+        advice: "release cached memory after a job that needed more than usual (torch.cuda.empty_cache()), let the allocator do \
+                 it (PYTORCH_CUDA_ALLOC_CONF=garbage_collection_threshold:0.8, or expandable_segments:True), or run large jobs \
+                 in tiles"
+            .to_owned(),
+        places: hoards
+            .iter()
+            .map(|(idle, _)| Place {
+                time_ns: Some(idle.from_ns),
+                heap: Some(idle.heap.clone()),
+                bytes: Some(idle.bytes),
+                ..Place::default()
+            })
+            .collect(),
+    };
+    let refused =
+        |idle: &Idle| report.ooms.iter().any(|oom| oom.heap != idle.heap && oom.time_ns >= idle.from_ns);
+    // What one heap keeps, another was refused.
+    if hoards.iter().any(|(idle, _)| refused(idle)) { Judgement::Fail(case) } else { Judgement::Warn(case) }
+}
+
+/// How often something came around while the memory lay idle; none if too seldom.
+fn idle_cycles(report: &Report, idle: &Idle) -> Option<u64> {
+    let inside = report.growth.cycles.iter().filter_map(|cycle| cycle.heaps.first()).map(|heap| {
+        let levels = heap.levels.iter();
+        let mut inside = levels.filter(|level| level.time_ns > idle.from_ns && level.time_ns < idle.to_ns);
+        let first = inside.next()?;
+        Some(inside.next_back()?.cycle - first.cycle + 1)
+    });
+    inside.flatten().max().filter(|times| *times >= TIMES as u64)
+}

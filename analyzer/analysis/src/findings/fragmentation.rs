@@ -1,0 +1,99 @@
+//! Small blocks that keep much reserved memory: it is free, but can neither serve a large request nor go back to the driver.
+
+use memtrace_format::Bytes;
+
+use super::{Case, Judgement, Rule};
+use crate::report::{
+    Finding, FragmentationAt, Heap, Pin, Place, Report, Topic,
+    table::{grouped, shorten},
+};
+
+pub(super) const RULE: Rule = Rule {
+    id: "fragmentation",
+    title: "small blocks keep large segments",
+    topic: Topic::Fragmentation,
+    judge,
+};
+
+/// Blocks are in the way if they hold less than this share of what they keep: segments that are filled by half are in use.
+const SMALL: u64 = 4;
+
+/// What they keep is worth a word from this share of all that was reserved, and from so many bytes: a caching allocator always
+/// has a few segments of 20 MiB that begin to fill.
+const SHARE: f64 = 0.2;
+const LEAST: Bytes = Bytes(64 << 20);
+
+/// And so much of it is what makes requests fail.
+const BAD: f64 = 0.5;
+
+fn judge(report: &Report) -> Judgement {
+    let looked_at = |heap: &&Heap| heap.device.is_some() && heap.fragmentation.is_some();
+    let cases: Vec<Waste<'_>> = report.heaps.iter().filter(looked_at).filter_map(Waste::of).collect();
+    if report.heaps.iter().filter(looked_at).count() == 0 {
+        return Judgement::Na("no heap of a device reports segments".to_owned());
+    }
+    let Some(worst) = cases.iter().max_by(|a, b| a.share.total_cmp(&b.share)) else {
+        return Judgement::Ok("no small blocks keep much reserved memory".to_owned());
+    };
+    let failed = |waste: &Waste<'_>| {
+        let here = |oom: &&crate::report::OutOfMemory| oom.heap == waste.heap.name;
+        let fragmented = |oom: &crate::report::OutOfMemory| oom.inactive_bytes >= Some(oom.requested_bytes);
+        report.ooms.iter().filter(here).any(fragmented)
+    };
+    let case = Case {
+        evidence: cases.iter().map(Waste::evidence).collect::<Vec<_>>().join("; "),
+        advice: "allocate long-lived blocks first, or free these blocks; with PyTorch, \
+                 PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True releases the pages between them (torch.cuda.empty_cache() \
+                 cannot: it releases whole segments only)"
+            .to_owned(),
+        places: cases.iter().flat_map(Waste::places).take(Finding::PLACES).collect(),
+    };
+    if worst.share >= BAD || cases.iter().any(failed) { Judgement::Fail(case) } else { Judgement::Warn(case) }
+}
+
+/// What small blocks keep of a heap when they keep the most.
+struct Waste<'a> {
+    heap: &'a Heap,
+    at: &'a FragmentationAt,
+    pins: Vec<&'a Pin>,
+    kept: u64,
+    share: f64,
+}
+
+impl<'a> Waste<'a> {
+    /// None if it is too little for a word.
+    fn of(heap: &'a Heap) -> Option<Self> {
+        let at = &heap.fragmentation.as_ref()?.most_pinned;
+        let small = |pin: &&Pin| pin.releases_bytes.0 < pin.frees_bytes.0 / SMALL;
+        let pins: Vec<&Pin> = at.layout.pins.iter().filter(small).collect();
+        let kept: u64 = pins.iter().map(|pin| pin.frees_bytes.0).sum();
+        let share = kept as f64 / heap.reserved_peak?.bytes.0.max(1) as f64;
+        (kept >= LEAST.0 && share >= SHARE).then_some(Self { heap, at, pins, kept, share })
+    }
+
+    fn evidence(&self) -> String {
+        let blocks: u64 = self.pins.iter().map(|pin| pin.blocks_total).sum();
+        let bytes: u64 = self.pins.iter().map(|pin| pin.releases_bytes.0).sum();
+        let owner = self.pins.first().and_then(|pin| pin.by_module.first());
+        let owner =
+            owner.map_or_else(String::new, |owner| format!(", most owned by {}", shorten(&owner.name, 40)));
+        format!(
+            "in {} at {}, {} small blocks ({}{owner}) pin {} ({:.0}% of the most reserved)",
+            shorten(&self.heap.name, 40),
+            self.at.time_ns,
+            grouped(blocks),
+            Bytes(bytes),
+            Bytes(self.kept),
+            self.share * 100.0,
+        )
+    }
+
+    fn places(&self) -> impl Iterator<Item = Place> + '_ {
+        self.pins.iter().map(|pin| Place {
+            time_ns: Some(self.at.time_ns),
+            heap: Some(self.heap.name.clone()),
+            module: pin.by_module.first().map(|share| share.name.clone()),
+            bytes: Some(pin.frees_bytes),
+        })
+    }
+}

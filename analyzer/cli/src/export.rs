@@ -1,0 +1,179 @@
+//! `memtrace export`: a trace for other tools.
+
+use std::{
+    io::{self, IsTerminal as _, Write},
+    path::{Path, PathBuf},
+};
+
+use clap::{Args, ValueEnum};
+use memtrace_analysis::{Nanos, Trace, instant::When};
+use memtrace_export::{Export, ExportError, Format, Table};
+use memtrace_format::Bytes;
+
+use crate::{
+    arguments::Selection,
+    failure::Failure,
+    place::{PIPE, Place, shown},
+    progress,
+};
+
+/// `memtrace export`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+    memtrace export run.trace --to perfetto -o run.pftrace    open it in Perfetto's viewer
+    memtrace export run.trace --to torch -o run.pickle        open it in PyTorch's viewer of memory
+    memtrace export run.trace --to csv | head                 the events, as a table
+    memtrace export run.trace --to csv --table modules -o modules.csv
+    memtrace export run.trace --to parquet -o events.parquet  the events, for DuckDB, pandas or polars
+    memtrace export run.trace --to flamegraph -o peak.svg     what is live at the highest peak, and whose it is
+    memtrace export run.trace --to collapsed --at end         what is live at the end, for other flame graphs
+
+What shows a course (perfetto, torch, csv, parquet) takes --from, --until and --phase; what shows an instant (collapsed,
+flamegraph, speedscope) takes --at.
+
+With --from, --until, --phase, --device or --thread no more is written than what `memtrace analyze` would report with
+such a range or filter. docs/export.md says what becomes of what.")]
+pub(crate) struct Arguments {
+    /// The trace, or a recording that `memtrace import` reads
+    #[arg(value_name = "RUN.trace")]
+    trace: PathBuf,
+    /// What to write
+    #[arg(long, value_name = "FORMAT")]
+    to: To,
+    /// The file to write; `-` is standard output
+    #[arg(short, long, value_name = "FILE", default_value = PIPE)]
+    output: PathBuf,
+    /// Replace the file if there is one
+    #[arg(long)]
+    force: bool,
+    /// Of csv and parquet: which table
+    #[arg(long, value_name = "TABLE", default_value = "events")]
+    table: Rows,
+    /// Of what is live: when, as a time, `peak`, `peak#2`, `oom`, `end`, or a mark's name [default: peak]
+    #[arg(long, value_name = "WHEN")]
+    at: Option<When>,
+    /// Begin at this time, since the trace's start: 1.5s, 200ms, or plain seconds
+    #[arg(long, value_name = "TIME")]
+    from: Option<Nanos>,
+    /// End at this time
+    #[arg(long, value_name = "TIME")]
+    until: Option<Nanos>,
+    /// Write a run of this phase; NAME#2 is its second
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["from", "until"])]
+    phase: Option<String>,
+    /// Write one device alone: its heaps, the transfers to and from it, its samples
+    #[arg(long, value_name = "N")]
+    device: Option<u32>,
+    /// Write the threads of this name alone: what they allocated, whoever freed it, and what they did
+    #[arg(long, value_name = "NAME")]
+    thread: Option<String>,
+}
+
+/// What can be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum To {
+    /// A timeline of threads, transfers and heaps: counters of what is allocated, active and reserved, and what evictions made room for
+    Perfetto,
+    /// A memory snapshot of PyTorch: device heaps and page-locked memory, for its viewer and torch.cuda._memory_viz
+    Torch,
+    /// A table as CSV, which `--table` chooses
+    Csv,
+    /// The same table as Parquet, if memtrace was built with `--features parquet`
+    Parquet,
+    /// What is live at an instant, as collapsed stacks: heap, module, scopes and frames, with bytes
+    Collapsed,
+    /// The same as a flame graph (SVG)
+    Flamegraph,
+    /// The same for speedscope (JSON)
+    Speedscope,
+}
+
+/// Which table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Rows {
+    /// Every event, with what its heap has then
+    Events,
+    /// Every value that was sampled
+    Samples,
+    /// Every module, with what it moved
+    Modules,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let Arguments { trace: path, output, force, .. } = arguments;
+    let to_stdout = output.as_os_str() == PIPE;
+    if to_stdout && arguments.to.is_binary() && io::stdout().is_terminal() {
+        return Err(Failure::ForNoScreen);
+    }
+    let opened = memtrace_import::open(path, &mut progress::imported());
+    let trace = opened.map_err(Failure::not_imported(path))?;
+    let export = arguments.export();
+    if to_stdout {
+        return write(&trace, &export, io::stdout(), path, Failure::Output);
+    }
+    let place = Place::begin(path, output, *force)?;
+    let file = place.file.as_file();
+    write(&trace, &export, file, path, |error| place.unwritable(error))?;
+    let bytes = file.metadata().map_err(|error| place.unwritable(error))?.len();
+    place.end(format_args!("{}: {:.1}\n", shown(output), Bytes(bytes)))
+}
+
+fn write(
+    trace: &Trace,
+    export: &Export,
+    out: impl Write + Send,
+    path: &Path,
+    unwritable: impl FnOnce(io::Error) -> Failure,
+) -> Result<(), Failure> {
+    memtrace_export::export(trace, export, out, progress::of("exporting")).map_err(|error| match error {
+        ExportError::Part(error) => Failure::no_part(path)(error),
+        ExportError::When(error) => Failure::no_instant(path)(error),
+        ExportError::Selection(_) | ExportError::NothingLive(_) | ExportError::WithoutParquet => {
+            Failure::NoSuchExport(error)
+        }
+        ExportError::Write(error) => unwritable(error),
+        error => unwritable(io::Error::other(error)),
+    })
+}
+
+impl Arguments {
+    fn export(&self) -> Export {
+        let mut export = Export::new(match self.to {
+            To::Perfetto => Format::Perfetto,
+            To::Torch => Format::Torch,
+            To::Csv => Format::Csv(self.table.into()),
+            To::Parquet => Format::Parquet(self.table.into()),
+            To::Collapsed => Format::Collapsed,
+            To::Flamegraph => Format::FlameGraph,
+            To::Speedscope => Format::Speedscope,
+        });
+        export.at.clone_from(&self.at);
+        let selection = Selection {
+            from: self.from,
+            to: self.until,
+            phase: self.phase.clone(),
+            device: self.device,
+            thread: self.thread.clone(),
+        };
+        (export.part, export.filter) = (selection.part(), selection.filter());
+        export
+    }
+}
+
+impl From<Rows> for Table {
+    fn from(rows: Rows) -> Self {
+        match rows {
+            Rows::Events => Self::Events,
+            Rows::Samples => Self::Samples,
+            Rows::Modules => Self::Modules,
+        }
+    }
+}
+
+impl To {
+    /// Whether a person cannot read it.
+    fn is_binary(self) -> bool {
+        matches!(self, Self::Perfetto | Self::Torch | Self::Parquet)
+    }
+}

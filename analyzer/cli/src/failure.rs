@@ -1,0 +1,296 @@
+//! What goes wrong, what is said about it, and with which status the command ends.
+
+use std::{
+    ffi::OsStr,
+    io,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use memtrace_analysis::{PartError, ReadError, Text, instant::WhenError};
+use memtrace_export::ExportError;
+use memtrace_format::HeaderError;
+use memtrace_import::{ImportError, OpenError, PickleFault};
+
+use crate::record::Unfit;
+
+/// What was asked for makes no sense.
+const USAGE: u8 = 2;
+
+/// The input cannot be read as a trace.
+const UNREADABLE: u8 = 3;
+
+/// As shells have it: there is no such program.
+const NO_PROGRAM: u8 = 127;
+
+/// As shells have it: the program is there, and cannot be run.
+const NOT_RUNNABLE: u8 = 126;
+
+/// Why a command failed.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The input cannot be read as a trace.
+    Unreadable { path: Text, error: ReadError },
+    /// The input is another recording, and cannot be imported.
+    NotImported { path: Text, error: ImportError },
+    /// The trace to write is there already.
+    Exists(Text),
+    /// What is asked for can be told of one trace alone.
+    OneTrace,
+    /// The trace to record is there already.
+    TraceExists(Text),
+    /// The library that records is at none of these places.
+    NoLibrary(Vec<PathBuf>),
+    /// The Python package is at none of these places.
+    NoPackage(Vec<PathBuf>),
+    /// The program cannot be recorded.
+    Unrecordable { program: Text, error: Unfit },
+    /// The program cannot be run.
+    NotRun { program: Text, error: String, status: u8 },
+    /// The trace cannot be written.
+    Unwritable { path: Text, error: io::Error },
+    /// The name of what to write does not follow from what is read.
+    NoName,
+    /// The trace has no such part.
+    NoSuchPart(PartError),
+    /// The trace has no such instant.
+    NoSuchInstant(WhenError),
+    /// What is asked for is not what the format shows.
+    NoSuchExport(ExportError),
+    /// A budget cannot be used.
+    Budget { path: Text, error: String },
+    /// There is no terminal that could show what is asked for.
+    NoScreen,
+    /// There is no key in this file.
+    NoKey { path: Text, error: String },
+    /// There is no budget.
+    NoBudget,
+    /// The output is a terminal, and not for one.
+    ForNoScreen,
+    /// A check or a comparison failed, and its output says how.
+    Verdict,
+    /// The output cannot be written.
+    Output(io::Error),
+}
+
+impl Failure {
+    pub(crate) fn unreadable(path: &Path) -> impl FnOnce(ReadError) -> Self {
+        let path = Text::new(path.to_string_lossy());
+        move |error| Self::Unreadable { path, error }
+    }
+
+    pub(crate) fn not_imported(path: &Path) -> impl FnOnce(OpenError) -> Self {
+        let path = Text::new(path.to_string_lossy());
+        move |error| match error {
+            OpenError::Read(error) => Self::Unreadable { path, error },
+            OpenError::Import(error) => Self::NotImported { path, error },
+            error => Self::Output(io::Error::other(error)),
+        }
+    }
+
+    pub(crate) fn no_part(path: &Path) -> impl FnOnce(PartError) -> Self {
+        move |error| match error {
+            PartError::Read(error) => Self::unreadable(path)(error),
+            error => Self::NoSuchPart(error),
+        }
+    }
+
+    pub(crate) fn no_instant(path: &Path) -> impl FnOnce(WhenError) -> Self {
+        move |error| match error {
+            WhenError::Read(error) => Self::unreadable(path)(error),
+            error => Self::NoSuchInstant(error),
+        }
+    }
+
+    /// The program that is to be recorded cannot be run; the statuses are those of shells.
+    pub(crate) fn not_run(program: &OsStr, error: &io::Error) -> Self {
+        let is_missing = error.kind() == io::ErrorKind::NotFound;
+        let status = if is_missing { NO_PROGRAM } else { NOT_RUNNABLE };
+        Self::NotRun { program: Text::new(program.to_string_lossy()), error: error.to_string(), status }
+    }
+
+    /// Says it on stderr. Nobody reading the output any more is no failure.
+    pub(crate) fn report(&self) -> ExitCode {
+        match self {
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+            Self::Output(error) => {
+                eprintln!("memtrace: the output cannot be written: {error}");
+                ExitCode::FAILURE
+            }
+            Self::NoSuchPart(error) => {
+                eprintln!("memtrace: the trace has no such part: {error}");
+                eprintln!(
+                    "  try: `memtrace analyze` without filters shows the phases with their times and threads, and the heaps with their devices"
+                );
+                ExitCode::from(USAGE)
+            }
+            Self::NoSuchInstant(error) => {
+                eprintln!("memtrace: the trace has no such instant: {error}");
+                eprintln!("  try: `memtrace analyze` without --at shows peaks, failed requests and marks");
+                ExitCode::from(USAGE)
+            }
+            Self::NoSuchExport(error) => {
+                eprintln!("memtrace: {error}");
+                eprintln!(
+                    "  try: {}",
+                    match error {
+                        ExportError::WithoutParquet => {
+                            "build it with `--features parquet`, or `--to csv`, which has the same tables"
+                        }
+                        _ => {
+                            "`memtrace export --help` says which format takes --from, --until and --phase, and which takes --at"
+                        }
+                    }
+                );
+                ExitCode::from(USAGE)
+            }
+            Self::Budget { path, error } => {
+                eprintln!("memtrace: {path} is no budget:");
+                for line in error.lines() {
+                    eprintln!("  {}", Text::new(line));
+                }
+                eprintln!("  try: `memtrace check --help` shows one");
+                ExitCode::from(USAGE)
+            }
+            Self::NoScreen => {
+                eprintln!("memtrace: --follow needs a terminal on standard output, and TERM other than dumb");
+                eprintln!("  try: without --follow there is a report of what is written so far");
+                ExitCode::from(USAGE)
+            }
+            Self::ForNoScreen => {
+                eprintln!("memtrace: this is no text, and standard output is a terminal");
+                eprintln!("  try: -o FILE, or a pipe");
+                ExitCode::from(USAGE)
+            }
+            Self::NoKey { path, error } => {
+                eprintln!("memtrace: {path} has no key: {}", Text::new(error.as_str()));
+                eprintln!(
+                    "  try: head -c 32 /dev/urandom > FILE, or no --key-file for a key that nobody keeps"
+                );
+                ExitCode::from(USAGE)
+            }
+            Self::NoBudget => {
+                eprintln!("memtrace: there is nothing to check");
+                eprintln!("  try: --max-peak 8GiB, --no-fail-findings, or --budget FILE.toml");
+                ExitCode::from(USAGE)
+            }
+            Self::Verdict => ExitCode::FAILURE,
+            Self::Exists(path) => {
+                eprintln!("memtrace: {path} exists");
+                eprintln!("  try: another name, or --force to replace it (never the recording itself)");
+                ExitCode::from(USAGE)
+            }
+            Self::NoName => {
+                eprintln!(
+                    "memtrace: the name does not end in .zip, so nothing says what the trace is to be called"
+                );
+                eprintln!("  try: -o RUN.trace");
+                ExitCode::from(USAGE)
+            }
+            Self::OneTrace => {
+                eprintln!("memtrace: --follow, --at and --cycle are for one trace");
+                eprintln!("  try: without them there is a table of processes, with the command for each");
+                ExitCode::from(USAGE)
+            }
+            Self::TraceExists(path) => {
+                eprintln!("memtrace: {path} exists");
+                eprintln!("  try: another name, or one with the process id in it: -o run.%p.trace");
+                ExitCode::from(USAGE)
+            }
+            Self::NoLibrary(places) => {
+                eprintln!("memtrace: the library that records is not there");
+                for place in places {
+                    eprintln!("  looked at {}", Text::new(place.to_string_lossy()));
+                }
+                eprintln!(
+                    "  try: `cargo build --release -p memtrace-c`, and --library target/release/libmemtrace.so"
+                );
+                ExitCode::from(USAGE)
+            }
+            Self::NoPackage(places) => {
+                eprintln!("memtrace: the Python package that --torch and --stacks python need is not there");
+                for place in places {
+                    eprintln!("  looked at {}", Text::new(place.to_string_lossy()));
+                }
+                eprintln!("  try: --python with the folder tracer/python of the sources");
+                ExitCode::from(USAGE)
+            }
+            Self::Unrecordable { program, error } => {
+                eprintln!("memtrace: {program} cannot be recorded: {error}");
+                eprintln!("  try: {}", error.advice());
+                ExitCode::from(USAGE)
+            }
+            Self::NotRun { program, error, status } => {
+                eprintln!("memtrace: {program} cannot be run: {}", Text::new(error.as_str()));
+                ExitCode::from(*status)
+            }
+            Self::Unwritable { path, error } => {
+                eprintln!("memtrace: {path} cannot be written: {error}");
+                ExitCode::FAILURE
+            }
+            Self::NotImported { path, error } => {
+                eprintln!("memtrace: {path} cannot be imported: {}", Text::new(error.to_string()));
+                eprintln!("  try: {}", import_advice(error));
+                ExitCode::from(UNREADABLE)
+            }
+            Self::Unreadable { path, error } => {
+                eprintln!("memtrace: {path} cannot be read as a trace: {error}");
+                eprintln!("  try: {}", advice(error));
+                ExitCode::from(UNREADABLE)
+            }
+        }
+    }
+}
+
+fn advice(error: &ReadError) -> &'static str {
+    match error {
+        ReadError::Open(error) if error.kind() == io::ErrorKind::NotFound => {
+            "check the name; `ls *.trace` shows what is here"
+        }
+        ReadError::Open(_) => "check that you may read the file",
+        ReadError::NotAFile { .. } => "give the trace itself, such as run.4242.trace",
+        ReadError::Empty => {
+            "record again; the process ended, or its disk was full, before anything was written"
+        }
+        ReadError::Header(HeaderError::NotALog) => {
+            "give a file that an engine recorded with MEMTRACE_FILE set, or a recording that `memtrace import --help` names"
+        }
+        ReadError::Header(HeaderError::Short { .. }) => "copy the file again; only its beginning is here",
+        ReadError::Header(HeaderError::Checksum) => {
+            "copy the file again, as binary; its first 4096 bytes have changed since they were written"
+        }
+        ReadError::Header(_) => "use the memtrace that belongs to the tracer that recorded the file",
+        ReadError::Packed(_) => {
+            "give what `memtrace pack` wrote as it is, or a trace; unzip other archives first"
+        }
+        ReadError::Read { .. } => "copy the file to another disk and read it there",
+        _ => "run `memtrace info` on another trace to see whether this one is to blame",
+    }
+}
+
+fn import_advice(error: &ImportError) -> &'static str {
+    match error {
+        ImportError::Unknown => "give a recording that `memtrace import --help` names",
+        ImportError::Pickle(error) => match error.fault {
+            PickleFault::Truncated | PickleFault::Length { .. } => {
+                "copy the file again, as binary; its end is missing"
+            }
+            PickleFault::Read(_) => "copy the file to another disk and read it there",
+            _ => {
+                "give what torch.cuda.memory._dump_snapshot wrote; other pickles are not read, and none is ever run"
+            }
+        },
+        ImportError::Snapshot(_) => "give what torch.cuda.memory._dump_snapshot wrote",
+        ImportError::Rmm(_) => "correct or remove that line; nothing was imported",
+        #[cfg(feature = "nsight")]
+        ImportError::Nsight(_) => {
+            "record with `nsys profile --cuda-memory-usage=true`, then `nsys export --type sqlite --output run.sqlite run.nsys-rep`"
+        }
+        ImportError::WithoutNsight => "build it with `--features nsight`",
+        ImportError::NoRoom { .. } => {
+            "set TMPDIR to a folder with room, or use `memtrace import FILE -o run.trace`"
+        }
+        ImportError::Write(_) => "make room: a trace of a recording takes about as much as the recording",
+        _ => "report this with the first kilobyte of the file",
+    }
+}

@@ -1,0 +1,12 @@
+//! `memtrace info`: what a file is.
+
+use memtrace_analysis::report::InfoText;
+
+use crate::{arguments::Info, failure::Failure, output, progress};
+
+pub(crate) fn run(arguments: &Info) -> Result<(), Failure> {
+    let opened = memtrace_import::open(&arguments.trace, &mut progress::imported());
+    let trace = opened.map_err(Failure::not_imported(&arguments.trace))?;
+    let info = trace.info(progress::shown()).map_err(Failure::unreadable(&arguments.trace))?;
+    if arguments.json { output::print_json(&info) } else { output::print(InfoText(&info)) }
+}

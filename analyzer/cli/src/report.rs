@@ -1,0 +1,191 @@
+//! `memtrace report`: what to paste into an issue, and what to attach to it.
+
+use std::{
+    fs,
+    io::{Seek as _, Write as _},
+    path::{Path, PathBuf},
+};
+
+use clap::Args;
+use memtrace_analysis::{
+    Analysis, Nanos, Text, Trace,
+    instant::When,
+    pack,
+    report::{Markdown, Report, write_json},
+};
+use memtrace_export::html::Html;
+use memtrace_format::Bytes;
+
+use crate::{
+    cut::{self, WINDOW},
+    failure::Failure,
+    input, output,
+    pack::failure,
+    place::{Place, shown},
+    progress,
+    scrub::{self, How},
+};
+
+/// What issue trackers take as an attachment.
+const ATTACHMENT: Bytes = Bytes(25 << 20);
+
+/// A shorter part of a trace says nothing.
+const SHORTEST: Nanos = Nanos(1_000_000);
+
+/// `memtrace report`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+    memtrace report run.trace                 a page of Markdown, to paste into an issue
+    memtrace report run.trace --html run.html one page for a browser, with charts: it needs nothing else and loads nothing
+    memtrace report run.trace -o bug.zip      the page, the whole report as JSON, the machine, and a part of the trace
+    memtrace report run.trace -o bug.zip --keep modules,scopes     with the names of modules, phases, scopes and marks
+    memtrace report run.trace -o bug.zip --whole --no-scrub        all of the trace, with all names
+    memtrace analyze bug.zip                  what whoever gets it does
+
+What goes into the archive is listed before it is written. The page alone has names as they are; what is in the archive has
+pseudonyms (`memtrace scrub --help`), and of the trace what lies around the first failed request, or else around the peak.")]
+pub(crate) struct Arguments {
+    /// The trace, or a recording that `memtrace import` reads; `-` is standard input
+    #[arg(value_name = "RUN.trace")]
+    trace: PathBuf,
+    /// Write an archive with the report and the packed trace; `-` is standard output
+    #[arg(short, long, value_name = "BUG.zip")]
+    output: Option<PathBuf>,
+    /// Write one page for a browser, with charts
+    #[arg(long, value_name = "RUN.html", conflicts_with = "output")]
+    html: Option<PathBuf>,
+    /// Put all of the trace into the archive
+    #[arg(long, requires = "output", conflicts_with_all = ["around", "window"])]
+    whole: bool,
+    /// The instant around which the trace is cut: a time, `peak`, `peak#2`, `oom`, `end`, or a mark's name
+    #[arg(long, value_name = "WHEN", requires = "output")]
+    around: Option<When>,
+    /// How long the part of the trace is
+    #[arg(long, value_name = "TIME", default_value = WINDOW)]
+    window: Nanos,
+    /// Leave all names as they are
+    #[arg(long, requires = "output", conflicts_with_all = ["keep", "key_file"])]
+    no_scrub: bool,
+    #[command(flatten)]
+    how: How,
+    /// Replace what is there
+    #[arg(long)]
+    force: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let path = &arguments.trace;
+    let trace = input::open(path)?;
+    if let Some(output) = &arguments.html {
+        let mut place = Place::begin(path, output, arguments.force)?;
+        let Analysis { report, timeline, .. } = &analyze(path, &trace)?;
+        write!(place.file, "{}", Html { report, timeline }).map_err(|error| place.unwritable(error))?;
+        return place.end("");
+    }
+    let Some(output) = &arguments.output else {
+        let Analysis { report, timeline, .. } = &analyze(path, &trace)?;
+        return output::print(Markdown { report, timeline });
+    };
+    let mut place = Place::begin(path, output, arguments.force)?;
+    let (trace, scrubbed) = if arguments.no_scrub {
+        (trace, None)
+    } else {
+        let clean = Place::temporary()?;
+        let scrubbed = scrub::write(path, &trace, &arguments.how, &clean)?;
+        (input::open(clean.file.path())?, Some(scrubbed))
+    };
+    let Analysis { report, timeline, .. } = &analyze(path, &trace)?;
+    let page = Markdown { report, timeline }.to_string();
+    let mut json = Vec::new();
+    write_json(report, &mut json).map_err(Failure::Output)?;
+    let machine = machine(&trace, report);
+    let names = match &scrubbed {
+        Some(scrubbed) => scrub::told(scrubbed),
+        None => {
+            "with the names of modules, phases, threads, functions and files, and the process id\n".to_owned()
+        }
+    };
+    place.say(format_args!(
+        "{} is going to hold\n  report.md     {}\n  report.json   {}\n  machine.txt   {}\n  and of the trace {}; in all of them, {names}",
+        shown(output),
+        Bytes(page.len() as u64),
+        Bytes(json.len() as u64),
+        machine.trim_end().replace('\n', "; "),
+        if arguments.whole { "all".to_owned() } else { format!("{} at most", arguments.window) },
+    ))?;
+    let beside =
+        [("report.md", page.as_bytes()), ("report.json", &json[..]), ("machine.txt", machine.as_bytes())];
+    // A scrubbed trace is not called what the program's file was.
+    let name = if scrubbed.is_some() { "run.trace".into() } else { input::name(path) };
+    let mut window =
+        (!arguments.whole && report.trace.duration_ns > arguments.window).then_some(arguments.window);
+    let middle = match window {
+        Some(_) => cut::instant(path, &trace, &arguments.around.clone().unwrap_or_else(|| telling(report)))?,
+        None => Nanos(0),
+    };
+    let (packed, part) = loop {
+        let cut = window.map(|window| cut_around(path, &trace, middle, window)).transpose()?;
+        let packed_trace = cut.as_ref().map_or(&trace, |(cut, _)| cut);
+        let file = place.file.as_file_mut();
+        file.set_len(0).and_then(|()| file.rewind()).map_err(Failure::Output)?;
+        let packed = pack::pack(packed_trace, &name, &beside, file, &mut progress::of("packing"));
+        let packed = packed.map_err(|error| failure(error, path, &place))?.packed_bytes;
+        let shorter = Nanos(window.unwrap_or(report.trace.duration_ns).0 / 2);
+        if packed <= ATTACHMENT || arguments.whole || shorter < SHORTEST {
+            break (packed, cut.map(|(_, part)| part));
+        }
+        window = Some(shorter);
+    };
+    let part =
+        part.map_or("all of the trace".to_owned(), |(from, to)| format!("of the trace from {from} to {to}"));
+    let over = match packed > ATTACHMENT {
+        true => format!(
+            "  that is more than the {ATTACHMENT:.0} that issue trackers take: without --whole, or with a shorter --window, it fits\n"
+        ),
+        false => String::new(),
+    };
+    place.end(format_args!("{}: {packed:.1}, with {part}\n{over}", shown(output)))
+}
+
+fn analyze(path: &Path, trace: &Trace) -> Result<Analysis, Failure> {
+    trace.analyze(progress::shown()).map_err(Failure::unreadable(path))
+}
+
+/// What of the trace tells why: the first request that failed, or the peak.
+fn telling(report: &Report) -> When {
+    match (report.ooms_total, report.heaps.is_empty()) {
+        (1.., _) => When::Failure(1),
+        (0, false) => When::Peak(1),
+        (0, true) => When::End,
+    }
+}
+
+/// The trace around an instant.
+fn cut_around(
+    path: &Path,
+    trace: &Trace,
+    middle: Nanos,
+    window: Nanos,
+) -> Result<(Trace, (Nanos, Nanos)), Failure> {
+    let (from, to) = cut::around(middle, window);
+    let part = Place::temporary()?;
+    let cut = cut::write(path, trace, (from, Some(to)), &part)?;
+    Ok((input::open(part.file.path())?, (cut.from, cut.to)))
+}
+
+/// What is known of the machine: of the recorded one what the trace says, of this one what it is.
+fn machine(trace: &Trace, report: &Report) -> String {
+    let mut facts = format!("memtrace {}, {}", env!("CARGO_PKG_VERSION"), std::env::consts::ARCH);
+    if let Ok(kernel) = fs::read_to_string("/proc/sys/kernel/osrelease") {
+        facts += &format!(", Linux {}", kernel.trim());
+    }
+    facts += &format!("\nclock: {}\n", report.trace.clock);
+    let mut devices: Vec<_> = trace.definitions().devices().collect();
+    devices.sort_by_key(|device| device.ordinal);
+    for device in devices {
+        let total = device.total.map_or_else(|| "unknown".to_owned(), |total| Bytes(total).to_string());
+        facts += &format!("device {}: {}, {total}\n", device.ordinal, Text::new(device.name.as_str()));
+    }
+    facts
+}

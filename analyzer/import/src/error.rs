@@ -1,0 +1,71 @@
+//! Why a recording cannot be imported.
+
+use std::{io, path::PathBuf};
+
+use memtrace_analysis::ReadError;
+use thiserror::Error;
+
+use super::{PickleError, RmmError, SnapshotError};
+
+/// Why a recording cannot be imported.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ImportError {
+    /// The file cannot be read at all.
+    #[error(transparent)]
+    File(#[from] ReadError),
+    /// It begins like no recording that this program knows.
+    #[error("it begins like no recording that can be imported")]
+    Unknown,
+    /// It is no pickle of plain data.
+    #[error("{0}")]
+    Pickle(#[from] PickleError),
+    /// It is a pickle and no snapshot.
+    #[error("{0}")]
+    Snapshot(#[from] SnapshotError),
+    /// It is an RMM log with a line that is none.
+    #[error("{0}")]
+    Rmm(#[from] RmmError),
+    /// It is no export of Nsight Systems with memory events.
+    #[cfg(feature = "nsight")]
+    #[error("{0}")]
+    Nsight(#[from] super::NsightError),
+    /// This program was built without the feature that reads exports of Nsight Systems.
+    #[error("it is a SQLite database, and this memtrace was built without its feature `nsight`")]
+    WithoutNsight,
+    /// It has more pools than a log can tell apart.
+    #[error("it has more than {} pools of memory", u16::MAX)]
+    TooManyPools,
+    /// No temporary file can be made.
+    #[error("no temporary file can be made in {}: {source}", folder.display())]
+    NoRoom {
+        /// Where.
+        folder: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The log cannot be written.
+    #[error("the log cannot be written: {0}")]
+    Write(#[source] io::Error),
+}
+
+/// Why a file cannot be opened as a trace.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// It is no log.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// It is another recording, which cannot be imported.
+    #[error(transparent)]
+    Import(ImportError),
+}
+
+impl From<ImportError> for OpenError {
+    fn from(error: ImportError) -> Self {
+        match error {
+            ImportError::File(error) => Self::Read(error),
+            error => Self::Import(error),
+        }
+    }
+}

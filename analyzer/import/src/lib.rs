@@ -1,0 +1,103 @@
+//! Foreign recordings become logs: the analyses know only the log.
+//!
+//! Which recording a file is, is told by its content, never by its name. What is in it is not trusted: an importer gives an error
+//! that says where, and takes memory in proportion to the file at most.
+#![forbid(unsafe_code)]
+
+mod error;
+#[cfg(feature = "nsight")]
+mod nsight;
+mod pickle;
+mod plain;
+mod recognize;
+mod rmm;
+mod torch;
+mod writer;
+
+use std::{fs::File, path::Path};
+
+use memtrace_analysis::{Progress, Trace};
+use memtrace_format::Bytes;
+
+pub use error::{ImportError, OpenError};
+#[cfg(feature = "nsight")]
+pub use nsight::NsightError;
+pub use pickle::{Opcode, PickleError, PickleFault};
+pub use recognize::Format;
+pub use rmm::{RmmError, RmmFault};
+pub use torch::{SnapshotError, SnapshotFault};
+
+/// What an import did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Imported {
+    /// What the file was.
+    pub format: Format,
+    /// The events that were written.
+    pub events: u64,
+    /// How often a block's deduced size is that which the recording shows at its end.
+    pub sizes_agree: u64,
+    /// And how often it is not; then the shown one counts.
+    pub sizes_differ: u64,
+    /// How often the recording contradicts itself.
+    pub contradictions: u64,
+    /// What a reader of the figures should know.
+    pub notes: Vec<String>,
+}
+
+/// What an import is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// It reads the file: progress is in bytes.
+    Reading,
+    /// It goes through the events: progress is in events.
+    Writing,
+}
+
+impl Imported {
+    fn new(format: Format) -> Self {
+        Self { format, events: 0, sizes_agree: 0, sizes_differ: 0, contradictions: 0, notes: Vec::new() }
+    }
+}
+
+/// Writes the recording in the file at `path` into `log`, an empty file, as a log. `watch` is told how far it has come.
+///
+/// # Errors
+///
+/// The file cannot be read as any recording that this program knows, or the log cannot be written. What is in `log` then is no
+/// log.
+pub fn import(
+    path: impl AsRef<Path>,
+    log: File,
+    watch: &mut dyn FnMut(Stage, Progress),
+) -> Result<Imported, ImportError> {
+    let path = path.as_ref();
+    let (file, length) = recognize::open(path)?;
+    let mut watch = |stage, done, total| watch(stage, Progress { done: Bytes(done), total: Bytes(total) });
+    match recognize::format(&file)? {
+        Some(Format::PyTorch) => torch::import(file, length, log, &mut watch),
+        Some(Format::Rmm) => rmm::import(file, length, log, &mut watch),
+        #[cfg(feature = "nsight")]
+        Some(Format::Nsight) => nsight::import(path, log, &mut watch),
+        #[cfg(not(feature = "nsight"))]
+        Some(Format::Nsight) => Err(ImportError::WithoutNsight),
+        None => Err(ImportError::Unknown),
+    }
+}
+
+/// Opens the file at `path` as a trace: a log as it is, any other recording imported into a temporary file without a name,
+/// which is gone when the trace is dropped. `watch` is told how far an import has come.
+///
+/// # Errors
+///
+/// The file is neither a log nor a recording that this program knows, or there is no room for the temporary file.
+pub fn open(path: impl AsRef<Path>, watch: &mut dyn FnMut(Stage, Progress)) -> Result<Trace, OpenError> {
+    let path = path.as_ref();
+    if recognize::format(&recognize::open(path)?.0)?.is_none() {
+        return Ok(Trace::open(path)?);
+    }
+    let log = tempfile::tempfile()
+        .map_err(|source| ImportError::NoRoom { folder: std::env::temp_dir(), source })?;
+    import(path, log.try_clone().map_err(ImportError::Write)?, watch)?;
+    Ok(Trace::of_file(log)?)
+}

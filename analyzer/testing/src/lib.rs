@@ -1,0 +1,21 @@
+//! Logs made in memory, for the tests and benchmarks of the analyzer's crates: it knows the format alone.
+//!
+//! ```
+//! use memtrace_testing::recording::{DEVICE, Recording, alloc, free};
+//!
+//! let mut run = Recording::new();
+//! run.at(1, 10, alloc(DEVICE, 0x1000, 512, 500));
+//! run.at(1, 20, free(DEVICE, 0x1000));
+//! assert!(run.bytes().starts_with(b"MEMTRACE"));
+//! ```
+//!
+//! [`recording`] is an engine's run, written event by event; [`log`] a thread's events and nothing else; [`generated`] a
+//! run of any length. [`perfetto`] reads what an export wrote.
+#![forbid(unsafe_code)]
+
+pub mod generated;
+mod log;
+pub mod perfetto;
+pub mod recording;
+
+pub use log::{log, log_file};

@@ -1,0 +1,112 @@
+//! The line at the top.
+
+use memtrace_analysis::{Nanos, Text, report::Ended};
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    text::{Line, Span},
+    widgets::Widget,
+};
+
+use super::{
+    instant::instant,
+    run::{Counting, Run},
+    state::{Content, State},
+    theme::Theme,
+    widget::{count, fit, width as cells_of},
+};
+
+/// Between two parts of the first line.
+const BETWEEN: &str = " · ";
+/// More of a filter than this is cut off.
+const FILTER_CELLS: usize = 30;
+/// On a narrower screen the word before the heap's name is left out.
+const ROOMY: u16 = 60;
+
+/// The file, how the run ended, what is missing, how long it took, the engine: as many of them as fit beside what is looked
+/// at.
+pub(crate) fn draw_run(state: &State, area: Rect, buffer: &mut Buffer) {
+    let theme = state.theme;
+    let looked_at = match &state.content {
+        Content::Ready(ready) => looked_at(&ready.run, state, area.width),
+        Content::Reading(_) => Line::raw(""),
+    };
+    let mut spans = vec![
+        Span::styled(" memtrace ", theme.selected()),
+        Span::raw(" "),
+        Span::styled(state.file.to_string(), theme.strong()),
+    ];
+    if let Content::Ready(ready) = &state.content {
+        let used = Line::from(spans.clone()).width() + looked_at.width() + 1;
+        let mut free = usize::from(area.width).saturating_sub(used);
+        for part in about(&ready.run, state.following, theme) {
+            // A part that does not fit is left out whole: half a number is a wrong one.
+            let Some(left) = free.checked_sub(part.width() + BETWEEN.len()) else { break };
+            free = left;
+            spans.extend([Span::styled(BETWEEN, theme.faint()), part]);
+        }
+    }
+    Line::from(spans).render(area, buffer);
+    let width = u16::try_from(looked_at.width()).unwrap_or(u16::MAX).min(area.width);
+    looked_at.render(Rect { x: area.right() - width, width, ..area }, buffer);
+}
+
+fn about(run: &Run, following: bool, theme: Theme) -> Vec<Span<'static>> {
+    let trace = &run.report.trace;
+    let mut parts = vec![match trace.ended {
+        Ended::Clean => Span::raw("ended clean"),
+        Ended::Killed => Span::styled("killed", theme.bad()),
+        Ended::Running if following => Span::styled("following", theme.peak()),
+        Ended::Running => Span::styled("still running", theme.strong()),
+    }];
+    if trace.dropped.total > 0 {
+        parts.push(Span::styled(format!("{} events lost", count(trace.dropped.total)), theme.bad()));
+    }
+    if trace.damaged_chunks > 0 {
+        parts.push(Span::styled("damaged", theme.bad()));
+    }
+    parts.push(Span::raw(trace.duration_ns.to_string()));
+    if let Some(engine) = &trace.engine {
+        let version = trace.engine_version.as_ref().map(|version| format!(" {version}"));
+        parts.push(Span::raw(format!("{engine}{}", version.unwrap_or_default())));
+    }
+    parts
+}
+
+/// The filter, the range and the heap: what makes figures those of a part.
+fn looked_at(run: &Run, state: &State, width: u16) -> Line<'static> {
+    let theme = state.theme;
+    let mut spans = Vec::new();
+    if let Content::Ready(ready) = &state.content
+        && let Some(listing) = ready.view(state.page).listing().filter(|listing| !listing.filter().is_empty())
+    {
+        let filter = Text::new(listing.filter()).to_string();
+        let rows = format!("{}/{} {filter}", listing.len(), listing.total());
+        spans.push(Span::styled(" filter ", theme.key()));
+        spans.push(Span::styled(fit(&rows, cells_of(&rows).min(FILTER_CELLS)), theme.strong()));
+    }
+    if let Some(range) = run.range {
+        let step = Nanos(range.to.since(range.from).0 / 20);
+        let (from, to) = (instant(range.from, step), instant(range.to, step));
+        spans.push(Span::styled(" range ", theme.key()));
+        spans.push(Span::styled(format!("{from} – {to}"), theme.strong()));
+        match run.counting() {
+            Some(Counting::Percent(percent)) => {
+                spans.push(Span::styled(format!(" (counting {percent}%)"), theme.faint()));
+            }
+            Some(Counting::Failed(why)) => {
+                spans.push(Span::styled(format!(" (not counted: {why})"), theme.bad()));
+            }
+            Some(Counting::Counted) | None => {}
+        }
+    }
+    if let Some(heap) = run.heap() {
+        let heaps = run.report.heaps.len();
+        let of = if heaps > 1 { format!(" {}/{heaps}", run.heap + 1) } else { String::new() };
+        if width >= ROOMY {
+            spans.push(Span::styled(format!(" heap{of}"), theme.faint()));
+        }
+        spans.push(Span::styled(format!(" {} ", heap.name), theme.strong()));
+    }
+    Line::from(spans)
+}

@@ -1,0 +1,104 @@
+//! The screen: a header, tabs, the view, and at the foot the keys, a message or what the user writes.
+
+use memtrace_analysis::Text;
+use ratatui::{
+    buffer::Buffer,
+    layout::{Position, Rect, Size},
+    text::{Line, Span},
+    widgets::Widget,
+};
+
+use super::{
+    header, help,
+    overlay::{Letter, Overlay},
+    page::Page,
+    state::{Content, State},
+    tabs,
+    widget::{fit_tail, put},
+};
+
+/// On a smaller screen nothing can be told.
+pub(crate) const SMALLEST: Size = Size::new(40, 10);
+
+/// The lines above the view.
+const ABOVE: u16 = 2;
+/// The lines below the view.
+const BELOW: u16 = 1;
+
+/// Draws the state.
+pub(crate) fn draw(state: &State, area: Rect, buffer: &mut Buffer) {
+    if area.width < SMALLEST.width || area.height < SMALLEST.height {
+        return draw_too_small(area, buffer);
+    }
+    header::draw_run(state, Rect { height: 1, ..area }, buffer);
+    tabs::draw(state, tabs_area(area.as_size()), buffer);
+    draw_foot(state, Rect { y: area.bottom() - 1, height: 1, ..area }, buffer);
+    let body = body(area.as_size());
+    match (&state.content, &state.overlay) {
+        (_, Overlay::Help(scrolled)) => help::draw(state, *scrolled, body, buffer),
+        (_, Overlay::Palette(palette)) => palette.draw(state.theme, body, buffer),
+        (Content::Reading(opening), _) => opening.draw(state.theme, body, buffer),
+        (Content::Ready(ready), _) => ready.view(state.page).draw(&ready.run, state.theme, body, buffer),
+    }
+}
+
+/// Where the view is, on a screen of this size.
+pub(crate) fn body(size: Size) -> Rect {
+    Rect::new(0, ABOVE, size.width, size.height.saturating_sub(ABOVE + BELOW))
+}
+
+/// The view whose tab is under the mouse.
+pub(crate) fn page_at(state: &State, position: Position) -> Option<Page> {
+    tabs::page_at(tabs_area(state.size), position)
+}
+
+fn tabs_area(size: Size) -> Rect {
+    Rect::new(0, 1, size.width, 1)
+}
+
+fn draw_foot(state: &State, area: Rect, buffer: &mut Buffer) {
+    let theme = state.theme;
+    match &state.overlay {
+        Overlay::Prompt(prompt) => {
+            let label = prompt.purpose.label();
+            let room = usize::from(area.width).saturating_sub(label.len() + 3);
+            // The user's own text can be pasted from anywhere.
+            let text = Text::new(prompt.text.as_str()).to_string();
+            let shown = if super::widget::width(&text) > room { fit_tail(&text, room) } else { text };
+            Line::from(vec![
+                Span::raw(" "),
+                Span::styled(label, theme.key()),
+                Span::raw(shown),
+                Span::styled(" ", theme.selected()),
+            ])
+            .render(area, buffer);
+        }
+        Overlay::Letter(letter) => {
+            let marks = match (&state.content, letter) {
+                (Content::Ready(ready), Letter::GoTo) => {
+                    ready.run.marks.iter().map(|(name, time)| format!("  {name} {time}")).collect()
+                }
+                _ => String::new(),
+            };
+            let says = if *letter == Letter::Mark { "mark the cursor with which letter?" } else { "to mark" };
+            Line::from(vec![Span::styled(format!(" {says}"), theme.key()), Span::raw(marks)])
+                .render(area, buffer);
+        }
+        _ => match &state.message {
+            Some(message) => put(&Line::styled(format!(" {message}"), theme.strong()), area, buffer),
+            None => help::draw_footer(state, area, buffer),
+        },
+    }
+}
+
+fn draw_too_small(area: Rect, buffer: &mut Buffer) {
+    let lines = [
+        format!("memtrace needs {}×{}", SMALLEST.width, SMALLEST.height),
+        format!("this is {}×{}", area.width, area.height),
+        "q quits".to_owned(),
+    ];
+    let top = area.height.saturating_sub(3) / 2;
+    for (line, row) in lines.into_iter().zip(area.rows().skip(usize::from(top))) {
+        Line::raw(line).centered().render(row, buffer);
+    }
+}
