@@ -379,15 +379,25 @@ mod tests {
         // The thread got the chunk at 9.
         assert!(!flagged(8, &[mark(7), mark(10)]), "its event was on the way when the chunk was made");
         assert!(flagged(10, &[mark(11)]), "it got the chunk before there was one");
-        assert!(!flagged(8, &[mark(10), handed_over(12, 2, 0), mark(9), mark(13)]), "so was the next thread's");
-        assert!(flagged(8, &[mark(10), handed_over(9, 2, 0), mark(11)]), "it got the chunk before it was left");
-        assert!(flagged(8, &[mark(10), handed_over(12, 2, 0), mark(13), mark(12)]), "its own time steps back");
+        assert!(
+            !flagged(8, &[mark(10), handed_over(12, 2, 0), mark(9), mark(13)]),
+            "so was the next thread's"
+        );
+        assert!(
+            flagged(8, &[mark(10), handed_over(9, 2, 0), mark(11)]),
+            "it got the chunk before it was left"
+        );
+        assert!(
+            flagged(8, &[mark(10), handed_over(12, 2, 0), mark(13), mark(12)]),
+            "its own time steps back"
+        );
     }
 
     #[test]
     fn a_shared_chunk_has_a_part_for_each_of_its_threads() {
         let records = [mark(1), mark(2), handed_over(3, 9, 0), handed_over(4, 7, 9), mark(5)];
-        let part = |thread, thread_sequence, records| Part { thread: ThreadId(thread), thread_sequence, records };
+        let part =
+            |thread, thread_sequence, records| Part { thread: ThreadId(thread), thread_sequence, records };
         let found = |kind| parts(&ChunkHeader { kind, ..header() }, &records).collect::<Vec<_>>();
         assert_eq!(found(ChunkKind::Shared), [part(7, 8, 0..2), part(9, 0, 3..3), part(7, 9, 4..5)]);
         assert_eq!(found(ChunkKind::Events), [part(7, 8, 0..5)]);

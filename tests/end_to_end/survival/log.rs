@@ -17,6 +17,8 @@ pub(crate) struct Log {
     pub(crate) threads: BTreeMap<ThreadId, Thread>,
     /// In a ring: the events of the newest whole baseline.
     pub(crate) baseline: Vec<Event>,
+    /// How many chunks have the flag that says that a time in them steps back.
+    pub(crate) stepping_back: usize,
     /// One a chunk, and those of the header and the closing block.
     pub(crate) calibrations: Vec<Calibration>,
 }
@@ -74,9 +76,12 @@ impl Log {
             definitions: Vec::new(),
             threads: BTreeMap::new(),
             baseline: Vec::new(),
+            stepping_back: 0,
         };
         let (chunks, rest) = bytes[FIRST_CHUNK_OFFSET..].as_chunks::<CHUNK_BYTES>();
         assert!(rest.is_empty(), "the log ends inside a chunk");
+        let steps_back = |chunk: &&[u8; CHUNK_BYTES]| chunk::steps_back(chunk.first_chunk().unwrap());
+        log.stepping_back = chunks.iter().filter(steps_back).count();
         let order: Vec<_> = chunks.iter().enumerate().filter_map(|chunk| log.parse(chunk)).collect();
         let (mut baselines, mut order): (Vec<_>, Vec<_>) =
             order.into_iter().partition(|(header, _)| header.kind == ChunkKind::Baseline);
@@ -86,7 +91,8 @@ impl Log {
         log.baseline = whole.unwrap_or_default();
         let folded = log.folded();
         order.sort_by_key(|(header, _)| header.sequence);
-        let mut parts: Vec<_> = order.into_iter().flat_map(|(header, chunk)| log.open(header, chunk)).collect();
+        let mut parts: Vec<_> =
+            order.into_iter().flat_map(|(header, chunk)| log.open(header, chunk)).collect();
         parts.sort_by_key(|part| (part.header.thread, part.header.thread_sequence));
         for part in &parts {
             log.add(part, folded.get(&part.header.thread).copied());
@@ -136,7 +142,8 @@ impl Log {
         let hidden: Vec<_> = hidden.map(|record| record.word().kind()).collect();
         // A process dies between an extension and the record that commits it, or not at all.
         assert!(matches!(hidden[..], [] | [Some(Kind::Extension)]), "committed behind a gap: {hidden:?}");
-        let room = (records.len() - committed) * Record::BYTES + CHUNK_BYTES - ChunkHeader::BYTES - body.len();
+        let room =
+            (records.len() - committed) * Record::BYTES + CHUNK_BYTES - ChunkHeader::BYTES - body.len();
         records.truncate(committed);
         let mut parts: Vec<_> = chunk::parts(&header, &records)
             .map(|part| ThreadPart {
@@ -172,7 +179,8 @@ impl Log {
         }
         thread.room = *room;
         if let Some(folded) = folded.filter(|folded| folded.chunk == header.thread_sequence) {
-            thread.folded = events(&records[..(folded.record as usize).saturating_sub(*first_record)]).count();
+            thread.folded =
+                events(&records[..(folded.record as usize).saturating_sub(*first_record)]).count();
         }
         thread.events.extend(events(records));
     }

@@ -2,8 +2,7 @@ use std::ptr::NonNull;
 
 use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use memtrace_format::{
-    Calibration, ClockKind, DropCounts, Event, FileHeader, NameId, Record, ThreadId, Ticks,
-    chunk::parts,
+    Calibration, ClockKind, DropCounts, Event, FileHeader, NameId, Record, ThreadId, Ticks, chunk::parts,
 };
 
 use crate::{
@@ -83,9 +82,9 @@ impl Stage {
             })
             .flat_map(|(header, records)| {
                 let parts: Vec<_> = parts(&header, &records).collect();
-                parts.into_iter().map(move |part| {
-                    ((part.thread, part.thread_sequence), events(&records[part.records]))
-                })
+                parts
+                    .into_iter()
+                    .map(move |part| ((part.thread, part.thread_sequence), events(&records[part.records])))
             })
             .collect();
         chunks.sort_by_key(|&(key, _)| key);

@@ -102,7 +102,7 @@ fn read(
     empty: &Receiver<Vec<Record>>,
     full: &SyncSender<Vec<ReadChunk>>,
 ) {
-    let mut reader = ChunkReader::new(trace.header().short_session());
+    let mut reader = ChunkReader::new(trace.header().short_session()).until(trace.until);
     loop {
         let group = expected.by_ref().take(GROUP).map(|(which, chunk)| {
             let room = empty.try_recv().unwrap_or_default();

@@ -94,7 +94,7 @@ impl<'a> Events<'a> {
             cursors.iter().enumerate().map(|(index, cursor)| Reverse((cursor.due(), index))).collect();
         Self {
             trace,
-            reader: ChunkReader::new(trace.header().short_session()),
+            reader: ChunkReader::new(trace.header().short_session()).until(trace.until),
             ahead: None,
             cursors,
             waiting,

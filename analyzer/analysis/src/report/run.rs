@@ -174,8 +174,7 @@ pub struct Dropped {
 
 impl Dropped {
     /// What is to be said if none are known, and there may have been some.
-    pub const UNTOLD: &str =
-        "events may be missing: a thread had no room ready when the process was killed, and could not tell what it lost";
+    pub const UNTOLD: &str = "events may be missing: a thread had no room ready when the process was killed, and could not tell what it lost";
 
     /// Whether any were, as far as is known.
     pub fn any(&self) -> bool {

@@ -163,6 +163,20 @@ impl Directory {
         self.threads.sort_unstable_by_key(|thread| thread.id);
     }
 
+    /// Leaves out what a thread recorded behind a chunk that is missing: it took that one, and those behind it, while others were
+    /// copied already.
+    pub(super) fn end_before_gaps(&mut self, baseline: Option<&Baseline>) {
+        for thread in &mut self.threads {
+            let folded = baseline.and_then(|baseline| baseline.folded.get(&thread.id));
+            let first = thread.chunks.first().map(|chunk| chunk.thread_sequence);
+            let Some(first) = folded.map(|folded| folded.chunk).or(first) else { continue };
+            let in_turn =
+                (first..).zip(&thread.chunks).take_while(|(at, chunk)| chunk.thread_sequence == *at);
+            let in_turn = in_turn.count();
+            thread.chunks.truncate(in_turn);
+        }
+    }
+
     /// The bytes of events that are to be read.
     pub(crate) fn event_bytes(&self) -> u64 {
         self.event_bytes

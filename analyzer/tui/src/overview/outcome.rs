@@ -21,7 +21,11 @@ pub(crate) fn losses<'a>(run: &'a Run, theme: Theme) -> Option<Section<'a>> {
         let causes: Vec<String> =
             causes.map(|(cause, number)| format!("{cause} {}", count(*number))).collect();
         let least = if trace.dropped.at_least { "at least " } else { "" };
-        lines.push(format!("{least}{} could not be recorded: {}", events(trace.dropped.total), causes.join(", ")));
+        lines.push(format!(
+            "{least}{} could not be recorded: {}",
+            events(trace.dropped.total),
+            causes.join(", ")
+        ));
     } else if trace.dropped.at_least {
         lines.push(Dropped::UNTOLD.to_owned());
     }
