@@ -10,20 +10,20 @@ use ratatui::{
 
 use super::{
     MapView,
-    layout::{Layout, figures_width},
+    layout::{MapLayout, figures_width},
     legend::Colouring,
-    scene::{Range, Scene, length},
+    scene::{AddressRange, MapPicture, length},
     strip::{Filling, OTHERS, Tile, cells_of},
 };
 use crate::{
     listing::Listing,
-    run::Run,
+    run::OpenRun,
     theme::Theme,
     widget::{count, fit, plural, put, width as width_of},
 };
 
-pub(super) fn draw(view: &MapView, run: &Run, theme: Theme, area: Rect, buffer: &mut Buffer) {
-    let layout = Layout::new(area, view.close.is_some());
+pub(super) fn draw(view: &MapView, run: &OpenRun, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    let layout = MapLayout::new(area, view.close.is_some());
     put(&headline(view, run, theme), layout.head, buffer);
     state(view, theme).alignment(Alignment::Right).render(layout.head, buffer);
     let Some(scene) = &view.scene else { return };
@@ -48,7 +48,7 @@ pub(super) fn draw(view: &MapView, run: &Run, theme: Theme, area: Rect, buffer: 
     }
 }
 
-fn headline(view: &MapView, run: &Run, theme: Theme) -> Line<'static> {
+fn headline(view: &MapView, run: &OpenRun, theme: Theme) -> Line<'static> {
     let Some(heap) = run.heap() else { return Line::styled(" no heap was used", theme.faint()) };
     if run.trace.is_none() {
         return Line::styled(" the trace is not at hand", theme.faint());
@@ -96,7 +96,7 @@ fn state(view: &MapView, theme: Theme) -> Line<'static> {
     }
 }
 
-fn regions(view: &MapView, scene: &Scene, theme: Theme, layout: &Layout, buffer: &mut Buffer) {
+fn regions(view: &MapView, scene: &MapPicture, theme: Theme, layout: &MapLayout, buffer: &mut Buffer) {
     let figures = figures_width(layout.table.width);
     let head =
         Rect { width: figures.min(layout.table.width), height: layout.table.height.min(1), ..layout.table };
@@ -110,7 +110,7 @@ fn regions(view: &MapView, scene: &Scene, theme: Theme, layout: &Layout, buffer:
             continue;
         };
         let strip = &scene.strips[place];
-        let range = Range { from: strip.region.from, to: strip.region.to };
+        let range = AddressRange { from: strip.region.from, to: strip.region.to };
         let cells = Rect { x: layout.strip.x, width: layout.strip.width, ..area };
         draw_tiles(view, scene, range, &strip.tiles, theme, cells, buffer);
     }
@@ -170,8 +170,8 @@ fn indented(listing: &Listing, theme: Theme, area: Rect, buffer: &mut Buffer) {
 
 fn draw_tiles(
     view: &MapView,
-    scene: &Scene,
-    range: Range,
+    scene: &MapPicture,
+    range: AddressRange,
     tiles: &[Tile],
     theme: Theme,
     area: Rect,
@@ -191,8 +191,8 @@ fn draw_tiles(
         let x = area.x + cell as u16;
         let Some(target) = buffer.cell_mut((x, area.y)) else { continue };
         let (sign, style) = match tile.filling {
-            Filling::Free if knows_holes => ('·', theme.faint()),
-            Filling::Free => (' ', ratatui::style::Style::new()),
+            Filling::FreeSpace if knows_holes => ('·', theme.faint()),
+            Filling::FreeSpace => (' ', ratatui::style::Style::new()),
             Filling::Part => (sign(*tile, by_age, true), theme.tint(tile.tint)),
             Filling::Full | Filling::Inside => {
                 (sign(*tile, by_age, false), theme.tint(tile.tint).patch(theme.selected()))
@@ -228,7 +228,7 @@ fn sign(tile: Tile, by_age: bool, part: bool) -> char {
     }
 }
 
-fn legend(scene: &Scene, theme: Theme, width: u16) -> Line<'static> {
+fn legend(scene: &MapPicture, theme: Theme, width: u16) -> Line<'static> {
     let by_age = scene.question.colouring == Colouring::Age;
     let knows_holes = scene.heap().is_some_and(|heap| heap.segments.is_some());
     let entries = scene.legend.entries.iter().chain(&scene.legend.others);

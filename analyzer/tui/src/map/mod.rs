@@ -20,6 +20,7 @@ mod pointing;
 mod regions;
 mod rows;
 mod scene;
+mod search;
 mod strip;
 mod words;
 
@@ -29,21 +30,22 @@ use memtrace_analysis::report::is_nobody;
 use ratatui::{buffer::Buffer, layout::Rect, text::Line};
 
 use self::{
-    layout::Layout,
-    legend::{Colouring, Letters},
+    layout::MapLayout,
+    legend::{Colouring, LegendLetters},
     regions::Region,
-    scene::{Answer as Made, Painter, Question, Range, Scene},
+    scene::{AddressRange, MapAnswer, MapPicture, MapRequest, Painter},
 };
 use super::{
     action::{Action, Side},
+    goal::Goal,
     keys::{Binding, Key},
     listing::Listing,
-    moments::Moments,
+    moments::Snapshots,
     page::Page,
-    run::Run,
+    run::OpenRun,
     theme::Theme,
-    view::{Answer, Goal, View},
-    worker::{Desk, Worker},
+    view::{Answer, View},
+    worker::{Mailbox, Worker},
 };
 
 const KEYS: &[Binding] = &[
@@ -62,35 +64,35 @@ const BLOCK_BACK: &str = "previous block";
 const PIN: &str = "next pin";
 const COLOUR: &str = "colour";
 
-/// No range is looked at more closely than this.
+/// The shortest range that can be magnified, in bytes.
 const CLOSEST: u64 = 64;
 
 /// The view.
 #[derive(Debug)]
 pub(crate) struct MapView {
-    worker: Option<Worker<Question, Made>>,
-    /// What the worker reads; other ones when more of the trace has been written.
-    moments: Option<Arc<Moments>>,
-    letters: Arc<Mutex<Letters>>,
-    /// Whether the scene is to be made anew, whatever it is of.
+    worker: Option<Worker<MapRequest, MapAnswer>>,
+    /// The snapshots that the worker reads; replaced when more of the trace has been written.
+    moments: Option<Arc<Snapshots>>,
+    letters: Arc<Mutex<LegendLetters>>,
+    /// Set if the picture must be made anew, whatever it shows.
     is_old: bool,
-    /// What the worker is at.
-    asked: Option<Question>,
-    /// What could not be answered.
-    failed: Option<Question>,
+    /// The request that the worker is at.
+    asked: Option<MapRequest>,
+    /// The error of the last request.
+    failed: Option<MapRequest>,
     asked_before: u64,
-    scene: Option<Box<Scene>>,
+    scene: Option<Box<MapPicture>>,
     /// A row's id is where its region starts.
     regions: Listing,
-    /// Of what is looked at closely; a row's id is its block's address.
+    /// Blocks of the magnified part; a row's id is its block's address.
     blocks: Listing,
     colouring: Colouring,
-    close: Option<Range>,
+    close: Option<AddressRange>,
     /// The address that is explained.
     focus: Option<u64>,
-    /// Whether the row with the focus is to be selected when the scene comes.
+    /// Set if the row under the pointer is to be selected once the picture comes.
     reveal: bool,
-    /// Whether the worst pin is to be explained when the scene comes.
+    /// Set if the worst pin is to be explained once the picture comes.
     seeks_pin: bool,
     said: Option<String>,
     words: Vec<Line<'static>>,
@@ -121,13 +123,13 @@ impl Default for MapView {
 }
 
 impl View for MapView {
-    fn prepare(&mut self, run: &Run) {
+    fn prepare(&mut self, run: &OpenRun) {
         let known = self.moments.as_ref();
         if let Some(moments) =
             run.moments.as_ref().filter(|new| known.is_none_or(|old| !Arc::ptr_eq(old, new)))
         {
             let painter = Painter::new(Arc::clone(moments), Arc::clone(&self.letters));
-            let answer = move |question, desk: &Desk<Question>| painter.answer(question, desk);
+            let answer = move |question, desk: &Mailbox<MapRequest>| painter.answer(question, desk);
             self.worker = Some(Worker::new("memtrace-map", run.wake.clone(), answer));
             (self.moments, self.asked, self.is_old) = (Some(Arc::clone(moments)), None, true);
         }
@@ -139,11 +141,11 @@ impl View for MapView {
         }
     }
 
-    fn draw(&self, run: &Run, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    fn draw(&self, run: &OpenRun, theme: Theme, area: Rect, buffer: &mut Buffer) {
         draw::draw(self, run, theme, area, buffer);
     }
 
-    fn update(&mut self, run: &mut Run, action: Action, area: Rect) -> Answer {
+    fn update(&mut self, run: &mut OpenRun, action: Action, area: Rect) -> Answer {
         match action {
             Action::Own(NEXT) => self.step(run, Side::Forward, area),
             Action::Own(PREVIOUS) => self.step(run, Side::Back, area),
@@ -163,7 +165,7 @@ impl View for MapView {
         Answer::Done
     }
 
-    fn settle(&mut self, run: &Run, theme: Theme, area: Rect) {
+    fn settle(&mut self, run: &OpenRun, theme: Theme, area: Rect) {
         self.follow_rows();
         let Some(question) = self.question(run, area) else {
             self.words = Vec::new();
@@ -181,7 +183,7 @@ impl View for MapView {
         self.words = words::explain(self, run, theme);
     }
 
-    fn woken(&mut self, run: &mut Run) {
+    fn woken(&mut self, run: &mut OpenRun) {
         let Some(worker) = &mut self.worker else { return };
         let answers: Vec<_> = worker.answers().collect();
         for answer in answers {
@@ -193,7 +195,7 @@ impl View for MapView {
         }
     }
 
-    fn visit(&mut self, _run: &mut Run, goal: &Goal) {
+    fn visit(&mut self, _run: &mut OpenRun, goal: &Goal) {
         if let Some(address) = goal.address {
             self.focus = Some(address.0);
             self.close = None;
@@ -212,13 +214,17 @@ impl View for MapView {
         Some(if self.close.is_some() { &mut self.blocks } else { &mut self.regions })
     }
 
+    fn find(&mut self, run: &OpenRun, text: &str, side: Side, _area: Rect) -> bool {
+        self.listing_mut().is_some_and(|rows| rows.find(text, side)) || self.find_owner(run, text, side)
+    }
+
     #[cfg(test)]
     fn is_waiting(&self) -> bool {
         self.asked.is_some()
     }
 
-    fn rows(&self, _run: &Run, area: Rect) -> Rect {
-        Layout::new(area, self.close.is_some()).rows
+    fn rows(&self, _run: &OpenRun, area: Rect) -> Rect {
+        MapLayout::new(area, self.close.is_some()).rows
     }
 
     fn keys(&self) -> &'static [Binding] {
@@ -236,9 +242,9 @@ impl MapView {
         scene.strips.get(place).map(|strip| &strip.region)
     }
 
-    fn question(&self, run: &Run, area: Rect) -> Option<Question> {
-        let layout = Layout::new(area, self.close.is_some());
-        Some(Question {
+    fn question(&self, run: &OpenRun, area: Rect) -> Option<MapRequest> {
+        let layout = MapLayout::new(area, self.close.is_some());
+        Some(MapRequest {
             serial: 0,
             spot: run.spot(),
             step: None,
@@ -250,33 +256,33 @@ impl MapView {
         })
     }
 
-    fn ask(&mut self, question: Question) {
+    fn ask(&mut self, question: MapRequest) {
         let Some(worker) = &mut self.worker else { return };
         self.asked_before += 1;
-        let question = Question { serial: self.asked_before, ..question };
+        let question = MapRequest { serial: self.asked_before, ..question };
         (self.asked, self.failed) = (Some(question.clone()), None);
         worker.ask(question);
     }
 
     /// Steps are not queued: who holds the key down goes as fast as the worker does.
-    fn step(&mut self, run: &Run, side: Side, area: Rect) {
+    fn step(&mut self, run: &OpenRun, side: Side, area: Rect) {
         self.said = None;
         let under_way = self.asked.as_ref().is_some_and(|asked| asked.step.is_some());
         if let (Some(question), false) = (self.question(run, area), under_way) {
-            self.ask(Question { step: Some(side), ..question });
+            self.ask(MapRequest { step: Some(side), ..question });
         }
     }
 
-    fn accept(&mut self, run: &mut Run, answer: Made) {
+    fn accept(&mut self, run: &mut OpenRun, answer: MapAnswer) {
         match answer {
-            Made::Scene(scene) => {
+            MapAnswer::MapPicture(scene) => {
                 let current = self.asked.as_ref().is_some_and(|asked| asked.serial == scene.question.serial);
                 if current {
                     self.asked = None;
                 }
                 self.show(run, scene, current);
             }
-            Made::NoStep(side) => {
+            MapAnswer::NoStep(side) => {
                 self.asked = None;
                 let way = if side == Side::Back { "before" } else { "behind" };
                 self.said = Some(format!("the heap has no event {way} this one"));
@@ -284,7 +290,7 @@ impl MapView {
         }
     }
 
-    fn show(&mut self, run: &mut Run, mut scene: Box<Scene>, current: bool) {
+    fn show(&mut self, run: &mut OpenRun, mut scene: Box<MapPicture>, current: bool) {
         scene.question.step = None;
         self.regions.fill(scene.strips.iter().map(|strip| rows::region_row(&strip.region)).collect());
         if let Some(close) = &mut scene.close {
@@ -317,16 +323,14 @@ impl MapView {
         let heap = self.scene.as_ref().and_then(|scene| scene.heap());
         let block = heap.zip(self.focus).and_then(|(heap, at)| heap.block_at(memtrace_format::Address(at)));
         match block {
-            Some(block) if Page::Events.index().is_some() => {
-                Answer::Open(Goal::at(Page::Events, block.born_ns))
-            }
+            Some(block) => Answer::Open(Goal::at(Page::Events, block.born_ns)),
             _ => Answer::Say("no block is selected".to_owned()),
         }
     }
 }
 
-fn range(region: &Region) -> Range {
-    Range { from: region.from, to: region.to }
+fn range(region: &Region) -> AddressRange {
+    AddressRange { from: region.from, to: region.to }
 }
 
 #[cfg(test)]

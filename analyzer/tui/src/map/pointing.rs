@@ -1,16 +1,16 @@
-//! What is pointed at, by keys, by rows and by the mouse, and how closely it is looked at.
+//! Pointing and zooming on the map: by keys, by rows and by the mouse.
 
 use memtrace_format::Address;
 use ratatui::layout::{Position, Rect};
 
 use super::{
     CLOSEST, MapView,
-    layout::Layout,
+    layout::MapLayout,
     range,
-    scene::{self, Range},
+    scene::{self, AddressRange},
     strip,
 };
-use crate::{action::Side, run::Run, view::Answer};
+use crate::{action::Side, run::OpenRun, view::Answer};
 
 impl MapView {
     /// Shows what was meant when the view was opened, or stepped, now that the scene is there.
@@ -58,7 +58,7 @@ impl MapView {
         }
     }
 
-    /// Where the block starts that holds an address.
+    /// Returns the start of the block that holds an address.
     pub(super) fn block_at(&self, address: u64) -> Option<u64> {
         let heap = self.scene.as_ref()?.heap()?;
         heap.block_at(Address(address)).map(|block| block.address.0)
@@ -109,7 +109,7 @@ impl MapView {
         let length = ((close.to - close.from) / of).saturating_mul(times);
         let length = length.max(CLOSEST).min(region.to - region.from);
         let from = around.saturating_sub(length / 2).clamp(region.from, region.to - length);
-        self.close = Some(Range { from, to: from + length });
+        self.close = Some(AddressRange { from, to: from + length });
     }
 
     pub(super) fn pan(&mut self, side: Side) {
@@ -120,11 +120,11 @@ impl MapView {
             Side::Forward => close.from.saturating_add(length / 2),
         };
         let from = from.clamp(region.from, region.to.saturating_sub(length).max(region.from));
-        self.close = Some(Range { from, to: from + length });
+        self.close = Some(AddressRange { from, to: from + length });
     }
 
-    pub(super) fn press(&mut self, run: &Run, position: Position, area: Rect) -> Answer {
-        let layout = Layout::new(area, self.close.is_some());
+    pub(super) fn press(&mut self, run: &OpenRun, position: Position, area: Rect) -> Answer {
+        let layout = MapLayout::new(area, self.close.is_some());
         let Some(address) = self.address_under(&layout, position) else {
             let _ = run;
             return Answer::Ignored;
@@ -141,7 +141,7 @@ impl MapView {
     }
 
     /// The address that the mouse points at.
-    pub(super) fn address_under(&self, layout: &Layout, position: Position) -> Option<u64> {
+    pub(super) fn address_under(&self, layout: &MapLayout, position: Position) -> Option<u64> {
         let scene = self.scene.as_ref()?;
         let (range, cells, cell) = match &scene.close {
             Some(close) if self.close.is_some() && layout.lines.contains(position) => {

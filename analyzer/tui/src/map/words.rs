@@ -1,4 +1,4 @@
-//! What is known of the block, the hole or the segment that is pointed at, in words.
+//! The block, hole or segment under the pointer, in words.
 
 use memtrace_analysis::{
     Text,
@@ -7,10 +7,10 @@ use memtrace_analysis::{
 use memtrace_format::{Address, Bytes};
 use ratatui::text::{Line, Span};
 
-use super::{MapView, scene::Scene};
+use super::{MapView, scene::MapPicture};
 use crate::{
     live::has_line,
-    run::Run,
+    run::OpenRun,
     theme::Theme,
     widget::{count, plural},
 };
@@ -19,7 +19,7 @@ use crate::{
 const FRAMES: usize = 8;
 
 /// The lines below the map.
-pub(super) fn explain(view: &MapView, run: &Run, theme: Theme) -> Vec<Line<'static>> {
+pub(super) fn explain(view: &MapView, run: &OpenRun, theme: Theme) -> Vec<Line<'static>> {
     let Some(scene) = &view.scene else { return Vec::new() };
     let Some(heap) = scene.heap() else { return Vec::new() };
     let mut lines = Vec::new();
@@ -42,10 +42,10 @@ pub(super) fn explain(view: &MapView, run: &Run, theme: Theme) -> Vec<Line<'stat
 }
 
 fn of_address(
-    scene: &Scene,
+    scene: &MapPicture,
     heap: &LiveHeap,
     address: Address,
-    run: &Run,
+    run: &OpenRun,
     theme: Theme,
 ) -> Vec<Line<'static>> {
     if let Some(block) = heap.block_at(address) {
@@ -64,7 +64,7 @@ fn of_address(
     vec![Line::styled(format!(" nothing is known of {address} at this time"), theme.faint())]
 }
 
-fn of_block(scene: &Scene, block: &Block, run: &Run, theme: Theme) -> Vec<Line<'static>> {
+fn of_block(scene: &MapPicture, block: &Block, run: &OpenRun, theme: Theme) -> Vec<Line<'static>> {
     let owner = scene.instant.owner(block);
     let state = match block.state {
         BlockState::Allocated => "",
@@ -136,8 +136,8 @@ fn of_region(view: &MapView, theme: Theme) -> Vec<Line<'static>> {
     ]
 }
 
-/// Whose blocks lie on both sides.
-fn neighbours(scene: &Scene, heap: &LiveHeap, from: Address, bytes: Bytes) -> String {
+/// Returns the owners of the blocks on both sides.
+fn neighbours(scene: &MapPicture, heap: &LiveHeap, from: Address, bytes: Bytes) -> String {
     let name = |block: Option<&Block>| match block {
         Some(block) => scene.instant.owner(block).module.to_string(),
         None => "the segment's end".to_owned(),
