@@ -62,6 +62,9 @@ mod record;
 /// Whatever happens to a process that records: nothing it committed is lost, and the recording hurts nobody.
 mod survival;
 
+/// Programs that know nothing of the tracer, and what a recording must not hurt them by.
+mod bystander;
+
 /// The page of `memtrace report --html`, in a browser.
 mod browser;
 

@@ -6,12 +6,13 @@ use ratatui::layout::{Position, Rect};
 use super::{
     action::{Action, Scroll, Side},
     keys::Key,
+    open_run::OpenRun,
     overlay::{Letter, Overlay},
     page::Page,
     prompt::{Prompt, Purpose},
     ready::Ready,
-    run::OpenRun,
     view::{Answer, View},
+    widget::plural,
     window::TimeRange,
 };
 
@@ -130,7 +131,7 @@ pub(crate) fn copied(view: &dyn View, action: Action) -> Option<(String, String)
     let head = listing.columns().iter().map(|column| column.name).collect::<Vec<_>>().join("\t");
     let lines = std::iter::once(head).chain(listing.shown().map(|row| row.to_line()));
     let text: Vec<String> = lines.collect();
-    (listing.len() > 0).then(|| (text.join("\n"), format!("copied {} rows", listing.len())))
+    (listing.len() > 0).then(|| (text.join("\n"), format!("copied {}", plural(listing.len(), "row"))))
 }
 
 fn list(view: &mut dyn View, action: Action) -> Answer {

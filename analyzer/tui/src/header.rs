@@ -11,9 +11,9 @@ use ratatui::{
 use super::{
     instant::instant,
     listing::Listing,
-    run::{Counting, OpenRun},
+    open_run::{Counting, OpenRun},
     theme::Theme,
-    widget::{count, fit, width as cells_of},
+    widget::{fit, plural, width as cells_of},
 };
 
 /// Between two parts of the first line.
@@ -71,7 +71,7 @@ fn about(run: &OpenRun, following: bool, theme: Theme) -> Vec<Span<'static>> {
         Ended::Running => Span::styled("still running", theme.strong()),
     }];
     if trace.dropped.total > 0 {
-        parts.push(Span::styled(format!("{} events lost", count(trace.dropped.total)), theme.bad()));
+        parts.push(Span::styled(format!("{} lost", plural(trace.dropped.total, "event")), theme.bad()));
     }
     if trace.damaged_chunks > 0 {
         parts.push(Span::styled("damaged", theme.bad()));

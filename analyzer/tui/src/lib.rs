@@ -16,7 +16,7 @@
 //! A view is a file or a folder with a type that is [`view::View`], and a line in [`page::Page`] and in [`views::build`]; the tests of the frame
 //! and the snapshots of every view at every size then include it. What it has to do:
 //!
-//! - It makes what it shows from [`run::OpenRun`] in `prepare`, where the report of the range, [`run::OpenRun::figures`], and the
+//! - It makes what it shows from [`open_run::OpenRun`] in `prepare`, where the report of the range, [`open_run::OpenRun::figures`], and the
 //!   course of the run, `timeline`, are; `draw` only draws.
 //! - Rows go into a [`listing::Listing`], which does selecting, scrolling, search, filter, sort, folding and copying alike
 //!   in every view. The view returns it from `listing` and `listing_mut`, says in `rows` where its rows are, and draws
@@ -26,7 +26,7 @@
 //!   `Action::Open`: `Answer::Open` with a [`goal::Goal`] leads to another view, and back on Esc; `visit` is called in the
 //!   view that is opened.
 //! - Keys of its own are [`keys::Binding::own`], returned from `keys`; they come back as `Action::Own`.
-//! - Work that takes long goes to a [`worker::Worker`], with clones of `run.trace` or `run.moments`, and of `run.wake`;
+//! - Work that takes long goes to a [`worker::Worker`], with clones of `run.trace` or `run.snapshots`, and of `run.wake`;
 //!   `settle` asks it when what it depends on has changed, its `wake()` brings about `woken`, which takes the answer. One that takes long
 //!   says how far it is, and learns whether anybody still waits, by `Mailbox::tell`.
 #![forbid(unsafe_code)]
@@ -49,19 +49,19 @@ mod listing;
 mod memory_chart;
 mod message;
 mod module_tree;
-mod moments;
+mod open_run;
 mod opening;
 mod overlay;
 mod page;
 mod palette;
 mod phase_lanes;
 mod prompt;
-mod ranging;
+mod range_worker;
 mod reading;
 mod ready;
-mod run;
 mod screen;
 mod signals;
+mod snapshot_cache;
 mod state;
 mod tabs;
 mod terminal;

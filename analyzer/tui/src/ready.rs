@@ -2,7 +2,7 @@
 
 use memtrace_analysis::Nanos;
 
-use super::{page::Page, run::OpenRun, trail::Trail, view::View};
+use super::{open_run::OpenRun, page::Page, trail::Trail, view::View};
 
 /// A run, with every view of it.
 #[derive(Debug)]

@@ -193,7 +193,7 @@ impl Session {
     }
 
     /// The run.
-    pub(crate) fn run(&mut self) -> &mut super::run::OpenRun {
+    pub(crate) fn run(&mut self) -> &mut super::open_run::OpenRun {
         match &mut self.state.content {
             Content::Ready(ready) => &mut ready.run,
             Content::Reading(_) => panic!("nothing is read"),

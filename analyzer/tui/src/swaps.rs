@@ -1,7 +1,7 @@
 //! Swaps: what moving modules out for others cost, one by one and in all, beside what had to be.
 //!
 //! ```text
-//!  5 swaps moved 1.2 GiB in 326.2 ms, waited for 326.2 ms  3 undone, 189.0 ms
+//!  5 swaps moved 1.2 GiB in 326.2 ms, waited for 326.2 ms  thrash 3, 189.0 ms
 //!  loaded 456 MiB  ██████████████████████████████
 //!  least  179 MiB  ███████████                     39% in 101 MiB, or up to 204 MiB
 //!  module       for                  at      bytes       time    GB/s     waited  reason  again
@@ -24,11 +24,11 @@ use super::{
     action::Action,
     goal::Goal,
     listing::{Cell, Column, Listing, Row},
+    open_run::OpenRun,
     page::Page,
-    run::OpenRun,
     theme::Theme,
     view::{Answer, View},
-    widget::{bar, count, fit, percent, put},
+    widget::{bar, count, fit, percent, plural, put},
 };
 
 /// The widest bar.
@@ -177,16 +177,16 @@ fn totals(swaps: &Swaps, theme: Theme) -> Line<'static> {
         return Line::styled(" nothing was moved out to make room for something else", theme.faint());
     }
     let mut spans = vec![
-        Span::styled(format!(" {} swaps", count(swaps.count)), theme.strong()),
+        Span::styled(format!(" {}", plural(swaps.count, "swap")), theme.strong()),
         Span::raw(format!(" moved {} in {}, waited for ", swaps.bytes, swaps.ns)),
         Span::styled(swaps.stall_ns.to_string(), theme.strong()),
     ];
     match (&swaps.thrash, swaps.thrash_why) {
         (Some(thrash), _) if thrash.count > 0 => {
-            let text = format!("  {} undone, {}", count(thrash.count), thrash.ns);
+            let text = format!("  thrash {}, {}", count(thrash.count), thrash.ns);
             spans.push(Span::styled(text, theme.warning()));
         }
-        (None, Some(why)) => spans.push(Span::styled(format!("  undone: not known ({why})"), theme.faint())),
+        (None, Some(why)) => spans.push(Span::styled(format!("  thrash: not known ({why})"), theme.faint())),
         _ => {}
     }
     Line::from(spans)

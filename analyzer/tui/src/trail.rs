@@ -3,8 +3,8 @@
 use memtrace_analysis::Nanos;
 
 use super::{
+    open_run::OpenRun,
     page::Page,
-    run::OpenRun,
     window::{TimeRange, Window},
 };
 

@@ -12,7 +12,7 @@ use super::{
     goal::Goal,
     keys::Binding,
     listing::Listing,
-    run::OpenRun,
+    open_run::OpenRun,
     theme::Theme,
 };
 

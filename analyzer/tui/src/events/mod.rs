@@ -32,8 +32,8 @@ use super::{
     action::{Action, Scroll, Side},
     goal::Goal,
     listing::{Column, Listing},
+    open_run::OpenRun,
     page,
-    run::OpenRun,
     theme::Theme,
     view::{Answer, View},
     widget::put,
@@ -106,7 +106,7 @@ impl View for EventsView {
         if let Some(trace) = run.trace.as_ref().filter(|new| known.is_none_or(|old| !Arc::ptr_eq(old, new))) {
             let reader = EventsReader::new(Arc::clone(trace));
             let answer =
-                move |question, desk: &super::worker::Mailbox<EventsRequest>| reader.answer(question, desk);
+                move |request, desk: &super::worker::Mailbox<EventsRequest>| reader.answer(request, desk);
             self.worker = Some(Worker::new("memtrace-events", run.wake.clone(), answer));
             self.trace = Some(Arc::clone(trace));
             // What was being read is not answered any more; what was read stays, and goes on where it ended.
@@ -275,10 +275,10 @@ impl EventsView {
         Answer::Open(Goal { address: Some(Address(address.0)), ..goal })
     }
 
-    fn ask(&mut self, asked: Asked, question: EventsRequest) {
+    fn ask(&mut self, asked: Asked, request: EventsRequest) {
         let Some(worker) = &mut self.worker else { return };
         (self.asked, self.failed) = (Some(asked), false);
-        worker.ask(question);
+        worker.ask(request);
     }
 
     /// Has more read where the selected event comes near an end of the window.

@@ -67,14 +67,14 @@ impl EventsReader {
     /// Answers a request; none if a newer one has overtaken it.
     pub(super) fn answer(
         &self,
-        question: EventsRequest,
+        request: EventsRequest,
         desk: &Mailbox<EventsRequest>,
     ) -> Option<Result<EventsAnswer, ReadError>> {
         let browser = Browser::new(&self.trace);
         let mut watch =
             |time: Nanos| if desk.tell(time.0) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) };
         let mut reading = ReadRows { browser: &browser, trace: &self.trace, watch: &mut watch };
-        let answer = match question {
+        let answer = match request {
             EventsRequest::Around(place, filter) => {
                 reading.around(place, &filter).map(|page| page.map(EventsAnswer::Around))
             }

@@ -8,7 +8,7 @@ use super::{
     entry::{DeviceLedger, HeldBytes},
     layer::Layer,
 };
-use crate::{run::OpenRun, theme::Theme};
+use crate::{open_run::OpenRun, theme::Theme};
 
 /// Draws the scale and the layers.
 pub(crate) fn draw(

@@ -7,7 +7,7 @@ use memtrace_analysis::{
 };
 use memtrace_format::Bytes;
 
-use crate::run::OpenRun;
+use crate::open_run::OpenRun;
 
 /// One device over time.
 #[derive(Debug)]

@@ -58,7 +58,7 @@ impl Layer {
         match self {
             Self::Active => "allocator, active",
             Self::Cached => "allocator, cached",
-            Self::Process => "this process beside",
+            Self::Process => "this process, other",
             Self::Others => "other processes",
             Self::Unaccounted => "unaccounted",
             Self::Beside => "beside the allocator",

@@ -33,7 +33,7 @@ use self::entry::DeviceLedger;
 use super::{
     action::{Action, Side},
     listing::{Column, Listing},
-    run::OpenRun,
+    open_run::OpenRun,
     theme::Theme,
     timeline::draw_cursor,
     view::{Answer, View},

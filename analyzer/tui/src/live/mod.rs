@@ -10,10 +10,10 @@
 //! A worker replays to the cursor and adds up; the tree has a bounded number of nodes.
 
 mod flame;
-mod tally;
 mod tree;
+mod tree_builder;
 
-pub(crate) use tally::has_line;
+pub(crate) use tree_builder::has_line;
 
 use std::sync::Arc;
 
@@ -27,20 +27,20 @@ use ratatui::{
 };
 
 use self::{
-    tally::{CountedTree, LiveGrouping, TreeBuilder, TreeRequest},
     tree::{OwnerNode, OwnerTree},
+    tree_builder::{CountedTree, LiveGrouping, TreeBuilder, TreeRequest},
 };
 use super::{
     action::Action,
     goal::Goal,
     keys::{Binding, Key},
     listing::{Cell, Column, Listing},
-    moments::{SnapshotPoint, Snapshots},
+    open_run::OpenRun,
     page::Page,
-    run::OpenRun,
+    snapshot_cache::{SnapshotPoint, Snapshots},
     theme::Theme,
     view::{Answer, View},
-    widget::{count, put},
+    widget::{plural, put},
     worker::{Mailbox, Worker},
 };
 
@@ -64,7 +64,7 @@ const ADDRESS: &str = "map";
 pub(crate) struct LiveView {
     worker: Option<Worker<TreeRequest, CountedTree>>,
     /// The snapshots that the worker reads; replaced when more of the trace has been written.
-    moments: Option<Arc<Snapshots>>,
+    snapshots: Option<Arc<Snapshots>>,
     /// Set if the tree must be counted anew.
     is_old: bool,
     /// The request that the worker is at.
@@ -96,7 +96,7 @@ impl Default for LiveView {
     fn default() -> Self {
         Self {
             worker: None,
-            moments: None,
+            snapshots: None,
             is_old: false,
             asked: None,
             tally: None,
@@ -127,24 +127,24 @@ fn columns(compared: bool) -> Vec<Column> {
 
 impl View for LiveView {
     fn prepare(&mut self, run: &OpenRun) {
-        let known = self.moments.as_ref();
-        if let Some(moments) =
-            run.moments.as_ref().filter(|new| known.is_none_or(|old| !Arc::ptr_eq(old, new)))
+        let known = self.snapshots.as_ref();
+        if let Some(snapshots) =
+            run.snapshots.as_ref().filter(|new| known.is_none_or(|old| !Arc::ptr_eq(old, new)))
         {
             let modules = run.report.modules.iter();
             let parents =
                 modules.filter_map(|module| Some((module.name.clone(), module.parent.clone()?))).collect();
-            let counter = TreeBuilder::new(Arc::clone(moments), parents);
-            let answer = move |question, desk: &Mailbox<TreeRequest>| counter.answer(question, desk);
+            let counter = TreeBuilder::new(Arc::clone(snapshots), parents);
+            let answer = move |request, desk: &Mailbox<TreeRequest>| counter.answer(request, desk);
             self.worker = Some(Worker::new("memtrace-live", run.wake.clone(), answer));
             (self.asked, self.is_old) = (None, true);
             let named = |heap: &memtrace_analysis::report::Heap| {
                 heap.peak.by_module.iter().any(|share| !is_nobody(&share.name))
             };
-            if self.moments.is_none() && !run.report.heaps.iter().any(named) {
+            if self.snapshots.is_none() && !run.report.heaps.iter().any(named) {
                 self.by = LiveGrouping::Site;
             }
-            self.moments = Some(Arc::clone(moments));
+            self.snapshots = Some(Arc::clone(snapshots));
         }
     }
 
@@ -203,23 +203,23 @@ impl View for LiveView {
             Against::Peak => run.peak(),
             Against::Mark(letter) => run.marks.get(&letter).map(|&time| behind(time)),
         };
-        let question = TreeRequest { spot: run.spot(), against, heap: heap.name.clone(), by: self.by };
-        if (self.is_old || self.asked.as_ref().or(self.tally.as_ref()) != Some(&question))
+        let request = TreeRequest { spot: run.spot(), against, heap: heap.name.clone(), by: self.by };
+        if (self.is_old || self.asked.as_ref().or(self.tally.as_ref()) != Some(&request))
             && let Some(worker) = &mut self.worker
         {
             self.is_old = false;
-            self.asked = Some(question.clone());
-            worker.ask(question);
+            self.asked = Some(request.clone());
+            worker.ask(request);
         }
     }
 
     fn woken(&mut self, _run: &mut OpenRun) {
         let Some(worker) = &mut self.worker else { return };
         let Some(answer) = worker.answers().last() else { return };
-        let (question, tree) = match answer {
-            Ok(CountedTree { question, tree }) => {
+        let (request, tree) = match answer {
+            Ok(CountedTree { request, tree }) => {
                 self.failed = None;
-                (question, tree)
+                (request, tree)
             }
             // It counts as told, for asked again it would fail again.
             Err(why) => {
@@ -228,17 +228,17 @@ impl View for LiveView {
                 (asked, OwnerTree::default())
             }
         };
-        let current = self.asked.as_ref().is_none_or(|asked| *asked == question);
+        let current = self.asked.as_ref().is_none_or(|asked| *asked == request);
         if current {
             self.asked = None;
         }
-        let compared = question.against.is_some();
+        let compared = request.against.is_some();
         if self.tally.as_ref().is_some_and(|before| before.against.is_some()) != compared {
             let filter = self.rows.filter().to_owned();
             self.rows = Listing::new(columns(compared));
             self.rows.set_filter(&filter);
         }
-        (self.tally, self.tree) = (Some(question), tree);
+        (self.tally, self.tree) = (Some(request), tree);
         self.fill();
         if let Some(module) = self.wanted.take_if(|_| current) {
             self.rows.find_name(&module);
@@ -302,7 +302,7 @@ impl LiveView {
             let is_highest = run.heap().is_some_and(|heap| heap.peak.time_ns == time);
             spans.push(Span::styled(if is_highest { ", its peak" } else { ", a peak" }, theme.peak()));
         }
-        spans.push(Span::raw(format!(", {} blocks", count(whole.now.blocks))));
+        spans.push(Span::raw(format!(", {}", plural(whole.now.blocks, "block"))));
         spans.push(Span::raw(format!(" · by {}", tally.by.name())));
         if let Some(against) = tally.against {
             let change = Cell::Change(whole.change());
@@ -318,7 +318,7 @@ impl LiveView {
         }
         if self.tree.merged > 0 {
             spans.push(Span::styled(
-                format!(" · {} parts not told apart", count(self.tree.merged)),
+                format!(" · {} not told apart", plural(self.tree.merged, "part")),
                 theme.bad(),
             ));
         }

@@ -16,10 +16,10 @@
 mod draw;
 mod layout;
 mod legend;
+mod picture;
 mod pointing;
 mod regions;
 mod rows;
-mod scene;
 mod search;
 mod strip;
 mod words;
@@ -32,17 +32,17 @@ use ratatui::{buffer::Buffer, layout::Rect, text::Line};
 use self::{
     layout::MapLayout,
     legend::{Colouring, LegendLetters},
+    picture::{AddressRange, MapAnswer, MapPicture, MapRequest, Painter},
     regions::Region,
-    scene::{AddressRange, MapAnswer, MapPicture, MapRequest, Painter},
 };
 use super::{
     action::{Action, Side},
     goal::Goal,
     keys::{Binding, Key},
     listing::Listing,
-    moments::Snapshots,
+    open_run::OpenRun,
     page::Page,
-    run::OpenRun,
+    snapshot_cache::Snapshots,
     theme::Theme,
     view::{Answer, View},
     worker::{Mailbox, Worker},
@@ -72,7 +72,7 @@ const CLOSEST: u64 = 64;
 pub(crate) struct MapView {
     worker: Option<Worker<MapRequest, MapAnswer>>,
     /// The snapshots that the worker reads; replaced when more of the trace has been written.
-    moments: Option<Arc<Snapshots>>,
+    snapshots: Option<Arc<Snapshots>>,
     letters: Arc<Mutex<LegendLetters>>,
     /// Set if the picture must be made anew, whatever it shows.
     is_old: bool,
@@ -81,7 +81,7 @@ pub(crate) struct MapView {
     /// The error of the last request.
     failed: Option<MapRequest>,
     asked_before: u64,
-    scene: Option<Box<MapPicture>>,
+    picture: Option<Box<MapPicture>>,
     /// A row's id is where its region starts.
     regions: Listing,
     /// Blocks of the magnified part; a row's id is its block's address.
@@ -102,13 +102,13 @@ impl Default for MapView {
     fn default() -> Self {
         Self {
             worker: None,
-            moments: None,
+            snapshots: None,
             letters: Arc::default(),
             is_old: false,
             asked: None,
             failed: None,
             asked_before: 0,
-            scene: None,
+            picture: None,
             regions: Listing::new(rows::region_columns()),
             blocks: Listing::new(rows::block_columns()),
             colouring: Colouring::default(),
@@ -124,19 +124,19 @@ impl Default for MapView {
 
 impl View for MapView {
     fn prepare(&mut self, run: &OpenRun) {
-        let known = self.moments.as_ref();
-        if let Some(moments) =
-            run.moments.as_ref().filter(|new| known.is_none_or(|old| !Arc::ptr_eq(old, new)))
+        let known = self.snapshots.as_ref();
+        if let Some(snapshots) =
+            run.snapshots.as_ref().filter(|new| known.is_none_or(|old| !Arc::ptr_eq(old, new)))
         {
-            let painter = Painter::new(Arc::clone(moments), Arc::clone(&self.letters));
-            let answer = move |question, desk: &Mailbox<MapRequest>| painter.answer(question, desk);
+            let painter = Painter::new(Arc::clone(snapshots), Arc::clone(&self.letters));
+            let answer = move |request, desk: &Mailbox<MapRequest>| painter.answer(request, desk);
             self.worker = Some(Worker::new("memtrace-map", run.wake.clone(), answer));
-            (self.moments, self.asked, self.is_old) = (Some(Arc::clone(moments)), None, true);
+            (self.snapshots, self.asked, self.is_old) = (Some(Arc::clone(snapshots)), None, true);
         }
         let named = |heap: &memtrace_analysis::report::Heap| {
             heap.peak.by_module.iter().any(|share| !is_nobody(&share.name))
         };
-        if self.scene.is_none() && !run.report.heaps.iter().any(named) {
+        if self.picture.is_none() && !run.report.heaps.iter().any(named) {
             self.colouring = Colouring::Site;
         }
     }
@@ -167,15 +167,15 @@ impl View for MapView {
 
     fn settle(&mut self, run: &OpenRun, theme: Theme, area: Rect) {
         self.follow_rows();
-        let Some(question) = self.question(run, area) else {
+        let Some(request) = self.request(run, area) else {
             self.words = Vec::new();
             return;
         };
-        let shown = self.scene.as_ref().map(|scene| &scene.question);
+        let shown = self.picture.as_ref().map(|picture| &picture.request);
         let current = self.asked.as_ref().or(self.failed.as_ref()).or(shown);
-        if current.is_none_or(|current| !current.is_like(&question)) || self.is_old {
+        if current.is_none_or(|current| !current.is_like(&request)) || self.is_old {
             self.is_old = false;
-            self.ask(question);
+            self.ask(request);
         }
         if self.asked.is_none() {
             self.point();
@@ -235,14 +235,14 @@ impl View for MapView {
 impl MapView {
     /// The region of the selected row, or the one that is looked at closely.
     fn region(&self) -> Option<&Region> {
-        let scene = self.scene.as_ref()?;
+        let picture = self.picture.as_ref()?;
         let held = self.close.map(|close| close.from);
         let from = held.or_else(|| self.regions.selected().map(|row| row.id))?;
-        let place = scene.strips.partition_point(|strip| strip.region.from <= from).checked_sub(1)?;
-        scene.strips.get(place).map(|strip| &strip.region)
+        let place = picture.strips.partition_point(|strip| strip.region.from <= from).checked_sub(1)?;
+        picture.strips.get(place).map(|strip| &strip.region)
     }
 
-    fn question(&self, run: &OpenRun, area: Rect) -> Option<MapRequest> {
+    fn request(&self, run: &OpenRun, area: Rect) -> Option<MapRequest> {
         let layout = MapLayout::new(area, self.close.is_some());
         Some(MapRequest {
             serial: 0,
@@ -256,31 +256,31 @@ impl MapView {
         })
     }
 
-    fn ask(&mut self, question: MapRequest) {
+    fn ask(&mut self, request: MapRequest) {
         let Some(worker) = &mut self.worker else { return };
         self.asked_before += 1;
-        let question = MapRequest { serial: self.asked_before, ..question };
-        (self.asked, self.failed) = (Some(question.clone()), None);
-        worker.ask(question);
+        let request = MapRequest { serial: self.asked_before, ..request };
+        (self.asked, self.failed) = (Some(request.clone()), None);
+        worker.ask(request);
     }
 
     /// Steps are not queued: who holds the key down goes as fast as the worker does.
     fn step(&mut self, run: &OpenRun, side: Side, area: Rect) {
         self.said = None;
         let under_way = self.asked.as_ref().is_some_and(|asked| asked.step.is_some());
-        if let (Some(question), false) = (self.question(run, area), under_way) {
-            self.ask(MapRequest { step: Some(side), ..question });
+        if let (Some(request), false) = (self.request(run, area), under_way) {
+            self.ask(MapRequest { step: Some(side), ..request });
         }
     }
 
     fn accept(&mut self, run: &mut OpenRun, answer: MapAnswer) {
         match answer {
-            MapAnswer::MapPicture(scene) => {
-                let current = self.asked.as_ref().is_some_and(|asked| asked.serial == scene.question.serial);
+            MapAnswer::MapPicture(picture) => {
+                let current = self.asked.as_ref().is_some_and(|asked| asked.serial == picture.request.serial);
                 if current {
                     self.asked = None;
                 }
-                self.show(run, scene, current);
+                self.show(run, picture, current);
             }
             MapAnswer::NoStep(side) => {
                 self.asked = None;
@@ -290,20 +290,20 @@ impl MapView {
         }
     }
 
-    fn show(&mut self, run: &mut OpenRun, mut scene: Box<MapPicture>, current: bool) {
-        scene.question.step = None;
-        self.regions.fill(scene.strips.iter().map(|strip| rows::region_row(&strip.region)).collect());
-        if let Some(close) = &mut scene.close {
+    fn show(&mut self, run: &mut OpenRun, mut picture: Box<MapPicture>, current: bool) {
+        picture.request.step = None;
+        self.regions.fill(picture.strips.iter().map(|strip| rows::region_row(&strip.region)).collect());
+        if let Some(close) = &mut picture.close {
             self.blocks.fill(std::mem::take(&mut close.rows));
         }
-        if let (Some(step), true) = (&scene.step, current) {
+        if let (Some(step), true) = (&picture.step, current) {
             run.visit_place(step.place);
             if let Some(address) = step.line.address {
                 self.focus = Some(address.0);
                 self.reveal = true;
             }
         }
-        self.scene = Some(scene);
+        self.picture = Some(picture);
         if current {
             self.point();
         }
@@ -320,7 +320,7 @@ impl MapView {
                 Answer::Say("nothing is here".to_owned())
             };
         }
-        let heap = self.scene.as_ref().and_then(|scene| scene.heap());
+        let heap = self.picture.as_ref().and_then(|picture| picture.heap());
         let block = heap.zip(self.focus).and_then(|(heap, at)| heap.block_at(memtrace_format::Address(at)));
         match block {
             Some(block) => Answer::Open(Goal::at(Page::Events, block.born_ns)),

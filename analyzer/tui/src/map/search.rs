@@ -1,19 +1,19 @@
 //! Search on the map: in the rows, then among the owners that the legend names.
 
 use super::{MapView, legend};
-use crate::{action::Side, run::OpenRun};
+use crate::{action::Side, open_run::OpenRun};
 
 impl MapView {
     /// Explains the next block whose owner has this text in its name, on that side of what is explained, around the end.
     pub(super) fn find_owner(&mut self, run: &OpenRun, text: &str, side: Side) -> bool {
-        let (Some(scene), Some(trace)) = (&self.scene, &run.trace) else { return false };
-        let Some(heap) = scene.heap() else { return false };
+        let (Some(picture), Some(trace)) = (&self.picture, &run.trace) else { return false };
+        let Some(heap) = picture.heap() else { return false };
         let text = text.to_lowercase();
         let named = |owner| {
             let name = legend::name(self.colouring, owner, trace.definitions());
             name.to_string().to_lowercase().contains(&text)
         };
-        let named: Vec<bool> = scene.instant.owners.iter().map(named).collect();
+        let named: Vec<bool> = picture.instant.owners.iter().map(named).collect();
         let has = |block: &&memtrace_analysis::instant::Block| {
             named.get(block.owner.0 as usize).copied().unwrap_or(false)
         };

@@ -17,10 +17,10 @@ use ratatui::{
 use crate::{
     goal::Goal,
     listing::{Cell, Column, Folding, Listing, Row},
+    open_run::OpenRun,
     page::Page,
-    run::OpenRun,
     theme::Theme,
-    widget::{Section, fit, width, wrap},
+    widget::{Section, fit, plural, width, wrap},
 };
 
 /// The rows of the verdicts that say nothing is wrong; others are places in the report.
@@ -213,5 +213,5 @@ fn style(finding: Option<&Finding>, theme: Theme) -> Style {
 }
 
 fn rules(count: usize) -> String {
-    if count == 1 { "1 rule".to_owned() } else { format!("{count} rules") }
+    plural(count, "rule")
 }

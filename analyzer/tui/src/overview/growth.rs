@@ -5,9 +5,9 @@ use ratatui::text::{Line, Span};
 
 use crate::{
     listing::Cell,
-    run::OpenRun,
+    open_run::OpenRun,
     theme::Theme,
-    widget::{Section, count, fit, spark, spark_ends, width as cells_of},
+    widget::{Section, fit, plural, spark, spark_ends, width as cells_of},
 };
 
 /// The most heaps.
@@ -26,7 +26,8 @@ pub(crate) fn growing<'a>(run: &'a OpenRun, theme: Theme, width: u16) -> Option<
         }
     }
     let (first, _) = growing.first()?;
-    let rest = format!("each time {} {} ends, {} times", first.source.name(), first.name, count(first.count));
+    let rest =
+        format!("each time {} {} ends, {}", first.source.name(), first.name, plural(first.count, "time"));
     let lines = growing.iter().take(MAX_HEAPS).flat_map(|(_, heap)| heap_lines(heap, theme, width.into()));
     Some(Section::lines(super::title::title("Growth", rest, theme), lines.collect()))
 }

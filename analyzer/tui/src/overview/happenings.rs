@@ -8,9 +8,9 @@ use memtrace_format::Bytes;
 use ratatui::text::{Line, Span};
 
 use crate::{
-    run::OpenRun,
+    open_run::OpenRun,
     theme::Theme,
-    widget::{Section, bar, count, fit, fit_names},
+    widget::{Section, bar, count, fit, fit_names, plural},
 };
 
 /// The most phases shown; inner ones are left out first.
@@ -78,7 +78,7 @@ pub(crate) fn marks<'a>(run: &'a OpenRun, theme: Theme) -> Option<Section<'a>> {
         let when = if mark.count == 1 {
             format!("at {}", mark.first_ns)
         } else {
-            format!("{} times, {} to {}", count(mark.count), mark.first_ns, mark.last_ns)
+            format!("{}, {} to {}", plural(mark.count, "time"), mark.first_ns, mark.last_ns)
         };
         Line::raw(format!("  {}  {when}", fit(&mark.name.to_string(), 24)))
     });

@@ -4,7 +4,7 @@ use memtrace_analysis::report::FragmentationAt;
 use ratatui::text::{Line, Span};
 
 use crate::{
-    run::OpenRun,
+    open_run::OpenRun,
     theme::Theme,
     widget::{Section, count, fit},
 };

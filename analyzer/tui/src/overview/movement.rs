@@ -4,7 +4,7 @@ use memtrace_analysis::report::{Direction, ModuleSwaps};
 use ratatui::text::{Line, Span};
 
 use crate::{
-    run::OpenRun,
+    open_run::OpenRun,
     theme::Theme,
     widget::{Section, bar, count, fit_names, percent},
 };

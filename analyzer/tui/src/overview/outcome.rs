@@ -4,9 +4,9 @@ use memtrace_analysis::report::{Dropped, Ended, OutOfMemory};
 use ratatui::text::{Line, Span};
 
 use crate::{
-    run::OpenRun,
+    open_run::OpenRun,
     theme::{OUT_OF_MEMORY, Theme},
-    widget::{Section, count},
+    widget::{Section, count, plural},
 };
 
 /// The most failed requests shown; the rest is counted.
@@ -63,7 +63,7 @@ pub(crate) fn failures<'a>(run: &'a OpenRun, theme: Theme) -> Option<Section<'a>
     if left > 0 {
         lines.push(Line::styled(format!("  and {} more", count(left)), theme.faint()));
     }
-    let requests = if total == 1 { "1 request".to_owned() } else { format!("{} requests", count(total)) };
+    let requests = plural(total, "request");
     let mut title =
         super::title::title(&format!("{OUT_OF_MEMORY} Out of memory"), format!("{requests} failed"), theme);
     title.spans[0].style = theme.bad();
@@ -83,8 +83,7 @@ pub(crate) fn ending<'a>(run: &'a OpenRun, theme: Theme) -> Section<'a> {
         Some(version) => format!("{engine} {version}"),
         None => engine.to_string(),
     });
-    let threads =
-        if trace.threads == 1 { "1 thread".to_owned() } else { format!("{} threads", count(trace.threads)) };
+    let threads = plural(trace.threads, "thread");
     let parts =
         [engine, trace.pid.map(|pid| format!("process {pid}")), Some(threads), Some(events(trace.events))];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
@@ -111,5 +110,5 @@ fn failure_lines(failure: &OutOfMemory, theme: Theme) -> Vec<Line<'static>> {
 }
 
 fn events(number: u64) -> String {
-    if number == 1 { "1 event".to_owned() } else { format!("{} events", count(number)) }
+    plural(number, "event")
 }

@@ -13,7 +13,7 @@ use ratatui::{
 
 use crate::{
     memory_chart::{MemoryChart, draw_scale, top},
-    run::OpenRun,
+    open_run::OpenRun,
     theme::{self, Theme, series_sign},
     timeline::draw_times,
     widget::{Section, bar, fit, fit_names, percent, width},

@@ -3,7 +3,7 @@
 use ratatui::{buffer::Buffer, layout::Rect};
 
 use super::Overview;
-use crate::{action::Side, run::OpenRun, theme::Theme};
+use crate::{action::Side, open_run::OpenRun, theme::Theme};
 
 impl Overview {
     /// Goes to the next finding or line with this text, on that side of what was found last, around the end.

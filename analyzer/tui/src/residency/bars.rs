@@ -8,7 +8,7 @@ use memtrace_format::Tier;
 use ratatui::{buffer::Buffer, layout::Rect, style::Modifier};
 
 use crate::{
-    run::OpenRun,
+    open_run::OpenRun,
     theme::{PARTLY_ON_DEVICE, Theme, tier_sign},
     timeline::shown_of,
 };

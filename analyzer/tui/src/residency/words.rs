@@ -9,9 +9,9 @@ use ratatui::{
 
 use super::{bars, words_of_swap};
 use crate::{
-    run::OpenRun,
+    open_run::OpenRun,
     theme::Theme,
-    widget::{count, put},
+    widget::{plural, put},
 };
 
 /// Draws as many lines as there is room for, the most needed first.
@@ -40,14 +40,14 @@ fn of_module(module: &Module, theme: Theme) -> Line<'static> {
         0 => "no waits".to_owned(),
         stalls => {
             let (all, longest) = (module.stall_ns, module.longest_stall_ns);
-            format!("{} waits, {all} (longest {longest})", count(stalls))
+            format!("{}, {all} (longest {longest})", plural(stalls, "wait"))
         }
     };
     let said = format!(
-        "  {waited}, hidden {}; {} forwards, {} loads, {} in {}",
+        "  {waited}, hidden {}; {}, {}, {} in {}",
         module.hidden_ns,
-        count(module.forwards),
-        count(module.loads),
+        plural(module.forwards, "forward"),
+        plural(module.loads, "load"),
         module.transfer_bytes,
         module.transfer_ns,
     );
@@ -73,7 +73,7 @@ fn at_cursor(run: &OpenRun, track: Option<&ModuleTrack>, theme: Theme) -> Line<'
         notes.push("short stays are merged into others".to_owned());
     }
     if track.moves_left_out > 0 {
-        notes.push(format!("{} shorter moves are not shown", count(track.moves_left_out)));
+        notes.push(format!("not shown: {}", plural(track.moves_left_out, "shorter move")));
     }
     Line::styled(format!(" {}", notes.join("; ")), theme.faint())
 }

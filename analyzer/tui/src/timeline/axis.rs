@@ -15,7 +15,7 @@ use ratatui::{
 use super::layout::TimelineLayout;
 use crate::{
     instant::on_axis,
-    run::OpenRun,
+    open_run::OpenRun,
     theme::{self, Theme},
     widget::{count, fit, width},
     window::Window,

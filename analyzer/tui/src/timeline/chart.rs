@@ -15,7 +15,7 @@ use super::{
 use crate::{
     instant::instant,
     memory_chart::{MemoryChart, draw_scale, top},
-    run::OpenRun,
+    open_run::OpenRun,
     theme::{self, Theme},
 };
 

@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use crate::run::OpenRun;
+use crate::open_run::OpenRun;
 
 /// The least width for a readout at the side.
 const PANEL_FROM: u16 = 100;

@@ -39,8 +39,8 @@ use super::{
     goal::Goal,
     keys::{Binding, Key},
     listing::{Cell, Column, Listing, Row},
+    open_run::OpenRun,
     page::Page,
-    run::OpenRun,
     theme::Theme,
     view::{Answer, View},
 };

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     instant::instant,
-    run::OpenRun,
+    open_run::OpenRun,
     theme::{Theme, series_sign, tier_sign},
     widget::{fit_middle, fit_names, fit_tail, put, width},
 };

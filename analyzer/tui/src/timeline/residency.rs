@@ -15,7 +15,7 @@ use ratatui::{
 use super::layout::TimelineLayout;
 use crate::{
     listing::{Folding, Listing, Row},
-    run::OpenRun,
+    open_run::OpenRun,
     theme::{PARTLY_ON_DEVICE, Theme, tier_sign},
     widget::{fit, fit_names, put, width},
 };

@@ -11,7 +11,7 @@ use ratatui::{
 
 use super::layout::TimelineLayout;
 use crate::{
-    run::OpenRun,
+    open_run::OpenRun,
     theme::Theme,
     widget::{Dots, count, fit_tail, put, width},
 };

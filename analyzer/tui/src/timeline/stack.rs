@@ -25,7 +25,7 @@ use ratatui::{
 
 use crate::{
     memory_chart::top,
-    run::OpenRun,
+    open_run::OpenRun,
     theme::{self, Theme},
     widget::{fit_names, width},
     worker::{Mailbox, Worker},

@@ -24,7 +24,7 @@ use std::{
 use memtrace_tracer::{Address, Bytes};
 
 use self::{books::Books, device::Device};
-use super::{flags::IN_TORCH, keeping_errno, next::Next, records, stacks};
+use super::{flags::IN_TORCH, keeping_errno, listens, next::Next, records, stacks};
 
 type ReportUsage = unsafe extern "C-unwind" fn(*mut c_void, i64, u64, u64, Device);
 type ReportOutOfMemory = unsafe extern "C-unwind" fn(u64, u64, u64, Device);
@@ -113,7 +113,7 @@ unsafe extern "C-unwind" fn report_out_of_memory_signed(
 /// `c10::memoryProfilingEnabled()`: the host's allocator keeps sums, and reports, only while this is true.
 #[unsafe(export_name = "_ZN3c1022memoryProfilingEnabledEv")]
 unsafe extern "C-unwind" fn memory_profiling_enabled() -> bool {
-    records() || profiler_listens()
+    listens() || profiler_listens()
 }
 
 /// `c10::alloc_cpu(size_t)`
@@ -144,7 +144,7 @@ struct Within(bool);
 impl Within {
     fn enter() -> Self {
         SEEN.store(true, Ordering::Relaxed);
-        Self(IN_TORCH.replace(records()))
+        Self(IN_TORCH.replace(listens()))
     }
 }
 

@@ -11,7 +11,7 @@ use memtrace_format::StackId;
 
 use super::tree::{BlockSum, ComparedAt, OwnerTree};
 use crate::{
-    moments::{SnapshotPoint, Snapshots},
+    snapshot_cache::{SnapshotPoint, Snapshots},
     worker::Mailbox,
 };
 
@@ -74,39 +74,39 @@ pub(crate) struct TreeRequest {
 /// The answer to a request.
 #[derive(Debug)]
 pub(crate) struct CountedTree {
-    pub(crate) question: TreeRequest,
+    pub(crate) request: TreeRequest,
     pub(crate) tree: OwnerTree,
 }
 
 /// Makes tallies.
 pub(crate) struct TreeBuilder {
-    moments: Arc<Snapshots>,
+    snapshots: Arc<Snapshots>,
     /// The modules that contain others, by name.
     parents: HashMap<Text, Text>,
 }
 
 impl TreeBuilder {
-    pub(crate) fn new(moments: Arc<Snapshots>, parents: HashMap<Text, Text>) -> Self {
-        Self { moments, parents }
+    pub(crate) fn new(snapshots: Arc<Snapshots>, parents: HashMap<Text, Text>) -> Self {
+        Self { snapshots, parents }
     }
 
     /// Answers a request; none if a newer one has overtaken it.
     pub(crate) fn answer(
         &self,
-        question: TreeRequest,
+        request: TreeRequest,
         desk: &Mailbox<TreeRequest>,
     ) -> Option<Result<CountedTree, ReadError>> {
-        let tree = self.tree(&question);
-        (!desk.is_overtaken()).then(|| tree.map(|tree| CountedTree { question, tree }))
+        let tree = self.tree(&request);
+        (!desk.is_overtaken()).then(|| tree.map(|tree| CountedTree { request, tree }))
     }
 
-    fn tree(&self, question: &TreeRequest) -> Result<OwnerTree, ReadError> {
+    fn tree(&self, request: &TreeRequest) -> Result<OwnerTree, ReadError> {
         let mut tree = OwnerTree::default();
-        for (of, spot) in [(ComparedAt::Now, Some(question.spot)), (ComparedAt::Then, question.against)] {
+        for (of, spot) in [(ComparedAt::Now, Some(request.spot)), (ComparedAt::Then, request.against)] {
             let Some(spot) = spot else { continue };
-            let instant = self.moments.at(spot)?;
-            let Some(heap) = instant.heaps.iter().find(|heap| heap.name == question.heap) else { continue };
-            self.count(&mut tree, of, &instant, heap, question.by);
+            let instant = self.snapshots.at(spot)?;
+            let Some(heap) = instant.heaps.iter().find(|heap| heap.name == request.heap) else { continue };
+            self.count(&mut tree, of, &instant, heap, request.by);
         }
         Ok(tree.finish())
     }
@@ -125,7 +125,7 @@ impl TreeBuilder {
                 sum.add(BlockSum { bytes: heap.measure(block).0, blocks: 1 });
             }
         }
-        let definitions = self.moments.trace().definitions();
+        let definitions = self.snapshots.trace().definitions();
         let mut stacks: HashMap<StackId, Vec<Text>> = HashMap::new();
         for (owner, sum) in instant.owners.iter().zip(sums).filter(|(_, sum)| sum.blocks > 0) {
             match by {

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     action::Side,
     listing::{Cell, Row},
-    moments::{SnapshotPoint, Snapshots},
+    snapshot_cache::{SnapshotPoint, Snapshots},
     worker::Mailbox,
 };
 
@@ -78,7 +78,7 @@ pub(crate) enum MapAnswer {
 #[derive(Debug)]
 pub(crate) struct MapPicture {
     /// The request that it answers.
-    pub(crate) question: MapRequest,
+    pub(crate) request: MapRequest,
     /// The state, to explain blocks with.
     pub(crate) instant: Arc<Instant>,
     /// The place of the heap in it; none if the heap had no event yet.
@@ -135,52 +135,52 @@ impl MapPicture {
     }
 }
 
-/// Makes scenes.
+/// Makes pictures.
 pub(crate) struct Painter {
-    moments: Arc<Snapshots>,
+    snapshots: Arc<Snapshots>,
     letters: Arc<Mutex<LegendLetters>>,
 }
 
 impl Painter {
     /// Letters are shared with painters of the same trace when less of it was written.
-    pub(crate) fn new(moments: Arc<Snapshots>, letters: Arc<Mutex<LegendLetters>>) -> Self {
-        Self { moments, letters }
+    pub(crate) fn new(snapshots: Arc<Snapshots>, letters: Arc<Mutex<LegendLetters>>) -> Self {
+        Self { snapshots, letters }
     }
 
     /// Answers a request; none if a newer one has overtaken it.
     pub(crate) fn answer(
         &self,
-        question: MapRequest,
+        request: MapRequest,
         desk: &Mailbox<MapRequest>,
     ) -> Option<Result<MapAnswer, ReadError>> {
-        self.look(question, desk).transpose()
+        self.look(request, desk).transpose()
     }
 
     fn look(
         &self,
-        mut question: MapRequest,
+        mut request: MapRequest,
         desk: &Mailbox<MapRequest>,
     ) -> Result<Option<MapAnswer>, ReadError> {
         let mut step = None;
-        if let Some(side) = question.step {
-            let Some(found) = self.step(&question, side, desk)? else { return Ok(None) };
+        if let Some(side) = request.step {
+            let Some(found) = self.step(&request, side, desk)? else { return Ok(None) };
             let Some(found) = found else { return Ok(Some(MapAnswer::NoStep(side))) };
-            question.spot = SnapshotPoint::Behind(found.place);
+            request.spot = SnapshotPoint::Behind(found.place);
             step = Some(found);
         }
-        let instant = self.moments.at(question.spot)?;
-        // A scene that nobody waits for any more is not painted.
+        let instant = self.snapshots.at(request.spot)?;
+        // A picture that nobody waits for any more is not painted.
         Ok((!desk.is_overtaken())
-            .then(|| MapAnswer::MapPicture(Box::new(self.paint(question, instant, step)))))
+            .then(|| MapAnswer::MapPicture(Box::new(self.paint(request, instant, step)))))
     }
 
     fn step(
         &self,
-        question: &MapRequest,
+        request: &MapRequest,
         side: Side,
         desk: &Mailbox<MapRequest>,
     ) -> Result<Option<Option<SteppedEvent>>, ReadError> {
-        let trace = self.moments.trace();
+        let trace = self.snapshots.trace();
         let definitions = trace.definitions();
         let mut heaps: Vec<(PoolId, bool)> = Vec::new();
         let mut wanted = |recorded: &Recorded| {
@@ -188,7 +188,7 @@ impl Painter {
             if let Some((_, is)) = heaps.iter().find(|(known, _)| *known == pool) {
                 return *is;
             }
-            let is = definitions.heap_name(pool) == question.heap;
+            let is = definitions.heap_name(pool) == request.heap;
             heaps.push((pool, is));
             is
         };
@@ -199,7 +199,7 @@ impl Painter {
             Side::Forward => events::Side::Forward,
         };
         let browser = Browser::new(trace);
-        let mut from = question.spot.place();
+        let mut from = request.spot.place();
         if side == Side::Back {
             // The heap looks as its latest event left it; the step is to the one before that.
             match browser.find(from.next(), towards, &mut wanted, &mut watch)? {
@@ -216,10 +216,10 @@ impl Painter {
         }))
     }
 
-    fn paint(&self, question: MapRequest, instant: Arc<Instant>, step: Option<SteppedEvent>) -> MapPicture {
-        let heap = instant.heaps.iter().position(|heap| heap.name == question.heap);
-        let scene = MapPicture {
-            question,
+    fn paint(&self, request: MapRequest, instant: Arc<Instant>, step: Option<SteppedEvent>) -> MapPicture {
+        let heap = instant.heaps.iter().position(|heap| heap.name == request.heap);
+        let picture = MapPicture {
+            request,
             heap,
             strips: Vec::new(),
             regions_total: 0,
@@ -230,11 +230,11 @@ impl Painter {
             step,
             instant: Arc::clone(&instant),
         };
-        let Some(heap) = scene.heap() else { return scene };
-        let definitions = self.moments.trace().definitions();
+        let Some(heap) = picture.heap() else { return picture };
+        let definitions = self.snapshots.trace().definitions();
         let (tints, legend) = {
             let mut letters = self.letters.lock().unwrap_or_else(PoisonError::into_inner);
-            letters.hand_out(scene.question.colouring, &instant, heap, definitions)
+            letters.hand_out(picture.request.colouring, &instant, heap, definitions)
         };
         let mut pins = heap.pins(PINS);
         // A segment that is mostly in use is kept by its use.
@@ -247,7 +247,7 @@ impl Painter {
             .collect();
         pinned.sort_unstable();
         let (regions, total) = regions(heap);
-        let width = scene.question.width;
+        let width = picture.request.width;
         let strips = regions.into_iter().map(|region| {
             let blocks = &heap.blocks[region.blocks.clone()];
             let mut tiles = strip(blocks, (region.from, region.to), width, |block| tints.of(block));
@@ -255,11 +255,11 @@ impl Painter {
             Strip { region, tiles }
         });
         let strips = strips.collect();
-        let close = scene
-            .question
+        let close = picture
+            .request
             .close
-            .map(|range| close(range, scene.question.lines, heap, &instant, &tints, &pinned));
-        MapPicture { strips, regions_total: total, legend, close, pins, pinned, ..scene }
+            .map(|range| close(range, picture.request.lines, heap, &instant, &tints, &pinned));
+        MapPicture { strips, regions_total: total, legend, close, pins, pinned, ..picture }
     }
 }
 

@@ -13,9 +13,9 @@ use super::{
     action::Side,
     goal::Goal,
     module_tree::ModuleTree,
-    moments::{SnapshotPoint, Snapshots},
     phase_lanes::PhaseLanes,
-    ranging::{self, RangeFigures, RangeWorker},
+    range_worker::{self, RangeFigures, RangeWorker},
+    snapshot_cache::{SnapshotPoint, Snapshots},
     wake::Wake,
     window::{TimeRange, Window},
 };
@@ -55,7 +55,7 @@ pub(crate) struct OpenRun {
     /// The last search text.
     pub(crate) search: String,
     /// The states at instants, for workers that look at them; none without a trace.
-    pub(crate) moments: Option<Arc<Snapshots>>,
+    pub(crate) snapshots: Option<Arc<Snapshots>>,
     /// The trace, for workers that replay; none in tests that made the analysis by hand.
     pub(crate) trace: Option<Arc<Trace>>,
     /// A handle with which workers wake the UI.
@@ -86,7 +86,7 @@ impl OpenRun {
             (heap.kind == "device", heap.peak.figures.allocated_bytes, std::cmp::Reverse(*index))
         });
         let heap = heap.map_or(0, |(index, _)| index);
-        let moments = moments(trace.as_ref(), checkpoints);
+        let snapshots = snapshots(trace.as_ref(), checkpoints);
         let mut run = Self {
             tree: ModuleTree::new(&timeline.modules),
             lanes: PhaseLanes::new(&report.phases),
@@ -100,7 +100,7 @@ impl OpenRun {
             marks: BTreeMap::new(),
             heap,
             search: String::new(),
-            moments,
+            snapshots,
             trace,
             wake,
             report,
@@ -119,7 +119,7 @@ impl OpenRun {
         self.tree = ModuleTree::new(&timeline.modules);
         self.lanes = PhaseLanes::new(&report.phases);
         (self.report, self.timeline) = (report, timeline);
-        self.moments = moments(trace.as_ref(), checkpoints);
+        self.snapshots = snapshots(trace.as_ref(), checkpoints);
         self.trace = trace;
         let same = |name: Text| self.report.heaps.iter().position(|heap| heap.name == name);
         self.heap = heap.and_then(same).unwrap_or(0);
@@ -186,7 +186,7 @@ impl OpenRun {
         self.asked = self.range;
         match (self.range, &self.trace) {
             (Some(range), Some(trace)) if changed => {
-                let ranging = self.ranging.get_or_insert_with(|| ranging::start(self.wake.clone()));
+                let ranging = self.ranging.get_or_insert_with(|| range_worker::start(self.wake.clone()));
                 ranging.ask((Arc::clone(trace), range));
             }
             (None, _) => self.ranging = None,
@@ -322,7 +322,7 @@ impl OpenRun {
     }
 }
 
-fn moments(trace: Option<&Arc<Trace>>, checkpoints: Checkpoints) -> Option<Arc<Snapshots>> {
+fn snapshots(trace: Option<&Arc<Trace>>, checkpoints: Checkpoints) -> Option<Arc<Snapshots>> {
     trace.map(|trace| Arc::new(Snapshots::new(Arc::clone(trace), Arc::new(checkpoints))))
 }
 
