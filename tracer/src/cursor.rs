@@ -486,7 +486,7 @@ impl Cursor {
             return false;
         }
         let Some(log) = current().filter(|recording| recording.is_on()).map(R::log) else { return false };
-        let none = log.ready() == 0 && !log.is_stopped();
+        let none = log.has_nothing_for_now();
         if none {
             self.losses.count(&log.ledger, DropCause::NoChunk, encoded.record.time());
         }

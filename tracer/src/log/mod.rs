@@ -132,6 +132,11 @@ impl Log {
         DropCause::decode(self.stopped.load(Ordering::Relaxed)).unwrap_or(DropCause::NoChunk)
     }
 
+    /// Whether a thread that needs a chunk finds none now, and does not wait.
+    pub(crate) fn has_nothing_for_now(&self) -> bool {
+        self.ready.len() == 0 && self.left.len() == 0 && !self.is_stopped() && !self.patience.waits()
+    }
+
     /// Whether no further chunk will come.
     pub(crate) fn is_stopped(&self) -> bool {
         self.stopped.load(Ordering::Relaxed) != 0

@@ -54,7 +54,8 @@ impl Patience {
         }
     }
 
-    fn waits(&self) -> bool {
+    /// Whether a thread that finds no chunk waits for one.
+    pub(super) fn waits(&self) -> bool {
         self.when_full == Full::Wait && !self.exhausted.load(Ordering::Relaxed)
     }
 }
