@@ -1,6 +1,7 @@
 use std::{fs, os::unix::process::ExitStatusExt, path::Path, process::Command};
 
 use super::{Lab, bystander, outcome};
+use crate::optional::{self, Need};
 
 /// Runs what cuts the log it is recorded into: the recording ends with a line, and nothing else does.
 fn assert_lives_when_the_log_is_cut(program: &Path, arguments: &[&str]) {
@@ -54,7 +55,7 @@ fn faults_that_are_none_of_the_logs_are_the_programs() {
 fn is_here(program: &str) -> bool {
     let here = Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success());
     if !here {
-        eprintln!("skipped: there is no {program}");
+        optional::skip(Need::Languages, format_args!("there is no {program}"));
     }
     here
 }
@@ -178,14 +179,14 @@ func main() {
 
 #[test]
 fn go_lives_and_is_told_of_its_own_faults() {
+    if !Command::new("go").arg("version").output().is_ok_and(|output| output.status.success()) {
+        return optional::skip(Need::Languages, "there is no Go");
+    }
     let lab = Lab::new();
     let (source, program) = (lab.path("cut.go"), lab.path("cut"));
     fs::write(&source, GO).unwrap();
     let mut build = Command::new("go");
     build.arg("build").arg("-o").arg(&program).arg(&source).env("CGO_ENABLED", "1");
-    if build.status().is_ok_and(|status| status.success()) {
-        assert_lives_when_the_log_is_cut(&program, &[]);
-    } else {
-        eprintln!("skipped: there is no Go");
-    }
+    assert!(build.status().unwrap().success());
+    assert_lives_when_the_log_is_cut(&program, &[]);
 }

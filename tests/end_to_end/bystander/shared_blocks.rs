@@ -4,6 +4,7 @@ use std::{
 };
 
 use super::{Lab, bystander, outcome};
+use crate::optional::{self, Need};
 
 /// Makes a filesystem in a file, mounts it where nobody else sees it, and has the program record into it. When the program
 /// waits, `$share` makes others share the log's blocks, and the disk is filled up. Then the program goes on.
@@ -40,7 +41,8 @@ fn is_allowed(kind: &str) -> bool {
     mount.args(["-m", "sh", "-c", &try_it]).current_dir(folder.path()).stderr(Stdio::null());
     let allowed = mount.status().is_ok_and(|status| status.success());
     if !allowed {
-        eprintln!("skipped: needs mkfs.{kind}, loop devices and a user who may mount {kind}");
+        let why = format!("needs mkfs.{kind}, loop devices and a user who may mount {kind}");
+        optional::skip(Need::FileSystems, why);
     }
     allowed
 }

@@ -5,6 +5,7 @@ use memtrace_format::{DropCause, Ending};
 use super::{Lab, bystander, closing};
 
 /// What a program takes of processors until its end, in microseconds.
+#[expect(clippy::zombie_processes, reason = "wait4 waits for it, and says what it took")]
 fn processor_time(mut command: Command) -> i64 {
     let child = command.spawn().unwrap();
     let mut status = 0;

@@ -3,7 +3,10 @@
 use memtrace_format::DropCause;
 
 use super::{Case, Judgement, Rule};
-use crate::report::{Dropped, Place, Report, Topic, table::grouped};
+use crate::{
+    report::{Dropped, Place, Report, Topic},
+    table::grouped,
+};
 
 pub(super) const RULE: Rule =
     Rule { id: "losses", title: "events are missing from the trace", topic: Topic::Trace, judge };
