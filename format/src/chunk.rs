@@ -1,6 +1,6 @@
 //! The chunk: 64 KiB of the file, filled by one thread at a time.
 
-use core::iter;
+use core::{iter, ops::Range};
 
 use rkyv::rancor::Failure;
 use thiserror::Error;
@@ -53,6 +53,15 @@ crate::place::numbered! {
         Definitions = 2, "definitions";
         /// Records that stand for what was recycled (ring mode).
         Baseline = 3, "baseline";
+        /// Records of several threads, one behind the other: each of them ended and left its room to the next.
+        Shared = 4, "events of several threads";
+    }
+}
+
+impl ChunkKind {
+    /// Whether it holds what threads recorded.
+    pub const fn has_events(self) -> bool {
+        matches!(self, Self::Events | Self::Shared)
     }
 }
 
@@ -65,9 +74,9 @@ pub struct ChunkHeader {
     pub session: u64,
     /// Counts the chunks of the file in the order in which they were handed out.
     pub sequence: u64,
-    /// The thread that fills it; none for definitions.
+    /// The thread that fills it, the first if there are several; none for definitions.
     pub thread: ThreadId,
-    /// Counts the chunks of the thread.
+    /// Counts the chunks of the thread, and its parts of shared ones.
     pub thread_sequence: u64,
     /// When the thread got the chunk.
     pub base_time: Ticks,
@@ -169,8 +178,11 @@ pub fn steps_back(header: &[u8; ChunkHeader::BYTES]) -> bool {
     flags & STEPS_BACK != 0
 }
 
-/// Sets the flag in the header of a chunk of events if, among its records, whose bytes `used` are, one is earlier than the
-/// one before it; the first is held against `from`, and the last against `to`. Whether it did. Call it before [`seal`].
+/// Sets the flag in the header of a chunk of events if its thread got it before `from`, or if, among its records, whose bytes
+/// `used` are, one is earlier than the one before it; the last is held against `to`. Whether it did. Call it before [`seal`].
+///
+/// The first record is not held against the time at which its thread got the chunk: the event that needs a chunk has its time
+/// before there is one.
 pub fn flag_steps_back(
     header: &mut [u8; ChunkHeader::BYTES],
     used: &[u8],
@@ -178,20 +190,51 @@ pub fn flag_steps_back(
     to: Option<Ticks>,
 ) -> bool {
     let [kind] = field::KIND.array(header);
-    let found = kind == ChunkKind::Events as u8 && !are_in_order(used, from, to);
+    let has_events = ChunkKind::decode(kind).is_some_and(ChunkKind::has_events);
+    let taken = Ticks(field::BASE_TIME.read_u64(header));
+    let found = has_events && !(from <= taken && are_in_order(used, to));
     if found {
         field::FLAGS.put(header, &[STEPS_BACK]);
     }
     found
 }
 
-fn are_in_order(used: &[u8], from: Ticks, to: Option<Ticks>) -> bool {
+fn are_in_order(used: &[u8], to: Option<Ticks>) -> bool {
     let records = used.as_chunks::<{ Record::BYTES }>().0;
-    let times = records.iter().filter(|record| record[30] != Kind::Extension as u8).map(|record| {
+    let mut latest = Ticks(0);
+    records.iter().filter(|record| record[Record::KIND_OFFSET] != Kind::Extension as u8).all(|record| {
         let (time, _) = record.split_first_chunk().expect("a record is longer than its time");
-        Ticks(u64::from_le_bytes(*time))
-    });
-    iter::once(from).chain(times).chain(to).is_sorted()
+        let time = Ticks(u64::from_le_bytes(*time));
+        let in_order = time >= latest;
+        // What a thread recorded first is older than its taking the chunk over.
+        latest = if record[Record::KIND_OFFSET] == Kind::HandedOver as u8 { Ticks(0) } else { time };
+        in_order
+    }) && to.is_none_or(|to| to >= latest)
+}
+
+/// What one thread recorded in a chunk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// The thread.
+    pub thread: ThreadId,
+    /// As in a chunk's header.
+    pub thread_sequence: u64,
+    /// Which of the chunk's records they are.
+    pub records: Range<usize>,
+}
+
+/// The parts of a chunk of events with these records.
+pub fn parts(header: &ChunkHeader, records: &[Record]) -> impl Iterator<Item = Part> {
+    let shared = header.kind == ChunkKind::Shared;
+    let mut next = Some((header.thread, header.thread_sequence, 0));
+    iter::from_fn(move || {
+        let (thread, thread_sequence, first) = next.take()?;
+        let rest = records.get(first..).filter(|_| shared).unwrap_or_default();
+        let end = rest.iter().position(|record| record.word().kind() == Some(Kind::HandedOver));
+        let end = end.map_or(records.len(), |length| first + length);
+        next = records.get(end).map(|over| (ThreadId(over.word().id()), over.value(), end + 1));
+        Some(Part { thread, thread_sequence, records: first..end })
+    })
 }
 
 /// The bytes behind the header that a reader may look at: all that the seal vouches for, or all there are if the chunk
@@ -265,7 +308,7 @@ mod tests {
     use alloc::vec::Vec;
 
     use super::*;
-    use crate::{Address, BlockAlloc, Bytes, Event, ModuleId, PoolId, StackId};
+    use crate::{Address, BlockAlloc, Bytes, Event, ModuleId, NameId, PoolId, StackId};
 
     fn header() -> ChunkHeader {
         ChunkHeader {
@@ -307,12 +350,58 @@ mod tests {
         };
         // The extension of the first holds 3 where others hold their time.
         let used: Vec<u8> = encode(5, 3).chain(encode(5, 512)).chain(encode(9, 512)).collect();
-        assert!(are_in_order(&used, Ticks(5), None));
-        assert!(are_in_order(&used, Ticks(0), Some(Ticks(9))));
-        assert!(!are_in_order(&used, Ticks(6), None));
-        assert!(!are_in_order(&used, Ticks(5), Some(Ticks(8))));
+        assert!(are_in_order(&used, None));
+        assert!(are_in_order(&used, Some(Ticks(9))));
+        assert!(!are_in_order(&used, Some(Ticks(8))));
         let used: Vec<u8> = encode(5, 512).chain(encode(4, 512)).collect();
-        assert!(!are_in_order(&used, Ticks(0), None));
+        assert!(!are_in_order(&used, None));
+    }
+
+    fn record(time: u64, event: &Event) -> Record {
+        event.encode(Ticks(time)).record
+    }
+
+    fn mark(time: u64) -> Record {
+        record(time, &Event::Mark { name: NameId(1), value: time })
+    }
+
+    fn handed_over(time: u64, thread: u32, thread_sequence: u64) -> Record {
+        record(time, &Event::HandedOver { thread: ThreadId(thread), thread_sequence })
+    }
+
+    #[test]
+    fn an_event_is_older_than_the_chunk_that_it_made_its_thread_take() {
+        let flagged = |from: u64, records: &[Record]| {
+            let used: Vec<u8> = records.iter().flat_map(Record::to_bytes).collect();
+            let mut head = ChunkHeader { kind: ChunkKind::Shared, ..header() }.to_bytes();
+            flag_steps_back(&mut head, &used, Ticks(from), None)
+        };
+        // The thread got the chunk at 9.
+        assert!(!flagged(8, &[mark(7), mark(10)]), "its event was on the way when the chunk was made");
+        assert!(flagged(10, &[mark(11)]), "it got the chunk before there was one");
+        assert!(
+            !flagged(8, &[mark(10), handed_over(12, 2, 0), mark(9), mark(13)]),
+            "so was the next thread's"
+        );
+        assert!(
+            flagged(8, &[mark(10), handed_over(9, 2, 0), mark(11)]),
+            "it got the chunk before it was left"
+        );
+        assert!(
+            flagged(8, &[mark(10), handed_over(12, 2, 0), mark(13), mark(12)]),
+            "its own time steps back"
+        );
+    }
+
+    #[test]
+    fn a_shared_chunk_has_a_part_for_each_of_its_threads() {
+        let records = [mark(1), mark(2), handed_over(3, 9, 0), handed_over(4, 7, 9), mark(5)];
+        let part =
+            |thread, thread_sequence, records| Part { thread: ThreadId(thread), thread_sequence, records };
+        let found = |kind| parts(&ChunkHeader { kind, ..header() }, &records).collect::<Vec<_>>();
+        assert_eq!(found(ChunkKind::Shared), [part(7, 8, 0..2), part(9, 0, 3..3), part(7, 9, 4..5)]);
+        assert_eq!(found(ChunkKind::Events), [part(7, 8, 0..5)]);
+        assert_eq!(parts(&header(), &[]).collect::<Vec<_>>(), [part(7, 8, 0..0)]);
     }
 
     #[test]

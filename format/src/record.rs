@@ -32,6 +32,9 @@ impl Record {
     /// The place of the word in a record.
     pub const WORD_OFFSET: usize = 24;
 
+    /// The place of the kind in a record.
+    pub const KIND_OFFSET: usize = 30;
+
     /// A record of these four fields.
     #[inline(always)]
     pub const fn new(time: Ticks, value: u64, size: u64, word: Word) -> Self {
@@ -213,6 +216,8 @@ crate::place::numbered! {
         PeakPassed = 50, "peak passed";
         /// The end of a baseline. value how many chunks it has, this one included.
         BaselineEnd = 51, "baseline end";
+        /// In a shared chunk: the records behind it are of this thread. id thread, value the thread sequence of this part.
+        HandedOver = 52, "handed over";
         /// More about the record before it. pool says what; see [`Extension`](crate::Extension).
         Extension = 255, "extension";
     }

@@ -141,9 +141,14 @@ pub(crate) fn c_library() -> &'static Path {
 /// A command whose recording the test alone switches on.
 pub(crate) fn quiet(program: &Path) -> Command {
     let mut command = Command::new(program);
-    for variable in
-        ["MEMTRACE_FILE", "MEMTRACE_RECORD", "MEMTRACE_MAX_SIZE", "MEMTRACE_MODE", "MEMTRACE_FOLLOW_FORK"]
-    {
+    for variable in [
+        "MEMTRACE_FILE",
+        "MEMTRACE_RECORD",
+        "MEMTRACE_MAX_SIZE",
+        "MEMTRACE_MODE",
+        "MEMTRACE_FULL",
+        "MEMTRACE_FOLLOW_FORK",
+    ] {
         command.env_remove(variable);
     }
     // Tests count what the program records.

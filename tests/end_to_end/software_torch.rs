@@ -46,7 +46,8 @@ fn what_the_drivers_pools_hand_out_are_blocks() {
         number(&books["devices"]["cuda:0"]["allocated_bytes.all.peak"])
     );
     assert!(heap.allocs > 10 && heap.reserved_peak.is_none(), "{} blocks", heap.allocs);
-    assert_eq!(report.ooms_total, number(&books["refused"]));
+    // PyTorch asks a second time before it gives up.
+    assert_eq!(report.ooms_total, 2 * number(&books["refused"]));
 }
 
 /// Parts that are moved leaf by leaf, called by a method of the model's own, taken out and put back, or are deeper than names go: one

@@ -18,7 +18,7 @@ use crate::{
     losses::Losses,
     session::{self, Session},
     signals::{self, HeldBack},
-    state,
+    state::{self, Mode},
     sync::{
         own_thread::{AtomicUsize, Cell},
         word,
@@ -125,7 +125,11 @@ impl Drop for Inside {
     }
 }
 
-/// Gives this thread's chunk back to be sealed. The thread may go on recording; it takes another chunk then.
+/// The room that another thread can begin in: to say who it is, what it lost for each cause, and its first event. More than
+/// that, so that a chunk does not change hands for the last few records.
+const ROOM_WORTH_LEAVING: usize = Record::BYTES * if cfg!(loom) { 3 } else { 32 };
+
+/// Gives this thread's chunk back. The thread may go on recording; it takes another chunk then.
 pub(crate) fn give_up_chunk(_: &HeldBack, log: &Log) {
     CURSOR.with(|cursor| cursor.give_up_chunk(log));
 }
@@ -249,6 +253,9 @@ pub(crate) trait Recording {
     /// Whether events are recorded still. Not in a forked child, whose parent's chunks are out of reach.
     fn is_on(&self) -> bool;
 
+    /// The time.
+    fn now(&self) -> Ticks;
+
     /// An id for the calling thread.
     fn define_thread(&self) -> ThreadId;
 
@@ -263,6 +270,10 @@ impl Recording for Session {
 
     fn is_on(&self) -> bool {
         state::enabled()
+    }
+
+    fn now(&self) -> Ticks {
+        clock::now(Mode::on(self.clock))
     }
 
     fn define_thread(&self) -> ThreadId {
@@ -315,10 +326,16 @@ impl Cursor {
         self.put_back();
     }
 
-    /// Gives the chunk back to be sealed.
+    /// Gives the chunk back, to be sealed or, if there is room in it, to be another thread's.
     pub(crate) fn give_up_chunk(&self, log: &Log) {
         if self.enter() {
-            self.retire(log, None);
+            if let Some(chunk) = self.part_with(None) {
+                if chunk.used + ROOM_WORTH_LEAVING <= Chunk::BODY_BYTES {
+                    log.leave(chunk);
+                } else {
+                    log.retire(chunk);
+                }
+            }
             self.put_back();
         }
     }
@@ -477,7 +494,7 @@ impl Cursor {
             return false;
         }
         let Some(log) = current().filter(|recording| recording.is_on()).map(R::log) else { return false };
-        let none = log.ready() == 0 && !log.is_stopped();
+        let none = log.has_nothing_for_now();
         if none {
             self.losses.count(&log.ledger, DropCause::NoChunk, encoded.record.time());
         }
@@ -496,16 +513,15 @@ impl Cursor {
             self.losses.acquire(&log.ledger);
             self.thread.set(recording.define_thread());
         }
-        self.retire(log, Some(time));
-        match log.take_chunk() {
-            Ok(chunk) => self.begin(chunk, recording, time),
-            Err(cause) => {
-                self.losses.count(&log.ledger, cause, time);
-                if log.is_stopped() {
-                    recording.stop();
-                }
-                return;
+        if let Some(chunk) = self.part_with(Some(time)) {
+            log.retire(chunk);
+        }
+        if let Err(cause) = self.begin_next(recording) {
+            self.losses.count(&log.ledger, cause, time);
+            if log.is_stopped() {
+                recording.stop();
             }
+            return;
         }
         self.losses.report(|cause, count, since| {
             self.store(&Event::Dropped { cause: Some(cause), count, since }.encode(time));
@@ -531,34 +547,68 @@ impl Cursor {
         self.losses.count_untimed(&log.ledger, log.why_there_is_no_chunk());
     }
 
-    /// Makes `chunk` this thread's own.
-    fn begin(&self, chunk: Chunk, recording: &impl Recording, base_time: Ticks) {
-        let thread_sequence = self.thread_sequence.get();
-        self.thread_sequence.set(thread_sequence + 1);
+    /// Makes a chunk this thread's own. A thread's first is one that another left, for it may have little to record; and any is
+    /// better than none.
+    fn begin_next(&self, recording: &impl Recording) -> Result<(), DropCause> {
+        let log = recording.log();
+        let is_first = self.thread_sequence.get() == 0;
+        if let Some(left) = is_first.then(|| log.take_left()).flatten() {
+            self.go_on(left, recording);
+            return Ok(());
+        }
+        match log.take_chunk() {
+            Ok(chunk) => self.begin(chunk, recording),
+            Err(cause) => match (log.take_left(), cause) {
+                (Some(left), _) => self.go_on(left, recording),
+                (None, DropCause::NoChunk) => self.begin(log.wait_for_chunk()?, recording),
+                (None, _) => return Err(cause),
+            },
+        }
+        Ok(())
+    }
+
+    /// Makes `chunk`, which nobody has used yet, this thread's own.
+    fn begin(&self, chunk: Chunk, recording: &impl Recording) {
         chunk.write_header(&ChunkHeader {
             kind: ChunkKind::Events,
             session: recording.log().short_session(),
             sequence: chunk.sequence,
             thread: self.thread.get(),
-            thread_sequence,
-            base_time,
+            thread_sequence: self.next_thread_sequence(),
+            base_time: recording.now(),
             calibration: chunk.calibration,
             drops: self.losses.total(),
             seal: None,
         });
+        self.own(chunk, 0);
+    }
+
+    /// Makes a chunk this thread's own in which another thread left room.
+    fn go_on(&self, Retired { chunk, used, .. }: Retired, recording: &impl Recording) {
+        chunk.share();
+        self.own(chunk, used);
+        let (thread, thread_sequence) = (self.thread.get(), self.next_thread_sequence());
+        self.store(&Event::HandedOver { thread, thread_sequence }.encode(recording.now()));
+    }
+
+    fn own(&self, chunk: Chunk, used: usize) {
         self.limit.set(chunk.start.as_ptr().wrapping_add(Chunk::BYTES));
-        self.room.set(Chunk::BODY_BYTES);
+        self.room.set(Chunk::BODY_BYTES - used);
         self.chunk.set(Some(chunk));
     }
 
-    /// Hands the chunk, if there is one, to the helper to be sealed. The event for which it has no room was made at
+    fn next_thread_sequence(&self) -> u64 {
+        let next = self.thread_sequence.get();
+        self.thread_sequence.set(next + 1);
+        next
+    }
+
+    /// The chunk, if there is one, which is not this thread's any more. The event for which it has no room was made at
     /// `followed_at`.
-    fn retire(&self, log: &Log, followed_at: Option<Ticks>) {
+    fn part_with(&self, followed_at: Option<Ticks>) -> Option<Retired> {
         let used = Chunk::BODY_BYTES - self.room.replace(0);
         self.limit.set(ptr::null_mut());
-        if let Some(chunk) = self.chunk.take() {
-            log.retire(Retired { chunk, used, followed_at });
-        }
+        self.chunk.take().map(|chunk| Retired { chunk, used, followed_at })
     }
 }
 

@@ -105,11 +105,10 @@ impl Definitions {
     pub(crate) fn hold(&self, patience: Duration) -> Option<MutexGuard<'_, State>> {
         let begin = Instant::now();
         loop {
-            match self.state.try_lock() {
-                Ok(state) => return Some(state),
-                Err(TryLockError::Poisoned(error)) => return Some(error.into_inner()),
-                Err(TryLockError::WouldBlock) if begin.elapsed() > patience => return None,
-                Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_micros(50)),
+            match self.try_lock() {
+                Some(state) => return Some(state),
+                None if begin.elapsed() > patience => return None,
+                None => thread::sleep(Duration::from_micros(50)),
             }
         }
     }
@@ -150,14 +149,16 @@ impl Definitions {
         self.define(log, |id| Definition::Thread(id, definition)).unwrap_or(ThreadId::NONE)
     }
 
-    /// The heap of each pool, by the pools' ids from 1 on.
-    pub(crate) fn heap_of_pool(&self) -> Vec<HeapId> {
-        self.lock().heap_of_pool.clone()
+    /// The heap of each pool, by the pools' ids from 1 on. `None`: somebody defines something just now.
+    pub(crate) fn heap_of_pool(&self) -> Option<Vec<HeapId>> {
+        self.try_lock().map(|state| state.heap_of_pool.clone())
     }
 
-    /// Writes what found no chunk ready before.
+    /// Writes what found no chunk ready before, unless somebody defines something just now, and so does the same.
     pub(crate) fn write_pending(&self, log: &Log) {
-        self.lock().write_pending(log);
+        if let Some(mut state) = self.try_lock() {
+            state.write_pending(log);
+        }
     }
 
     /// Writes what is left and gives the chunk back.
@@ -168,6 +169,15 @@ impl Definitions {
             log.ledger.count_definition();
         }
         state.retire(log);
+    }
+
+    /// For the helper, which threads wait for: it does not wait for one of them, which may have lost its processor to all others.
+    fn try_lock(&self) -> Option<MutexGuard<'_, State>> {
+        match self.state.try_lock() {
+            Ok(state) => Some(state),
+            Err(TryLockError::Poisoned(error)) => Some(error.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 
     /// Keeps everybody else from the definitions.

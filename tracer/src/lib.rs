@@ -117,7 +117,7 @@ pub use memtrace_format::{
 };
 pub use module::{Forward, Module};
 pub use name::{Name, Scope, Site};
-pub use options::{DEFAULT_RING, Mode, OptionError, Options};
+pub use options::{DEFAULT_RING, Full, Mode, OptionError, Options};
 pub use sampling::Sampling;
 pub use session::{StartError, engine, finish, id_of_session, start, start_or_say};
 pub use stack::{Frame, Stack};

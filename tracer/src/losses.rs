@@ -3,7 +3,7 @@
 //! A thread counts in a slot that outlives it, so that the helper can add all of them up at any time; a slot is used
 //! again by a later thread and keeps counting.
 
-use std::sync::PoisonError;
+use std::sync::{PoisonError, TryLockError};
 
 use memtrace_format::{DropCause, DropCounts, Ticks};
 
@@ -22,7 +22,20 @@ impl Ledger {
     }
 
     pub(crate) fn total(&self) -> DropCounts {
-        let slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        self.sum(&self.slots.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The same, if no thread is being given its slot just now. Whoever threads wait for does not wait for one of them, which
+    /// may have lost its processor to all others.
+    pub(crate) fn try_total(&self) -> Option<DropCounts> {
+        match self.slots.try_lock() {
+            Ok(slots) => Some(self.sum(&slots)),
+            Err(TryLockError::Poisoned(error)) => Some(self.sum(&error.into_inner())),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
+    fn sum(&self, slots: &[&'static Slot]) -> DropCounts {
         let mut sum = DropCounts::default();
         for slot in slots.iter().copied().chain([&self.without_slot]) {
             for &cause in DropCause::ALL {

@@ -24,6 +24,8 @@ pub struct Options {
     pub max_size: Option<u64>,
     /// What to keep when the file has its largest size.
     pub mode: Mode,
+    /// What a thread does when the tracer has no room ready for its event.
+    pub full: Full,
     /// Whether a forked child records as well, into a file of its own: the same path, with its process id. It begins when the
     /// child first has something to record, and knows what its parent had defined, but not what was live. A child that a
     /// signal handler forks in the middle of an event is left out, and says so. A child of vfork, posix_spawn or exec is
@@ -44,6 +46,17 @@ pub enum Mode {
     Stop,
     /// The newest events, and what was live before them.
     Ring,
+}
+
+/// What a thread does when the tracer has no room ready for its event: threads record faster than the disk, or the ring, takes it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Full {
+    /// It goes on. The event is lost, and counted.
+    #[default]
+    Drop,
+    /// It waits for room, with its signals held back, for a second at most. The program is slower then and loses no event, but for
+    /// those that find no room within that second. Nobody waits when recording has stopped.
+    Wait,
 }
 
 /// The size of the file in ring mode, unless another is asked for.
@@ -78,6 +91,7 @@ impl Options {
             file: file.into(),
             max_size: None,
             mode: Mode::Stop,
+            full: Full::Drop,
             follow_fork: false,
             sync: None,
             sampling: Sampling::default(),
@@ -85,7 +99,7 @@ impl Options {
     }
 
     /// What `MEMTRACE_FILE`, `MEMTRACE_MAX_SIZE` (bytes, or with KiB, MiB, GiB, or KB, MB, GB), `MEMTRACE_MODE` (`stop` or `ring`),
-    /// `MEMTRACE_FOLLOW_FORK` (`1` or `0`), `MEMTRACE_FSYNC` (an interval: `1s`, `500ms`) and `MEMTRACE_SAMPLE` (`off`, or
+    /// `MEMTRACE_FULL` (`drop` or `wait`), `MEMTRACE_FOLLOW_FORK` (`1` or `0`), `MEMTRACE_FSYNC` (an interval: `1s`, `500ms`) and `MEMTRACE_SAMPLE` (`off`, or
     /// `SOURCE=RATE` separated by commas) say. `None`: not to record.
     ///
     /// A process that runs with more rights than its user (setuid) ignores the environment.
@@ -113,6 +127,7 @@ impl Options {
         );
         let mode =
             parse("MEMTRACE_MODE", "expected stop or ring; not recording, rather than without this limit");
+        let full = parse("MEMTRACE_FULL", "expected drop or wait; events that find no room are dropped");
         let follow_fork = parse("MEMTRACE_FOLLOW_FORK", "expected 1 or 0; forked children are not recorded");
         let mut options = Self::new(file);
         let mut is_limited_as_wanted = true;
@@ -127,6 +142,11 @@ impl Options {
                 is_limited_as_wanted = false;
                 errors.push(error);
             }
+            _ => {}
+        }
+        match full {
+            Some((text, _)) if text == "wait" => options.full = Full::Wait,
+            Some((text, error)) if text != "drop" => errors.push(error),
             _ => {}
         }
         match follow_fork {

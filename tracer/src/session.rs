@@ -235,7 +235,7 @@ impl Session {
         };
         Self {
             clock,
-            log: Log::new(header, MOST_READY),
+            log: Log::new(header, MOST_READY, options.full),
             definitions,
             options: options.clone(),
             lineage,

@@ -272,6 +272,10 @@ fn advice(error: &ReadError) -> &'static str {
         ReadError::Packed(_) => {
             "give what `memtrace pack` wrote as it is, or a trace; unzip other archives first"
         }
+        ReadError::Copy(_) => "set TMPDIR to a folder with as much room as the ring takes",
+        ReadError::UsedAgain => {
+            "read it again, or when the program has ended; record into a larger ring (MEMTRACE_MAX_SIZE)"
+        }
         ReadError::Read { .. } => "copy the file to another disk and read it there",
         _ => "run `memtrace info` on another trace to see whether this file is the cause",
     }

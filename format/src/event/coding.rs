@@ -68,6 +68,9 @@ impl Event {
             }
             Self::OnThread(thread) => plain(0, 0, thread.0, 0, Kind::OnThread, 0),
             Self::Folded(f) => plain(f.chunk, f.record, f.thread.0, 0, Kind::Folded, 0),
+            Self::HandedOver { thread, thread_sequence } => {
+                plain(*thread_sequence, 0, thread.0, 0, Kind::HandedOver, 0)
+            }
             Self::PeakPassed(p) => {
                 let flags = if p.reserved { RESERVED } else { 0 };
                 plain(p.bytes.0, 0, p.heap.0, 0, Kind::PeakPassed, flags)
@@ -129,6 +132,9 @@ impl Event {
                 chunk: record.value(),
                 record: record.size(),
             }),
+            Kind::HandedOver => {
+                Self::HandedOver { thread: ThreadId(word.id()), thread_sequence: record.value() }
+            }
             Kind::PeakPassed => Self::PeakPassed(PeakPassed {
                 heap: HeapId(word.id()),
                 reserved: word.flags() & RESERVED != 0,

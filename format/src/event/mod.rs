@@ -91,6 +91,13 @@ pub enum Event {
     OnThread(ThreadId),
     /// In a baseline: what a thread recorded before a place is folded into the baseline.
     Folded(Folded),
+    /// In a shared chunk: what follows is of this thread.
+    HandedOver {
+        /// The thread.
+        thread: ThreadId,
+        /// Counts this part among its chunks.
+        thread_sequence: u64,
+    },
     /// In a baseline: the largest sum of bytes that a heap has had by then.
     PeakPassed(PeakPassed),
     /// The end of a baseline.

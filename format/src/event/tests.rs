@@ -71,6 +71,7 @@ fn every_event_survives_the_way_through_a_record() {
         Event::CounterSample { counter: CounterId(1), value: CounterValue::Float(-0.5) },
         Event::Dropped { cause: Some(DropCause::DiskFull), count: 12, since: Ticks(5) },
         Event::OnThread(ThreadId(9)),
+        Event::HandedOver { thread: ThreadId(9), thread_sequence: 1 << 40 },
         Event::Folded(Folded { thread: ThreadId(9), chunk: 1 << 40, record: 2043 }),
         Event::PeakPassed(PeakPassed { heap: HeapId(1), reserved: true, bytes: Bytes(7) }),
         Event::PeakPassed(PeakPassed { heap: HeapId(1), reserved: false, bytes: Bytes(7) }),

@@ -1,4 +1,4 @@
-use std::{thread, time::Duration};
+use std::{collections::BTreeMap, thread, time::Duration};
 
 use memtrace_format::Event;
 
@@ -33,6 +33,62 @@ fn a_thousand_sigkills_lose_no_committed_event() {
 #[ignore = "takes minutes; for a release, see tests/README.md"]
 fn a_thousand_sigkills_lose_no_event_that_a_ring_keeps() {
     kill_rings(1000);
+}
+
+#[test]
+fn what_a_killed_process_lost_is_told_or_said_to_be_more() {
+    kill_relentless(8);
+}
+
+#[test]
+#[ignore = "takes minutes; for a release, see tests/README.md"]
+fn what_a_hundred_killed_processes_lost_is_told_or_said_to_be_more() {
+    kill_relentless(100);
+}
+
+/// Kills a program that records faster than the tracer makes room, into a file or into a ring. As many events are missing as its
+/// report says, or more if it says so.
+fn kill_relentless(kills: u64) {
+    let (mut lost, mut told, mut exact) = (0, 0, 0);
+    let mut state = std::process::id().into();
+    for kill in 0..kills {
+        let trial = Trial::new("relentless", [8, 64][kill as usize % 2], 0);
+        let is_ring = kill % 4 >= 2;
+        let mut trial = if is_ring { trial.env("MEMTRACE_MODE", "ring") } else { trial };
+        trial = trial.env("MEMTRACE_MAX_SIZE", if is_ring { "8 MiB" } else { "1 GiB" });
+        let running = trial.start();
+        wait_until("the program records", || trial.acknowledged_by(0) > 0);
+        thread::sleep(Duration::from_micros(random(&mut state) % 100_000));
+        running.kill();
+        let report = memtrace_analysis::analyze(trial.path("run.trace")).unwrap().report;
+        let dropped = &report.trace.dropped;
+        let missing = missing(&trial, is_ring);
+        assert!(
+            dropped.at_least || missing <= dropped.total,
+            "{missing} are missing, and exactly {dropped:?} are told"
+        );
+        lost += missing;
+        told += dropped.total;
+        exact += u64::from(!dropped.at_least);
+    }
+    println!("{kills} kills, {lost} events missing, {told} told; {exact} figures are exact");
+}
+
+/// How many numbers are missing; of a ring, behind the first that each thread has there.
+fn missing(trial: &Trial, is_ring: bool) -> u64 {
+    let log = trial.log();
+    let mut first_and_count: BTreeMap<u16, (u64, u64)> = BTreeMap::new();
+    let events = log.threads.values().flat_map(|thread| &thread.events);
+    for number in events.filter_map(|(_, event)| number(event)) {
+        let (_, count) = first_and_count.entry(number.stream).or_insert((number.count, 0));
+        *count += 1;
+    }
+    let of_stream = |(stream, acknowledged): (usize, u64)| match first_and_count.get(&(stream as u16)) {
+        Some(&(first, count)) => (acknowledged + 1).saturating_sub(if is_ring { first } else { 1 } + count),
+        None if is_ring => 0,
+        None => acknowledged,
+    };
+    trial.acknowledged().into_iter().enumerate().map(of_stream).sum()
 }
 
 /// Kills the program at moments spread over 60 ms, from its start on or from its first event on, and looks for every event it
@@ -98,6 +154,7 @@ fn kill_rings(kills: u64) {
         running.kill();
         recorded += trial.acknowledged().iter().sum::<u64>();
         let log = trial.log();
+        assert_eq!(log.stepping_back, 0, "a thread's time steps back on a clock that does not");
         wrapped += u64::from(!log.baseline.is_empty());
         kept += assert_newest_kept(&log, &trial.acknowledged());
     }

@@ -17,6 +17,8 @@ pub(crate) struct Log {
     pub(crate) threads: BTreeMap<ThreadId, Thread>,
     /// In a ring: the events of the newest whole baseline.
     pub(crate) baseline: Vec<Event>,
+    /// How many chunks have the flag that says that a time in them steps back.
+    pub(crate) stepping_back: usize,
     /// One a chunk, and those of the header and the closing block.
     pub(crate) calibrations: Vec<Calibration>,
 }
@@ -33,6 +35,19 @@ pub(crate) struct Thread {
     pub(crate) folded: usize,
     /// What its next chunk counts; none before its first.
     next_chunk: Option<u64>,
+}
+
+/// What a thread recorded in a chunk.
+struct ThreadPart {
+    /// As though the chunk were the thread's alone.
+    header: ChunkHeader,
+    /// Whether the chunk's header is of it.
+    is_first: bool,
+    /// The place of its first record in the chunk.
+    first_record: usize,
+    records: Vec<Record>,
+    /// The bytes left behind it.
+    room: usize,
 }
 
 /// A chunk in memory aligned as archives need it.
@@ -61,9 +76,12 @@ impl Log {
             definitions: Vec::new(),
             threads: BTreeMap::new(),
             baseline: Vec::new(),
+            stepping_back: 0,
         };
         let (chunks, rest) = bytes[FIRST_CHUNK_OFFSET..].as_chunks::<CHUNK_BYTES>();
         assert!(rest.is_empty(), "the log ends inside a chunk");
+        let steps_back = |chunk: &&[u8; CHUNK_BYTES]| chunk::steps_back(chunk.first_chunk().unwrap());
+        log.stepping_back = chunks.iter().filter(steps_back).count();
         let order: Vec<_> = chunks.iter().enumerate().filter_map(|chunk| log.parse(chunk)).collect();
         let (mut baselines, mut order): (Vec<_>, Vec<_>) =
             order.into_iter().partition(|(header, _)| header.kind == ChunkKind::Baseline);
@@ -71,10 +89,13 @@ impl Log {
         let whole =
             baselines.chunk_by(|(a, _), (b, _)| a.sequence == b.sequence).filter_map(baseline).next_back();
         log.baseline = whole.unwrap_or_default();
-        order.sort_by_key(|(header, _)| (header.thread, header.thread_sequence));
         let folded = log.folded();
-        for (header, chunk) in order {
-            log.add(&header, chunk, folded.get(&header.thread).copied());
+        order.sort_by_key(|(header, _)| header.sequence);
+        let mut parts: Vec<_> =
+            order.into_iter().flat_map(|(header, chunk)| log.open(header, chunk)).collect();
+        parts.sort_by_key(|part| (part.header.thread, part.header.thread_sequence));
+        for part in &parts {
+            log.add(part, folded.get(&part.header.thread).copied());
         }
         log
     }
@@ -102,28 +123,15 @@ impl Log {
         Some((header, chunk))
     }
 
-    fn add(&mut self, header: &ChunkHeader, chunk: &[u8; CHUNK_BYTES], folded: Option<Folded>) {
+    /// Reads a chunk: the definitions in it, or what each thread has recorded in it.
+    fn open(&mut self, header: ChunkHeader, chunk: &[u8; CHUNK_BYTES]) -> Vec<ThreadPart> {
         self.calibrations.push(header.calibration);
         let chunk = Box::new(Aligned(*chunk));
-        let body = chunk::checked_body(&chunk.0, header).unwrap();
+        let body = chunk::checked_body(&chunk.0, &header).unwrap();
         if header.kind == ChunkKind::Definitions {
-            return self.definitions.extend(definitions(body).map(Result::unwrap));
+            self.definitions.extend(definitions(body).map(Result::unwrap));
+            return Vec::new();
         }
-        let in_baseline = folded.map_or(0, |folded| folded.chunk);
-        if header.thread_sequence < in_baseline {
-            return;
-        }
-        let thread = self.threads.entry(header.thread).or_default();
-        // In a ring, a thread of which the baseline does not say how far it is folded begins anywhere.
-        let first = if self.header.incompatible & RING != 0 && folded.is_none() {
-            header.thread_sequence
-        } else {
-            in_baseline
-        };
-        let expected = thread.next_chunk.unwrap_or(first);
-        assert_eq!(header.thread_sequence, expected, "{} misses a chunk", header.thread);
-        thread.next_chunk = Some(header.thread_sequence + 1);
-        thread.losses.push((thread.events.len(), header.drops));
         let (places, rest) = body.as_chunks::<{ Record::BYTES }>();
         assert!(rest.is_empty());
         let mut records: Vec<Record> = places.iter().map(record).collect();
@@ -134,13 +142,47 @@ impl Log {
         let hidden: Vec<_> = hidden.map(|record| record.word().kind()).collect();
         // A process dies between an extension and the record that commits it, or not at all.
         assert!(matches!(hidden[..], [] | [Some(Kind::Extension)]), "committed behind a gap: {hidden:?}");
-        thread.room =
+        let room =
             (records.len() - committed) * Record::BYTES + CHUNK_BYTES - ChunkHeader::BYTES - body.len();
         records.truncate(committed);
-        if let Some(folded) = folded.filter(|folded| folded.chunk == header.thread_sequence) {
-            thread.folded = events(&records[..folded.record as usize]).count();
+        let mut parts: Vec<_> = chunk::parts(&header, &records)
+            .map(|part| ThreadPart {
+                header: ChunkHeader { thread: part.thread, thread_sequence: part.thread_sequence, ..header },
+                is_first: part.records.start == 0,
+                first_record: part.records.start,
+                records: records[part.records].to_vec(),
+                // Who has left a chunk has no end of it before itself.
+                room: usize::MAX,
+            })
+            .collect();
+        if let Some(last) = parts.last_mut() {
+            last.room = room;
         }
-        thread.events.extend(events(&records));
+        parts
+    }
+
+    fn add(&mut self, part: &ThreadPart, folded: Option<Folded>) {
+        let ThreadPart { header, is_first, first_record, records, room } = part;
+        let in_baseline = folded.map_or(0, |folded| folded.chunk);
+        if header.thread_sequence < in_baseline {
+            return;
+        }
+        let is_ring = self.is_ring();
+        let thread = self.threads.entry(header.thread).or_default();
+        // In a ring, a thread of which the baseline does not say how far it is folded begins anywhere.
+        let first = if is_ring && folded.is_none() { header.thread_sequence } else { in_baseline };
+        let expected = thread.next_chunk.unwrap_or(first);
+        assert_eq!(header.thread_sequence, expected, "{} misses a chunk", header.thread);
+        thread.next_chunk = Some(header.thread_sequence + 1);
+        if *is_first {
+            thread.losses.push((thread.events.len(), header.drops));
+        }
+        thread.room = *room;
+        if let Some(folded) = folded.filter(|folded| folded.chunk == header.thread_sequence) {
+            thread.folded =
+                events(&records[..(folded.record as usize).saturating_sub(*first_record)]).count();
+        }
+        thread.events.extend(events(records));
     }
 
     /// The texts of all definitions of names.

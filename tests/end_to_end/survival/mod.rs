@@ -40,6 +40,12 @@ mod stderr;
 /// Lost events: exactly as many as the log says, for the reason it says.
 mod drops;
 
+/// Rings that are read while they are written.
+mod live;
+
+/// Threads that come and go, more of them and faster than the tracer expects.
+mod storms;
+
 /// Children of every kind.
 mod children;
 

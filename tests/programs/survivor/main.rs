@@ -58,6 +58,8 @@ fn main() {
         "nothing" => {}
         "none" | "no-descriptors" => println!("{:016x}", work::record(threads, events)),
         "endless" => work::record_endlessly(threads),
+        "relentless" => work::record_relentlessly(threads),
+        "burst" => println!("{:016x}", work::burst(threads, events)),
         "endless-freeing" => work::record_and_free_endlessly(threads),
         "forks" => children::forks(threads, events),
         "raw-clone" => children::raw_clones(threads, events),

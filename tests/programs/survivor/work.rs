@@ -70,6 +70,29 @@ pub(crate) fn record_and_free_endlessly(threads: u16) -> ! {
     }
 }
 
+/// Records until the process is killed, faster than any disk: on many threads without a rest.
+pub(crate) fn record_relentlessly(threads: u16) -> ! {
+    for stream in 0..threads {
+        thread::spawn(move || {
+            loop {
+                black_box(Stream(stream).record_and_free());
+            }
+        });
+    }
+    loop {
+        thread::park();
+    }
+}
+
+/// `threads` threads, all of them at once, each of which records `events` events without a rest, and ends.
+pub(crate) fn burst(threads: u16, events: u64) -> u64 {
+    let burst = |stream| (0..events).fold(0, |sum, _| sum ^ Stream(stream).record_and_free());
+    thread::scope(|scope| {
+        let threads: Vec<_> = (0..threads).map(|stream| scope.spawn(move || burst(stream))).collect();
+        threads.into_iter().map(|thread| thread.join().expect("it ends")).fold(0, u64::wrapping_add)
+    })
+}
+
 /// About a microsecond's work, so that a test's log stays small.
 fn labour(seed: u64) -> u64 {
     let mix = |state: u64, round: u64| (state ^ round).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);

@@ -1,4 +1,5 @@
-//! What the helper sleeps on, and what wakes it: the first chunk that a thread takes, and the end of the recording.
+//! What the helper sleeps on, and what wakes it: the first chunk that a thread takes, one after which few are left, and the
+//! end of the recording.
 //!
 //! A futex, because whoever rings must not wait for anybody, and because parking a thread of the standard library has
 //! thread-local values (see `thread.rs`).
@@ -14,7 +15,7 @@ pub(crate) struct Bell {
 
 const AWAKE: u32 = 0;
 
-/// Sleeps for so short a time that only the end of the recording wakes it.
+/// Sleeps for so short a time that only want of chunks and the end of the recording wake it.
 const NAPS: u32 = 1;
 
 /// Wants to be woken when a chunk is taken.
@@ -38,6 +39,15 @@ impl Bell {
         }
     }
 
+    /// As [`ring`](Self::ring), out of a short sleep as well: there is little left for threads to take.
+    pub(crate) fn hurry(&self) {
+        fence(Ordering::SeqCst);
+        let sleep = self.helper.load(Ordering::Relaxed);
+        if sleep != AWAKE {
+            self.wake_from(sleep);
+        }
+    }
+
     /// Wakes the helper however it sleeps.
     pub(crate) fn ring_for_the_end(&self) {
         fence(Ordering::SeqCst);
@@ -52,7 +62,7 @@ impl Bell {
         fence(Ordering::SeqCst);
     }
 
-    /// Wants to be woken by the end of the recording alone from now on; otherwise as [`listen`](Self::listen).
+    /// Wants to be woken by [`hurry`](Self::hurry) and the end of the recording alone from now on; otherwise as [`listen`](Self::listen).
     pub(crate) fn nap(&self) {
         self.helper.store(NAPS, Ordering::Relaxed);
         fence(Ordering::SeqCst);

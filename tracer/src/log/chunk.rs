@@ -2,7 +2,7 @@
 
 use std::ptr::NonNull;
 
-use memtrace_format::{CHUNK_BYTES, Calibration, ChunkHeader, Record, Seal, Ticks, chunk};
+use memtrace_format::{CHUNK_BYTES, Calibration, ChunkHeader, ChunkKind, Record, Seal, Ticks, chunk};
 
 use super::faults;
 use crate::sync::{Ordering, fence, word};
@@ -68,6 +68,19 @@ impl Chunk {
     /// Writes the header, its magic last: whoever sees the magic sees the header.
     pub(crate) fn write_header(&self, header: &ChunkHeader) {
         self.publish(0, &header.to_bytes());
+    }
+
+    /// Says that its records are of several threads. Before the first record of the second one is.
+    pub(crate) fn share(&self) {
+        let start = self.words();
+        // SAFETY: the chunk is mapped, by the type's invariant, and nobody else stores to it. Release: whoever sees the word
+        // that was stored first sees the header behind it, and so does whoever sees this one.
+        unsafe {
+            let word = word::atomic(start);
+            let mut first = u64::from_le(word.load(Ordering::Relaxed)).to_le_bytes();
+            first[chunk::field::KIND.offset] = ChunkKind::Shared as u8;
+            word.store(u64::from_le_bytes(first).to_le(), Ordering::Release);
+        }
     }
 
     /// Writes `entry` at `used` bytes behind the header, its first eight bytes last.

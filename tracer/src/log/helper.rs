@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use memtrace_format::{Closing, Ending, FIRST_CHUNK_OFFSET};
+use memtrace_format::{Closing, DropCounts, Ending, FIRST_CHUNK_OFFSET};
 
 use super::{
     Chunk, Log, LogFile, LogFileError, Place, faults,
@@ -136,6 +136,8 @@ struct Work {
     sync: Option<Sync>,
     /// Chunks made ready since the beginning, each time that they were.
     made: u64,
+    /// What the closing block says was lost.
+    told: DropCounts,
     /// Whether events were lost because of a shortage of chunks, and the program's user was told.
     stopped: bool,
 }
@@ -150,6 +152,7 @@ impl Work {
             recycler: session.log.is_ring().then(|| Recycler::new(session)),
             sync: None,
             made: 0,
+            told: DropCounts::default(),
             stopped: false,
         };
         let file = &mut work.supply.file;
@@ -187,6 +190,7 @@ impl Work {
             self.seal_retired();
             self.make_ready(stop);
             self.recycle();
+            self.log.call_scarce(self.scarce());
             self.session.definitions.write_pending(self.log);
             self.notice_stop();
             let due = last_heartbeat.elapsed() >= heartbeat;
@@ -197,8 +201,12 @@ impl Work {
                 session::end_with_the_process();
                 break;
             }
+            let lost = self.log.ledger.try_total().unwrap_or(self.told);
+            // What is lost is told at once: a process that is killed tells nothing afterwards.
+            if due || (!self.stopped && self.told != lost) {
+                self.write_closing(Ending::Running, lost);
+            }
             if due {
-                self.write_closing(Ending::Running);
                 last_heartbeat = Instant::now();
                 heartbeat = (heartbeat * 2).min(HEARTBEAT.1);
             }
@@ -215,9 +223,12 @@ impl Work {
         }
     }
 
-    /// Sleeps for this time. A long sleep ends when threads have taken more than `used` chunks, every one when recording does.
+    /// Sleeps for this time, unless chunks are scarce and more can be made at once. A long sleep ends when threads have taken more than `used` chunks, every one when recording does.
     fn sleep(&self, time: Duration, used: u64, stop: &AtomicBool) {
         let bell = &self.log.bell;
+        if self.supply.is_short(self.log.ready()) && self.log.ready() < self.scarce() {
+            return;
+        }
         let nothing_new = if time <= NAP.1 {
             bell.nap();
             true
@@ -229,6 +240,15 @@ impl Work {
             bell.sleep(time);
         }
         bell.wake_up();
+    }
+
+    /// How few chunks are so few that more are wanted at once.
+    fn scarce(&self) -> usize {
+        match (&self.recycler, self.supply.shortage()) {
+            (Some(_), Some(_)) => Recycler::few(self.supply.chunks()) / 2,
+            (None, Some(_)) => 0,
+            (_, None) => self.supply.ahead() / 2,
+        }
     }
 
     /// Chunks that threads took since the beginning.
@@ -248,13 +268,16 @@ impl Work {
         if self.sync.as_mut().is_some_and(Sync::happened) {
             self.supply.populate_again();
         }
-        self.supply.populate(self.used(), on);
+        // A chunk whose pages are not there costs page faults, and none costs events.
+        let (log, scarce) = (self.log, self.scarce());
+        let enough = || on() && log.ready() >= scarce;
+        self.supply.populate(self.used(), enough);
         while on() && self.supply.is_short(self.log.ready()) {
             if let Err(error) = self.add_extent() {
                 self.end(error);
             }
         }
-        self.supply.populate(self.used(), on);
+        self.supply.populate(self.used(), enough);
     }
 
     fn add_extent(&mut self) -> Result<(), LogFileError> {
@@ -331,7 +354,7 @@ impl Work {
         let Some(error) = self.supply.shortage().filter(|_| !self.stopped && self.recycler.is_none()) else {
             return;
         };
-        if self.log.ledger.total().of(error.cause()) > 0 {
+        if self.log.ledger.try_total().is_some_and(|lost| lost.of(error.cause()) > 0) {
             self.say_why_it_stops();
         }
     }
@@ -341,15 +364,17 @@ impl Work {
             say(format_args!("recording stops: {error}"));
         }
         self.stopped = true;
-        self.write_closing(Ending::Stopped);
+        let lost = self.log.ledger.try_total().unwrap_or(self.told);
+        self.write_closing(Ending::Stopped, lost);
     }
 
-    fn write_closing(&mut self, ending: Ending) {
+    fn write_closing(&mut self, ending: Ending, lost: DropCounts) {
         let why = self.supply.shortage().filter(|_| self.stopped);
+        self.told = lost;
         let closing = Closing {
             ending: if self.stopped { Ending::Stopped } else { ending },
             end: clock::calibrate(self.session.clock),
-            drops: self.log.ledger.total(),
+            drops: lost,
             text: why.map(ToString::to_string).unwrap_or_default(),
         };
         if !self.supply.file.has_its_beginning() {
@@ -368,9 +393,11 @@ impl Work {
             unused.push(chunk.slot);
         }
         self.seal_retired();
+        self.log.retire_left();
+        self.seal_retired();
         self.notice_faults();
         self.notice_stop();
-        self.write_closing(Ending::Clean);
+        self.write_closing(Ending::Clean, self.log.ledger.total());
         unused.extend(self.recycler.iter().flat_map(Recycler::unused));
         let cut_off = self.supply.cut_off(unused);
         if let Some(sync) = self.sync {

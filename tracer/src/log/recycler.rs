@@ -79,11 +79,20 @@ impl Recycler {
     ///
     /// There is no room for the baseline; the bytes that it would take.
     pub(super) fn next_free(&mut self, log: &Log, total: u64) -> Result<Option<Chunk>, u64> {
-        let few = total.min(MOST_READY as u64) / 4;
-        if (log.ready() + self.free.len()) as u64 <= few {
-            self.recycle(log, (total / 8).clamp(1, MOST_READY as u64) as usize)?;
+        if log.ready() + self.free.len() <= Self::few(total) {
+            self.recycle(log, Self::at_once(total))?;
         }
         Ok(if log.ready() < MOST_READY / 2 { self.free.pop() } else { None })
+    }
+
+    /// How few of the file's `total` chunks may be left before others are folded.
+    pub(super) fn few(total: u64) -> usize {
+        total.min(MOST_READY as u64) as usize / 4
+    }
+
+    /// How many chunks are folded at once.
+    fn at_once(total: u64) -> usize {
+        (total / 8).clamp(1, MOST_READY as u64) as usize
     }
 
     /// The helper has looked at everything there is.
@@ -93,7 +102,11 @@ impl Recycler {
 
     /// Folds events that fill `enough` chunks, if there are so many that are settled, and frees the chunks.
     fn recycle(&mut self, log: &Log, enough: usize) -> Result<(), u64> {
-        self.fold.know_pools(&self.session.definitions.heap_of_pool());
+        log.retire_left();
+        log.seal_retired(|slot, used| self.streams.given_back(slot, used));
+        // Somebody defines something: another time.
+        let Some(pools) = self.session.definitions.heap_of_pool() else { return Ok(()) };
+        self.fold.know_pools(&pools);
         self.streams.fold_into(&mut self.fold, self.looked.0, enough);
         if self.streams.folded() == 0 {
             return Ok(());
@@ -114,7 +127,8 @@ impl Recycler {
             chunk.write_image(image);
         }
         self.generation += 1;
-        self.reserve_wanted = 2 * images.len() + 2;
+        // The next is as long as this one and, at most, what is folded for it.
+        self.reserve_wanted = images.len() + images.len().max(enough / 2) + 2;
         let mut free = std::mem::replace(&mut self.baseline, baseline);
         free.iter_mut().for_each(|chunk| chunk.clear_for_use(calibration));
         free.extend(self.streams.take_folded().into_iter().map(|chunk| chunk.take_back(calibration)));

@@ -87,6 +87,11 @@ impl Supply {
         }
     }
 
+    /// How many chunks should be ready.
+    pub(super) fn ahead(&self) -> usize {
+        self.ahead as usize
+    }
+
     /// Whether more chunks should be made ready when so many are.
     pub(super) fn is_short(&self, ready: usize) -> bool {
         self.shortage.is_none() && (ready as u64) < self.ahead

@@ -32,6 +32,7 @@ fn a_chunk_is_folded_once_and_then_another_thread_s() {
         let mut fold = Fold::default();
         let mut handed_out_again = 0;
         let mut helper = |streams: &mut Streams| {
+            stage.log.retire_left();
             stage.log.seal_retired(|slot, used| streams.given_back(slot, used));
             streams.fold_into(&mut fold, Ticks(u64::MAX), 2);
             for chunk in streams.take_folded() {

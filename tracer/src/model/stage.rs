@@ -2,12 +2,13 @@ use std::ptr::NonNull;
 
 use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use memtrace_format::{
-    Calibration, ClockKind, DropCounts, Event, FileHeader, NameId, Record, ThreadId, Ticks,
+    Calibration, ClockKind, DropCounts, Event, FileHeader, NameId, Record, ThreadId, Ticks, chunk::parts,
 };
 
 use crate::{
     cursor::{Cursor, Recording},
     log::{Chunk, Log, Slot},
+    options::Full,
     ring::WatchedChunk,
     sync::word,
 };
@@ -43,7 +44,7 @@ impl Stage {
             start: CALIBRATION,
             minor: 0,
         };
-        let log = Log::new(header, 4);
+        let log = Log::new(header, 4, Full::Drop);
         Self { log, pages: (0..chunks).map(|_| Page::new()).collect(), threads: AtomicU32::new(0) }
     }
 
@@ -77,8 +78,13 @@ impl Stage {
         let mut chunks: Vec<_> = (0..self.pages.len())
             .filter_map(|slot| {
                 let chunk = self.watched(slot);
-                let header = chunk.header(self.log.short_session())?;
-                Some(((header.thread, header.thread_sequence), chunk))
+                Some((chunk.header(self.log.short_session())?, records(chunk)))
+            })
+            .flat_map(|(header, records)| {
+                let parts: Vec<_> = parts(&header, &records).collect();
+                parts
+                    .into_iter()
+                    .map(move |part| ((part.thread, part.thread_sequence), events(&records[part.records])))
             })
             .collect();
         chunks.sort_by_key(|&(key, _)| key);
@@ -87,10 +93,10 @@ impl Stage {
             "two chunks claim one place in a thread's order"
         );
         let mut threads: Vec<(ThreadId, Vec<Event>)> = Vec::new();
-        for ((thread, _), chunk) in chunks {
+        for ((thread, _), events) in chunks {
             match threads.last_mut() {
-                Some((last, all)) if *last == thread => all.extend(events(chunk)),
-                _ => threads.push((thread, events(chunk))),
+                Some((last, all)) if *last == thread => all.extend(events),
+                _ => threads.push((thread, events)),
             }
         }
         threads
@@ -117,13 +123,15 @@ impl Stage {
     }
 }
 
-fn events(chunk: WatchedChunk) -> Vec<Event> {
-    let records: Vec<Record> =
-        (0..Chunk::BODY_BYTES / Record::BYTES).map_while(|at| chunk.record(at)).collect();
+fn records(chunk: WatchedChunk) -> Vec<Record> {
+    (0..Chunk::BODY_BYTES / Record::BYTES).map_while(|at| chunk.record(at)).collect()
+}
+
+fn events(records: &[Record]) -> Vec<Event> {
     records
-        .into_iter()
+        .iter()
         .map(|record| {
-            let event = Event::decode(&record, None).expect("a committed record is an event");
+            let event = Event::decode(record, None).expect("a committed record is an event");
             if let Event::Mark { value, .. } = event {
                 assert_eq!(record.time(), Ticks(value), "the fields of one record are of one event");
             }
@@ -139,6 +147,10 @@ impl Recording for Stage {
 
     fn is_on(&self) -> bool {
         true
+    }
+
+    fn now(&self) -> Ticks {
+        CALIBRATION.ticks
     }
 
     fn define_thread(&self) -> ThreadId {

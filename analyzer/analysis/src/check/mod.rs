@@ -208,7 +208,7 @@ const NO_REASON: &str = "the report gives no reason";
 /// A dropped free makes a sum too large, a dropped alloc too small; what was never recorded only makes it too small.
 fn trust(report: &Report) -> Trust {
     let trace = &report.trace;
-    if trace.dropped.total > 0 {
+    if trace.dropped.any() {
         Trust::None("the tracer dropped events")
     } else if trace.damaged_chunks > 0 {
         Trust::None("a part of the trace is damaged")

@@ -121,7 +121,7 @@ impl Run {
 /// Why the figures of a report may be too small, if they may.
 fn losses(report: &Report) -> Option<&'static str> {
     let trace = &report.trace;
-    if trace.dropped.total > 0 {
+    if trace.dropped.any() {
         Some("the tracer dropped events")
     } else if trace.damaged_chunks > 0 {
         Some("a part of the trace is damaged")

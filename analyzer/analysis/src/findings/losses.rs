@@ -1,8 +1,10 @@
 //! Events that are missing from the trace: its figures are then guesses.
 
+use memtrace_format::DropCause;
+
 use super::{Case, Judgement, Rule};
 use crate::{
-    report::{Place, Report, Topic},
+    report::{Dropped, Place, Report, Topic},
     table::grouped,
 };
 
@@ -20,7 +22,7 @@ fn judge(report: &Report) -> Judgement {
     let (dropped, damaged) = (trace.dropped.total, trace.damaged_chunks);
     // Whoever cuts a trace loses nothing.
     let stopped = trace.stopped_why.as_ref().filter(|_| !trace.is_cut_off());
-    if dropped == 0 && damaged == 0 && stopped.is_none() {
+    if !trace.dropped.any() && damaged == 0 && stopped.is_none() {
         return Judgement::Ok(format!("all {} events are there", grouped(trace.events)));
     }
     let (mut evidence, mut advice) = (Vec::new(), Vec::new());
@@ -28,13 +30,19 @@ fn judge(report: &Report) -> Judgement {
         let all = grouped(trace.events.saturating_add(dropped));
         let causes = trace.dropped.by_cause.iter().filter(|(_, count)| **count > 0);
         let causes: Vec<_> = causes.map(|(cause, &count)| format!("{} {cause}", grouped(count))).collect();
-        evidence.push(format!("{} of {all} events were dropped ({})", grouped(dropped), causes.join(", ")));
+        let (told, causes) = (trace.dropped.told(dropped), causes.join(", "));
+        // Of how many is not known if it is not known how many were dropped.
+        let of = if trace.dropped.at_least { String::new() } else { format!("of {all} ") };
+        evidence.push(format!("{told} {of}events were dropped ({causes})"));
         for (cause, &count) in &trace.dropped.by_cause {
             let help = help(cause);
             if count > 0 && !advice.contains(&help) {
                 advice.push(help);
             }
         }
+    } else if trace.dropped.at_least {
+        evidence.push(Dropped::UNTOLD.to_owned());
+        advice.push(help(DropCause::NoChunk.name()));
     }
     if damaged > 0 {
         let places: Vec<_> = trace.damage.iter().take(PLACES).map(ToString::to_string).collect();
@@ -71,6 +79,10 @@ fn help(cause: &str) -> &'static str {
             "record to a disk with more room, or keep only the newest events with MEMTRACE_MODE=ring"
         }
         "size limit" => "raise MEMTRACE_MAX_SIZE, or keep only the newest events with MEMTRACE_MODE=ring",
+        "no chunk ready" => {
+            "record fewer events (`memtrace record --host-threshold` leaves out small blocks), leave a processor free for the tracer's \
+             own thread, or make threads wait for room with MEMTRACE_FULL=wait"
+        }
         _ => "record to a faster disk, or leave a processor free for the tracer's own thread",
     }
 }

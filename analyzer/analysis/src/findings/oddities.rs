@@ -20,7 +20,7 @@ const BEARABLE: f64 = 0.001;
 
 fn judge(report: &Report) -> Judgement {
     let trace = &report.trace;
-    if trace.dropped.total > 0 || trace.damaged_chunks > 0 {
+    if trace.dropped.any() || trace.damaged_chunks > 0 {
         return Judgement::Na(
             "events are missing, so the others may seem to contradict each other".to_owned(),
         );

@@ -14,7 +14,7 @@ use std::{
 use memtrace_format::{ChunkHeader, Record, Ticks};
 
 use super::Events;
-use crate::source::{ChunkReader, Log, LogFile, Losses, ReadError, ThreadChunks};
+use crate::source::{ChunkReader, EventChunk, Log, LogFile, Losses, ReadError, ThreadChunks};
 
 /// How many chunks are handed over at once: waking a thread takes as long as reading one.
 const GROUP: usize = 8;
@@ -47,16 +47,16 @@ pub(super) struct ReadChunk {
 }
 
 impl ReadChunk {
-    /// Reads the chunk at `offset` into this room.
+    /// Reads the chunk into this room.
     pub(super) fn read(
         reader: &mut ChunkReader,
         file: &LogFile,
         which: (usize, usize),
-        offset: u64,
+        chunk: EventChunk,
         mut records: Vec<Record>,
     ) -> Self {
         let mut losses = Losses::default();
-        let header = reader.read_records(file, offset, &mut losses, &mut records);
+        let header = reader.read_events(file, chunk, &mut losses, &mut records);
         Self { which, records, losses, header }
     }
 }
@@ -102,11 +102,11 @@ fn read(
     empty: &Receiver<Vec<Record>>,
     full: &SyncSender<Vec<ReadChunk>>,
 ) {
-    let mut reader = ChunkReader::new(trace.header().short_session());
+    let mut reader = ChunkReader::new(trace.header().short_session()).until(trace.until);
     loop {
-        let group = expected.by_ref().take(GROUP).map(|(which, offset)| {
+        let group = expected.by_ref().take(GROUP).map(|(which, chunk)| {
             let room = empty.try_recv().unwrap_or_default();
-            ReadChunk::read(&mut reader, &trace.file, which, offset, room)
+            ReadChunk::read(&mut reader, &trace.file, which, chunk, room)
         });
         let group: Vec<_> = group.collect();
         if group.is_empty() || full.send(group).is_err() {
@@ -134,7 +134,7 @@ impl<'a> Expected<'a> {
 }
 
 impl Iterator for Expected<'_> {
-    type Item = ((usize, usize), u64);
+    type Item = ((usize, usize), EventChunk);
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
@@ -142,13 +142,13 @@ impl Iterator for Expected<'_> {
             let Reverse((due, index)) = *first;
             let (thread, next) = &mut self.threads[index];
             let number = mem::replace(next, *next + 1);
-            let Some(chunk) = thread.chunks.get(number) else {
+            let Some(&chunk) = thread.chunks.get(number) else {
                 PeekMut::pop(first);
                 continue;
             };
             let then = thread.chunks.get(*next).and_then(|chunk| chunk.first);
             *first = Reverse((then.unwrap_or(due).max(due), index));
-            return Some(((index, number), chunk.offset));
+            return Some(((index, number), chunk));
         }
     }
 }

@@ -15,8 +15,8 @@ pub(crate) struct Batch {
     pub(crate) steps: Vec<TimedEvent>,
     /// How many they are.
     pub(crate) events: u64,
-    /// The chunks read so far.
-    pub(crate) chunks: u64,
+    /// The bytes read so far.
+    pub(crate) read: u64,
     /// Now and then, if that is asked for: where the events stand behind these.
     pub(crate) place: Option<MergePlace>,
 }
@@ -77,7 +77,7 @@ impl Events<'_> {
 
     /// What else is to be said of the events of a batch.
     fn finish_batch(&mut self, batch: &mut Batch) {
-        batch.chunks = self.chunks_read;
+        batch.read = self.bytes_read;
         batch.place = None;
         if let Some((between, since)) = &mut self.places {
             *since += batch.events;

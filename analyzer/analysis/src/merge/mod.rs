@@ -6,12 +6,12 @@ mod cursor;
 
 use std::{cmp::Reverse, collections::BinaryHeap, mem, thread::Scope};
 
-use memtrace_format::{Bytes, CHUNK_BYTES, DropCounts, Event, Kind, Record, ThreadId, Ticks, Word};
+use memtrace_format::{Bytes, DropCounts, Event, Kind, Record, ThreadId, Ticks, Word};
 
 use crate::{
     Nanos,
     model::{EventContext, TimedEvent},
-    source::{ChunkReader, Clock, Log, Losses, ReadError},
+    source::{ChunkReader, Clock, EventChunk, Log, Losses, ReadError},
 };
 
 use ahead::{Ahead, ReadChunk};
@@ -48,7 +48,7 @@ pub struct Events<'a> {
     losses: Losses,
     steps_back: u64,
     unknown: u64,
-    chunks_read: u64,
+    bytes_read: u64,
     /// If batches are to say now and then where they stand: how many events are to lie between, and the events since.
     places: Option<(u64, u64)>,
 }
@@ -93,7 +93,7 @@ impl<'a> Events<'a> {
             cursors.iter().enumerate().map(|(index, cursor)| Reverse((cursor.due(), index))).collect();
         Self {
             trace,
-            reader: ChunkReader::new(trace.header().short_session()),
+            reader: ChunkReader::new(trace.header().short_session()).until(trace.until),
             ahead: None,
             cursors,
             waiting,
@@ -103,7 +103,7 @@ impl<'a> Events<'a> {
             losses: Losses::default(),
             steps_back: 0,
             unknown: 0,
-            chunks_read: 0,
+            bytes_read: 0,
             places: None,
         }
     }
@@ -196,7 +196,7 @@ impl<'a> Events<'a> {
 
     /// The bytes of the chunks that were read so far.
     pub(crate) fn bytes_read(&self) -> Bytes {
-        Bytes(self.chunks_read * CHUNK_BYTES as u64)
+        Bytes(self.bytes_read)
     }
 
     /// When the latest event happened, so far.
@@ -296,7 +296,7 @@ impl<'a> Events<'a> {
             ahead.give_back(mem::take(&mut room));
         }
         let number = cursor.next_chunk;
-        let Some(chunk) = cursor.thread.chunks.get(number) else {
+        let Some(&chunk) = cursor.thread.chunks.get(number) else {
             self.current = None;
             return Ok(());
         };
@@ -308,8 +308,8 @@ impl<'a> Events<'a> {
         let folded = if number == 0 { cursor.thread.folded_records } else { 0 };
         cursor.next_record = mem::take(&mut cursor.first_record).max(folded);
         cursor.next_chunk += 1;
-        self.chunks_read += 1;
-        let read = self.read((index, number), chunk.offset, room);
+        self.bytes_read += chunk.bytes();
+        let read = self.read((index, number), chunk, room);
         self.losses.join(&read.losses);
         let cursor = &mut self.cursors[index];
         cursor.records = read.records;
@@ -322,10 +322,10 @@ impl<'a> Events<'a> {
         Ok(())
     }
 
-    /// What the chunk at `offset` has to say; `room` is for its records, if it is not read yet.
-    fn read(&mut self, which: (usize, usize), offset: u64, room: Vec<Record>) -> ReadChunk {
+    /// What the chunk has to say; `room` is for its records, if it is not read yet.
+    fn read(&mut self, which: (usize, usize), chunk: EventChunk, room: Vec<Record>) -> ReadChunk {
         let read = self.ahead.as_mut().and_then(|ahead| ahead.take(which));
-        read.unwrap_or_else(|| ReadChunk::read(&mut self.reader, &self.trace.file, which, offset, room))
+        read.unwrap_or_else(|| ReadChunk::read(&mut self.reader, &self.trace.file, which, chunk, room))
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::{ops::ControlFlow, thread};
 
-use memtrace_format::{Bytes, CHUNK_BYTES, Event};
+use memtrace_format::{Bytes, Event};
 
 use crate::{
     Progress, ReadError,
@@ -117,11 +117,12 @@ impl<'a, O: Observer<'a>> ReplayDriver<'a, O> {
         let total = Bytes(log.directory.event_bytes());
         let mut go = |mut events: Events<'a>| {
             let mut batch = Batch::default();
-            let mut chunks = 0;
+            let mut read = 0;
             while more(&mut events, &mut replay, &mut observer, &mut batch)? {
-                if batch.chunks != chunks {
-                    chunks = batch.chunks;
-                    watch(Progress { done: Bytes((chunks - 1) * CHUNK_BYTES as u64), total });
+                if batch.read != read {
+                    // What was read last is still to be replayed.
+                    watch(Progress { done: Bytes(read), total });
+                    read = batch.read;
                 }
             }
             events.read_in_time();

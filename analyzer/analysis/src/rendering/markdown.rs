@@ -53,8 +53,8 @@ fn heading(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
     writeln!(f, "## Memory of {engine}{version}\n")?;
     write!(f, "Ran for {}{when}; {ended}. ", trace.duration_ns)?;
     write!(f, "{} events of {} threads, ", grouped(trace.events), grouped(trace.threads))?;
-    let (lost, damaged) = (trace.dropped.total, trace.damaged_chunks);
-    writeln!(f, "{} lost, {} damaged chunks.", grouped(lost), grouped(damaged))
+    let (lost, damaged) = (trace.dropped.told(trace.dropped.total), trace.damaged_chunks);
+    writeln!(f, "{lost} lost, {} damaged chunks.", grouped(damaged))
 }
 
 fn findings(f: &mut Formatter<'_>, findings: &[Finding]) -> fmt::Result {

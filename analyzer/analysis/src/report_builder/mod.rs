@@ -62,7 +62,7 @@ pub(crate) fn build<'a>(
     let mut names = Names::new(replay.log, &replay.owners, &replay.scopes);
     // In a range of an imported recording it is not asked what is left of what was live before all of it.
     let inferred = trace.range.is_some() && replay.log.is_imported() && replay.log.kept_from().is_some();
-    let complete = trace.dropped.total == 0 && trace.damaged_chunks == 0 && !inferred;
+    let complete = !trace.dropped.any() && trace.damaged_chunks == 0 && !inferred;
     let known_if = |exact: bool| if exact { Known::Exact } else { Known::Baseline };
     let monitor = device::monitors(&replay.heaps, &collectors);
     let profile = device::profiles(&replay.heaps, &collectors);

@@ -9,7 +9,7 @@ use crate::{
     collectors::Collectors,
     merge::Events,
     replay::Replay,
-    report::{Dropped, Range, TraceInfo},
+    report::{Dropped, Ended, Range, TraceInfo},
     source::Losses,
 };
 
@@ -86,5 +86,8 @@ fn dropped(replay: &Replay<'_>, events: &Events<'_>) -> Dropped {
     if replay.dropped_for_unknown_cause > 0 {
         by_cause.insert("unknown cause", replay.dropped_for_unknown_cause);
     }
-    Dropped { total: by_cause.values().fold(0, |sum, &count| sum.saturating_add(count)), by_cause }
+    let total = by_cause.values().copied().fold(0, u64::saturating_add);
+    let source = replay.log;
+    let at_least = source.ended() == Ended::Killed && (total > 0 || source.has_untold_losses());
+    Dropped { total, by_cause, at_least }
 }

@@ -1,13 +1,13 @@
 //! One chunk at a time, from the file into an aligned buffer, down to the records that can be trusted.
 
 use memtrace_format::{
-    CHUNK_BYTES, ChunkHeader, Record,
+    CHUNK_BYTES, ChunkHeader, Kind, Record, Ticks,
     chunk::{checked_body, record_places},
 };
 use rkyv::util::AlignedVec;
 
 use super::{
-    ReadError,
+    EventChunk, ReadError,
     file::LogFile,
     losses::{Fault, Losses},
 };
@@ -17,6 +17,8 @@ use super::{
 pub(crate) struct ChunkReader {
     buffer: AlignedVec,
     session: u64,
+    /// What happened later is left out.
+    until: Option<Ticks>,
 }
 
 /// The part of a chunk that can be read.
@@ -34,7 +36,12 @@ impl ChunkReader {
     pub(crate) fn new(session: u64) -> Self {
         let mut buffer = AlignedVec::with_capacity(CHUNK_BYTES);
         buffer.resize(CHUNK_BYTES, 0);
-        Self { buffer, session }
+        Self { buffer, session, until: None }
+    }
+
+    /// Leaves out events later than this, if it is a time.
+    pub(crate) fn until(self, until: Option<Ticks>) -> Self {
+        Self { until, ..self }
     }
 
     /// Reads the chunk at `offset`. `None`: nothing of it can be used; if something had been written, that is counted.
@@ -98,5 +105,46 @@ impl ChunkReader {
         let committed = places.iter().position(|record| !record.word().is_committed());
         records.extend_from_slice(&places[..committed.unwrap_or(places.len())]);
         Ok(Some(chunk.header))
+    }
+
+    /// Reads the records of a thread's chunk, or of its part of one. What is wrong with a shared chunk was noticed when its parts
+    /// were looked for, and a part has no header.
+    pub(crate) fn read_events(
+        &mut self,
+        file: &LogFile,
+        chunk: EventChunk,
+        losses: &mut Losses,
+        records: &mut Vec<Record>,
+    ) -> Result<Option<ChunkHeader>, ReadError> {
+        let header = match chunk.part {
+            Some((first, end)) => self.read_part(file, chunk.offset, (first.into(), end.into()), records)?,
+            None => self.read_records(file, chunk.offset, losses, records)?,
+        };
+        if let Some(until) = self.until {
+            let is_late =
+                |record: &Record| record.word().kind() != Some(Kind::Extension) && record.time() > until;
+            records.truncate(records.iter().position(is_late).unwrap_or(records.len()));
+        }
+        Ok(header)
+    }
+
+    fn read_part(
+        &mut self,
+        file: &LogFile,
+        offset: u64,
+        (first, end): (usize, usize),
+        records: &mut Vec<Record>,
+    ) -> Result<Option<ChunkHeader>, ReadError> {
+        records.clear();
+        let bytes = ChunkHeader::BYTES + first * Record::BYTES
+            ..(ChunkHeader::BYTES + end * Record::BYTES).min(CHUNK_BYTES);
+        let offset = offset.saturating_add(bytes.start as u64);
+        let Some(room) = self.buffer.get_mut(bytes) else { return Ok(None) };
+        let have = file.read_up_to(offset, room)? / Record::BYTES;
+        let whole = self.buffer.as_slice().try_into().expect("the buffer has the length of a chunk");
+        let places = record_places(whole).expect("the buffer is aligned");
+        let places = places.iter().skip(first).take(have);
+        records.extend(places.take_while(|record| record.word().is_committed()));
+        Ok(None)
     }
 }

@@ -203,6 +203,11 @@ impl Definitions {
         self.counters.get(&id)
     }
 
+    /// How many threads there are.
+    pub(super) fn threads(&self) -> usize {
+        self.threads.len()
+    }
+
     /// A thread.
     pub fn thread(&self, id: ThreadId) -> Option<&ThreadDefinition> {
         self.threads.get(&id)

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use memtrace_format::{
     CHUNK_BYTES, Calibration, ChunkHeader, ChunkKind, FIRST_CHUNK_OFFSET, Kind, Record, ThreadId, Ticks,
-    Word, chunk::steps_back,
+    Word,
+    chunk::{Part, parts, steps_back},
 };
 
 use super::{
-    Baseline, ReadError,
+    Baseline, ChunkReader, ReadError,
     file::LogFile,
     losses::{Fault, Losses},
 };
@@ -31,6 +32,8 @@ pub(crate) struct Directory {
     pub(super) baselines: Vec<BaselineChunk>,
     pub(crate) calibrations: Vec<Calibration>,
     pub(crate) counts: ChunkCounts,
+    /// The bytes of events to be read.
+    event_bytes: u64,
     /// Chunks of events that whoever sealed them found to step back in time.
     pub(crate) stepping_back: u64,
 }
@@ -54,10 +57,12 @@ pub(super) struct BaselineChunk {
     pub(super) at: Ticks,
 }
 
-/// A chunk with events.
+/// A chunk with events, or a thread's part of one that threads share.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct EventChunk {
     pub(crate) offset: u64,
+    /// Of a shared chunk: the first of the thread's records, and behind the last.
+    pub(super) part: Option<(u16, u16)>,
     /// When its first record was made, so that a chunk need not be read before its time comes.
     pub(crate) first: Option<Ticks>,
     /// Whether whoever sealed it vouches that its times rise, up to the beginning of the next.
@@ -71,6 +76,8 @@ impl Directory {
         let mut directory = Self::default();
         let mut threads = BTreeMap::<ThreadId, Vec<EventChunk>>::new();
         let mut definitions = Vec::new();
+        let mut reader = ChunkReader::new(session);
+        let mut records = Vec::new();
         let mut thinning = Thinning::default();
         let mut free_run = 0;
         let mut offset = FIRST_CHUNK_OFFSET as u64;
@@ -99,13 +106,27 @@ impl Directory {
                         directory.counts.events += 1;
                         directory.counts.unsealed += u64::from(header.seal.is_none());
                         directory.stepping_back += u64::from(steps_back(head));
-                        threads.entry(header.thread).or_default().push(EventChunk {
+                        let chunk = EventChunk {
                             offset,
+                            part: None,
                             first: first_time(record),
                             in_order: header.seal.is_some() && !steps_back(head),
                             thread_sequence: header.thread_sequence,
                             sequence: header.sequence,
-                        });
+                        };
+                        if header.kind == ChunkKind::Shared {
+                            // Where its parts lie is known from its records alone.
+                            reader.read_records(file, offset, losses, &mut records)?;
+                            directory.event_bytes += (records.len() * Record::BYTES) as u64;
+                            for part in parts(&header, &records).filter(|part| !part.records.is_empty()) {
+                                let first = records.get(part.records.start).map(Record::time);
+                                let chunks = threads.entry(part.thread).or_default();
+                                chunks.push(EventChunk { first, ..chunk.part(&part) });
+                            }
+                        } else {
+                            directory.event_bytes += CHUNK_BYTES as u64;
+                            threads.entry(header.thread).or_default().push(chunk);
+                        }
                     }
                 }
                 Ok(Some(_)) => {
@@ -130,8 +151,10 @@ impl Directory {
         for thread in &mut self.threads {
             let Some(folded) = baseline.folded.get(&thread.id) else { continue };
             thread.chunks.retain(|chunk| chunk.thread_sequence >= folded.chunk);
-            if thread.chunks.first().is_some_and(|chunk| chunk.thread_sequence == folded.chunk) {
-                thread.folded_records = usize::try_from(folded.record).unwrap_or(usize::MAX);
+            if let Some(chunk) = thread.chunks.first().filter(|chunk| chunk.thread_sequence == folded.chunk) {
+                let before = chunk.part.map_or(0, |(first, _)| usize::from(first));
+                let folded = usize::try_from(folded.record).unwrap_or(usize::MAX);
+                thread.folded_records = folded.saturating_sub(before);
             }
         }
         let known: Vec<ThreadId> = self.threads.iter().map(|thread| thread.id).collect();
@@ -140,9 +163,40 @@ impl Directory {
         self.threads.sort_unstable_by_key(|thread| thread.id);
     }
 
-    /// The bytes of the chunks with events.
+    /// Leaves out what a thread recorded behind a chunk that is missing: it took that one, and those behind it, while others were
+    /// copied already.
+    pub(super) fn end_before_gaps(&mut self, baseline: Option<&Baseline>) {
+        for thread in &mut self.threads {
+            let folded = baseline.and_then(|baseline| baseline.folded.get(&thread.id));
+            let first = thread.chunks.first().map(|chunk| chunk.thread_sequence);
+            let Some(first) = folded.map(|folded| folded.chunk).or(first) else { continue };
+            let in_turn =
+                (first..).zip(&thread.chunks).take_while(|(at, chunk)| chunk.thread_sequence == *at);
+            let in_turn = in_turn.count();
+            thread.chunks.truncate(in_turn);
+        }
+    }
+
+    /// The bytes of events that are to be read.
     pub(crate) fn event_bytes(&self) -> u64 {
-        self.counts.events.saturating_mul(CHUNK_BYTES as u64)
+        self.event_bytes
+    }
+}
+
+impl EventChunk {
+    /// This part of the chunk.
+    fn part(self, part: &Part) -> Self {
+        // A chunk has fewer records than that.
+        let place = |at: usize| u16::try_from(at).unwrap_or(u16::MAX);
+        let records = (place(part.records.start), place(part.records.end));
+        Self { part: Some(records), thread_sequence: part.thread_sequence, ..self }
+    }
+
+    /// The bytes to be read of it.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.part.map_or(CHUNK_BYTES as u64, |(first, end)| {
+            u64::from(end.saturating_sub(first)) * Record::BYTES as u64
+        })
     }
 }
 

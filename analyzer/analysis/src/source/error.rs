@@ -37,4 +37,10 @@ pub enum ReadError {
         /// What the system says.
         source: io::Error,
     },
+    /// It is a ring that is being written, and cannot be copied.
+    #[error("a ring that is being written is copied before it is read, and the copy failed: {0}")]
+    Copy(#[source] io::Error),
+    /// It is a ring that is being written, faster than it is read.
+    #[error("it is a ring that is being written so fast that what is read of it is gone before the rest is")]
+    UsedAgain,
 }

@@ -12,24 +12,31 @@ mod error;
 mod file;
 mod losses;
 pub(crate) mod packed;
+mod snapshot;
 mod symbols;
+mod untold;
 
 pub(crate) use baseline::Baseline;
 pub(crate) use chunk::ChunkReader;
 pub(crate) use clock::Clock;
 pub(crate) use definitions::parents;
 pub use definitions::{Call, Definitions};
-pub(crate) use directory::{Directory, FREE_RUN, ThreadChunks};
+pub(crate) use directory::{Directory, EventChunk, FREE_RUN, ThreadChunks};
 pub use error::ReadError;
 pub use losses::{Damage, Losses};
 
 use std::{fs::File, path::Path, thread::available_parallelism};
 
-use memtrace_format::{ClockKind, Closing, Definition, Ending, FileHeader, SIZES_DEDUCED, ThreadId};
+use memtrace_format::{
+    ClockKind, Closing, Definition, Ending, FileHeader, RING, SIZES_DEDUCED, ThreadId, Ticks,
+};
 
 use crate::{Nanos, Text, report::Ended};
 pub(crate) use file::LogFile;
 pub use file::RegularFile;
+
+/// The most nanoseconds that copying a ring takes.
+const MOST_COPYING: u64 = 60_000_000_000;
 
 /// An opened log: what a recording consists of, before any of its events is read.
 #[derive(Debug)]
@@ -42,6 +49,10 @@ pub struct Log {
     pub(crate) baseline: Option<Baseline>,
     definitions: Definitions,
     losses: Losses,
+    /// Of a ring that is being written: what was recorded later is not all here.
+    pub(crate) until: Option<Ticks>,
+    /// The process was killed, and may have lost more events than it came to tell of.
+    untold: bool,
     being_written: bool,
     cycle: Option<Text>,
     one_thread: bool,
@@ -68,13 +79,19 @@ impl Log {
     }
 
     fn read(file: RegularFile) -> Result<Self, ReadError> {
-        let file = LogFile::of(file)?;
+        let mut file = LogFile::of(file)?;
         let mut page = vec![0; FileHeader::BYTES];
         let have = file.read_up_to(0, &mut page)?;
         if have == 0 {
             return Err(ReadError::Empty);
         }
         let header = FileHeader::parse(&page[..have])?;
+        let being_written = file.is_being_written();
+        let mut copied_at = None;
+        if being_written && header.incompatible & RING != 0 {
+            copied_at = Some(snapshot::monotonic());
+            file = LogFile::of(snapshot::take(&file, header.short_session())?)?;
+        }
         let mut page = vec![0; Closing::BYTES];
         let have = file.read_up_to(memtrace_format::CLOSING_OFFSET as u64, &mut page)?;
         let closing = Closing::parse(&page[..have], header.short_session());
@@ -86,15 +103,26 @@ impl Log {
         if let Some(baseline) = &baseline {
             directory.begin_behind(baseline);
         }
+        if copied_at.is_some() {
+            directory.end_before_gaps(baseline.as_ref());
+        }
         let definitions = Definitions::read(&file, &directory, header.short_session(), &mut losses)?;
         let last = closing.as_ref().map(|closing| closing.end);
         let clock =
             Clock::fit(header.clock, header.start, directory.calibrations.iter().copied().chain(last));
-        let being_written = file.is_being_written();
+        let since = copied_at.map(|at| Nanos(at.saturating_sub(header.start.monotonic_ns)));
+        // A container may have such a clock of its own, which says nothing of the tracer's.
+        let newest = directory.calibrations.iter().map(|calibration| clock.nanos(calibration.ticks)).max();
+        let is_one_clock = |since: &Nanos| newest.unwrap_or_default().since(*since) < Nanos(MOST_COPYING);
+        let until = since.filter(is_one_clock).map(|since| clock.ticks(since));
         if !being_written {
             // While it is, one may be cleared between its first byte and its last.
             losses.join(&torn);
         }
+        let is_over = closing.as_ref().is_some_and(|closing| closing.is_final());
+        let untold = !is_over
+            && !being_written
+            && untold::may_be(&file, &directory, &definitions, header.incompatible & RING == 0)?;
         Ok(Self {
             file,
             directory,
@@ -104,6 +132,8 @@ impl Log {
             baseline,
             definitions,
             losses,
+            until,
+            untold,
             being_written,
             cycle: None,
             one_thread: available_parallelism().is_ok_and(|threads| threads.get() == 1),
@@ -169,6 +199,11 @@ impl Log {
             _ if self.being_written => Ended::Running,
             _ => Ended::Killed,
         }
+    }
+
+    /// Whether events may have been lost of which nothing tells: a thread needed room when its process was killed.
+    pub(crate) fn has_untold_losses(&self) -> bool {
+        self.untold
     }
 
     /// In ring mode: when the events begin that were kept.

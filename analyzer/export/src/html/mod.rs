@@ -113,7 +113,7 @@ fn heading(report: &Report) -> Markup {
             " for " (trace.duration_ns)
             @if let Some(start) = trace.start_unix_ns { ", on " (utc(start)) }
             "; " (trace.ended.in_words()) ". " (grouped(trace.events)) " events of " (grouped(trace.threads)) " threads, "
-            (grouped(trace.dropped.total)) " lost, " (grouped(trace.damaged_chunks)) " damaged chunks."
+            (trace.dropped.told(trace.dropped.total)) " lost, " (grouped(trace.damaged_chunks)) " damaged chunks."
         }
     }
 }

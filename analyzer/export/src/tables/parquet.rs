@@ -19,7 +19,7 @@ use super::{Cell, Kind, Rows, Table};
 const GROUP: usize = 1 << 16;
 
 /// The rows of a table on their way into a file.
-pub(in memtrace_export) struct Parquet<W: Write + Send> {
+pub(crate) struct Parquet<W: Write + Send> {
     writer: SerializedFileWriter<W>,
     columns: Vec<(Kind, Column)>,
     rows: usize,
@@ -37,7 +37,7 @@ struct Column {
 }
 
 impl<W: Write + Send> Parquet<W> {
-    pub(in memtrace_export) fn new(table: Table, out: W) -> io::Result<Self> {
+    pub(crate) fn new(table: Table, out: W) -> io::Result<Self> {
         let field = |&(name, kind): &(&str, Kind)| {
             let (physical, converted) = match kind {
                 Kind::Text => (Physical::BYTE_ARRAY, ConvertedType::UTF8),

@@ -1,6 +1,6 @@
 //! Lost events, failed requests, and the way the run ended.
 
-use memtrace_analysis::report::{Ended, OutOfMemory};
+use memtrace_analysis::report::{Dropped, Ended, OutOfMemory};
 use ratatui::text::{Line, Span};
 
 use crate::{
@@ -20,7 +20,14 @@ pub(crate) fn losses<'a>(run: &'a OpenRun, theme: Theme) -> Option<Section<'a>> 
         let causes = trace.dropped.by_cause.iter().filter(|(_, number)| **number > 0);
         let causes: Vec<String> =
             causes.map(|(cause, number)| format!("{cause} {}", count(*number))).collect();
-        lines.push(format!("{} could not be recorded: {}", events(trace.dropped.total), causes.join(", ")));
+        let least = if trace.dropped.at_least { "at least " } else { "" };
+        lines.push(format!(
+            "{least}{} could not be recorded: {}",
+            events(trace.dropped.total),
+            causes.join(", ")
+        ));
+    } else if trace.dropped.at_least {
+        lines.push(Dropped::UNTOLD.to_owned());
     }
     if trace.damaged_chunks > 0 {
         lines.push(format!("{} damaged chunks could not be read", count(trace.damaged_chunks)));

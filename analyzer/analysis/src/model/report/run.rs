@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use memtrace_format::Bytes;
 use serde::Serialize;
 
+use crate::table::grouped;
 use crate::{Nanos, Text, TraceRange};
 
 /// What the closing block of a cut says that ends before its trace.
@@ -169,6 +170,25 @@ pub struct Dropped {
     pub total: u64,
     /// By cause.
     pub by_cause: BTreeMap<&'static str, u64>,
+    /// Whether there may have been more: the process was killed before it could tell of all.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub at_least: bool,
+}
+
+impl Dropped {
+    /// What is to be said if none are known, and there may have been some.
+    pub const UNTOLD: &str = "events may be missing: a thread had no room ready when the process was killed, and could not tell what it lost";
+
+    /// Whether any were, as far as is known.
+    pub fn any(&self) -> bool {
+        self.total > 0 || self.at_least
+    }
+
+    /// How many, in words: this number, or at least this number.
+    pub fn told(&self, count: u64) -> String {
+        let least = if self.at_least { "at least " } else { "" };
+        format!("{least}{}", grouped(count))
+    }
 }
 
 /// How many chunks of which state a file has.

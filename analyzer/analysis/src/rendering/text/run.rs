@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Formatter};
 
 use super::{NAME, ROWS, and_more, plural};
 use crate::{
-    report::{Ended, Filtered, Info, Range, TraceInfo},
+    report::{Dropped, Ended, Filtered, Info, Range, TraceInfo},
     table::{Table, grouped, shorten, utc},
 };
 
@@ -108,12 +108,15 @@ pub(crate) fn filter_words(filter: &Filtered) -> String {
 }
 
 pub(super) fn losses(f: &mut Formatter<'_>, trace: &TraceInfo) -> fmt::Result {
-    if trace.dropped.total == 0 && trace.damaged_chunks == 0 && trace.oddities.is_empty() {
+    if !trace.dropped.any() && trace.damaged_chunks == 0 && trace.oddities.is_empty() {
         return Ok(());
     }
     writeln!(f, "\nLOSSES (figures below lack what is missing here)")?;
     for (cause, &count) in trace.dropped.by_cause.iter().filter(|(_, count)| **count > 0) {
-        writeln!(f, "  {} {} dropped: {cause}", grouped(count), plural(count, "event"))?;
+        writeln!(f, "  {} {} dropped: {cause}", trace.dropped.told(count), plural(count, "event"))?;
+    }
+    if trace.dropped.total == 0 && trace.dropped.at_least {
+        writeln!(f, "  {}", Dropped::UNTOLD)?;
     }
     if trace.damaged_chunks > 0 {
         let (chunks, word) = (grouped(trace.damaged_chunks), plural(trace.damaged_chunks, "chunk"));
