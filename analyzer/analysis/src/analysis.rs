@@ -102,13 +102,16 @@ impl Trace {
         mut watch: impl FnMut(Progress),
         mut show: impl FnMut(&SoFar<'_, '_>),
     ) -> Result<Analysis, ReadError> {
-        let mut passage = Passage::begin(self)?;
-        passage.tell_places(PLACES);
-        let mut taking = Taking::new(self);
-        let (mut replay, events) = passage.replay(&mut watch, |replay, batch| {
-            taking.pass(replay, batch);
-            show(&SoFar(replay));
-        })?;
+        let ((mut replay, events), taking) = Passage::replay_whole(
+            self,
+            Some(PLACES),
+            || Taking::new(self),
+            &mut watch,
+            |taking, replay, batch| {
+                taking.pass(replay, batch);
+                show(&SoFar(replay));
+            },
+        )?;
         let checkpoints = taking.finish(&replay);
         replay.analyses.failures.rehearse(self, None, &mut watch)?;
         summarize(replay, &events, None, None, checkpoints, watch)
@@ -201,7 +204,7 @@ impl Trace {
     ///
     /// The operating system cannot read a part of the file.
     pub fn info(&self, watch: impl FnMut(Progress)) -> Result<Info, ReadError> {
-        let (replay, events) = Passage::begin(self)?.replay(watch, |_, _| ())?;
+        let ((replay, events), ()) = Passage::replay_whole(self, None, || (), watch, |_, _, _| ())?;
         Ok(describe(&replay, &events))
     }
 }

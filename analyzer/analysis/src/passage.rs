@@ -4,7 +4,7 @@
 //! replayed by another, some events at a time: an event that went from one processor's cache to another's would cost more than
 //! its replay.
 
-use std::{ops::ControlFlow, thread};
+use std::{ops::ControlFlow, sync::Arc, thread};
 
 use memtrace_format::{Bytes, CHUNK_BYTES, Event};
 
@@ -38,9 +38,16 @@ impl<'a> Passage<'a> {
     /// The same, with no more of what was before than is admitted.
     pub(crate) fn begin_with(
         trace: &'a Trace,
+        admits: impl FnMut(Moment, &Event) -> bool,
+    ) -> Result<Self, ReadError> {
+        Self::begin_on(trace.events(), trace, admits)
+    }
+
+    fn begin_on(
+        mut events: Events<'a>,
+        trace: &'a Trace,
         mut admits: impl FnMut(Moment, &Event) -> bool,
     ) -> Result<Self, ReadError> {
-        let mut events = trace.events();
         let mut replay = Replay::new(trace);
         if trace.baseline.is_some() {
             events.replay_baseline(|ticks, thread, event| {
@@ -65,11 +72,6 @@ impl<'a> Passage<'a> {
         Self { trace, replay, events: Events::from_place(trace, place), is_short: true }
     }
 
-    /// From now on, batches say where they stand, with at least so many events between.
-    pub(crate) fn tell_places(&mut self, between: u64) {
-        self.events.tell_places(between);
-    }
-
     /// Goes on to the end, or until `each` breaks off: that is for the caller to replay the events by. `watch` is told of
     /// progress.
     pub(crate) fn run(
@@ -80,17 +82,44 @@ impl<'a> Passage<'a> {
         self.go(watch, |events, replay, batch| Ok(events.fill(batch)? && each(replay, batch).is_continue()))
     }
 
-    /// Replays all there is. `each` is told of every batch when it is replayed, and `watch` of progress.
-    pub(crate) fn replay(
-        self,
-        watch: impl FnMut(Progress),
-        mut each: impl FnMut(&Replay<'a>, &Batch),
-    ) -> Result<Passed<'a>, ReadError> {
-        self.go(watch, |events, replay, batch| {
-            let more = events.replay(replay, batch)?;
-            each(replay, batch);
-            Ok(more)
-        })
+    /// Replays a whole trace, with places now and then if so many events are to lie `between`. `each` is told of every batch when it is
+    /// replayed, and `watch` of progress.
+    ///
+    /// Nearly always the stamps are in the order of the events, so that is what is tried first. If something does not fit then, the
+    /// order is looked for, and the replay begins anew, with a new `state`.
+    pub(crate) fn replay_whole<S>(
+        trace: &'a Trace,
+        between: Option<u64>,
+        mut state: impl FnMut() -> S,
+        mut watch: impl FnMut(Progress),
+        mut each: impl FnMut(&mut S, &Replay<'a>, &Batch),
+    ) -> Result<(Passed<'a>, S), ReadError> {
+        loop {
+            let is_known = trace.threads().len() < 2 || trace.known_order().is_some();
+            let events = if is_known { trace.events() } else { Events::as_stamped(trace) };
+            let mut passage = Self::begin_on(events, trace, |_, _| true)?;
+            if let Some(between) = between {
+                passage.events.tell_places(between);
+            }
+            let mut state = state();
+            let passed = passage.go(&mut watch, |events, replay, batch| {
+                let more = events.replay(replay, batch)?;
+                let goes_on = is_known || !replay.oddities.question_the_order();
+                if goes_on {
+                    each(&mut state, replay, batch);
+                }
+                Ok(more && goes_on)
+            })?;
+            if is_known {
+                return Ok((passed, state));
+            }
+            if passed.0.oddities.question_the_order() {
+                trace.order()?;
+                continue;
+            }
+            trace.set_order(&Arc::default());
+            return Ok((passed, state));
+        }
     }
 
     /// Takes batch after batch as long as there is `more`.

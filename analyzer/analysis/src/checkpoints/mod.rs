@@ -13,7 +13,7 @@ use std::{
 use crate::{
     Nanos, ReadError, Trace,
     events::EventPlace,
-    merge::MergePlace,
+    merge::{MergePlace, Order},
     passage::Passage,
     replay::{Moment, Owners, Replay, ScopeTree, Standing},
 };
@@ -26,6 +26,8 @@ pub(crate) use taking::{PLACES, Taking};
 pub struct Checkpoints {
     times: Vec<Nanos>,
     taken: Option<Arc<Taken>>,
+    /// The order of the events, so that who knows the checkpoints need not look for it.
+    order: Option<Arc<Order>>,
 }
 
 #[derive(Debug)]
@@ -74,10 +76,13 @@ impl Trace {
     ///
     /// The operating system cannot read a part of the file.
     pub fn checkpoints(&self, every: NonZeroU64) -> Result<Checkpoints, ReadError> {
-        let mut passage = Passage::begin(self)?;
-        passage.tell_places(every.get().min(PLACES));
-        let mut taking = Taking::every(every.get(), self);
-        let (replay, _) = passage.replay(|_| (), |replay, batch| taking.pass(replay, batch))?;
+        let ((replay, _), taking) = Passage::replay_whole(
+            self,
+            Some(every.get().min(PLACES)),
+            || Taking::every(every.get(), self),
+            |_| (),
+            |taking, replay, batch| taking.pass(replay, batch),
+        )?;
         Ok(taking.finish(&replay))
     }
 
@@ -126,6 +131,9 @@ impl Trace {
         time: Option<Nanos>,
         mut goes_on: impl FnMut(&Replay<'_>, Moment) -> bool,
     ) -> Result<Replay<'_>, ReadError> {
+        if let Some(order) = &checkpoints.order {
+            self.set_order(order);
+        }
         let passage = match time.and_then(|time| checkpoints.resume(self, time)) {
             Some(passage) => passage,
             None => Passage::begin(self)?,

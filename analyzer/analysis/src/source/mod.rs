@@ -20,11 +20,21 @@ pub(crate) use directory::{Directory, FREE_RUN, ThreadChunks};
 pub use error::ReadError;
 pub use losses::{Damage, Losses};
 
-use std::{fs::File, path::Path, thread::available_parallelism};
+use std::{
+    fs::File,
+    path::Path,
+    sync::{Arc, OnceLock},
+    thread::available_parallelism,
+};
 
 use memtrace_format::{ClockKind, Closing, Definition, Ending, FileHeader, SIZES_DEDUCED, ThreadId};
 
-use crate::{Nanos, Text, clock::Clock, merge::Events, report::Ended};
+use crate::{
+    Nanos, Text,
+    clock::Clock,
+    merge::{Events, Order},
+    report::Ended,
+};
 pub(crate) use file::LogFile;
 pub use file::RegularFile;
 
@@ -42,6 +52,8 @@ pub struct Trace {
     being_written: bool,
     cycle: Option<Text>,
     one_thread: bool,
+    /// What the stamps do not say of the order of events, once that is found.
+    order: OnceLock<Arc<Order>>,
 }
 
 impl Trace {
@@ -104,6 +116,7 @@ impl Trace {
             being_written,
             cycle: None,
             one_thread: available_parallelism().is_ok_and(|threads| threads.get() == 1),
+            order: OnceLock::new(),
         })
     }
 
@@ -208,6 +221,27 @@ impl Trace {
     /// The only cycle whose growth is looked for.
     pub(crate) fn cycle(&self) -> Option<&Text> {
         self.cycle.as_ref()
+    }
+
+    /// What the stamps do not say of the order of events. To find it takes one walk over them, unless it is known.
+    pub(crate) fn order(&self) -> Result<&Order, ReadError> {
+        match self.order.get() {
+            Some(order) => Ok(order),
+            None => {
+                let found = Arc::new(Order::find(self)?);
+                Ok(self.order.get_or_init(|| found))
+            }
+        }
+    }
+
+    /// The order, if it is known.
+    pub(crate) fn known_order(&self) -> Option<Arc<Order>> {
+        self.order.get().cloned()
+    }
+
+    /// The order of this trace is known from elsewhere.
+    pub(crate) fn set_order(&self, order: &Arc<Order>) {
+        _ = self.order.set(Arc::clone(order));
     }
 
     /// The events of all threads in the order of time.

@@ -18,6 +18,7 @@ mod ledger;
 mod merge;
 mod movement;
 mod naive;
+mod order;
 mod packed;
 mod ranges;
 mod recording;
