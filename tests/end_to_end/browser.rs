@@ -1,6 +1,9 @@
 use std::{fs, path::Path};
 
-use crate::programs;
+use crate::{
+    optional::{self, Need},
+    programs,
+};
 
 /// Debian's, whose Selenium and whose Chromium fit each other.
 const PYTHON: &str = "/usr/bin/python3";
@@ -45,10 +48,10 @@ fn walk(trace: &Path) -> String {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("browser/page.py");
     match programs::quiet(Path::new(PYTHON)).arg(script).arg(&page).arg(&report).output() {
         Ok(output) if output.status.code() == Some(77) => {
-            eprintln!("skipped: {}", String::from_utf8_lossy(&output.stdout).trim());
+            optional::skip(Need::Browser, String::from_utf8_lossy(&output.stdout).trim());
         }
         Ok(output) => assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr)),
-        Err(error) => eprintln!("skipped: {PYTHON}: {error}"),
+        Err(error) => optional::skip(Need::Browser, format_args!("{PYTHON}: {error}")),
     }
     fs::read_to_string(page).unwrap()
 }

@@ -10,7 +10,7 @@ use memtrace_tests::oracle::Program;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{programs, truth::assert_same};
+use crate::{optional, programs, truth::assert_same};
 
 /// The example engine in C, with the shared library and with the static one: its own books and the report agree.
 #[test]
@@ -110,8 +110,8 @@ fn a_program_with_its_own_tracer_and_the_library_makes_two_logs() {
 /// The header is C++ as well.
 #[test]
 fn the_header_serves_c_plus_plus() {
-    if Command::new("g++").arg("--version").output().is_err() {
-        return eprintln!("skipped: there is no g++");
+    if !optional::cxx() {
+        return;
     }
     let lab = Lab::new();
     let program = lab.compile_with("g++", "plus", "tests/programs/c/plus.cpp", &["-std=c++17"], SHARED);

@@ -5,6 +5,9 @@
 /// The binaries under test, built when first asked for.
 mod programs;
 
+/// What a test needs and a machine may lack.
+mod optional;
+
 /// Random histories of memory through tracer and analyzer, against a model that recounts everything at every event.
 mod histories;
 

@@ -12,19 +12,19 @@ use serde_json::Value;
 /// `memtrace`, the command.
 pub(crate) fn memtrace() -> Command {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
-    quiet(PATH.get_or_init(|| build("memtrace-analyzer", "memtrace")))
+    quiet(PATH.get_or_init(|| built("memtrace")))
 }
 
 /// The example engine.
 pub(crate) fn diffusion() -> Command {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
-    quiet(PATH.get_or_init(|| build("diffusion", "diffusion")))
+    quiet(PATH.get_or_init(|| built("diffusion")))
 }
 
 /// The example on cudarc.
 pub(crate) fn cudarc() -> Command {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
-    quiet(PATH.get_or_init(|| build("cudarc-example", "cudarc-example")))
+    quiet(PATH.get_or_init(|| built("cudarc-example")))
 }
 
 /// Runs the example engine, small, recording into `trace`; returns its books.
@@ -69,7 +69,7 @@ pub(crate) fn unmodified() -> &'static Path {
 /// A library that has nothing to do with a program's memory.
 pub(crate) fn other_library() -> &'static Path {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
-    PATH.get_or_init(|| build_library("software-nvml", "libsoftware_nvml.so"))
+    PATH.get_or_init(|| built("libsoftware_nvml.so"))
 }
 
 /// The program that records through hazards.
@@ -93,7 +93,7 @@ pub(crate) fn cuda_folder() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("software-driver");
-        let library = build_library("software-driver", "libsoftware_cuda.so");
+        let library = built("libsoftware_cuda.so");
         link(&library, &folder, &["libcuda.so", "libcuda.so.1"]);
         folder
     })
@@ -119,7 +119,7 @@ pub(crate) fn nvml(settings: &[(&str, &str)]) -> Vec<(String, OsString)> {
     static FOLDERS: OnceLock<OsString> = OnceLock::new();
     let folders = FOLDERS.get_or_init(|| {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("software-nvml");
-        link(&build_library("software-nvml", "libsoftware_nvml.so"), &folder, &["libnvidia-ml.so.1"]);
+        link(&built("libsoftware_nvml.so"), &folder, &["libnvidia-ml.so.1"]);
         let mut folders = cuda_folder().as_os_str().to_owned();
         folders.push(":");
         folders.push(folder);
@@ -133,8 +133,8 @@ pub(crate) fn nvml(settings: &[(&str, &str)]) -> Vec<(String, OsString)> {
 pub(crate) fn c_library() -> &'static Path {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
     PATH.get_or_init(|| {
-        build_library("memtrace-c-static", "libmemtrace.a");
-        build_library("memtrace-c", "libmemtrace.so")
+        built("libmemtrace.a");
+        built("libmemtrace.so")
     })
 }
 
@@ -151,27 +151,35 @@ pub(crate) fn quiet(program: &Path) -> Command {
     command
 }
 
-/// Builds a binary of another package of the workspace. Cargo itself provides only those of the test's own package.
-fn build(package: &str, binary: &str) -> PathBuf {
-    cargo_build(package).bin(binary).run().expect("the binary builds").path().to_owned()
-}
+/// The packages that make what is tested. Cargo itself provides only the binaries of the test's own package.
+const PACKAGES: [&str; 7] = [
+    "memtrace-analyzer",
+    "memtrace-c",
+    "memtrace-c-static",
+    "diffusion",
+    "cudarc-example",
+    "software-driver",
+    "software-nvml",
+];
 
-/// Builds a shared library of the workspace.
-fn build_library(package: &str, file: &str) -> PathBuf {
-    for message in cargo_build(package).exec().expect("cargo runs") {
-        let message = message.expect("the library builds");
-        if let Ok(escargot::format::Message::CompilerArtifact(artifact)) = message.decode()
-            && let Some(path) = artifact.filenames.iter().find(|path| path.ends_with(file))
-        {
-            return path.to_path_buf();
+/// Where a file is that one of [`PACKAGES`] makes. All of them are built together, with the profile of this test, so that what
+/// `cargo test` has built serves.
+fn built(file: &str) -> PathBuf {
+    static FILES: OnceLock<Vec<PathBuf>> = OnceLock::new();
+    let files = FILES.get_or_init(|| {
+        let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
+        let build = escargot::CargoBuild::new().manifest_path(manifest).arg("--lib").arg("--bins");
+        let build = if cfg!(debug_assertions) { build } else { build.release() };
+        let build = PACKAGES.into_iter().fold(build, escargot::CargoBuild::package);
+        let mut files = Vec::new();
+        for message in build.exec().expect("cargo runs") {
+            let message = message.expect("what is tested builds");
+            if let Ok(escargot::format::Message::CompilerArtifact(artifact)) = message.decode() {
+                files.extend(artifact.filenames.iter().map(|path| path.to_path_buf()));
+            }
         }
-    }
-    panic!("{package} makes no {file}");
-}
-
-/// With the profile of this test, so that what it has built serves.
-fn cargo_build(package: &str) -> escargot::CargoBuild {
-    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
-    let build = escargot::CargoBuild::new().package(package).manifest_path(manifest);
-    if cfg!(debug_assertions) { build } else { build.release() }
+        files
+    });
+    let found = files.iter().find(|path| path.file_name().is_some_and(|name| name == file));
+    found.unwrap_or_else(|| panic!("{PACKAGES:?} make no {file}")).clone()
 }

@@ -4,7 +4,6 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
-    sync::OnceLock,
     thread,
     time::{Duration, Instant},
 };
@@ -14,7 +13,11 @@ use memtrace_format::Event;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{programs, truth::number};
+use crate::{
+    optional::{self, Need},
+    programs,
+    truth::number,
+};
 
 /// A pipeline that swaps its modules, unmodified: at every event what is live adds up to what PyTorch says, every module has
 /// its name, bytes and forwards, and every move is there.
@@ -57,9 +60,8 @@ fn a_pipeline_is_told_as_its_own_books_tell_it() {
 #[test]
 fn offloaded_weights_come_and_go() {
     let Some(lab) = Lab::new() else { return };
-    let has = Command::new(&lab.python).args(["-c", "import accelerate, safetensors"]).output().unwrap();
-    if !has.status.success() {
-        return eprintln!("skipped: there is no accelerate with that PyTorch");
+    if !optional::accelerate(lab.python) {
+        return;
     }
     let (report, books) = lab.record_program("offload.py", &[]);
     let books: Value = serde_json::from_str(&books).unwrap();
@@ -79,7 +81,7 @@ fn offloaded_weights_come_and_go() {
 #[test]
 fn training_computes_what_it_computes_unrecorded() {
     let Some(lab) = Lab::new() else { return };
-    let unrecorded = run(programs::quiet(&lab.python).arg(program("training.py")));
+    let unrecorded = run(programs::quiet(lab.python).arg(program("training.py")));
     let (report, recorded) = lab.record_program("training.py", &[]);
     assert_eq!(recorded.as_bytes(), unrecorded.stdout);
     let heap = torch_heap(&report);
@@ -149,7 +151,7 @@ fn the_program_does_not_notice() {
     let Some(lab) = Lab::new() else { return };
     fs::write(lab.path("sitecustomize.py"), "print('customized')\n").unwrap();
     fs::write(lab.path("notice.py"), NOTICE).unwrap();
-    let mut plain = programs::quiet(&lab.python);
+    let mut plain = programs::quiet(lab.python);
     let plain = run(plain.arg(lab.path("notice.py")).env("PYTHONPATH", lab.folder.path()));
     let mut recorded = lab.record(&lab.path("notice.trace"), &[lab.path("notice.py").as_os_str()]);
     let recorded = run(recorded.env("PYTHONPATH", lab.folder.path()));
@@ -165,7 +167,7 @@ fn the_package_names_what_a_program_says() {
     fs::write(&script, SAID).unwrap();
     let mut command = programs::quiet(Path::new("python3"));
     command.arg(&script).env("PYTHONPATH", package());
-    let Ok(output) = command.output() else { return eprintln!("skipped: there is no python3") };
+    let Ok(output) = command.output() else { return optional::skip(Need::Python, "there is no python3") };
     assert_eq!(String::from_utf8_lossy(&output.stdout), "False 5\n", "{output:?}");
     let output = run(command.env("MEMTRACE_FILE", &trace).env("MEMTRACE_LIBRARY", programs::c_library()));
     assert_eq!(String::from_utf8_lossy(&output.stdout), "True 5\n");
@@ -188,7 +190,7 @@ fn figures_of_a_device_are_in_the_trace() {
     fs::write(&script, FIGURES).unwrap();
     let mut command = programs::quiet(Path::new("python3"));
     command.arg(&script).env("PYTHONPATH", package());
-    let Ok(output) = command.output() else { return eprintln!("skipped: there is no python3") };
+    let Ok(output) = command.output() else { return optional::skip(Need::Python, "there is no python3") };
     let figures =
         "growth 300 increase 40\nfree 500 total 1000 active_peak 140 min_free 450 system_peak 550\n";
     assert_eq!(String::from_utf8_lossy(&output.stdout), figures, "{output:?}");
@@ -291,29 +293,15 @@ fn run(command: &mut Command) -> Output {
 
 /// An interpreter that has PyTorch, and a folder.
 struct Lab {
-    python: PathBuf,
+    python: &'static Path,
     folder: TempDir,
 }
 
 impl Lab {
-    /// `None`, and a message: there is no such interpreter. MEMTRACE_TEST_PYTHON names one.
+    /// `None`: there is no such interpreter, and the test is skipped.
     fn new() -> Option<Self> {
-        static PYTHON: OnceLock<Option<PathBuf>> = OnceLock::new();
-        let python = PYTHON.get_or_init(|| {
-            let named = std::env::var_os("MEMTRACE_TEST_PYTHON").map(PathBuf::from);
-            let usual = ["/usr/bin/python3", "python3"].map(PathBuf::from);
-            named.into_iter().chain(usual).find(|python| {
-                let output = Command::new(python).args(["-c", "import torch"]).output();
-                output.is_ok_and(|output| output.status.success())
-            })
-        });
-        match python {
-            None => eprintln!("skipped: there is no python3 with PyTorch"),
-            Some(python) => {
-                return Some(Self { python: python.clone(), folder: tempfile::tempdir().unwrap() });
-            }
-        }
-        None
+        let python = optional::pytorch()?;
+        Some(Self { python, folder: tempfile::tempdir().unwrap() })
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -324,7 +312,7 @@ impl Lab {
     fn record(&self, trace: &Path, arguments: &[&OsStr]) -> Command {
         let mut command = programs::memtrace();
         command.args(["record", "--torch", "--library"]).arg(programs::c_library());
-        command.arg("--python").arg(package()).arg("-o").arg(trace).arg("--").arg(&self.python);
+        command.arg("--python").arg(package()).arg("-o").arg(trace).arg("--").arg(self.python);
         command.args(arguments).env("MEMTRACE_TORCH_TOTALS", "1");
         command
     }

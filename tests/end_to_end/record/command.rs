@@ -191,3 +191,15 @@ fn the_doctor_tries_it() {
         assert!(said.contains("FAIL") && said.contains("try: "), "{said}");
     }
 }
+
+/// Python takes a folder that is called torch for a package, if it finds no other; the doctor does not.
+#[test]
+fn the_doctor_takes_no_folder_for_pytorch() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("torch")).unwrap();
+    let mut doctor = programs::memtrace();
+    doctor.args(["doctor", "--library"]).arg(programs::c_library()).current_dir(folder.path());
+    let said = String::from_utf8(doctor.output().unwrap().stdout).unwrap();
+    assert!(said.contains("PyTorch: "), "{said}");
+    assert!(!said.contains(folder.path().to_str().unwrap()), "{said}");
+}

@@ -1,4 +1,5 @@
 use super::{Lab, books, heap};
+use crate::optional::{self, Need};
 
 const WAYS: [&[&str]; 2] = [&[], &["--stacks", "native"]];
 
@@ -29,7 +30,7 @@ fn a_hook_asks_the_program_for_no_memory() {
 #[test]
 fn a_hook_does_not_ask_where_its_thread_is() {
     if cfg!(not(target_arch = "x86_64")) {
-        return eprintln!("skipped: elsewhere the linker's call is as cheap");
+        return optional::skip(Need::X86, "elsewhere the linker's call is as cheap");
     }
     let lab = Lab::new();
     let program = lab.compile("tls", &["-rdynamic", "-ldl"]);

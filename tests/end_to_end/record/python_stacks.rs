@@ -11,6 +11,7 @@ use memtrace_format::Event;
 use serde_json::Value;
 
 use super::{Lab, books};
+use crate::optional::{self, Need};
 
 const OPTIONS: [&str; 4] = ["--stacks", "python", "--python", PACKAGE];
 const PACKAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tracer/python");
@@ -128,7 +129,7 @@ fn layouts_are_those_of_the_headers() {
         let headers = Command::new(python).args(["-c", HEADERS]).output().unwrap().stdout;
         let headers = PathBuf::from(String::from_utf8(headers).unwrap().trim());
         if !headers.join("Python.h").exists() {
-            eprintln!("skipped: {} has no headers", python.display());
+            optional::skip(Need::PythonHeaders, format_args!("{} has no headers", python.display()));
             continue;
         }
         let lab = Lab::new();
@@ -144,7 +145,7 @@ fn layouts_are_those_of_the_headers() {
 /// The interpreters of this machine that can be read: `python3`, Debian's, and those that pyenv keeps.
 fn interpreters() -> &'static [PathBuf] {
     static FOUND: OnceLock<Vec<PathBuf>> = OnceLock::new();
-    FOUND.get_or_init(|| {
+    let found = FOUND.get_or_init(|| {
         let root = Command::new("pyenv").arg("root").output().map(|output| output.stdout).unwrap_or_default();
         let versions = Path::new(String::from_utf8_lossy(&root).trim()).join("versions");
         let kept = std::fs::read_dir(versions).into_iter().flatten().flatten();
@@ -154,11 +155,12 @@ fn interpreters() -> &'static [PathBuf] {
             usual.into_iter().chain(kept).filter_map(|python| known(&python)).collect();
         found.sort();
         found.dedup();
-        if found.is_empty() {
-            eprintln!("skipped: there is no CPython from 3.8 to 3.13");
-        }
         found
-    })
+    });
+    if found.is_empty() {
+        optional::skip(Need::Python, "there is no CPython from 3.8 to 3.13");
+    }
+    found
 }
 
 /// The interpreter behind this name, which may be a script that finds it.

@@ -6,6 +6,7 @@ use super::{
     tally::{drops, missing},
     trial::Trial,
 };
+use crate::optional;
 
 const THREADS: u16 = 4;
 
@@ -25,7 +26,7 @@ fn on_disk_of(kibibytes: u64) -> Trial {
 
 #[test]
 fn a_disk_without_room_for_a_log_changes_nothing() {
-    if !mount::is_allowed() {
+    if !optional::mount() {
         return;
     }
     let untraced = untraced();
@@ -45,7 +46,7 @@ fn a_disk_without_room_for_a_log_changes_nothing() {
 
 #[test]
 fn a_disk_that_fills_up_ends_the_log_and_not_the_program() {
-    if !mount::is_allowed() {
+    if !optional::mount() {
         return;
     }
     let untraced = untraced();
@@ -71,7 +72,7 @@ fn a_disk_that_fills_up_ends_the_log_and_not_the_program() {
 
 #[test]
 fn a_read_only_directory_changes_nothing() {
-    if !mount::is_allowed() {
+    if !optional::mount() {
         return;
     }
     let mut trial = Trial::new("none", THREADS, EVENTS);

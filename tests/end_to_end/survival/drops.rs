@@ -6,6 +6,7 @@ use super::{
     tally::{drops, missing},
     trial::Trial,
 };
+use crate::optional;
 
 const THREADS: u16 = 6;
 
@@ -36,7 +37,7 @@ fn drops_for_the_size_limit_are_counted_exactly() {
 
 #[test]
 fn drops_for_a_full_disk_are_counted_exactly() {
-    if !mount::is_allowed() {
+    if !optional::mount() {
         return;
     }
     let mut trial = Trial::new("none", THREADS, 30_000);

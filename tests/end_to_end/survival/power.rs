@@ -12,6 +12,7 @@ use super::{
     running::Running,
     trial::{Trial, only},
 };
+use crate::optional::{self, Need};
 
 /// The kernel writes pages by itself when they have been dirty for 30 s, unless memory is short.
 const BEFORE_THE_KERNEL: Duration = Duration::from_secs(25);
@@ -35,10 +36,8 @@ fn what_was_recorded_is_on_the_disk_after_the_interval() {
     let mut unprotected = endless();
     let running = recording(&mut unprotected);
     if dirty_pages(only(&unprotected.logs())).is_none_or(|pages| pages == 0) {
-        eprintln!(
-            "skipped: needs a kernel that tells of dirty pages (6.5), and a disk behind the temporary folder"
-        );
-        return;
+        let why = "needs a kernel that tells of dirty pages (6.5), and a disk behind the temporary folder";
+        return optional::skip(Need::DirtyPages, why);
     }
     running.kill();
 

@@ -37,7 +37,8 @@ class _Finder:
         spec = importlib.util.find_spec(name)
         loader = getattr(spec, "loader", None)
         run = getattr(loader, "exec_module", None)
-        if run is None:
+        # A folder by that name which is no package has no origin.
+        if run is None or spec.origin is None:
             return spec
 
         def exec_module(module):

@@ -5,9 +5,9 @@ use memtrace_format::Bytes;
 use super::{Budget, Checker};
 use crate::report::{Cycle, Report, Shape, Trend};
 
-const NO_CYCLE: &str = "nothing came around often enough to tell";
-const NOT_THERE: &str = "nothing of this name came around again";
-const TOO_FEW: &str = "it ended too seldom to tell";
+const NO_CYCLE: &str = "nothing repeated often enough to tell";
+const NOT_THERE: &str = "nothing of this name repeats";
+const TOO_FEW: &str = "it repeated too seldom to tell";
 
 impl Checker {
     /// Holds each heap against what all cycles may leave behind, by the one that leaves the most (the first of several); and named ones by themselves.

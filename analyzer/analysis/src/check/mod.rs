@@ -149,7 +149,7 @@ impl Checker {
         if let Some(limit) = budget.max_left {
             let trust = match report.trace.ended {
                 Ended::Clean => trust,
-                Ended::Killed => Trust::None("the process was killed before it could give back what it had"),
+                Ended::Killed => Trust::None("the process was killed before it could free its memory"),
                 Ended::Running => Trust::None("the process is still running"),
             };
             self.limit(name("left at the end"), "bytes", limit.0, heap.end.allocated_bytes.0, trust);

@@ -64,7 +64,9 @@ fn judge(report: &Report) -> Judgement {
 /// What helps against a cause, by the name that it has in every report.
 fn help(cause: &str) -> &'static str {
     match cause {
-        "disk full" => "record to a disk with more room, or keep only the newest events with MEMTRACE_MODE=ring",
+        "disk full" => {
+            "record to a disk with more room, or keep only the newest events with MEMTRACE_MODE=ring"
+        }
         "size limit" => "raise MEMTRACE_MAX_SIZE, or keep only the newest events with MEMTRACE_MODE=ring",
         _ => "record to a faster disk, or leave a processor free for the tracer's own thread",
     }

@@ -46,9 +46,7 @@ fn judge(report: &Report) -> Judgement {
     }
     let growths = report.ledger_trends.iter().filter_map(|trend| growth(report, trend));
     let Some(worst) = growths.max_by_key(|growth| growth.bytes) else {
-        return Judgement::Ok(
-            "device memory beside the allocator stays about the same".to_owned(),
-        );
+        return Judgement::Ok("device memory beside the allocator stays about the same".to_owned());
     };
     let quarters = &worst.trend.quarters;
     let took = quarters[3].from_ns.since(quarters[1].from_ns);

@@ -18,7 +18,9 @@ const BEARABLE: f64 = 0.001;
 fn judge(report: &Report) -> Judgement {
     let trace = &report.trace;
     if trace.dropped.total > 0 || trace.damaged_chunks > 0 {
-        return Judgement::Na("events are missing, so the others may seem to contradict each other".to_owned());
+        return Judgement::Na(
+            "events are missing, so the others may seem to contradict each other".to_owned(),
+        );
     }
     let odd = trace.oddities.iter().filter(|(what, _)| !what.ends_with(BORDERS));
     let mut odd: Vec<_> = odd.map(|(what, &count)| (count, *what)).collect();

@@ -24,10 +24,7 @@ fn judge(report: &Report) -> Judgement {
     let share = share_of_run(report, again.ns);
     if share < WORTH_IT {
         let percent = percent_of_run(report, again.ns);
-        return Judgement::Ok(format!(
-            "repeated pageable copies take {} ({percent})",
-            again.ns
-        ));
+        return Judgement::Ok(format!("repeated pageable copies take {} ({percent})", again.ns));
     }
     let speed = |direction: &Direction| direction.gbps.map(|gbps| format!(" at {:.1} GB/s (p50)", gbps.p50));
     let mut evidence = format!(

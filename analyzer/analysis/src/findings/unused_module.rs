@@ -78,7 +78,7 @@ fn judge(report: &Report) -> Judgement {
             "on a device without a forward of them, their parts or their parents: {}{more}",
             names.join(", ")
         ),
-        advice: "load it when it is needed, or keep it on the host until then: module.to(\"cpu\"), or del and \
+        advice: "load it when it is needed, or keep it on the host until then: module.to(\"cpu\"), or del it and \
                  torch.cuda.empty_cache(); unload what an earlier job needed (upscalers, ControlNets, refiners)"
             .to_owned(),
         places: unused

@@ -79,7 +79,7 @@ fn peaks(f: &mut Formatter<'_>, heaps: &[Heap]) -> fmt::Result {
     if heaps.is_empty() {
         return Ok(());
     }
-    writeln!(f, "\n| heap | peak | at | reserved then | left at the end | whose the peak is |")?;
+    writeln!(f, "\n| heap | peak | at | reserved then | left at the end | owners of the peak |")?;
     writeln!(f, "| --- | ---: | ---: | ---: | ---: | --- |")?;
     let mut heaps: Vec<_> = heaps.iter().collect();
     heaps.sort_by_key(|heap| (heap.device.is_none(), std::cmp::Reverse(heap.peak.by.of(&heap.peak.figures))));

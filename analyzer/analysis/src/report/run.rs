@@ -131,9 +131,9 @@ impl Range {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Ended {
-    /// The process, or recording, ended in order.
+    /// The process, or recording, closed the trace.
     Clean,
-    /// The process died without a word.
+    /// The process ended without closing the trace (killed or crashed).
     Killed,
     /// The process still records.
     Running,

@@ -23,8 +23,8 @@ const REPORTS: [&str; 2] = [
     "_ZN3c1027reportMemoryUsageToProfilerEPvlllNS_6DeviceE",
 ];
 
-/// Where Python would import it from, without doing so.
-const WHERE: &str = "import importlib.util as u; s = u.find_spec('torch'); print(s.submodule_search_locations[0] if s else '')";
+/// Where Python would import it from, without doing so. A folder by that name which is no package has no origin.
+const WHERE: &str = "import importlib.util as u; s = u.find_spec('torch'); print(s.submodule_search_locations[0] if s and s.origin else '')";
 
 pub(super) fn checks(python: &Path) -> Vec<Check> {
     let shown = python.to_string_lossy();

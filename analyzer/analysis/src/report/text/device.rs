@@ -53,10 +53,10 @@ pub(super) fn profiles(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
         writeln!(f, "    {} weights", signed(profile.weights_memory))?;
         writeln!(
             f,
-            "    {} most allocated in the run beyond its beginning",
+            "    {} activations at most (allocated in the run beyond its start)",
             size(i128::from(profile.peak_activation))
         )?;
-        writeln!(f, "    {} more beside the allocator's", signed(profile.non_torch_increase))?;
+        writeln!(f, "    {} more beside the allocator", signed(profile.non_torch_increase))?;
         if let Some(why) = profile.non_kv_cache_memory_why {
             writeln!(f, "    ? {why}")?;
         }

@@ -160,7 +160,7 @@ fn unpinned(f: &mut Formatter<'_>, when: &str, layout: &Layout) -> fmt::Result {
     let segments = layout.segments_total.unwrap_or_default();
     writeln!(
         f,
-        "  {when} {} of the {} {} are kept by nobody: giving back the cache frees them",
+        "  {when} no block pins {} of the {} {}: releasing the cache frees them",
         layout.unpinned_bytes,
         grouped(segments),
         plural(segments, "segment"),

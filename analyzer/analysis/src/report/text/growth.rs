@@ -42,7 +42,7 @@ pub(super) fn growth(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
     for idle in &growth.idle {
         writeln!(
             f,
-            "  {}: {} of {} reserved were not used any more from {} to {}",
+            "  {}: {} of {} reserved were unused from {} to {}",
             shorten(&idle.heap, NAME),
             idle.bytes,
             idle.reserved_bytes,
@@ -123,7 +123,7 @@ fn interval(trend: &Trend) -> String {
 fn owners(f: &mut Formatter<'_>, cycle: &Cycle, heap: &CycleHeap) -> fmt::Result {
     writeln!(
         f,
-        "\n  what stays of each {} in {}{}",
+        "\n  retained by each {} in {}{}",
         shorten(&cycle.name, NAME),
         shorten(&heap.heap, NAME),
         cycle

@@ -111,7 +111,7 @@ pub(super) fn transfers(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
     let again = transfers.pageable_again;
     if again.count > 0 {
         let (count, MovedFor { bytes, ns, .. }) = (grouped(again.count), again);
-        writeln!(f, "  pageable again, of modules that had moved the same way: {count} × {bytes} in {ns}")?;
+        writeln!(f, "  repeated pageable copies: {count} × {bytes} in {ns}")?;
     }
     let (waited, hidden) = (transfers.stall_ns, transfers.hidden_ns);
     writeln!(
@@ -121,7 +121,7 @@ pub(super) fn transfers(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
     if transfers.reload_waits > 0 {
         writeln!(
             f,
-            "  of that {} × for what had been there before, {}; loading ahead could have hidden {}",
+            "  of that {} × {} for modules that had been there before; loading ahead could have hidden {}",
             grouped(transfers.reload_waits),
             transfers.reload_stall_ns,
             transfers.hideable_ns,

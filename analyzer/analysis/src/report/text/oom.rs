@@ -49,7 +49,7 @@ fn examined(f: &mut Formatter<'_>, failed: &OutOfMemory) -> fmt::Result {
     writeln!(f, "\n  at {}: {}", failed.time_ns, failed.verdict.name())?;
     wrapped(f, "    ", &failed.evidence.to_string())?;
     if let Some(why) = failed.verdict_why {
-        wrapped(f, "    ", &format!("not known why: {why}"))?;
+        wrapped(f, "    ", &format!("cause unknown: {why}"))?;
     }
     for pin in failed.pinning.iter().take(PINS) {
         let (module, scope) = (shorten(&pin.module, 24), shorten(&pin.scope, 36));
@@ -59,7 +59,7 @@ fn examined(f: &mut Formatter<'_>, failed: &OutOfMemory) -> fmt::Result {
     for remedy in &failed.would_have_fit {
         let proof = match remedy.proof {
             Proof::State => "",
-            Proof::Course => " left (the whole course followed with it)",
+            Proof::Course => " left (simulated over the whole run)",
         };
         writeln!(f, "    would have fit: {}: {}{proof}", shorten(&remedy.what, 64), remedy.bytes)?;
     }
@@ -71,11 +71,11 @@ fn examined(f: &mut Formatter<'_>, failed: &OutOfMemory) -> fmt::Result {
         }
         let all: Vec<String> =
             failed.would_not_have_fit[at..].iter().filter(same).map(|tried| tried.what.to_string()).collect();
-        wrapped(f, "    ", &format!("in vain: {}: {}", all.join(", "), tried.why))?;
+        wrapped(f, "    ", &format!("would not have fit: {}: {}", all.join(", "), tried.why))?;
     }
     match (&failed.model, failed.model_why) {
         (Some(model), _) => agreement(f, model),
-        (None, Some(why)) => wrapped(f, "    ", &format!("the course was not followed by a model: {why}")),
+        (None, Some(why)) => wrapped(f, "    ", &format!("no model of the whole run: {why}")),
         (None, None) => Ok(()),
     }
 }

@@ -61,7 +61,7 @@ pub(super) fn header(f: &mut Formatter<'_>, trace: &Trace) -> fmt::Result {
     };
     let ended = match trace.ended {
         Ended::Clean => "cleanly",
-        Ended::Killed => "without a word: the process was killed; what it had recorded is here",
+        Ended::Killed => "without closing the trace (killed or crashed); every recorded event is here",
         Ended::Running => "not yet: the process is still recording",
     };
     let process = trace.pid.map_or_else(|| "unknown process".to_owned(), |pid| format!("process {pid}"));
@@ -71,10 +71,7 @@ pub(super) fn header(f: &mut Formatter<'_>, trace: &Trace) -> fmt::Result {
     writeln!(f, "ended       {ended}")?;
     if let Some(range) = &trace.range {
         writeln!(f, "range       {}", range_words(range))?;
-        writeln!(
-            f,
-            "            what was live and where at its beginning is known; counts and peaks are the range's"
-        )?;
+        writeln!(f, "            starts with what was live then; counts and peaks are the range's")?;
     }
     if let Some(filter) = &trace.filter {
         writeln!(f, "only        {}", filter_words(filter))?;
@@ -82,7 +79,7 @@ pub(super) fn header(f: &mut Formatter<'_>, trace: &Trace) -> fmt::Result {
     if let Some(from) = trace.kept_from_ns {
         writeln!(
             f,
-            "kept        from {from} on (ring); what was live then is known, counts and peaks are from then on"
+            "kept        from {from} on (ring), with what was live then; counts and peaks start there"
         )?;
     }
     if let Some(why) = &trace.stopped_why {
