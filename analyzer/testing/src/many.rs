@@ -146,7 +146,8 @@ impl Many {
             Self::Devices => {
                 let device = DeviceDefinition { ordinal: number, name, total: Some(1 << 30) };
                 run.definitions.push(Definition::Device(DeviceId(number + 10), device));
-                let counter = CounterDefinition { name: "driver free".to_owned(), unit: 1, device: number + 10 };
+                let counter =
+                    CounterDefinition { name: "driver free".to_owned(), unit: 1, device: number + 10 };
                 run.definitions.push(Definition::Counter(CounterId(number), counter));
                 let value = CounterValue::Integer(1 << 20);
                 run.at(1, time, Event::CounterSample { counter: CounterId(number), value });

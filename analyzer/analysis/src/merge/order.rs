@@ -159,9 +159,7 @@ impl Live {
             (Deed::Alloc(place), Deed::Free(other) | Deed::Complete(other))
             | (Deed::Free(place) | Deed::Request(place), Deed::Alloc(other))
             | (Deed::Complete(place), Deed::Request(other)) => place == other,
-            (Deed::Complete(place), Deed::Alloc(other)) => {
-                place == other && !self.blocks.contains_key(place)
-            }
+            (Deed::Complete(place), Deed::Alloc(other)) => place == other && !self.blocks.contains_key(place),
             (Deed::End(transfer), Deed::Begin(other)) => transfer == other,
             _ => false,
         }
@@ -234,8 +232,7 @@ impl<'a> Sorting<'a> {
             self.go_on();
         }
         let time = ticked.latest.max(self.held[ticked.thread]);
-        let next =
-            Waiting { time, thread: ticked.thread, deed, stamped: ticked.latest, place, waits: 0 };
+        let next = Waiting { time, thread: ticked.thread, deed, stamped: ticked.latest, place, waits: 0 };
         let at = self.place_of((time, ticked.thread));
         self.waiting.insert(at, next);
     }
@@ -254,9 +251,8 @@ impl<'a> Sorting<'a> {
         }
         let latest = first.stamped.0.saturating_add(self.window);
         let mut near = self.waiting.iter().take_while(|other| other.time.0 <= latest);
-        let partner = near.find(|other| {
-            other.thread != first.thread && self.live.is_waited_for(&first.deed, &other.deed)
-        });
+        let partner = near
+            .find(|other| other.thread != first.thread && self.live.is_waited_for(&first.deed, &other.deed));
         let Some(partner) = partner else { return self.live.apply(&first.deed) };
         let until = Ticks(partner.time.0.saturating_add(1));
         self.hold(&first, until);
@@ -308,9 +304,7 @@ impl<'a> Sorting<'a> {
             Event::TransferBegin(TransferBegin { correlation, .. }) => {
                 Deed::Begin((self.trace.thread(thread), *correlation))
             }
-            Event::TransferEnd(TransferEnd { origin, correlation, .. }) => {
-                Deed::End((*origin, *correlation))
-            }
+            Event::TransferEnd(TransferEnd { origin, correlation, .. }) => Deed::End((*origin, *correlation)),
             _ => return None,
         })
     }

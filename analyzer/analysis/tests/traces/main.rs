@@ -15,6 +15,7 @@ mod growth;
 mod heaps;
 mod instants;
 mod ledger;
+mod many;
 mod merge;
 mod movement;
 mod naive;

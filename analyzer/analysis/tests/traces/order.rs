@@ -43,7 +43,8 @@ fn found(recording: &Recording) -> (u64, u64, u64) {
 #[test]
 fn a_free_that_is_stamped_before_its_alloc_comes_behind_it() {
     for early in [1, 110, 500] {
-        let recording = run(&[&[(1_000 - early, give(A)), (5_000, take(A))], &[(1_000, take(A)), (9_000, give(A))]]);
+        let recording =
+            run(&[&[(1_000 - early, give(A)), (5_000, take(A))], &[(1_000, take(A)), (9_000, give(A))]]);
         assert_eq!(found(&recording), (512, 0, 0), "{early}");
         let order = events(&recording.bytes());
         assert_eq!(
@@ -55,10 +56,14 @@ fn a_free_that_is_stamped_before_its_alloc_comes_behind_it() {
 
 #[test]
 fn one_that_is_stamped_behind_it_is_left_alone() {
-    let threads: &[&[(u64, Event)]] = &[&[(1_100, give(A))], &[(1_000, take(A)), (1_200, take(A)), (1_300, give(A))]];
+    let threads: &[&[(u64, Event)]] =
+        &[&[(1_100, give(A))], &[(1_000, take(A)), (1_200, take(A)), (1_300, give(A))]];
     let recording = run(threads);
     assert_eq!(found(&recording), (512, 0, 0));
-    assert_eq!(events(&recording.bytes()).iter().map(|event| event.0).collect::<Vec<_>>(), [1_000, 1_100, 1_200, 1_300]);
+    assert_eq!(
+        events(&recording.bytes()).iter().map(|event| event.0).collect::<Vec<_>>(),
+        [1_000, 1_100, 1_200, 1_300]
+    );
 }
 
 #[test]
@@ -78,11 +83,14 @@ fn an_alloc_that_is_stamped_before_the_free_of_its_address_comes_behind_it() {
 #[test]
 fn an_address_may_be_used_again_within_the_window() {
     // Both frees are stamped before both allocs.
-    let recording =
-        run(&[&[(1_000, give(A)), (1_010, give(A))], &[(1_100, take(A)), (1_200, take(A)), (9_000, give(0x9000))]]);
+    let recording = run(&[
+        &[(1_000, give(A)), (1_010, give(A))],
+        &[(1_100, take(A)), (1_200, take(A)), (9_000, give(0x9000))],
+    ]);
     let (peak, end, odd) = found(&recording);
     assert_eq!((peak, end, odd), (512, 0, 1), "the one of an address that nobody had");
-    let order: Vec<_> = events(&recording.bytes()).into_iter().map(|(time, thread, _)| (time, thread)).collect();
+    let order: Vec<_> =
+        events(&recording.bytes()).into_iter().map(|(time, thread, _)| (time, thread)).collect();
     assert_eq!(order, [(1_100, 2), (1_101, 1), (1_200, 2), (1_201, 1), (9_000, 2)]);
 }
 
@@ -152,7 +160,8 @@ fn every_way_to_the_events_has_the_same_order() {
 
     // From any place on.
     for from in (0..130_000).step_by(997).map(Nanos) {
-        let there: Vec<_> = Browser::new(&trace).from(from).map(|entry: Result<Entry, _>| entry.unwrap().recorded).collect();
+        let there: Vec<_> =
+            Browser::new(&trace).from(from).map(|entry: Result<Entry, _>| entry.unwrap().recorded).collect();
         let first = whole.partition_point(|event| event.time < from);
         assert_eq!(there, whole[first..], "{from}");
     }
@@ -176,7 +185,8 @@ fn every_way_to_the_events_has_the_same_order() {
     let part = tempfile::NamedTempFile::new().unwrap();
     cut(&trace, from, Some(to), part.reopen().unwrap(), &mut |_| ()).unwrap();
     let cut_out: Vec<_> = Trace::open(part.path()).unwrap().events().map(Result::unwrap).collect();
-    let inside: Vec<_> = whole.iter().filter(|event| event.time >= from && event.time <= to).copied().collect();
+    let inside: Vec<_> =
+        whole.iter().filter(|event| event.time >= from && event.time <= to).copied().collect();
     assert_eq!(cut_out, inside);
     let report = recording.part(&Part::Between { from, to: Some(to) }).unwrap();
     assert!(report.trace.oddities.is_empty(), "{:?}", report.trace.oddities);
