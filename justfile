@@ -30,6 +30,6 @@ bench events="1000000":
     cargo bench --locked -p memtrace-tracer --bench event_cost
     cargo bench --locked -p memtrace-analysis --bench replay -- {{ events }}
 
-# Licences, sources and versions of dependencies; advisories where the network is (cargo install cargo-deny)
+# Dependencies: unused ones, licences, sources, and advisories where their database can be had
 deny:
-    cargo deny --locked check licenses bans sources
+    .ci/dependencies

@@ -11,6 +11,9 @@ pub const PROFILE_PHASE: &str = "profile run";
 /// A mark: caches were released because memory was short; its value is the bytes that came back.
 pub const RELEASED_MARK: &str = "released under pressure";
 
+/// What another process has of a device's memory, in bytes: a counter of that device, whose name is this and the process's.
+pub const OTHER_PROCESS: &str = "other process: ";
+
 /// What an allocator says that it has handed out in all: a counter whose name is its heap's, followed by this.
 pub const ALLOCATED_TOTAL: &str = " allocated, says its allocator";
 

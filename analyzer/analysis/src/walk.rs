@@ -44,7 +44,7 @@ pub struct Seen<'e> {
     pub heap: Option<usize>,
     /// The block that it gives back, as it was.
     pub freed: Option<Block>,
-    /// How many scopes were open on its thread.
+    /// The number of scopes open on its thread.
     pub scopes: usize,
 }
 

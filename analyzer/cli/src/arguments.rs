@@ -14,16 +14,16 @@ use crate::{check, completions, cut, diff, doctor, events, export, man, pack, re
     version,
     max_term_width = 100,
     after_help = "\
-Record a trace of a program as it is, or of an engine that links the tracer:
+Record an unmodified program, or an engine that links the tracer:
 
     memtrace record -o run.trace -- python launch.py
     MEMTRACE_FILE=run.%p.trace ./engine        (%p becomes the process id)
     memtrace analyze run.trace
 
-Recordings of other programs need no flag: memtrace analyze snapshot.pickle
+Recordings of other programs open directly: memtrace analyze snapshot.pickle
 
-Exit status: 0 done, 1 a check or comparison failed, 2 wrong usage, 3 the file cannot be read as a trace.
-A damaged trace is read as far as it goes, and the report says what is missing."
+Exit status: 0 done; 1 a check or comparison failed; 2 wrong usage; 3 the file cannot be read as a
+trace. A damaged trace is read as far as it goes, and the report says what is missing."
 )]
 pub(crate) struct Arguments {
     #[command(subcommand)]
@@ -47,35 +47,35 @@ impl Arguments {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run a program, unmodified, and record what its memory does
+    /// Run a program and record what its memory does
     Record(record::Arguments),
-    /// Say what happened: peaks and their owners, fragmentation, where modules were, what swapping cost
+    /// Show what happened: findings, peaks and their owners, fragmentation, residency, swaps
     Analyze(Analyze),
-    /// Say what a trace is: who recorded it, how it ended, how many events of which kind, what was lost
+    /// Show what a trace is: its recorder, how it ended, events by kind, losses
     Info(Info),
-    /// Compare two runs: what changed by heap, module and phase, and whether the second is worse
+    /// Compare two runs: what changed, and whether the second is worse
     Diff(diff::Arguments),
     /// Hold a run against a budget
     Check(check::Arguments),
-    /// List the events themselves: from a time on, around one, or those that mention something
+    /// List single events: of a range, around a time, or those that match words
     Events(events::Arguments),
-    /// Write another program's recording as a trace: a PyTorch memory snapshot, an RMM log, an Nsight Systems export
+    /// Convert a PyTorch memory snapshot, an RMM log or an Nsight Systems export to a trace
     Import(Import),
-    /// Write a trace for another tool: Perfetto, PyTorch's viewers, CSV, flame graphs, speedscope
+    /// Write a trace for another tool: Perfetto, PyTorch's viewer, CSV, flame graphs, speedscope
     Export(export::Arguments),
-    /// Write what to paste into a bug report, and what to attach to it
+    /// Write a bug report: a page to paste, and an archive to attach
     Report(report::Arguments),
-    /// Write a part of a trace as a trace, with what was live before
+    /// Write a part of a trace as a trace, with everything that was live before
     Cut(cut::Arguments),
-    /// Write a trace with pseudonyms for its names, and every figure as it was
+    /// Replace the names in a trace by pseudonyms, and leave every figure
     Scrub(scrub::Arguments),
-    /// Make a trace small enough to attach to a bug report; every command reads it as it is
+    /// Compress a trace; every command reads the result as it is
     Pack(pack::Pack),
-    /// Write the trace that was packed, every byte as it was
+    /// Restore a packed trace byte by byte
     Unpack(pack::Unpack),
-    /// Say what can be recorded on this machine, what not, and why
+    /// Check what can be recorded on this machine
     Doctor(doctor::Arguments),
-    /// Print what a shell needs to complete this command line
+    /// Print a completion script for a shell
     Completions(completions::Arguments),
     /// Write the manual pages
     Man(man::Arguments),
@@ -85,27 +85,28 @@ pub(crate) enum Command {
 #[derive(Debug, Default, Args)]
 #[command(after_help = "\
 Examples:
-    memtrace analyze run.trace                 look at it on a terminal
-    memtrace analyze --follow run.4242.trace   look at an engine while it runs
-    memtrace analyze run.trace | less          the report
-    memtrace analyze run.*.trace               which processes a run had, and which to look at
+    memtrace analyze run.trace                     interactive on a terminal
+    memtrace analyze --follow run.4242.trace       while the engine runs
+    memtrace analyze run.trace | less              the report
+    memtrace analyze run.*.trace                   a table of the processes of a run
     memtrace analyze run.trace --json | jq '.heaps[] | {name, peak: .peak.allocated_bytes}'
-    memtrace analyze run.trace --from 1.5s --to 2s         what happened in half a second of it
-    memtrace analyze run.trace --phase denoise#2           in the second run of a phase
-    memtrace analyze run.trace --at peak#2                 what was live at the second highest peak, and who pins what
-    memtrace analyze run.trace --at peak#2 --against peak  what came and went from that one to the highest
-    memtrace analyze run.trace --cycle switch              what every switch of models leaves behind
-    memtrace analyze run.trace --device 1                  the second device alone
-    memtrace analyze run.trace --thread worker-2           what a thread allocated, and what it did
+    memtrace analyze run.trace --from 1.5s --to 2s     half a second of the run
+    memtrace analyze run.trace --phase denoise#2       the second run of a phase
+    memtrace analyze run.trace --at peak#2             what is live at the second highest peak
+    memtrace analyze run.trace --at peak#2 --against peak    what differs between two peaks
+    memtrace analyze run.trace --cycle switch          what every switch of models retains
+    memtrace analyze run.trace --device 1              the second device only
+    memtrace analyze run.trace --thread worker-2       one thread: what it allocated and did
 
-With any of these there is a report on a terminal too. With --from, --to or --phase its figures are those of that
-range, as though the trace had begun there with everything that was live. Both ends belong to it. With --device
-or --thread they are as though nothing else had been recorded.
+Ranges, filters, --at and --cycle print the report on a terminal too. --from, --to and --phase select
+a range: the report counts what happens in it, starting with everything that was live then. Both ends
+belong to the range. --device and --thread are filters: the report is that of a run in which nothing
+else was recorded.
 
-Times in JSON are nanoseconds since the trace's start, sizes are bytes. A figure that cannot be known is
-null, and <name>_why beside it says why.")]
+In JSON, times are nanoseconds since the trace's start and sizes are bytes. An unknown figure is null,
+and <name>_why beside it gives the reason.")]
 pub(crate) struct Analyze {
-    /// The trace, or a recording that `memtrace import` reads; of several, or a folder of traces, a table of processes
+    /// The trace, or a recording that `memtrace import` reads; several, or a folder, give a table of processes
     #[arg(value_name = "RUN.trace", required = true)]
     pub(crate) traces: Vec<PathBuf>,
     /// Print the report as text, on a terminal too
@@ -114,38 +115,38 @@ pub(crate) struct Analyze {
     /// Print the report as JSON
     #[arg(long)]
     pub(crate) json: bool,
-    /// Go on looking while the trace is being written; needs a terminal
+    /// Keep reading while the trace is being written; needs a terminal
     #[arg(long, conflicts_with_all = ["text", "json", "from", "to", "phase", "device", "thread", "cycle"])]
     pub(crate) follow: bool,
     #[command(flatten)]
     pub(crate) selection: Selection,
-    /// Report what was live at an instant, and how segments were filled: a time, `peak`, `peak#2`, `oom`, `end`, or a mark's name
+    /// Report what is live at an instant, and which blocks keep which segments: a time, `peak`, `peak#2`, `oom`, `end`, or a mark's name
     #[arg(long, value_name = "WHEN", conflicts_with_all = ["from", "to", "phase", "device", "thread", "cycle"])]
     pub(crate) at: Option<When>,
-    /// With --at: what is new at this instant, what is gone, and whose it is
+    /// With --at: compare with this instant: what is new, what is gone, and its owners
     #[arg(long, value_name = "WHEN", requires = "at")]
     pub(crate) against: Option<When>,
-    /// Look for growth over this cycle alone: a phase, scope, mark or module that comes around again
+    /// Look for growth over this cycle only: a phase, scope, mark or module that repeats
     #[arg(long, value_name = "NAME")]
     pub(crate) cycle: Option<String>,
 }
 
-/// Of what a report tells.
+/// What a report covers.
 #[derive(Debug, Default, Args)]
 pub(crate) struct Selection {
-    /// Report what happened from this time on, since the trace's start: 1.5s, 200ms, or plain seconds
+    /// Begin the range at this time since the trace's start: 1.5s, 200ms, or plain seconds
     #[arg(long, value_name = "TIME")]
     pub(crate) from: Option<Nanos>,
-    /// Report what happened up to this time
+    /// End the range at this time
     #[arg(long, value_name = "TIME")]
     pub(crate) to: Option<Nanos>,
-    /// Report what happened in a run of this phase; NAME#2 is its second
+    /// Select one run of this phase; NAME#2 is the second
     #[arg(long, value_name = "NAME", conflicts_with_all = ["from", "to"])]
     pub(crate) phase: Option<String>,
-    /// Report one device alone: its heaps, the transfers to and from it, its samples and its ledger
+    /// Report one device only: its heaps, the transfers to and from it, its samples and its ledger
     #[arg(long, value_name = "N")]
     pub(crate) device: Option<u32>,
-    /// Report the threads of this name alone: what they allocated, whoever freed it, and what they did
+    /// Report the threads of this name only: what they did, and what they allocated, whoever freed it
     #[arg(long, value_name = "NAME")]
     pub(crate) thread: Option<String>,
 }
@@ -180,7 +181,7 @@ impl Selection {
 Examples:
     memtrace info run.trace
     memtrace info run.trace --json | jq .trace.ended     clean, killed or running
-    memtrace info run.trace.zip                          packed traces and recordings of other programs, too")]
+    memtrace info run.trace.zip                          packed traces and other recordings too")]
 pub(crate) struct Info {
     /// The trace, or a recording that `memtrace import` reads
     #[arg(value_name = "RUN.trace")]
@@ -193,13 +194,12 @@ pub(crate) struct Info {
 /// `memtrace import`
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Which recording it is, is told by its content:
-    a PyTorch memory snapshot     torch.cuda.memory._dump_snapshot(\"snapshot.pickle\")
-    an RMM log                    rmm.enable_logging(log_file_name=\"rmm.csv\")
-    an Nsight Systems export      nsys profile --cuda-memory-usage=true, then nsys export --type sqlite
+Which recording a file is follows from its content:
+    a PyTorch memory snapshot   torch.cuda.memory._dump_snapshot(\"snapshot.pickle\")
+    an RMM log                  rmm.enable_logging(log_file_name=\"rmm.csv\")
+    an Nsight Systems export    nsys profile --cuda-memory-usage=true; nsys export --type sqlite
 
-`memtrace analyze` and `memtrace info` read the same files without this step; a trace is there to be kept, and is
-read faster.")]
+Every other command reads these files directly too. A trace is read faster.")]
 pub(crate) struct Import {
     /// The recording
     #[arg(value_name = "FILE")]
@@ -207,7 +207,7 @@ pub(crate) struct Import {
     /// The trace to write
     #[arg(short, long, value_name = "RUN.trace")]
     pub(crate) output: PathBuf,
-    /// Replace the trace if there is one
+    /// Replace an existing trace
     #[arg(long)]
     pub(crate) force: bool,
 }

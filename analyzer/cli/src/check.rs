@@ -20,7 +20,7 @@ Examples:
     memtrace check run.trace --max-growth 1MiB/cycle --max-growth 64KiB/switch
     memtrace check run.trace --budget budget.toml
 
-A budget is a TOML file of the same names, those of heaps under [devices] or under a single heap's name:
+A budget is a TOML file with the same names; limits of heaps stand under [devices] or under a heap:
 
     max-failed-requests = 0
     no-fail-findings = true
@@ -31,42 +31,41 @@ A budget is a TOML file of the same names, those of heaps under [devices] or und
     [cycles.switch]
     max-growth = \"64KiB\"
 
-What an option says goes before what the file says. A limit whose figure cannot be known (events were dropped, the
-process was killed, there is no such heap) is not kept, and the reason is given. Exit status 1: a limit was not kept,
-or a finding fails.")]
+An option takes precedence over the file. An unknown figure (events were dropped, the process was
+killed, there is no such heap) fails every limit on it, with the reason. Exit status 1: a limit was
+exceeded, or a finding fails.")]
 pub(crate) struct Arguments {
     /// The trace
     #[arg(value_name = "RUN.trace")]
     trace: PathBuf,
-    /// The most bytes that each device's heap may have allocated at once
+    /// Limit the bytes allocated at once on each device's heap
     #[arg(long, value_name = "BYTES")]
     max_peak: Option<Bytes>,
-    /// The most bytes that each device's heap may have reserved at once
+    /// Limit the bytes reserved at once by each device's heap
     #[arg(long, value_name = "BYTES")]
     max_reserved: Option<Bytes>,
-    /// The most bytes that may be left allocated in each device's heap at the end
+    /// Limit the bytes still allocated at the end on each device's heap
     #[arg(long, value_name = "BYTES")]
     max_left: Option<Bytes>,
-    /// The most bytes that a heap may keep each time something comes around again (1MiB/cycle), or one thing by its name
-    /// (64KiB/switch)
+    /// Limit the bytes that a heap retains in each run of every cycle (1MiB/cycle), or of one (64KiB/switch)
     #[arg(long, value_name = "BYTES/CYCLE")]
     max_growth: Vec<GrowthLimit>,
-    /// The most time that swaps may take, of the run or in all: 5%, 200ms
+    /// Limit the time of all swaps: 5% of the run, or 200ms
     #[arg(long, value_name = "LIMIT")]
     max_swap_time: Option<TimeLimit>,
-    /// The most time that forwards may wait for their weights
+    /// Limit the time that forwards wait for weights: 5% of the run, or 200ms
     #[arg(long, value_name = "LIMIT")]
     max_stall_time: Option<TimeLimit>,
-    /// How many requests may fail
+    /// Limit the number of failed requests
     #[arg(long, value_name = "N")]
     max_failed_requests: Option<u64>,
-    /// No finding may fail: what `memtrace analyze` lists as FAIL under its findings
+    /// Allow no finding that says FAIL
     #[arg(long)]
     no_fail_findings: bool,
-    /// A file of limits
+    /// Read limits from this file
     #[arg(long, value_name = "FILE.toml")]
     budget: Option<PathBuf>,
-    /// Take a limit whose figure is not known for kept
+    /// Pass a limit whose figure is unknown
     #[arg(long)]
     allow_unknown: bool,
     #[command(flatten)]

@@ -22,11 +22,11 @@ use crate::{
 Examples:
     memtrace cut run.trace -o part.trace --from 1.5s --to 2s
     memtrace cut run.trace -o part.trace --phase denoise#2
-    memtrace cut run.trace -o part.trace --around oom --window 2s       one second before it, and one after
+    memtrace cut run.trace -o part.trace --around oom --window 2s   a second on each side
     memtrace cut run.trace.zip -o - --around peak | memtrace pack - -o part.zip
 
-What was live, open and where before the part comes along, so that its figures are those that
-`memtrace analyze run.trace --from --to` has, but for what docs/cut.md lists.")]
+The part contains everything that was live before, so its figures are those of
+`memtrace analyze run.trace --from --to`, except what docs/cut.md lists.")]
 pub(crate) struct Arguments {
     /// The trace, or a recording that `memtrace import` reads; `-` is standard input
     #[arg(value_name = "RUN.trace")]
@@ -36,7 +36,7 @@ pub(crate) struct Arguments {
     output: PathBuf,
     #[command(flatten)]
     which: Which,
-    /// Replace the file if there is one
+    /// Replace an existing file
     #[arg(long)]
     force: bool,
 }
@@ -45,24 +45,24 @@ pub(crate) struct Arguments {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = true)]
 pub(crate) struct Which {
-    /// From this time on, since the trace's start: 1.5s, 200ms, or plain seconds
+    /// Begin at this time since the trace's start: 1.5s, 200ms, or plain seconds
     #[arg(long, value_name = "TIME")]
     from: Option<Nanos>,
-    /// Up to this time
+    /// End at this time
     #[arg(long, value_name = "TIME")]
     to: Option<Nanos>,
-    /// A run of this phase; NAME#2 is its second
+    /// Select one run of this phase; NAME#2 is the second
     #[arg(long, value_name = "NAME", conflicts_with_all = ["from", "to", "around"])]
     phase: Option<String>,
-    /// Around an instant: a time, `peak`, `peak#2`, `oom`, `end`, or a mark's name
+    /// Select the surroundings of an instant: a time, `peak`, `peak#2`, `oom`, `end`, or a mark's name
     #[arg(long, value_name = "WHEN", conflicts_with_all = ["from", "to"])]
     around: Option<When>,
-    /// How long the part around an instant is; half of it lies before
+    /// With --around: the length of the part, half of it before the instant
     #[arg(long, value_name = "TIME", default_value = WINDOW, requires = "around")]
     window: Nanos,
 }
 
-/// How long a part is if nobody says.
+/// The default length of a part.
 pub(crate) const WINDOW: &str = "5s";
 
 impl Which {

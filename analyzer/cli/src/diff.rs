@@ -11,18 +11,17 @@ use crate::{analyze::report, arguments::Selection, failure::Failure, output};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-    memtrace diff before.trace after.trace                      what changed
-    memtrace diff main.trace branch.trace --fail-if-worse 2     for a pipeline: exit status 1 if peaks, what is left
-                                                                at the end, what a cycle keeps, failed requests or
-                                                                swapped bytes grew by more than 2%
+    memtrace diff before.trace after.trace
+    memtrace diff main.trace branch.trace --fail-if-worse 2     for a pipeline
 
-Heaps are compared by name, modules by full name, stacks by their frames, phases by name and ordinal, and what
-comes around again by name. Durations differ between any two runs, so they are judged only with --fail-if-slower.")]
+Heaps and cycles are matched by name, modules by full name, stacks by their frames, and phases by name
+and ordinal. --fail-if-worse judges peaks, the bytes left at the end, the growth of cycles, failed
+requests and swapped bytes. Durations differ between any two runs, so only --fail-if-slower judges them.")]
 pub(crate) struct Arguments {
     /// The run to compare with
     #[arg(value_name = "A.trace")]
     a: PathBuf,
-    /// The run that is compared
+    /// The run to judge
     #[arg(value_name = "B.trace")]
     b: PathBuf,
     #[command(flatten)]
@@ -30,13 +29,13 @@ pub(crate) struct Arguments {
     /// Print the comparison as JSON
     #[arg(long)]
     json: bool,
-    /// Exit with 1 if B needs more than A, by more than this many percent
+    /// Exit with 1 if B needs more than A by over this many percent
     #[arg(long, value_name = "PERCENT", value_parser = percent)]
     fail_if_worse: Option<f64>,
-    /// Exit with 1 if swaps or the waits for them take longer in B, by more than this many percent
+    /// Exit with 1 if swaps or the waits for them take longer in B by over this many percent
     #[arg(long, value_name = "PERCENT", value_parser = percent)]
     fail_if_slower: Option<f64>,
-    /// Take a figure that is not known in both runs for no worse
+    /// Accept a figure that is unknown in both runs
     #[arg(long)]
     allow_unknown: bool,
 }

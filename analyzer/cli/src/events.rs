@@ -23,23 +23,24 @@ const HEADLINE: &str =
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-    memtrace events run.trace --around 1.5s             what happened there
+    memtrace events run.trace --around 1.5s             what happened at a time
     memtrace events run.trace --from 1s --to 1.1s
-    memtrace events run.trace --grep 0x7f3a00001000     the life of an address: what held it, and when
+    memtrace events run.trace --grep 0x7f3a00001000     what held an address, and when
     memtrace events run.trace --grep 'unet alloc' --json | jq -s 'map(.bytes) | add'
 
-A word that is searched for is a part of a kind, a thread, a heap, a module, a name or a frame, in any case;
-0x… is an address, found in the blocks and segments that hold it. Several words all have to be there.
+A word matches a part of a kind, thread, heap, module, name or frame, in any case; 0x… is an address
+and matches the blocks and segments that contain it. An event has to match all words.
 
-Times are seconds since the trace's start. With --json, every line is an object; times are nanoseconds, sizes bytes.")]
+Times are seconds since the trace's start. With --json, every line is an object with times in
+nanoseconds and sizes in bytes.")]
 pub(crate) struct Arguments {
     /// The trace, or a recording that `memtrace import` reads
     #[arg(value_name = "RUN.trace")]
     trace: PathBuf,
-    /// Begin with what happened at this time: 1.5s, 200ms, or plain seconds
+    /// Begin the range at this time since the trace's start: 1.5s, 200ms, or plain seconds
     #[arg(long, value_name = "TIME")]
     from: Option<Nanos>,
-    /// End with what happened at this time
+    /// End the range at this time
     #[arg(long, value_name = "TIME")]
     to: Option<Nanos>,
     /// Show the events on both sides of this time

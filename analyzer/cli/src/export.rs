@@ -22,50 +22,50 @@ use crate::{
 #[command(after_help = "\
 Examples:
     memtrace export run.trace --to perfetto -o run.pftrace    open it in Perfetto's viewer
-    memtrace export run.trace --to torch -o run.pickle        open it in PyTorch's viewer of memory
+    memtrace export run.trace --to torch -o run.pickle        open it in PyTorch's viewer
     memtrace export run.trace --to csv | head                 the events, as a table
     memtrace export run.trace --to csv --table modules -o modules.csv
-    memtrace export run.trace --to parquet -o events.parquet  the events, for DuckDB, pandas or polars
-    memtrace export run.trace --to flamegraph -o peak.svg     what is live at the highest peak, and whose it is
-    memtrace export run.trace --to collapsed --at end         what is live at the end, for other flame graphs
+    memtrace export run.trace --to parquet -o events.parquet  for DuckDB, pandas or polars
+    memtrace export run.trace --to flamegraph -o peak.svg     what is live at the highest peak
+    memtrace export run.trace --to collapsed --at end         what is live at the end
 
-What shows a course (perfetto, torch, csv, parquet) takes --from, --until and --phase; what shows an instant (collapsed,
-flamegraph, speedscope) takes --at.
+perfetto, torch, csv and parquet show the whole run and take --from, --until and --phase. collapsed,
+flamegraph and speedscope show an instant and take --at.
 
-With --from, --until, --phase, --device or --thread no more is written than what `memtrace analyze` would report with
-such a range or filter. docs/export.md says what becomes of what.")]
+A range or filter limits the output to what `memtrace analyze` reports with it. docs/export.md says
+what becomes of what.")]
 pub(crate) struct Arguments {
     /// The trace, or a recording that `memtrace import` reads
     #[arg(value_name = "RUN.trace")]
     trace: PathBuf,
-    /// What to write
+    /// The format to write
     #[arg(long, value_name = "FORMAT")]
     to: To,
     /// The file to write; `-` is standard output
     #[arg(short, long, value_name = "FILE", default_value = PIPE)]
     output: PathBuf,
-    /// Replace the file if there is one
+    /// Replace an existing file
     #[arg(long)]
     force: bool,
-    /// Of csv and parquet: which table
+    /// For csv and parquet: the table to write
     #[arg(long, value_name = "TABLE", default_value = "events")]
     table: Rows,
-    /// Of what is live: when, as a time, `peak`, `peak#2`, `oom`, `end`, or a mark's name [default: peak]
+    /// For collapsed, flamegraph and speedscope: the instant to show: a time, `peak`, `peak#2`, `oom`, `end`, or a mark's name [default: peak]
     #[arg(long, value_name = "WHEN")]
     at: Option<When>,
-    /// Begin at this time, since the trace's start: 1.5s, 200ms, or plain seconds
+    /// Begin the range at this time since the trace's start: 1.5s, 200ms, or plain seconds
     #[arg(long, value_name = "TIME")]
     from: Option<Nanos>,
-    /// End at this time
+    /// End the range at this time
     #[arg(long, value_name = "TIME")]
     until: Option<Nanos>,
-    /// Write a run of this phase; NAME#2 is its second
+    /// Write one run of this phase; NAME#2 is the second
     #[arg(long, value_name = "NAME", conflicts_with_all = ["from", "until"])]
     phase: Option<String>,
-    /// Write one device alone: its heaps, the transfers to and from it, its samples
+    /// Write one device only: its heaps, the transfers to and from it, its samples
     #[arg(long, value_name = "N")]
     device: Option<u32>,
-    /// Write the threads of this name alone: what they allocated, whoever freed it, and what they did
+    /// Write the threads of this name only: what they did, and what they allocated, whoever freed it
     #[arg(long, value_name = "NAME")]
     thread: Option<String>,
 }
@@ -73,15 +73,15 @@ pub(crate) struct Arguments {
 /// What can be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum To {
-    /// A timeline of threads, transfers and heaps: counters of what is allocated, active and reserved, and what evictions made room for
+    /// A timeline of threads, transfers and heaps, with counters of allocated, active and reserved bytes
     Perfetto,
-    /// A memory snapshot of PyTorch: device heaps and page-locked memory, for its viewer and torch.cuda._memory_viz
+    /// A PyTorch memory snapshot of device heaps and page-locked memory
     Torch,
-    /// A table as CSV, which `--table` chooses
+    /// The table that `--table` selects, as CSV
     Csv,
     /// The same table as Parquet, if memtrace was built with `--features parquet`
     Parquet,
-    /// What is live at an instant, as collapsed stacks: heap, module, scopes and frames, with bytes
+    /// What is live at an instant, as collapsed stacks of heap, module, scopes and frames
     Collapsed,
     /// The same as a flame graph (SVG)
     Flamegraph,
@@ -92,11 +92,11 @@ enum To {
 /// Which table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Rows {
-    /// Every event, with what its heap has then
+    /// Every event, with the state of its heap
     Events,
-    /// Every value that was sampled
+    /// Every sampled value
     Samples,
-    /// Every module, with what it moved
+    /// Every module, with its transfers
     Modules,
 }
 

@@ -145,7 +145,7 @@ impl Failure {
                 ExitCode::from(USAGE)
             }
             Self::Budget { path, error } => {
-                eprintln!("memtrace: {path} is no budget:");
+                eprintln!("memtrace: {path} is not a budget:");
                 for line in error.lines() {
                     eprintln!("  {}", Text::new(line));
                 }
@@ -154,42 +154,40 @@ impl Failure {
             }
             Self::NoScreen => {
                 eprintln!("memtrace: --follow needs a terminal on standard output, and TERM other than dumb");
-                eprintln!("  try: without --follow there is a report of what is written so far");
+                eprintln!("  try: leave out --follow for a report of what is written so far");
                 ExitCode::from(USAGE)
             }
             Self::ForNoScreen => {
-                eprintln!("memtrace: this is no text, and standard output is a terminal");
+                eprintln!("memtrace: this output is binary, and standard output is a terminal");
                 eprintln!("  try: -o FILE, or a pipe");
                 ExitCode::from(USAGE)
             }
             Self::NoKey { path, error } => {
                 eprintln!("memtrace: {path} has no key: {}", Text::new(error.as_str()));
                 eprintln!(
-                    "  try: head -c 32 /dev/urandom > FILE, or no --key-file for a key that nobody keeps"
+                    "  try: head -c 32 /dev/urandom > FILE, or leave out --key-file for a random key that is not kept"
                 );
                 ExitCode::from(USAGE)
             }
             Self::NoBudget => {
-                eprintln!("memtrace: there is nothing to check");
+                eprintln!("memtrace: no limit is given");
                 eprintln!("  try: --max-peak 8GiB, --no-fail-findings, or --budget FILE.toml");
                 ExitCode::from(USAGE)
             }
             Self::Verdict => ExitCode::FAILURE,
             Self::Exists(path) => {
                 eprintln!("memtrace: {path} exists");
-                eprintln!("  try: another name, or --force to replace it (never the recording itself)");
+                eprintln!("  try: another name, or --force to replace it (it never replaces its input)");
                 ExitCode::from(USAGE)
             }
             Self::NoName => {
-                eprintln!(
-                    "memtrace: the name does not end in .zip, so nothing says what the trace is to be called"
-                );
+                eprintln!("memtrace: the name does not end in .zip, so the trace needs a name");
                 eprintln!("  try: -o RUN.trace");
                 ExitCode::from(USAGE)
             }
             Self::OneTrace => {
-                eprintln!("memtrace: --follow, --at and --cycle are for one trace");
-                eprintln!("  try: without them there is a table of processes, with the command for each");
+                eprintln!("memtrace: --follow, --at and --cycle take one trace");
+                eprintln!("  try: leave them out for a table of processes, with the command for each");
                 ExitCode::from(USAGE)
             }
             Self::TraceExists(path) => {
@@ -198,7 +196,7 @@ impl Failure {
                 ExitCode::from(USAGE)
             }
             Self::NoLibrary(places) => {
-                eprintln!("memtrace: the library that records is not there");
+                eprintln!("memtrace: libmemtrace.so, which records, was not found");
                 for place in places {
                     eprintln!("  looked at {}", Text::new(place.to_string_lossy()));
                 }
@@ -208,7 +206,7 @@ impl Failure {
                 ExitCode::from(USAGE)
             }
             Self::NoPackage(places) => {
-                eprintln!("memtrace: the Python package that --torch and --stacks python need is not there");
+                eprintln!("memtrace: the Python package for --torch and --stacks python was not found");
                 for place in places {
                     eprintln!("  looked at {}", Text::new(place.to_string_lossy()));
                 }
@@ -250,12 +248,12 @@ fn advice(error: &ReadError) -> &'static str {
         ReadError::Open(_) => "check that you may read the file",
         ReadError::NotAFile { .. } => "give the trace itself, such as run.4242.trace",
         ReadError::Empty => {
-            "record again; the process ended, or its disk was full, before anything was written"
+            "record again; the process ended, or the disk was full, before anything was written"
         }
         ReadError::Header(HeaderError::NotALog) => {
             "give a file that an engine recorded with MEMTRACE_FILE set, or a recording that `memtrace import --help` names"
         }
-        ReadError::Header(HeaderError::Short { .. }) => "copy the file again; only its beginning is here",
+        ReadError::Header(HeaderError::Short { .. }) => "copy the file again; only its beginning is there",
         ReadError::Header(HeaderError::Checksum) => {
             "copy the file again, as binary; its first 4096 bytes have changed since they were written"
         }
@@ -264,7 +262,7 @@ fn advice(error: &ReadError) -> &'static str {
             "give what `memtrace pack` wrote as it is, or a trace; unzip other archives first"
         }
         ReadError::Read { .. } => "copy the file to another disk and read it there",
-        _ => "run `memtrace info` on another trace to see whether this one is to blame",
+        _ => "run `memtrace info` on another trace to see whether this file is the cause",
     }
 }
 

@@ -23,6 +23,7 @@ mod failure;
 mod import;
 mod info;
 mod input;
+mod machine;
 mod man;
 mod output;
 mod pack;

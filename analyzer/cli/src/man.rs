@@ -20,7 +20,7 @@ Examples:
     memtrace man -o ~/.local/share/man/man1      then: man memtrace, man memtrace-analyze
     memtrace man -o \"$DESTDIR/usr/share/man/man1\"")]
 pub(crate) struct Arguments {
-    /// The folder for the pages, one a command, in place of those that are there
+    /// The folder for the pages, one for each command; existing pages are replaced
     #[arg(short, long, value_name = "FOLDER")]
     output: PathBuf,
 }

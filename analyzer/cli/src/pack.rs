@@ -24,7 +24,7 @@ const EXTENSION: &str = "zip";
 Examples:
     memtrace pack run.trace               writes run.trace.zip, to attach to a bug report
     memtrace analyze run.trace.zip        every command reads it as it is
-    memtrace unpack run.trace.zip         writes run.trace, every byte as it was
+    memtrace unpack run.trace.zip         restores run.trace byte by byte
     memtrace pack - < run.trace > run.zip")]
 pub(crate) struct Pack {
     /// The trace, or a recording that `memtrace import` reads; `-` is standard input
@@ -33,7 +33,7 @@ pub(crate) struct Pack {
     /// The file to write [default: the trace's name and .zip]; `-` is standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Replace the file if there is one
+    /// Replace an existing file
     #[arg(long)]
     force: bool,
 }
@@ -43,7 +43,7 @@ pub(crate) struct Pack {
 #[command(after_help = "\
 Examples:
     memtrace unpack run.trace.zip                 writes run.trace
-    memtrace unpack bug.zip -o run.trace          whatever the archive calls it, it is written there and nowhere else")]
+    memtrace unpack bug.zip -o run.trace          names in the archive decide nothing")]
 pub(crate) struct Unpack {
     /// The packed trace; `-` is standard input
     #[arg(value_name = "RUN.trace.zip")]
@@ -51,7 +51,7 @@ pub(crate) struct Unpack {
     /// The file to write [default: the name without .zip]; `-` is standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Replace the file if there is one
+    /// Replace an existing file
     #[arg(long)]
     force: bool,
 }

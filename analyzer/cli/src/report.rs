@@ -1,7 +1,6 @@
 //! `memtrace report`: what to paste into an issue, and what to attach to it.
 
 use std::{
-    fs,
     io::{Seek as _, Write as _},
     path::{Path, PathBuf},
 };
@@ -19,7 +18,9 @@ use memtrace_format::Bytes;
 use crate::{
     cut::{self, WINDOW},
     failure::Failure,
-    input, output,
+    input,
+    machine::Machine,
+    output,
     pack::failure,
     place::{Place, shown},
     progress,
@@ -36,32 +37,33 @@ const SHORTEST: Nanos = Nanos(1_000_000);
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-    memtrace report run.trace                 a page of Markdown, to paste into an issue
-    memtrace report run.trace --html run.html one page for a browser, with charts: it needs nothing else and loads nothing
-    memtrace report run.trace -o bug.zip      the page, the whole report as JSON, the machine, and a part of the trace
-    memtrace report run.trace -o bug.zip --keep modules,scopes     with the names of modules, phases, scopes and marks
-    memtrace report run.trace -o bug.zip --whole --no-scrub        all of the trace, with all names
-    memtrace analyze bug.zip                  what whoever gets it does
+    memtrace report run.trace                     a page of Markdown, to paste into an issue
+    memtrace report run.trace --html run.html     one page for a browser, with charts
+    memtrace report run.trace -o bug.zip          an archive to attach to an issue
+    memtrace report run.trace -o bug.zip --keep modules,scopes    with these names as they are
+    memtrace report run.trace -o bug.zip --whole --no-scrub       the whole trace, with all names
+    memtrace analyze bug.zip                      opens the archive
 
-What goes into the archive is listed before it is written. The page alone has names as they are; what is in the archive has
-pseudonyms (`memtrace scrub --help`), and of the trace what lies around the first failed request, or else around the peak.")]
+The archive holds the page, the report as JSON, facts about the machine, and the part of the trace
+around the first failed request, or else around the peak. All names in it are pseudonyms
+(`memtrace scrub --help`). The command lists the contents before it writes them.")]
 pub(crate) struct Arguments {
     /// The trace, or a recording that `memtrace import` reads; `-` is standard input
     #[arg(value_name = "RUN.trace")]
     trace: PathBuf,
-    /// Write an archive with the report and the packed trace; `-` is standard output
+    /// Write an archive with the report and a part of the trace; `-` is standard output
     #[arg(short, long, value_name = "BUG.zip")]
     output: Option<PathBuf>,
     /// Write one page for a browser, with charts
     #[arg(long, value_name = "RUN.html", conflicts_with = "output")]
     html: Option<PathBuf>,
-    /// Put all of the trace into the archive
+    /// Put the whole trace into the archive
     #[arg(long, requires = "output", conflicts_with_all = ["around", "window"])]
     whole: bool,
-    /// The instant around which the trace is cut: a time, `peak`, `peak#2`, `oom`, `end`, or a mark's name
+    /// Put the part around this instant into the archive: a time, `peak`, `peak#2`, `oom`, `end`, or a mark's name
     #[arg(long, value_name = "WHEN", requires = "output")]
     around: Option<When>,
-    /// How long the part of the trace is
+    /// The length of that part
     #[arg(long, value_name = "TIME", default_value = WINDOW)]
     window: Nanos,
     /// Leave all names as they are
@@ -69,7 +71,7 @@ pub(crate) struct Arguments {
     no_scrub: bool,
     #[command(flatten)]
     how: How,
-    /// Replace what is there
+    /// Replace existing files
     #[arg(long)]
     force: bool,
 }
@@ -107,7 +109,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         }
     };
     place.say(format_args!(
-        "{} is going to hold\n  report.md     {}\n  report.json   {}\n  machine.txt   {}\n  and of the trace {}; in all of them, {names}",
+        "{} will hold\n  report.md     {}\n  report.json   {}\n  machine.txt   {}\n  and of the trace {}; in all of them, {names}",
         shown(output),
         Bytes(page.len() as u64),
         Bytes(json.len() as u64),
@@ -140,9 +142,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let part =
         part.map_or("all of the trace".to_owned(), |(from, to)| format!("of the trace from {from} to {to}"));
     let over = match packed > ATTACHMENT {
-        true => format!(
-            "  that is more than the {ATTACHMENT:.0} that issue trackers take: without --whole, or with a shorter --window, it fits\n"
-        ),
+        true => {
+            format!("  issue trackers take {ATTACHMENT:.0}: leave out --whole, or give a shorter --window\n")
+        }
         false => String::new(),
     };
     place.end(format_args!("{}: {packed:.1}, with {part}\n{over}", shown(output)))
@@ -176,11 +178,8 @@ fn cut_around(
 
 /// What is known of the machine: of the recorded one what the trace says, of this one what it is.
 fn machine(trace: &Trace, report: &Report) -> String {
-    let mut facts = format!("memtrace {}, {}", env!("CARGO_PKG_VERSION"), std::env::consts::ARCH);
-    if let Ok(kernel) = fs::read_to_string("/proc/sys/kernel/osrelease") {
-        facts += &format!(", Linux {}", kernel.trim());
-    }
-    facts += &format!("\nclock: {}\n", report.trace.clock);
+    let mut facts = format!("memtrace {}\nreported on: {}\n", env!("CARGO_PKG_VERSION"), Machine::this());
+    facts += &format!("clock: {}\n", report.trace.clock);
     let mut devices: Vec<_> = trace.definitions().devices().collect();
     devices.sort_by_key(|device| device.ordinal);
     for device in devices {

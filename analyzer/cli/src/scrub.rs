@@ -24,11 +24,12 @@ use crate::{
 Examples:
     memtrace scrub run.trace -o clean.trace
     memtrace scrub run.trace -o clean.trace --keep modules,scopes
-    memtrace scrub run.trace -o clean.trace --key-file ~/.memtrace-key     the same pseudonyms in every trace
+    memtrace scrub run.trace -o clean.trace --key-file ~/.memtrace-key   stable pseudonyms
 
-Every word of a name becomes a pseudonym, the same one wherever it is; paths and module trees keep their form, and
-short numbers stay. Every figure is as it was. What stays in the trace: sizes, times, ids, the numbers of marks, the names of
-devices, samples, and the names that mean the same in every trace. docs/scrub.md has more.")]
+Every word of a name becomes a pseudonym, the same one wherever it occurs. Paths and module trees keep
+their form, short numbers stay, and so does every figure. The trace keeps sizes, times, ids, the
+numbers of marks, the names of devices, samples, and the names that mean the same in every trace.
+docs/scrub.md lists all of it.")]
 pub(crate) struct Arguments {
     /// The trace, or a recording that `memtrace import` reads; `-` is standard input
     #[arg(value_name = "RUN.trace")]
@@ -38,7 +39,7 @@ pub(crate) struct Arguments {
     output: PathBuf,
     #[command(flatten)]
     pub(crate) how: How,
-    /// Replace the file if there is one
+    /// Replace an existing file
     #[arg(long)]
     force: bool,
 }
@@ -46,10 +47,10 @@ pub(crate) struct Arguments {
 /// How names are replaced.
 #[derive(Debug, Args)]
 pub(crate) struct How {
-    /// Names that stay as they are
+    /// Keep names of this kind
     #[arg(long, value_name = "WHAT", value_delimiter = ',')]
     keep: Vec<Kept>,
-    /// Make pseudonyms with what is in this file, so that they are the same each time; without, nobody can make them again
+    /// Make the same pseudonyms each time, with the key in this file [default: a random key that is not kept]
     #[arg(long, value_name = "FILE")]
     key_file: Option<PathBuf>,
 }
@@ -105,7 +106,7 @@ pub(crate) fn write(path: &Path, trace: &Trace, how: &How, place: &Place) -> Res
 pub(crate) fn told(scrubbed: &Scrubbed) -> String {
     let Scrubbed { replaced, kept, damaged, .. } = scrubbed;
     let mut told = format!("{replaced} words have pseudonyms\n");
-    told += "  removed: the process id, threads' ids, the boot's id, where memory lay, what tells weights from others\n";
+    told += "  removed: the process id, threads' ids, the boot's id, addresses, fingerprints of weights\n";
     told += "  still in it: sizes, times (with the date), ids, numbers of marks, samples\n";
     if *damaged > 0 {
         told += &format!("  left out: {damaged} damaged chunks\n");

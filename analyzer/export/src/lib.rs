@@ -39,21 +39,21 @@ use tables::Parquet;
 pub use tables::Table;
 use torch::Torch;
 
-/// What is to be written.
+/// A request to export.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Export {
-    /// For which tool.
+    /// The form to write.
     pub format: Format,
-    /// Of which part of the trace.
+    /// The part of the trace.
     pub part: Part,
-    /// Of what alone.
+    /// The filter of events.
     pub filter: Filter,
-    /// Of what is live when; formats of an instant alone ask for it. `None`: at the highest peak.
+    /// The instant, for formats of live memory. `None`: the highest peak.
     pub at: Option<When>,
 }
 
-/// What other tools read.
+/// The forms that other tools read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Format {
@@ -65,34 +65,34 @@ pub enum Format {
     Csv(Table),
     /// A table in columns; only if this was built with the feature `parquet`.
     Parquet(Table),
-    /// What is live at an instant, as collapsed stacks.
+    /// Live memory at an instant, as collapsed stacks.
     Collapsed,
-    /// What is live at an instant, as a picture.
+    /// Live memory at an instant, as a flame graph in SVG.
     FlameGraph,
-    /// What is live at an instant, for speedscope.
+    /// Live memory at an instant, for speedscope.
     Speedscope,
 }
 
-/// Why a trace is not exported.
+/// The reason why a trace is not exported.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ExportError {
     /// The file cannot be read, or has no such part.
     #[error(transparent)]
     Part(#[from] PartError),
-    /// It has no such instant.
+    /// The trace has no such instant.
     #[error(transparent)]
     When(#[from] WhenError),
     /// An instant was asked for, and the format shows a course, or the other way round.
     #[error("{0}")]
     Selection(&'static str),
-    /// There is nothing to show.
+    /// The trace has nothing to show.
     #[error("nothing is live at {0}")]
     NothingLive(Nanos),
     /// The format takes a library that this was built without.
     #[error("this memtrace was built without its feature `parquet`")]
     WithoutParquet,
-    /// What is written cannot be.
+    /// The output cannot be written.
     #[error(transparent)]
     Write(#[from] io::Error),
 }
@@ -114,7 +114,7 @@ impl From<ReadError> for ExportError {
 }
 
 impl Format {
-    /// Whether it shows what happens from one time to another.
+    /// Returns true if it shows a span of time, not an instant.
     fn is_of_a_range(self) -> bool {
         matches!(self, Self::Perfetto | Self::Torch | Self::Csv(_) | Self::Parquet(_))
     }

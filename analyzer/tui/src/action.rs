@@ -1,10 +1,10 @@
-//! What a user can want, without the keys it is wanted with.
+//! The actions of the user interface, independent of keys.
 
 use ratatui::layout::{Position, Size};
 
-use super::{export::Export, page::Page};
+use super::page::Page;
 
-/// Something that the user, or the terminal, asks for.
+/// A wish of the user or the terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
     /// End.
@@ -35,7 +35,7 @@ pub(crate) enum Action {
     Reverse,
     /// Ask for a text to search for.
     Search,
-    /// To the next or the previous row with the text that was searched for.
+    /// Go to the next or the previous place with the search text.
     Find(Side),
     /// Ask which rows to show.
     Filter,
@@ -43,11 +43,13 @@ pub(crate) enum Action {
     Copy,
     /// Copy all rows that are shown.
     CopyAll,
+    /// Show the selected row in full.
+    Details,
     /// Ask for a file to write what is shown to.
     Export,
     /// Move the cursor by this many columns.
     MoveCursor(i32),
-    /// To the first or the last instant; where there is no time axis, row.
+    /// Go to the first or the last instant, or to the first or the last row where there is no time axis.
     Edge(Side),
     /// Show an earlier or a later range.
     Pan(Side),
@@ -61,7 +63,7 @@ pub(crate) enum Action {
     Range,
     /// Give a name of one letter to the instant under the cursor.
     Mark,
-    /// To the instant with a letter.
+    /// Go to the instant with a letter.
     GoToMark,
     /// Put the cursor on the heap's peak.
     Peak,
@@ -73,7 +75,7 @@ pub(crate) enum Action {
     Heap(Side),
     /// Look at a heap, by its place in the report.
     HeapAt(usize),
-    /// What only the view on the screen can do, by the name in its own key table.
+    /// An action of the view on the screen alone, by the name in its own key table.
     Own(&'static str),
     /// The mouse's button went down here.
     Press(Position),
@@ -106,27 +108,11 @@ impl Side {
     }
 }
 
-/// How far to scroll.
+/// The distance to scroll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scroll {
     /// By a line.
     Line(Side),
     /// By what is on the screen.
     Page(Side),
-}
-
-/// What an action means for the program.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[must_use]
-pub(crate) enum Flow {
-    /// Draw and go on.
-    Continue,
-    /// Put this on the user's clipboard, draw and go on.
-    Copy(String),
-    /// Write this file, say what came of it, draw and go on.
-    Save(Export),
-    /// Stop until the shell continues the process.
-    Suspend,
-    /// End.
-    Quit,
 }

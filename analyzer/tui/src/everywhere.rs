@@ -1,4 +1,4 @@
-//! What actions do in every view that has no way of its own.
+//! The default effects of actions, for views without one of their own.
 
 use memtrace_analysis::Nanos;
 use ratatui::layout::{Position, Rect};
@@ -6,17 +6,19 @@ use ratatui::layout::{Position, Rect};
 use super::{
     action::{Action, Scroll, Side},
     keys::Key,
+    open_run::OpenRun,
     overlay::{Letter, Overlay},
     page::Page,
     prompt::{Prompt, Purpose},
-    run::{Range, Run},
-    state::{Content, Ready},
+    ready::Ready,
     view::{Answer, View},
+    widget::plural,
+    window::TimeRange,
 };
 
-/// Where there is no time axis, the cursor moves as if there were one with so many columns.
+/// The assumed number of columns where there is no time axis: the cursor moves by these.
 const COLUMNS: u16 = 80;
-/// How many rows a turn of the wheel is.
+/// The rows that a turn of the wheel scrolls.
 const WHEEL_ROWS: usize = 3;
 
 /// Does what the user wants.
@@ -50,7 +52,15 @@ pub(crate) fn update(ready: &mut Ready, page: Page, action: Action, body: Rect) 
         Action::Drag(position) => drag(ready, page, position, body),
         Action::Release(_) => release(ready),
         Action::Wheel(side, position) => wheel(view, run, side, position, body),
-        action => return list(view, run, action),
+        Action::Find(_) if run.search.is_empty() => return Answer::Say("/ searches".to_owned()),
+        Action::Find(side) if !view.find(run, &run.search, side, body) => {
+            return Answer::Say(format!(
+                "nothing here has {}",
+                memtrace_analysis::Text::new(run.search.as_str())
+            ));
+        }
+        Action::Find(_) => {}
+        action => return list(view, action),
     }
     if ready.anchor.is_some() && !matches!(action, Action::Drag(_)) {
         extend_range(ready);
@@ -74,9 +84,7 @@ pub(crate) fn ask(ready: &Ready, page: Page, action: Action) -> Result<Overlay, 
 }
 
 /// Does what a letter was asked for; what is to be said of it.
-pub(crate) fn letter(content: &mut Content, letter: Letter, key: Key) -> Option<String> {
-    let Content::Ready(ready) = content else { return None };
-    let run = &mut ready.run;
+pub(crate) fn letter(run: &mut OpenRun, letter: Letter, key: Key) -> Option<String> {
     let Key::Char(name) = key else { return None };
     if !name.is_alphanumeric() {
         return Some("a mark is a letter or a digit".to_owned());
@@ -123,10 +131,10 @@ pub(crate) fn copied(view: &dyn View, action: Action) -> Option<(String, String)
     let head = listing.columns().iter().map(|column| column.name).collect::<Vec<_>>().join("\t");
     let lines = std::iter::once(head).chain(listing.shown().map(|row| row.to_line()));
     let text: Vec<String> = lines.collect();
-    (listing.len() > 0).then(|| (text.join("\n"), format!("copied {} rows", listing.len())))
+    (listing.len() > 0).then(|| (text.join("\n"), format!("copied {}", plural(listing.len(), "row"))))
 }
 
-fn list(view: &mut dyn View, run: &mut Run, action: Action) -> Answer {
+fn list(view: &mut dyn View, action: Action) -> Answer {
     let Some(listing) = view.listing_mut() else { return Answer::Say("there are no rows here".to_owned()) };
     match action {
         Action::Scroll(scroll) => listing.scroll(scroll),
@@ -135,11 +143,6 @@ fn list(view: &mut dyn View, run: &mut Run, action: Action) -> Answer {
         Action::Fold | Action::FoldAll => return Answer::Say("there is nothing to fold".to_owned()),
         Action::Sort => listing.sort_by_next(),
         Action::Reverse => listing.reverse(),
-        Action::Find(_) if run.search.is_empty() => return Answer::Say("/ searches".to_owned()),
-        Action::Find(side) if !listing.find(&run.search, side) => {
-            return Answer::Say(format!("no row has {}", memtrace_analysis::Text::new(run.search.as_str())));
-        }
-        Action::Find(_) => {}
         _ => return Answer::Ignored,
     }
     if let (Action::Sort | Action::Reverse, Some(sort)) = (action, listing.sort()) {
@@ -164,7 +167,7 @@ fn choose_range(ready: &mut Ready) -> Answer {
 fn extend_range(ready: &mut Ready) {
     let Some(anchor) = ready.anchor else { return };
     let cursor = ready.run.cursor;
-    ready.run.range = (anchor != cursor).then(|| Range::between(anchor, cursor));
+    ready.run.range = (anchor != cursor).then(|| TimeRange::between(anchor, cursor));
 }
 
 fn release(ready: &mut Ready) {
@@ -197,7 +200,7 @@ fn drag(ready: &mut Ready, page: Page, position: Position, body: Rect) {
     }
 }
 
-fn wheel(view: &mut dyn View, run: &mut Run, side: Side, position: Position, body: Rect) {
+fn wheel(view: &mut dyn View, run: &mut OpenRun, side: Side, position: Position, body: Rect) {
     if let Some(around) = time_under(view, run, position, body) {
         match side {
             Side::Forward => run.window.zoom_in(around),
@@ -210,13 +213,13 @@ fn wheel(view: &mut dyn View, run: &mut Run, side: Side, position: Position, bod
     for _ in 0..WHEEL_ROWS {
         let scroll = Action::Scroll(Scroll::Line(towards));
         if let Answer::Ignored = view.update(run, scroll, body) {
-            let _ = list(view, run, scroll);
+            let _ = list(view, scroll);
         }
     }
 }
 
 /// The instant that the mouse points at, above or below the plot too: everything there shares its time.
-fn time_under(view: &dyn View, run: &Run, position: Position, body: Rect) -> Option<Nanos> {
+fn time_under(view: &dyn View, run: &OpenRun, position: Position, body: Rect) -> Option<Nanos> {
     let plot = view.plot(run, body)?;
     let inside = body.contains(position) && (plot.left()..plot.right()).contains(&position.x);
     let column = position.x.checked_sub(plot.left()).filter(|_| inside)?;

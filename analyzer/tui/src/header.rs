@@ -10,36 +10,47 @@ use ratatui::{
 
 use super::{
     instant::instant,
-    run::{Counting, Run},
-    state::{Content, State},
+    listing::Listing,
+    open_run::{Counting, OpenRun},
     theme::Theme,
-    widget::{count, fit, width as cells_of},
+    widget::{fit, plural, width as cells_of},
 };
 
 /// Between two parts of the first line.
 const BETWEEN: &str = " · ";
-/// More of a filter than this is cut off.
+/// The most cells for the text of a filter.
 const FILTER_CELLS: usize = 30;
-/// On a narrower screen the word before the heap's name is left out.
+/// The least width that has room for the word before the heap's name.
 const ROOMY: u16 = 60;
+
+/// The facts that the line names.
+pub(crate) struct Header<'a> {
+    /// The name of the file.
+    pub(crate) file: &'a Text,
+    /// The run; none while it is read.
+    pub(crate) run: Option<&'a OpenRun>,
+    /// The rows of the view on the screen, where it has rows.
+    pub(crate) listing: Option<&'a Listing>,
+    /// True while the trace may still grow.
+    pub(crate) following: bool,
+    /// Colours and styles.
+    pub(crate) theme: Theme,
+}
 
 /// The file, how the run ended, what is missing, how long it took, the engine: as many of them as fit beside what is looked
 /// at.
-pub(crate) fn draw_run(state: &State, area: Rect, buffer: &mut Buffer) {
-    let theme = state.theme;
-    let looked_at = match &state.content {
-        Content::Ready(ready) => looked_at(&ready.run, state, area.width),
-        Content::Reading(_) => Line::raw(""),
-    };
+pub(crate) fn draw(header: &Header<'_>, area: Rect, buffer: &mut Buffer) {
+    let theme = header.theme;
+    let looked_at = header.run.map_or_else(Line::default, |run| looked_at(run, header, area.width));
     let mut spans = vec![
         Span::styled(" memtrace ", theme.selected()),
         Span::raw(" "),
-        Span::styled(state.file.to_string(), theme.strong()),
+        Span::styled(header.file.to_string(), theme.strong()),
     ];
-    if let Content::Ready(ready) = &state.content {
+    if let Some(run) = header.run {
         let used = Line::from(spans.clone()).width() + looked_at.width() + 1;
         let mut free = usize::from(area.width).saturating_sub(used);
-        for part in about(&ready.run, state.following, theme) {
+        for part in about(run, header.following, theme) {
             // A part that does not fit is left out whole: half a number is a wrong one.
             let Some(left) = free.checked_sub(part.width() + BETWEEN.len()) else { break };
             free = left;
@@ -51,7 +62,7 @@ pub(crate) fn draw_run(state: &State, area: Rect, buffer: &mut Buffer) {
     looked_at.render(Rect { x: area.right() - width, width, ..area }, buffer);
 }
 
-fn about(run: &Run, following: bool, theme: Theme) -> Vec<Span<'static>> {
+fn about(run: &OpenRun, following: bool, theme: Theme) -> Vec<Span<'static>> {
     let trace = &run.report.trace;
     let mut parts = vec![match trace.ended {
         Ended::Clean => Span::raw("ended clean"),
@@ -60,7 +71,7 @@ fn about(run: &Run, following: bool, theme: Theme) -> Vec<Span<'static>> {
         Ended::Running => Span::styled("still running", theme.strong()),
     }];
     if trace.dropped.total > 0 {
-        parts.push(Span::styled(format!("{} events lost", count(trace.dropped.total)), theme.bad()));
+        parts.push(Span::styled(format!("{} lost", plural(trace.dropped.total, "event")), theme.bad()));
     }
     if trace.damaged_chunks > 0 {
         parts.push(Span::styled("damaged", theme.bad()));
@@ -74,12 +85,10 @@ fn about(run: &Run, following: bool, theme: Theme) -> Vec<Span<'static>> {
 }
 
 /// The filter, the range and the heap: what makes figures those of a part.
-fn looked_at(run: &Run, state: &State, width: u16) -> Line<'static> {
-    let theme = state.theme;
+fn looked_at(run: &OpenRun, header: &Header<'_>, width: u16) -> Line<'static> {
+    let theme = header.theme;
     let mut spans = Vec::new();
-    if let Content::Ready(ready) = &state.content
-        && let Some(listing) = ready.view(state.page).listing().filter(|listing| !listing.filter().is_empty())
-    {
+    if let Some(listing) = header.listing.filter(|listing| !listing.filter().is_empty()) {
         let filter = Text::new(listing.filter()).to_string();
         let rows = format!("{}/{} {filter}", listing.len(), listing.total());
         spans.push(Span::styled(" filter ", theme.key()));

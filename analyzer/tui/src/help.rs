@@ -15,8 +15,7 @@ use ratatui::{
 
 use super::{
     keys::{BINDINGS, Binding, Group, Key},
-    page::{Entry, PAGES},
-    state::State,
+    page::Page,
     theme::{self, Theme},
     widget::{Section, fit, height as height_of, render},
 };
@@ -24,33 +23,35 @@ use super::{
 /// The cells for the keys of a binding.
 const KEYS_CELLS: usize = 12;
 
-/// Draws the list of keys, from line `scrolled` on.
-pub(crate) fn draw(state: &State, scrolled: u16, area: Rect, buffer: &mut Buffer) {
+/// Draws the list of keys, with those of a view, from line `scrolled` on.
+pub(crate) fn draw(own: &[Binding], theme: Theme, scrolled: u16, area: Rect, buffer: &mut Buffer) {
     let area = Rect { x: area.x + 1, width: area.width - 1, ..area };
-    let sections = sections(state.own_keys(), state.theme);
+    let sections = sections(own, theme);
     let below = height_of(&sections).saturating_sub(scrolled.saturating_add(area.height));
     render(sections, scrolled, area, buffer);
     if below > 0 {
         let foot = Rect { y: area.bottom() - 1, height: 1, ..area };
         buffer.set_style(foot, ratatui::style::Style::reset());
-        Line::styled(
-            fit(&format!("  ↓ {} more lines", below + 1), usize::from(foot.width)),
-            state.theme.faint(),
-        )
-        .render(foot, buffer);
+        let more = fit(&format!("  ↓ {} more lines", below + 1), usize::from(foot.width));
+        Line::styled(more, theme.faint()).render(foot, buffer);
     }
 }
 
-/// How high the list of keys is, with those of a view.
+/// Returns the height of the list of keys in lines, with those of a view.
 pub(crate) fn height(own: &[Binding]) -> u16 {
     height_of(&sections(own, Theme { colours: false }))
 }
 
-/// Draws the most important keys, as far as there is room for whole ones.
-pub(crate) fn draw_footer(state: &State, area: Rect, buffer: &mut Buffer) {
-    let theme = state.theme;
+/// Draws the most important keys, with those of a view, as far as there is room for whole ones.
+pub(crate) fn draw_footer(
+    own: &[Binding],
+    has_time_axis: bool,
+    theme: Theme,
+    area: Rect,
+    buffer: &mut Buffer,
+) {
     let mut line = Line::raw("");
-    for (word, keys) in footer(state.own_keys(), state.has_time_axis()) {
+    for (word, keys) in footer(own, has_time_axis) {
         let mut entry =
             vec![Span::raw(" "), Span::styled(keys, theme.key()), Span::raw(" "), Span::raw(word)];
         entry.push(Span::raw(" "));
@@ -69,7 +70,7 @@ fn sections(own: &[Binding], theme: Theme) -> Vec<Section<'static>> {
         let bindings = own.iter().chain(BINDINGS).filter(|binding| binding.group == group);
         let mut lines: Vec<Line<'static>> = bindings.map(|one| line(one, theme)).collect();
         if group == Group::Screen {
-            lines.splice(0..0, PAGES.iter().map(|entry| page_line(entry, theme)));
+            lines.splice(0..0, Page::ALL.map(|page| page_line(page, theme)));
         }
         if !lines.is_empty() {
             sections.push(Section::lines(Line::styled(group.name(), theme.strong()), lines));
@@ -79,11 +80,11 @@ fn sections(own: &[Binding], theme: Theme) -> Vec<Section<'static>> {
     sections
 }
 
-fn page_line(entry: &Entry, theme: Theme) -> Line<'static> {
+fn page_line(page: Page, theme: Theme) -> Line<'static> {
     Line::from(vec![
         Span::raw("  "),
-        Span::styled(fit(&entry.page.digit().to_string(), KEYS_CELLS), theme.key()),
-        Span::raw(format!("{}: {}", entry.page.name().to_lowercase(), entry.says)),
+        Span::styled(fit(&page.digit().to_string(), KEYS_CELLS), theme.key()),
+        Span::raw(format!("{}: {}", page.name().to_lowercase(), page.says())),
     ])
 }
 
@@ -96,7 +97,7 @@ fn line(binding: &Binding, theme: Theme) -> Line<'static> {
     ])
 }
 
-/// What the signs on the timeline's axis mean.
+/// The meaning of the signs on the timeline's axis.
 fn signs(theme: Theme) -> Section<'static> {
     let signs = [
         (theme::PEAK, theme.peak(), "the heap's peak"),

@@ -10,10 +10,10 @@ use ratatui::{
 };
 
 use super::{
-    Message,
     action::{Action, Side},
     keys::Key,
-    spawn,
+    message::Message,
+    thread::spawn,
 };
 
 /// Reads events until nobody listens or the terminal is gone.

@@ -2,7 +2,7 @@
 
 use super::{
     action::{Action, Scroll, Side},
-    page::PAGES,
+    page::Page,
 };
 
 /// A key, as pressed.
@@ -45,7 +45,7 @@ pub(crate) enum Key {
 }
 
 impl Key {
-    /// What is printed on it.
+    /// Returns the label printed on it.
     pub(crate) fn label(self) -> String {
         let name = match self {
             Self::Char(' ') => "Space",
@@ -71,16 +71,16 @@ impl Key {
     }
 }
 
-/// What the keys of a part of the table are about.
+/// The sections of the key table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Group {
-    /// What only the view on the screen can do.
+    /// Actions of the view on the screen alone.
     View,
     /// Moving in time.
     Time,
     /// Rows.
     Rows,
-    /// What is on the screen.
+    /// Views and the screen.
     Screen,
     /// The program itself.
     Program,
@@ -105,13 +105,13 @@ impl Group {
 /// One line of the table.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Binding {
-    /// What it is about.
+    /// The section it belongs to.
     pub(crate) group: Group,
     /// The keys that do it, the most natural first.
     pub(crate) keys: &'static [Key],
-    /// What they do.
+    /// The action they cause.
     pub(crate) action: Action,
-    /// What the help says.
+    /// The text in the help.
     pub(crate) says: &'static str,
     /// The word in the footer, which shows the first key of every binding with the same word; none: not there.
     pub(crate) footer: Option<&'static str>,
@@ -134,7 +134,7 @@ impl Binding {
 }
 
 /// The table of the keys that mean the same in every view. The footer keeps its order and is cut at the right. (Digits show
-/// the views; those are in [`PAGES`].)
+/// the views; those are in [`Page`].)
 pub(crate) const BINDINGS: &[Binding] = &[
     Binding::new(Group::Program, &[Key::Char('?')], Action::Help, "this help").footer("help"),
     Binding::new(Group::Program, &[Key::Char('q'), Key::Control('c')], Action::Quit, "quit").footer("quit"),
@@ -245,6 +245,8 @@ pub(crate) const BINDINGS: &[Binding] = &[
     .footer("filter"),
     Binding::new(Group::Rows, &[Key::Char('s')], Action::Sort, "sort by the next column").footer("sort"),
     Binding::new(Group::Rows, &[Key::Char('S')], Action::Reverse, "sort the other way"),
+    Binding::new(Group::Rows, &[Key::Char('v')], Action::Details, "read the selected row in full")
+        .footer("read"),
     Binding::new(Group::Rows, &[Key::Char('y')], Action::Copy, "copy the selected row"),
     Binding::new(Group::Rows, &[Key::Char('Y')], Action::CopyAll, "copy all rows that are shown"),
     Binding::new(
@@ -256,65 +258,25 @@ pub(crate) const BINDINGS: &[Binding] = &[
     Binding::new(Group::Program, &[Key::Control('z')], Action::Suspend, "stop until `fg`"),
 ];
 
-/// What a key does, in a view that has these keys of its own.
+/// Returns the action of a key, in a view that has these keys of its own.
 pub(crate) fn action_of(key: Key, own: &[Binding]) -> Option<Action> {
-    let page = PAGES.iter().find(|entry| key == Key::Char(entry.page.digit()));
-    if let Some(entry) = page {
-        return Some(Action::Show(entry.page));
+    let page = Page::ALL.into_iter().find(|page| key == Key::Char(page.digit()));
+    if let Some(page) = page {
+        return Some(Action::Show(page));
     }
     let mut bindings = BINDINGS.iter().chain(own);
     bindings.find(|binding| binding.keys.contains(&key)).map(|binding| binding.action)
 }
 
-/// What is said of a key that means nothing here.
-pub(crate) fn unbound(key: Key) -> String {
-    let label = key.label();
-    let elsewhere = PAGES.iter().find_map(|entry| {
-        let binding = (entry.build)().keys().iter().find(|binding| binding.keys.contains(&key))?;
-        Some(format!("in {}, {}: {}", entry.page.digit(), entry.page.name(), binding.says))
-    });
-    format!("{label} does nothing here; {}", elsewhere.unwrap_or_else(|| "? lists the keys".to_owned()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::page::Page;
-
-    #[test]
-    fn no_key_means_two_things() {
-        for entry in PAGES {
-            let view = (entry.build)();
-            let bindings = BINDINGS.iter().chain(view.keys());
-            let digits = ('1'..='9').map(Key::Char);
-            let keys: Vec<Key> = bindings.flat_map(|binding| binding.keys).copied().chain(digits).collect();
-            for (index, key) in keys.iter().enumerate() {
-                assert!(!keys[..index].contains(key), "{key:?} in {:?}", entry.page);
-            }
-        }
-    }
-
-    #[test]
-    fn the_keys_of_a_view_are_its_own() {
-        for entry in PAGES {
-            for binding in (entry.build)().keys() {
-                assert!(matches!(binding.action, Action::Own(_)), "{binding:?}");
-                assert_eq!(binding.group, Group::View);
-            }
-        }
-    }
-
-    #[test]
-    fn a_key_that_means_nothing_here_says_where_it_does() {
-        assert_eq!(unbound(Key::Char('%')), "% does nothing here; ? lists the keys");
-        assert!(unbound(Key::Char('!')).starts_with("! does nothing here; in 5, Map: "));
-    }
 
     #[test]
     fn every_view_has_a_number_key() {
         assert_eq!(action_of(Key::Char('1'), &[]), Some(Action::Show(Page::Overview)));
-        for entry in PAGES {
-            assert_eq!(action_of(Key::Char(entry.page.digit()), &[]), Some(Action::Show(entry.page)));
+        for page in Page::ALL {
+            assert_eq!(action_of(Key::Char(page.digit()), &[]), Some(Action::Show(page)));
         }
     }
 }

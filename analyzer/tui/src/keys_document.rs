@@ -4,10 +4,11 @@ use std::fmt::Write as _;
 
 use super::{
     keys::{BINDINGS, Binding, Group, Key},
-    page::PAGES,
+    page::Page,
+    views,
 };
 
-/// What the document must be.
+/// Returns the document as the key table makes it.
 fn document() -> String {
     let mut text = String::from(
         "# Keys of `memtrace analyze`\n\n\
@@ -18,16 +19,16 @@ fn document() -> String {
         let bindings = BINDINGS.iter().filter(|binding| binding.group == group);
         let mut rows: Vec<String> = bindings.map(row).collect();
         if group == Group::Screen {
-            let pages = PAGES.iter().map(|entry| {
-                format!("| `{}` | {}: {} |", entry.page.digit(), entry.page.name().to_lowercase(), entry.says)
+            let pages = Page::ALL.into_iter().map(|page| {
+                format!("| `{}` | {}: {} |", page.digit(), page.name().to_lowercase(), page.says())
             });
             rows.splice(0..0, pages);
         }
         table(&mut text, group.name(), rows);
     }
-    for entry in PAGES {
-        let own = (entry.build)().keys().iter().map(row).collect();
-        table(&mut text, &format!("Only in {}", entry.page.name()), own);
+    for page in Page::ALL {
+        let own = views::build(page).keys().iter().map(row).collect();
+        table(&mut text, &format!("Only in {}", page.name()), own);
     }
     text.push_str(
         "\n## Mouse\n\n\

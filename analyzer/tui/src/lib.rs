@@ -13,27 +13,31 @@
 //!
 //! # Adding a view
 //!
-//! A view is a file or a folder with a type that is [`view::View`], and a line in [`page::PAGES`]; the tests of the frame
+//! A view is a file or a folder with a type that is [`view::View`], and a line in [`page::Page`] and in [`views::build`]; the tests of the frame
 //! and the snapshots of every view at every size then include it. What it has to do:
 //!
-//! - It makes what it shows from [`run::Run`] in `prepare`, where the report of the range, [`run::Run::figures`], and the
+//! - It makes what it shows from [`open_run::OpenRun`] in `prepare`, where the report of the range, [`open_run::OpenRun::figures`], and the
 //!   course of the run, `timeline`, are; `draw` only draws.
 //! - Rows go into a [`listing::Listing`], which does selecting, scrolling, search, filter, sort, folding and copying alike
 //!   in every view. The view returns it from `listing` and `listing_mut`, says in `rows` where its rows are, and draws
 //!   it with `Listing::draw` or by itself from `Listing::on_screen`.
 //! - With a time axis it returns the axis from `plot`; cursor, zoom, pan, marks and ranges are the frame's.
 //! - What it does in a way of its own it does in `update`, which is asked first, for `Action::Back` too. Enter is
-//!   `Action::Open`: `Answer::Open` with a [`view::Goal`] leads to another view, and back on Esc; `visit` is called in the
+//!   `Action::Open`: `Answer::Open` with a [`goal::Goal`] leads to another view, and back on Esc; `visit` is called in the
 //!   view that is opened.
 //! - Keys of its own are [`keys::Binding::own`], returned from `keys`; they come back as `Action::Own`.
-//! - Work that takes long goes to a [`worker::Worker`], with clones of `run.trace` or `run.moments`, and of `run.wake`;
+//! - Work that takes long goes to a [`worker::Worker`], with clones of `run.trace` or `run.snapshots`, and of `run.wake`;
 //!   `settle` asks it when what it depends on has changed, its `wake()` brings about `woken`, which takes the answer. One that takes long
-//!   says how far it is, and learns whether anybody still waits, by `Desk::tell`.
+//!   says how far it is, and learns whether anybody still waits, by `Mailbox::tell`.
 #![forbid(unsafe_code)]
 
 mod action;
+mod details;
 mod everywhere;
 mod export;
+mod flow;
+mod frame;
+mod goal;
 mod growth;
 mod header;
 mod help;
@@ -43,25 +47,29 @@ mod keys;
 mod ledger;
 mod listing;
 mod memory_chart;
+mod message;
 mod module_tree;
-mod moments;
+mod open_run;
 mod opening;
 mod overlay;
 mod page;
 mod palette;
 mod phase_lanes;
 mod prompt;
-mod ranging;
+mod range_worker;
 mod reading;
-mod run;
+mod ready;
 mod screen;
 mod signals;
+mod snapshot_cache;
 mod state;
 mod tabs;
 mod terminal;
 mod theme;
+mod thread;
 mod trail;
 mod view;
+mod views;
 mod wake;
 mod widget;
 mod window;
@@ -76,6 +84,8 @@ mod swaps;
 mod timeline;
 
 #[cfg(test)]
+mod circles;
+#[cfg(test)]
 pub(crate) mod fixture;
 #[cfg(test)]
 mod keys_document;
@@ -84,24 +94,13 @@ mod recorded;
 #[cfg(test)]
 mod snapshot_tests;
 
-use std::{
-    io,
-    path::Path,
-    sync::{Arc, mpsc},
-    thread,
-};
+use std::{io, path::Path, sync::mpsc};
 
-use memtrace_analysis::{Analysis, Progress, Text, Trace};
+use memtrace_analysis::Text;
 use memtrace_import::OpenError;
 
 use self::{
-    action::{Action, Flow},
-    keys::Key,
-    opening::{Facts, SoFar},
-    reading::Reading,
-    state::State,
-    terminal::Terminal,
-    theme::Theme,
+    flow::Flow, message::Message, reading::ReadingThread, state::State, terminal::Terminal, theme::Theme,
     wake::Wake,
 };
 
@@ -169,7 +168,7 @@ fn show(path: &Path, follow: bool) -> Result<(), Error> {
     }
 }
 
-/// Why the UI ended early.
+/// The reason why the UI ended early.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -181,37 +180,8 @@ pub enum Error {
     Terminal(#[from] io::Error),
 }
 
-/// What the threads around the UI tell it.
-#[derive(Debug)]
-pub(crate) enum Message {
-    /// A key was pressed.
-    Key(Key),
-    /// The user wants something, with the mouse; or the terminal does.
-    Action(Action),
-    /// A view's worker has something to show.
-    Woken,
-    /// The trace is open, and its events are being read.
-    Opened(Facts),
-    /// The analysis has come this far.
-    Progress(Progress),
-    /// This was found up to there.
-    Found(SoFar),
-    /// The trace is analyzed, as far as it is written.
-    Analyzed(Box<Analysis>, Arc<Trace>),
-    /// The trace that is followed cannot be read any more.
-    Lost(OpenError),
-    /// There will be no more analyses.
-    Read,
-    /// Somebody else may have written to the terminal.
-    Redraw,
-    /// A signal asks the process to end.
-    Die(i32),
-    /// There is no keyboard any more.
-    InputLost,
-}
-
 /// Asks the reading thread how it ended; a panic there goes on here.
-fn finish(reading: Option<Reading>, terminal: &mut Terminal) -> Result<(), Error> {
+fn finish(reading: Option<ReadingThread>, terminal: &mut Terminal) -> Result<(), Error> {
     let reading = reading.expect("a reading ends once");
     match reading.join() {
         Ok(read) => Ok(read?),
@@ -232,10 +202,4 @@ fn suspend(terminal: &mut Terminal) -> io::Result<()> {
 fn file_name(path: &Path) -> Text {
     let name = path.file_name().unwrap_or(path.as_os_str());
     Text::new(name.to_string_lossy())
-}
-
-/// Starts a thread that ends with the process.
-fn spawn(name: &str, work: impl FnOnce() + Send + 'static) {
-    let spawned = thread::Builder::new().name(name.to_owned()).spawn(work);
-    spawned.expect("the system has a thread left");
 }

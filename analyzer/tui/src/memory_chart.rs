@@ -14,7 +14,7 @@ use memtrace_analysis::{
     timeline::{Extent, HeapTrack, Series},
 };
 use memtrace_format::Bytes;
-use ratatui::{buffer::Buffer, layout::Rect, widgets::Widget};
+use ratatui::{buffer::Buffer, layout::Rect, text::Line, widgets::Widget};
 
 use super::{
     theme::{self, Theme},
@@ -31,21 +31,32 @@ pub(crate) struct MemoryChart<'a> {
     pub(crate) track: &'a HeapTrack,
     /// The range of time.
     pub(crate) window: Window,
-    /// What the full height stands for.
+    /// The bytes at the full height.
     pub(crate) top: Bytes,
-    /// When the peak was.
+    /// The time of the peak.
     pub(crate) peak: Nanos,
-    /// How things look.
+    /// Colours and styles.
     pub(crate) theme: Theme,
 }
 
-/// What the full height stands for: the most that the heap ever held, so that zooming does not change heights.
+/// Returns the bytes at the full height: the most that the heap ever held, so that zooming does not change heights.
 pub(crate) fn top(track: &HeapTrack, whole: Window) -> Bytes {
     let mut whole = whole;
     whole.show_all();
     let most = |series| track.extent(series, whole.from(), whole.to()).map(|extent| extent.max);
     let reserved = most(Series::Reserved).filter(|_| track.has_segments());
     reserved.max(most(Series::Active)).max(most(Series::Allocated)).unwrap_or_default()
+}
+
+/// Draws the scale beside a chart: labels at the top, the middle and the foot.
+pub(crate) fn draw_scale(top: Bytes, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    let labels = [(0, top), (area.height / 2, Bytes(top.0 / 2)), (area.height.saturating_sub(1), Bytes(0))];
+    let decimals = usize::from(area.width >= 12);
+    for (index, row) in area.rows().enumerate() {
+        let label = labels.iter().rev().find(|(at, _)| usize::from(*at) == index);
+        let text = label.map_or(String::new(), |(_, bytes)| format!("{bytes:.decimals$}"));
+        Line::styled(format!("{text} │"), theme.faint()).right_aligned().render(row, buffer);
+    }
 }
 
 impl Widget for MemoryChart<'_> {

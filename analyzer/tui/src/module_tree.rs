@@ -1,14 +1,17 @@
 //! The modules as a tree: parents first, parts below them, indented.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use memtrace_analysis::timeline::ModuleTrack;
+use memtrace_analysis::{Nanos, report::Stay, timeline::ModuleTrack};
+use memtrace_format::Tier;
 
 /// The rows that show the modules.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ModuleTree {
     rows: Vec<ModuleRow>,
-    several_devices: bool,
+    devices: Vec<Tier>,
+    /// The stays of the parts of modules that are only moved in parts, by the module's place.
+    of_parts: HashMap<usize, Vec<Stay>>,
 }
 
 /// A module's row.
@@ -16,7 +19,7 @@ pub(crate) struct ModuleTree {
 pub(crate) struct ModuleRow {
     /// Its place in the timeline and the report.
     pub(crate) index: usize,
-    /// How many modules contain it.
+    /// The number of modules that contain it.
     pub(crate) depth: usize,
 }
 
@@ -47,7 +50,20 @@ impl ModuleTree {
                 open.extend(parts.iter().rev().map(|&index| ModuleRow { index, depth: row.depth + 1 }));
             }
         }
-        Self { rows, several_devices: several_devices(modules) }
+        let mut of_parts: HashMap<usize, Vec<Stay>> = HashMap::new();
+        // Parts come behind the whole.
+        for row in rows.iter().rev().filter(|row| modules[row.index].stays.is_empty()) {
+            let parts = parts.get(&row.index).map_or(&[][..], Vec::as_slice);
+            let stays = |part: &usize| match &modules[*part].stays[..] {
+                [] => of_parts.get(part).map_or(&[][..], Vec::as_slice),
+                stays => stays,
+            };
+            let together = together(parts.iter().flat_map(stays));
+            if !together.is_empty() {
+                of_parts.insert(row.index, together);
+            }
+        }
+        Self { rows, devices: devices(modules), of_parts }
     }
 
     /// The rows, from the top.
@@ -55,17 +71,48 @@ impl ModuleTree {
         &self.rows
     }
 
-    /// Whether the modules were on more than one device, so that a bar must say on which.
+    /// Returns the stays of the parts of a module that has none of its own: on a device where any part is on one.
+    pub(crate) fn stays_of_parts(&self, index: usize) -> &[Stay] {
+        self.of_parts.get(&index).map_or(&[], Vec::as_slice)
+    }
+
+    /// Returns true if the modules were on more than one device, so that bars must tell which.
     pub(crate) fn several_devices(&self) -> bool {
-        self.several_devices
+        self.devices.len() > 1
+    }
+
+    /// The devices that modules were on, in order.
+    pub(crate) fn devices(&self) -> &[Tier] {
+        &self.devices
     }
 }
 
-fn several_devices(modules: &[ModuleTrack]) -> bool {
+/// The tiers of several modules as those of one: a device where any is on one, else the tier that most are in.
+fn together<'a>(stays: impl Iterator<Item = &'a Stay>) -> Vec<Stay> {
+    let mut changes: Vec<(Nanos, Tier, i64)> =
+        stays.flat_map(|stay| [(stay.from_ns, stay.tier, 1), (stay.to_ns, stay.tier, -1)]).collect();
+    changes.sort_unstable_by_key(|(time, ..)| *time);
+    let mut counts: BTreeMap<Tier, i64> = BTreeMap::new();
+    let mut together: Vec<Stay> = Vec::new();
+    for (place, &(from, tier, change)) in changes.iter().enumerate() {
+        *counts.entry(tier).or_default() += change;
+        let Some(&(to, ..)) = changes.get(place + 1).filter(|(to, ..)| *to > from) else { continue };
+        let there = counts.iter().filter(|(_, count)| **count > 0);
+        let Some((&tier, _)) = there.max_by_key(|(tier, count)| (tier.is_device(), **count)) else {
+            continue;
+        };
+        match together.last_mut() {
+            Some(last) if last.tier == tier && last.to_ns == from => last.to_ns = to,
+            _ => together.push(Stay { tier, from_ns: from, to_ns: to }),
+        }
+    }
+    together
+}
+
+fn devices(modules: &[ModuleTrack]) -> Vec<Tier> {
     let tiers = modules.iter().flat_map(|module| module.stays.iter().map(|stay| stay.tier));
-    let mut devices = tiers.filter(|tier| tier.is_device());
-    let first = devices.next();
-    devices.any(|device| Some(device) != first)
+    let devices: BTreeSet<Tier> = tiers.filter(|tier| tier.is_device()).collect();
+    devices.into_iter().collect()
 }
 
 #[cfg(test)]
@@ -73,8 +120,8 @@ mod tests {
     use super::*;
     use memtrace_analysis::Text;
 
-    fn tree(parents: &[Option<u32>]) -> Vec<(usize, usize)> {
-        let modules: Vec<ModuleTrack> = parents
+    fn modules(parents: &[Option<u32>]) -> Vec<ModuleTrack> {
+        parents
             .iter()
             .zip(0..)
             .map(|(&parent, id)| ModuleTrack {
@@ -88,14 +135,30 @@ mod tests {
                 moves: [].into(),
                 moves_left_out: 0,
             })
-            .collect();
-        ModuleTree::new(&modules).rows().iter().map(|row| (row.index, row.depth)).collect()
+            .collect()
+    }
+
+    fn tree(parents: &[Option<u32>]) -> Vec<(usize, usize)> {
+        ModuleTree::new(&modules(parents)).rows().iter().map(|row| (row.index, row.depth)).collect()
     }
 
     #[test]
     fn parts_follow_what_contains_them() {
         let rows = tree(&[Some(2), None, None, Some(2), Some(0)]);
         assert_eq!(rows, [(1, 0), (2, 0), (0, 1), (4, 2), (3, 1)]);
+    }
+
+    #[test]
+    fn a_whole_that_is_moved_in_parts_is_where_its_parts_are() {
+        let stay = |tier, from, to| Stay { tier, from_ns: Nanos(from), to_ns: Nanos(to) };
+        let (host, device) = (Tier::Host, Tier::Device(0));
+        let mut modules = modules(&[None, Some(0), Some(0), Some(2)]);
+        modules[1].stays = [stay(host, 0, 10), stay(device, 10, 20), stay(host, 20, 50)].into();
+        modules[3].stays = [stay(host, 5, 18), stay(device, 18, 30), stay(host, 30, 40)].into();
+        let tree = ModuleTree::new(&modules);
+        assert_eq!(tree.stays_of_parts(0), [stay(host, 0, 10), stay(device, 10, 30), stay(host, 30, 50)]);
+        assert_eq!(tree.stays_of_parts(2), &modules[3].stays[..]);
+        assert_eq!(tree.stays_of_parts(1), [], "it has stays of its own");
     }
 
     #[test]

@@ -19,22 +19,22 @@ const PROGRESS_CELLS: usize = 30;
 /// The most heaps and devices that are named, and the most heaps whose figures are shown.
 const NAMED: usize = 4;
 
-/// What is known while the trace is read.
+/// The facts known while the trace is read.
 #[derive(Debug, Default)]
 pub(crate) struct Opening {
     /// The analysis has come this far, if it says so.
     pub(crate) progress: Option<Progress>,
-    /// What was found up to there, if something was.
+    /// The figures up to there, if there are any.
     pub(crate) so_far: Option<SoFar>,
-    /// What the trace says of itself.
+    /// Facts from the trace's directory.
     pub(crate) facts: Facts,
 }
 
-/// What a trace says of itself before any of its events are read: a line each, the first ones matter most.
+/// Facts about a trace before any of its events are read: one line each, the most important first.
 #[derive(Debug, Default)]
 pub(crate) struct Facts(Vec<String>);
 
-/// What the heaps held in the part of the trace that is read: those first that held most.
+/// Heap figures of the part read so far, the largest heap first.
 #[derive(Debug)]
 pub(crate) struct SoFar {
     until: Nanos,
@@ -87,7 +87,7 @@ impl Facts {
 }
 
 impl Opening {
-    /// In the middle how much is read, below it what of the facts there is room for, and then what was found.
+    /// Draws the progress in the middle, and below it as many facts and figures as fit.
     pub(crate) fn draw(&self, theme: Theme, area: Rect, buffer: &mut Buffer) {
         let middle = Rect { y: area.y + area.height / 2, height: 1.min(area.height), ..area };
         self.progress_line(theme, area.width).render(middle, buffer);

@@ -1,42 +1,8 @@
-//! The views by name and number, and the table of those that there are.
+//! The views by name and number.
 
 use memtrace_analysis::report::Topic;
 
-use super::{
-    action::Side, events::EventsView, growth::GrowthView, ledger::LedgerView, live::LiveView, map::MapView,
-    overview::Overview, residency::Residency, swaps::SwapsView, timeline::TimelineView, view::View,
-};
-
-/// The views that there are, in the order of their number keys. A line here is all that a view needs to be reached.
-pub(crate) const PAGES: &[Entry] = &[
-    Entry { page: Page::Overview, says: "what happened", build: || Box::<Overview>::default() },
-    Entry { page: Page::Timeline, says: "when it happened", build: || Box::<TimelineView>::default() },
-    Entry { page: Page::Residency, says: "where modules were", build: || Box::<Residency>::default() },
-    Entry { page: Page::Swaps, says: "what moving them cost", build: || Box::<SwapsView>::default() },
-    Entry { page: Page::Map, says: "the address space at the cursor", build: || Box::<MapView>::default() },
-    Entry {
-        page: Page::Live,
-        says: "what is live at the cursor, and whose",
-        build: || Box::<LiveView>::default(),
-    },
-    Entry { page: Page::Growth, says: "what did not come back", build: || Box::<GrowthView>::default() },
-    Entry {
-        page: Page::Ledger,
-        says: "what device memory is made of",
-        build: || Box::<LedgerView>::default(),
-    },
-    Entry { page: Page::Events, says: "the log itself", build: || Box::<EventsView>::default() },
-];
-
-/// A view's line in the table.
-pub(crate) struct Entry {
-    /// Which view it is.
-    pub(crate) page: Page,
-    /// What it shows, in a few words.
-    pub(crate) says: &'static str,
-    /// Makes one that has seen nothing yet.
-    pub(crate) build: fn() -> Box<dyn View>,
-}
+use super::action::Side;
 
 /// A view's name and number. Numbers stay the same whichever views there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,23 +11,36 @@ pub(crate) enum Page {
     Overview = 1,
     /// Heaps, modules and events over time.
     Timeline,
-    /// Where modules were.
+    /// Places of modules over time.
     Residency,
-    /// What moving modules cost.
+    /// The cost of moving modules.
     Swaps,
     /// The address space at the cursor.
     Map,
-    /// What is live at the cursor, and whose it is.
+    /// Live blocks at the cursor, by owner.
     Live,
-    /// What did not come back.
+    /// Memory that cycles leave behind.
     Growth,
-    /// What device memory is made of.
+    /// The composition of device memory.
     Ledger,
     /// The log itself.
     Events,
 }
 
 impl Page {
+    /// Every view, in the order of the number keys.
+    pub(crate) const ALL: [Self; 9] = [
+        Self::Overview,
+        Self::Timeline,
+        Self::Residency,
+        Self::Swaps,
+        Self::Map,
+        Self::Live,
+        Self::Growth,
+        Self::Ledger,
+        Self::Events,
+    ];
+
     /// The name on its tab.
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -77,29 +56,43 @@ impl Page {
         }
     }
 
+    /// Its contents in a few words.
+    pub(crate) fn says(self) -> &'static str {
+        match self {
+            Self::Overview => "what happened",
+            Self::Timeline => "when it happened",
+            Self::Residency => "where modules were",
+            Self::Swaps => "what moving them cost",
+            Self::Map => "the address space at the cursor",
+            Self::Live => "what is live at the cursor, and whose",
+            Self::Growth => "what did not come back",
+            Self::Ledger => "what device memory is made of",
+            Self::Events => "the log itself",
+        }
+    }
+
     /// The digit that shows it.
     pub(crate) fn digit(self) -> char {
         char::from(b'0' + self as u8)
     }
 
-    /// Its place in the table; none: there is no such view.
-    pub(crate) fn index(self) -> Option<usize> {
-        PAGES.iter().position(|entry| entry.page == self)
+    /// Its place in [`Self::ALL`].
+    pub(crate) fn index(self) -> usize {
+        self as usize - 1
     }
 
     /// The view beside this one, around the end.
     pub(crate) fn beside(self, side: Side) -> Self {
-        let here = self.index().unwrap_or(0);
         let step = match side {
             Side::Forward => 1,
-            Side::Back => PAGES.len() - 1,
+            Side::Back => Self::ALL.len() - 1,
         };
-        PAGES[(here + step) % PAGES.len()].page
+        Self::ALL[(self.index() + step) % Self::ALL.len()]
     }
 
-    /// The view that shows a part of the report best, of those that there are.
+    /// The view that shows a part of the report best.
     pub(crate) fn about(topic: Topic) -> Self {
-        let best = match topic {
+        match topic {
             Topic::Trace => Self::Overview,
             Topic::Peak => Self::Live,
             Topic::Fragmentation => Self::Map,
@@ -108,8 +101,7 @@ impl Page {
             Topic::Growth => Self::Growth,
             Topic::Ledger => Self::Ledger,
             Topic::Ooms | Topic::Samples => Self::Timeline,
-        };
-        if best.index().is_some() { best } else { Self::Timeline }
+        }
     }
 }
 
@@ -119,14 +111,16 @@ mod tests {
 
     #[test]
     fn the_table_is_in_the_order_of_the_numbers() {
-        assert!(PAGES.is_sorted_by_key(|entry| entry.page));
+        for (index, page) in Page::ALL.into_iter().enumerate() {
+            assert_eq!(page.index(), index);
+        }
         assert_eq!(Page::Overview.digit(), '1');
         assert_eq!(Page::Events.digit(), '9');
     }
 
     #[test]
     fn turning_goes_around_the_end() {
-        let last = PAGES.last().unwrap().page;
+        let last = Page::ALL[Page::ALL.len() - 1];
         assert_eq!(last.beside(Side::Forward), Page::Overview);
         assert_eq!(Page::Overview.beside(Side::Back), last);
     }

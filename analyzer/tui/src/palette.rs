@@ -5,10 +5,13 @@
 //!   zoom in                                        + =
 //!   zoom out                                       -
 //! ```
+//!
+//! Without a letter the commands of the view come first, and those that end the program last, so that Enter does something
+//! useful and never quits.
 
 mod fuzzy;
 
-use memtrace_analysis::Text;
+use memtrace_analysis::{Text, report::Heap};
 use ratatui::{
     buffer::Buffer,
     layout::Rect,
@@ -19,9 +22,8 @@ use ratatui::{
 use super::{
     action::Action,
     keys::{BINDINGS, Binding, Group, Key},
-    page::PAGES,
-    prompt::{self, Written},
-    run::Run,
+    page::Page,
+    prompt::{self, PromptOutcome},
     theme::Theme,
     widget::{fit, fit_tail, width},
 };
@@ -39,7 +41,7 @@ pub(crate) struct Palette {
     selected: usize,
 }
 
-/// Something that can be done.
+/// A command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Command {
     says: String,
@@ -47,35 +49,44 @@ struct Command {
     action: Action,
 }
 
-/// What a key made of the palette.
+/// The effect of a key on the palette.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Chosen {
-    /// Nothing yet.
+pub(crate) enum PaletteOutcome {
+    /// The palette stays open.
     Open,
-    /// Nothing, and it is to be closed.
+    /// The palette closes without a command.
     Closed,
-    /// This is to be done.
+    /// The chosen command.
     Action(Action),
 }
 
 impl Palette {
-    /// Everything that can be done in a view with these keys of its own.
-    pub(crate) fn new(own: &[Binding], run: Option<&Run>) -> Self {
-        let heaps = run.map_or(&[][..], |run| &run.report.heaps);
+    /// Everything that can be done in a view with these keys of its own, in a run with these heaps.
+    pub(crate) fn new(own: &[Binding], heaps: &[Heap]) -> Self {
+        let everywhere = |group: Group| BINDINGS.iter().filter(move |one| one.group == group);
+        let open = |binding: &&Binding| binding.action == Action::Open;
         let commands: Vec<Command> = own
             .iter()
             .map(|binding| of_binding(binding, "this view: "))
-            .chain(PAGES.iter().map(|entry| Command {
-                says: format!("{}: {}", entry.page.name().to_lowercase(), entry.says),
-                keys: entry.page.digit().to_string(),
-                action: Action::Show(entry.page),
+            .chain(everywhere(Group::Screen).filter(open).map(|one| of_binding(one, "")))
+            .chain(Page::ALL.into_iter().map(|page| Command {
+                says: format!("{}: {}", page.name().to_lowercase(), page.says()),
+                keys: page.digit().to_string(),
+                action: Action::Show(page),
             }))
             .chain(heaps.iter().enumerate().map(|(place, heap)| Command {
                 says: format!("heap {}", heap.name),
                 keys: String::new(),
                 action: Action::HeapAt(place),
             }))
-            .chain(BINDINGS.iter().filter(|one| one.action != Action::Palette).map(|one| of_binding(one, "")))
+            .chain(
+                [Group::Rows, Group::Time, Group::Screen]
+                    .into_iter()
+                    .flat_map(everywhere)
+                    .filter(|one| !open(one))
+                    .map(|one| of_binding(one, "")),
+            )
+            .chain(program().into_iter().map(|one| of_binding(one, "")))
             .collect();
         let mut palette = Self { text: String::new(), commands, found: Vec::new(), selected: 0 };
         palette.find();
@@ -83,23 +94,23 @@ impl Palette {
     }
 
     /// Takes a key.
-    pub(crate) fn press(&mut self, key: Key) -> Chosen {
+    pub(crate) fn press(&mut self, key: Key) -> PaletteOutcome {
         match key {
             Key::Up | Key::BackTab | Key::Control('p') => self.selected = self.selected.saturating_sub(1),
             Key::Down | Key::Tab | Key::Control('n') => {
                 self.selected = (self.selected + 1).min(self.found.len().saturating_sub(1));
             }
             key => match prompt::write(&mut self.text, key) {
-                Written::Changed => self.find(),
-                Written::Cancelled => return Chosen::Closed,
-                Written::Nothing => {}
-                Written::Done => {
+                PromptOutcome::Changed => self.find(),
+                PromptOutcome::Cancelled => return PaletteOutcome::Closed,
+                PromptOutcome::Nothing => {}
+                PromptOutcome::Done => {
                     let chosen = self.found.get(self.selected).map(|&place| self.commands[place].action);
-                    return chosen.map_or(Chosen::Closed, Chosen::Action);
+                    return chosen.map_or(PaletteOutcome::Closed, PaletteOutcome::Action);
                 }
             },
         }
-        Chosen::Open
+        PaletteOutcome::Open
     }
 
     /// Draws it.
@@ -127,13 +138,29 @@ impl Palette {
     }
 
     fn find(&mut self) {
+        self.selected = 0;
+        if self.text.trim().is_empty() {
+            self.found = (0..self.commands.len()).collect();
+            return;
+        }
         let score = |command: &Command| fuzzy::score(&self.text, &command.says);
         let scored = self.commands.iter().enumerate().filter_map(|(place, one)| Some((score(one)?, place)));
         let mut scored: Vec<(u32, usize)> = scored.collect();
         scored.sort_by_key(|&(score, place)| (std::cmp::Reverse(score), place));
         self.found = scored.into_iter().map(|(_, place)| place).collect();
-        self.selected = 0;
     }
+}
+
+/// The commands of the program itself, the one that ends it last. The palette is open already.
+fn program() -> Vec<&'static Binding> {
+    let is_of_program = |one: &&Binding| one.group == Group::Program && one.action != Action::Palette;
+    let mut bindings: Vec<_> = BINDINGS.iter().filter(is_of_program).collect();
+    bindings.sort_by_key(|one| match one.action {
+        Action::Quit => 2,
+        Action::Suspend => 1,
+        _ => 0,
+    });
+    bindings
 }
 
 fn of_binding(binding: &Binding, about: &str) -> Command {
@@ -145,38 +172,51 @@ fn of_binding(binding: &Binding, about: &str) -> Command {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::page::Page;
 
-    fn chosen(text: &str) -> Chosen {
-        let mut palette = Palette::new(&[], None);
+    fn chosen(text: &str) -> PaletteOutcome {
+        let mut palette = Palette::new(&[], &[]);
         for c in text.chars() {
-            assert_eq!(palette.press(Key::Char(c)), Chosen::Open);
+            assert_eq!(palette.press(Key::Char(c)), PaletteOutcome::Open);
         }
         palette.press(Key::Enter)
     }
 
     #[test]
     fn a_few_letters_choose_what_to_do() {
-        assert_eq!(chosen("zoom in"), Chosen::Action(Action::ZoomIn));
-        assert_eq!(chosen("zout"), Chosen::Action(Action::ZoomOut));
-        assert_eq!(chosen("timel"), Chosen::Action(Action::Show(Page::Timeline)));
-        assert_eq!(chosen("quit"), Chosen::Action(Action::Quit));
-        assert_eq!(chosen("no such thing"), Chosen::Closed);
+        assert_eq!(chosen("zoom in"), PaletteOutcome::Action(Action::ZoomIn));
+        assert_eq!(chosen("zout"), PaletteOutcome::Action(Action::ZoomOut));
+        assert_eq!(chosen("timel"), PaletteOutcome::Action(Action::Show(Page::Timeline)));
+        assert_eq!(chosen("quit"), PaletteOutcome::Action(Action::Quit));
+        assert_eq!(chosen("no such thing"), PaletteOutcome::Closed);
+    }
+
+    #[test]
+    fn without_a_letter_enter_does_what_the_view_is_for_and_never_ends_the_program() {
+        assert_eq!(chosen(""), PaletteOutcome::Action(Action::Open));
+        assert_eq!(chosen(" "), PaletteOutcome::Action(Action::Open));
+        for page in Page::ALL {
+            let own = crate::views::build(page).keys();
+            let mut palette = Palette::new(own, &[]);
+            let first = own.first().map_or(Action::Open, |binding| binding.action);
+            assert_eq!(palette.press(Key::Enter), PaletteOutcome::Action(first), "{page:?}");
+            let actions: Vec<Action> = palette.commands.iter().map(|command| command.action).collect();
+            assert_eq!(actions[actions.len() - 2..], [Action::Suspend, Action::Quit], "{page:?}");
+        }
     }
 
     #[test]
     fn every_command_is_found_by_its_own_words_and_the_selection_stays_in_the_list() {
-        let palette = Palette::new(&[], None);
+        let palette = Palette::new(&[], &[]);
         for command in &palette.commands {
-            assert_eq!(chosen(&command.says), Chosen::Action(command.action), "{}", command.says);
+            assert_eq!(chosen(&command.says), PaletteOutcome::Action(command.action), "{}", command.says);
         }
-        let mut palette = Palette::new(&[], None);
+        let mut palette = Palette::new(&[], &[]);
         for _ in 0..200 {
             palette.press(Key::Down);
         }
         assert_eq!(palette.selected, palette.commands.len() - 1);
         palette.press(Key::Char('q'));
         assert_eq!(palette.selected, 0);
-        assert_eq!(palette.press(Key::Escape), Chosen::Closed);
+        assert_eq!(palette.press(Key::Escape), PaletteOutcome::Closed);
     }
 }

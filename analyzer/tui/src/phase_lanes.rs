@@ -2,10 +2,10 @@
 
 use memtrace_analysis::{Nanos, report::Phase};
 
-/// More rows than this are never shown.
+/// The most rows shown.
 const MAX_LANES: usize = 8;
 
-/// Which phases are drawn in which row, as places in the report.
+/// The phases of each row, as places in the report.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PhaseLanes(Vec<Vec<usize>>);
 

@@ -2,28 +2,28 @@
 
 use super::keys::Key;
 
-/// What is asked for, and what is written so far.
+/// A line of text that is being typed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Prompt {
-    /// What the text is for.
+    /// The purpose of the text.
     pub(crate) purpose: Purpose,
     /// The text.
     pub(crate) text: String,
 }
 
-/// What a text is for.
+/// The purpose of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// To be found in the rows.
+    /// A text to search for.
     Search,
-    /// To say which rows are shown.
+    /// A filter of rows.
     Filter,
-    /// To name a file for what is shown.
+    /// The name of a file to export to.
     Export,
 }
 
 impl Purpose {
-    /// What stands before the text.
+    /// Returns the label before the text.
     pub(crate) fn label(self) -> &'static str {
         match self {
             Self::Search => "/",
@@ -33,24 +33,24 @@ impl Purpose {
     }
 }
 
-/// What a key made of a prompt.
+/// The effect of a key on a prompt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Written {
+pub(crate) enum PromptOutcome {
     /// The text is another one.
     Changed,
-    /// It is what it shall be.
+    /// The text is complete.
     Done,
-    /// It is given up.
+    /// The text is given up.
     Cancelled,
     /// The key means nothing here.
     Nothing,
 }
 
 /// Writes a key into a text.
-pub(crate) fn write(text: &mut String, key: Key) -> Written {
+pub(crate) fn write(text: &mut String, key: Key) -> PromptOutcome {
     match key {
         Key::Char(c) => text.push(c),
-        Key::Backspace if text.is_empty() => return Written::Cancelled,
+        Key::Backspace if text.is_empty() => return PromptOutcome::Cancelled,
         Key::Backspace => {
             text.pop();
         }
@@ -59,11 +59,11 @@ pub(crate) fn write(text: &mut String, key: Key) -> Written {
             let kept = text.trim_end().rfind(' ').map_or(0, |space| space + 1);
             text.truncate(kept);
         }
-        Key::Enter => return Written::Done,
-        Key::Escape | Key::Control('c') => return Written::Cancelled,
-        _ => return Written::Nothing,
+        Key::Enter => return PromptOutcome::Done,
+        Key::Escape | Key::Control('c') => return PromptOutcome::Cancelled,
+        _ => return PromptOutcome::Nothing,
     }
-    Written::Changed
+    PromptOutcome::Changed
 }
 
 #[cfg(test)]
@@ -74,7 +74,7 @@ mod tests {
     fn a_text_is_written_and_taken_back() {
         let mut text = String::new();
         for c in "unet 模型".chars() {
-            assert_eq!(write(&mut text, Key::Char(c)), Written::Changed);
+            assert_eq!(write(&mut text, Key::Char(c)), PromptOutcome::Changed);
         }
         write(&mut text, Key::Backspace);
         assert_eq!(text, "unet 模");
@@ -82,8 +82,8 @@ mod tests {
         assert_eq!(text, "unet ");
         write(&mut text, Key::Control('w'));
         assert_eq!(text, "");
-        assert_eq!(write(&mut text, Key::Backspace), Written::Cancelled);
-        assert_eq!(write(&mut text, Key::Enter), Written::Done);
-        assert_eq!(write(&mut text, Key::Up), Written::Nothing);
+        assert_eq!(write(&mut text, Key::Backspace), PromptOutcome::Cancelled);
+        assert_eq!(write(&mut text, Key::Enter), PromptOutcome::Done);
+        assert_eq!(write(&mut text, Key::Up), PromptOutcome::Nothing);
     }
 }

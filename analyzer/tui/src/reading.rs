@@ -11,34 +11,34 @@ use memtrace_analysis::{Trace, report::Ended};
 use memtrace_import::{OpenError, Stage};
 
 use super::{
-    Message,
+    message::Message,
     opening::{Facts, SoFar},
 };
 
-/// More often than this, progress is not worth a frame.
+/// The least time between two messages of progress.
 const PROGRESS_EVERY: Duration = Duration::from_millis(30);
 
-/// While a trace is followed, it is analyzed no more often than this.
+/// The least pause between two analyses of a trace that is followed.
 const REST: Duration = Duration::from_secs(1);
 
-/// While a trace is followed, there are so many times as much rest as work, so that the engine keeps the processor.
+/// The ratio of rest to work while a trace is followed, which leaves the processor to the engine.
 const REST_PER_WORK: u32 = 9;
 
 /// Analyses under way.
-pub(crate) struct Reading(thread::JoinHandle<Result<(), OpenError>>);
+pub(crate) struct ReadingThread(thread::JoinHandle<Result<(), OpenError>>);
 
-impl Reading {
-    /// Why nothing could be read; `Err` is what the thread panicked with.
+impl ReadingThread {
+    /// Waits for the thread and returns its error, if reading failed; `Err` carries the thread's panic.
     pub(crate) fn join(self) -> thread::Result<Result<(), OpenError>> {
         self.0.join()
     }
 }
 
 /// Starts to analyze: [`Message::Analyzed`] brings each analysis, and [`Message::Read`] says that there will be no more.
-pub(crate) fn start(path: &Path, follow: bool, messages: Sender<Message>) -> Reading {
+pub(crate) fn start(path: &Path, follow: bool, messages: Sender<Message>) -> ReadingThread {
     let path = path.to_owned();
     let work = move || {
-        let reader = Reader { path, messages };
+        let reader = TraceReader { path, messages };
         let mut worked = Instant::now();
         let mut trace = reader.read(true)?;
         while follow && trace.ended() == Ended::Running {
@@ -55,17 +55,17 @@ pub(crate) fn start(path: &Path, follow: bool, messages: Sender<Message>) -> Rea
         Ok(())
     };
     let spawned = thread::Builder::new().name("memtrace-analysis".to_owned()).spawn(work);
-    Reading(spawned.expect("the system has a thread left"))
+    ReadingThread(spawned.expect("the system has a thread left"))
 }
 
-struct Reader {
+struct TraceReader {
     path: PathBuf,
     messages: Sender<Message>,
 }
 
-impl Reader {
+impl TraceReader {
     fn read(&self, tells_progress: bool) -> Result<Arc<Trace>, OpenError> {
-        let (mut progress_told, mut found_told) = (Told::now(), Told::now());
+        let (mut progress_told, mut found_told) = (Throttle::now(), Throttle::now());
         let mut tell = |progress| {
             if tells_progress && progress_told.is_long_ago() {
                 self.tell(Message::Progress(progress));
@@ -94,15 +94,15 @@ impl Reader {
     }
 }
 
-/// When something was told last.
-struct Told(Instant);
+/// The time of the last message, for messages that are rationed.
+struct Throttle(Instant);
 
-impl Told {
+impl Throttle {
     fn now() -> Self {
         Self(Instant::now())
     }
 
-    /// Whether it is worth telling anew; then it counts as told.
+    /// Returns true if the last message is long ago; then a new one is recorded as sent.
     fn is_long_ago(&mut self) -> bool {
         let is_long_ago = self.0.elapsed() >= PROGRESS_EVERY;
         if is_long_ago {
@@ -112,8 +112,8 @@ impl Told {
     }
 }
 
-/// So that a panic ends the wait as well.
-impl Drop for Reader {
+/// Ends the wait, after a panic too.
+impl Drop for TraceReader {
     fn drop(&mut self) {
         self.tell(Message::Read);
     }

@@ -16,12 +16,13 @@ use memtrace_format::{
 
 use super::{
     Message,
-    action::{Action, Flow},
+    action::Action,
     fixture,
+    flow::Flow,
+    goal::Goal,
     page::Page,
     snapshot_tests::SIZES,
     state::{Content, State},
-    view::Goal,
     wake::Wake,
 };
 
@@ -29,7 +30,7 @@ const DEVICE: PoolId = PoolId(1);
 const HOST: PoolId = PoolId(2);
 const MIB: u64 = 1 << 20;
 const MS: u64 = 1_000_000;
-/// Where the device's memory begins.
+/// The first address of the device's memory.
 pub(crate) const BASE: u64 = 0x7f00_0000_0000;
 
 /// A trace with nothing in it.
@@ -42,7 +43,7 @@ pub(crate) fn small() -> Arc<Trace> {
     small_until(u64::MAX)
 }
 
-/// What was written of the small one by this millisecond.
+/// Returns the part of the small trace that was written by this millisecond.
 pub(crate) fn small_until(ms: u64) -> Arc<Trace> {
     let mut recording = Recording::new();
     recording.segment(1, BASE, 20 * MIB);
@@ -175,7 +176,7 @@ impl Session {
         }
     }
 
-    /// More of the trace has been written.
+    /// Takes a longer version of the trace.
     pub(crate) fn renew(&mut self, trace: &Arc<Trace>) {
         let analysis = trace.analyze(|_| ()).expect("a readable file");
         assert_eq!(self.state.ready(analysis, Some(Arc::clone(trace)), Wake::default()), Flow::Continue);
@@ -192,7 +193,7 @@ impl Session {
     }
 
     /// The run.
-    pub(crate) fn run(&mut self) -> &mut super::run::Run {
+    pub(crate) fn run(&mut self) -> &mut super::open_run::OpenRun {
         match &mut self.state.content {
             Content::Ready(ready) => &mut ready.run,
             Content::Reading(_) => panic!("nothing is read"),

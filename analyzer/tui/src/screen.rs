@@ -3,57 +3,65 @@
 use memtrace_analysis::Text;
 use ratatui::{
     buffer::Buffer,
-    layout::{Position, Rect, Size},
+    layout::{Position, Rect},
     text::{Line, Span},
     widgets::Widget,
 };
 
 use super::{
-    header, help,
+    details,
+    frame::{self, SMALLEST},
+    header::{self, Header},
+    help,
     overlay::{Letter, Overlay},
-    page::Page,
     state::{Content, State},
     tabs,
     widget::{fit_tail, put},
 };
-
-/// On a smaller screen nothing can be told.
-pub(crate) const SMALLEST: Size = Size::new(40, 10);
-
-/// The lines above the view.
-const ABOVE: u16 = 2;
-/// The lines below the view.
-const BELOW: u16 = 1;
 
 /// Draws the state.
 pub(crate) fn draw(state: &State, area: Rect, buffer: &mut Buffer) {
     if area.width < SMALLEST.width || area.height < SMALLEST.height {
         return draw_too_small(area, buffer);
     }
-    header::draw_run(state, Rect { height: 1, ..area }, buffer);
-    tabs::draw(state, tabs_area(area.as_size()), buffer);
+    header::draw(&header(state), Rect { height: 1, ..area }, buffer);
+    let covered = matches!(state.overlay, Overlay::Help(_));
+    tabs::draw(state.page, covered, state.theme, frame::tabs(area.as_size()), buffer);
     draw_foot(state, Rect { y: area.bottom() - 1, height: 1, ..area }, buffer);
-    let body = body(area.as_size());
+    let body = frame::body(area.as_size());
     match (&state.content, &state.overlay) {
-        (_, Overlay::Help(scrolled)) => help::draw(state, *scrolled, body, buffer),
+        (_, Overlay::Help(scrolled)) => help::draw(state.own_keys(), state.theme, *scrolled, body, buffer),
         (_, Overlay::Palette(palette)) => palette.draw(state.theme, body, buffer),
+        (Content::Ready(ready), Overlay::Details(scrolled)) => {
+            if let Some(listing) = ready.view(state.page).listing() {
+                details::draw(listing, state.theme, *scrolled, body, buffer);
+            }
+        }
         (Content::Reading(opening), _) => opening.draw(state.theme, body, buffer),
         (Content::Ready(ready), _) => ready.view(state.page).draw(&ready.run, state.theme, body, buffer),
     }
 }
 
-/// Where the view is, on a screen of this size.
-pub(crate) fn body(size: Size) -> Rect {
-    Rect::new(0, ABOVE, size.width, size.height.saturating_sub(ABOVE + BELOW))
+/// Draws the state as it is on the screen.
+pub(crate) fn drawn(state: &State) -> Buffer {
+    let area = Rect::from((Position::ORIGIN, state.size));
+    let mut buffer = Buffer::empty(area);
+    draw(state, area, &mut buffer);
+    buffer
 }
 
-/// The view whose tab is under the mouse.
-pub(crate) fn page_at(state: &State, position: Position) -> Option<Page> {
-    tabs::page_at(tabs_area(state.size), position)
-}
-
-fn tabs_area(size: Size) -> Rect {
-    Rect::new(0, 1, size.width, 1)
+fn header(state: &State) -> Header<'_> {
+    let ready = match &state.content {
+        Content::Ready(ready) => Some(ready),
+        Content::Reading(_) => None,
+    };
+    Header {
+        file: &state.file,
+        run: ready.map(|ready| &ready.run),
+        listing: state.listing(),
+        following: state.following,
+        theme: state.theme,
+    }
 }
 
 fn draw_foot(state: &State, area: Rect, buffer: &mut Buffer) {
@@ -86,7 +94,7 @@ fn draw_foot(state: &State, area: Rect, buffer: &mut Buffer) {
         }
         _ => match &state.message {
             Some(message) => put(&Line::styled(format!(" {message}"), theme.strong()), area, buffer),
-            None => help::draw_footer(state, area, buffer),
+            None => help::draw_footer(state.own_keys(), state.has_time_axis(), theme, area, buffer),
         },
     }
 }

@@ -8,7 +8,7 @@ use signal_hook::{
     low_level::emulate_default_handler,
 };
 
-use super::{Message, action::Action, spawn};
+use super::{action::Action, message::Message, thread::spawn};
 
 /// Turns signals into messages.
 pub(crate) fn watch(messages: Sender<Message>) -> io::Result<()> {

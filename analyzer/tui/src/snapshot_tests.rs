@@ -1,4 +1,4 @@
-//! What the screen looks like: every view, at every size, with nothing, little and much to show.
+//! Snapshots of the screen: every view, at every size, with empty, small and large runs.
 
 use std::fmt::Write as _;
 
@@ -6,15 +6,17 @@ use memtrace_analysis::Progress;
 use memtrace_format::Bytes;
 use ratatui::{
     buffer::{Buffer, Cell},
-    layout::Rect,
     style::{Color, Modifier},
 };
 
 use super::{
-    action::{Action, Flow, Side},
+    action::{Action, Side},
     fixture,
+    flow::Flow,
+    frame,
+    keys::Key,
     opening::{Facts, SoFar},
-    page::{PAGES, Page},
+    page::Page,
     recorded, screen,
     state::State,
 };
@@ -24,7 +26,7 @@ pub(super) const SIZES: [(u16, u16); 3] = [(40, 10), (80, 24), (200, 50)];
 fn pages() -> impl Iterator<Item = Page> {
     // The others read the trace itself, and are tested with one.
     let by_report = |page: &Page| !matches!(page, Page::Map | Page::Live | Page::Events);
-    PAGES.iter().map(|entry| entry.page).filter(by_report)
+    Page::ALL.into_iter().filter(by_report)
 }
 
 #[test]
@@ -77,11 +79,27 @@ fn help_and_the_time_before() {
 }
 
 #[test]
+fn what_lies_over_a_view() {
+    for (name, page, key) in [
+        ("palette_overview", Page::Overview, ':'),
+        ("palette_residency", Page::Residency, ':'),
+        ("details_overview", Page::Overview, 'v'),
+        ("details_swaps", Page::Swaps, 'v'),
+    ] {
+        for (width, height) in SIZES {
+            let mut state = fixture::showing(fixture::large(), page, width, height);
+            assert_eq!(state.press(Key::Char(key)), Flow::Continue);
+            insta::assert_snapshot!(format!("{name}_{width}x{height}"), text(&state));
+        }
+    }
+}
+
+#[test]
 fn the_tabs_fit_every_width() {
     let mut lines = String::new();
     for page in [Page::Overview, Page::Swaps, Page::Events] {
         for (width, height) in SIZES {
-            let buffer = drawn(&fixture::showing(fixture::small(), page, width, height));
+            let buffer = screen::drawn(&fixture::showing(fixture::small(), page, width, height));
             let all = of_cells(&buffer, |cell| cell.symbol().to_owned());
             writeln!(lines, "{}", all.lines().nth(1).unwrap()).unwrap();
         }
@@ -142,7 +160,7 @@ fn without_colours_everything_is_still_there() {
         let mut plain = fixture::showing(fixture::large(), view, 80, 24);
         plain.theme.colours = false;
         assert_eq!(text(&plain), text(&coloured));
-        let buffer = drawn(&plain);
+        let buffer = screen::drawn(&plain);
         assert!(buffer.content().iter().all(|cell| cell.fg == Color::Reset && cell.bg == Color::Reset));
     }
 }
@@ -150,7 +168,7 @@ fn without_colours_everything_is_still_there() {
 #[test]
 fn no_colour_is_black_or_white_or_a_background() {
     for view in pages() {
-        let buffer = drawn(&fixture::showing(fixture::large(), view, 200, 50));
+        let buffer = screen::drawn(&fixture::showing(fixture::large(), view, 200, 50));
         for cell in buffer.content() {
             assert_eq!(cell.bg, Color::Reset);
             assert!(!matches!(cell.fg, Color::Black | Color::White | Color::Gray | Color::DarkGray));
@@ -173,17 +191,10 @@ fn no_control_character_reaches_the_screen() {
     }
 }
 
-fn drawn(state: &State) -> Buffer {
-    let area = Rect::new(0, 0, state.size.width, state.size.height);
-    let mut buffer = Buffer::empty(area);
-    screen::draw(state, area, &mut buffer);
-    buffer
-}
-
-/// What is on the screen, without the tabs, which are the same in every view: `the_tabs_fit_every_width` has them.
+/// Returns the screen without the tabs, which are the same in every view: `the_tabs_fit_every_width` has them.
 pub(super) fn text(state: &State) -> String {
-    let all = of_cells(&drawn(state), |cell| cell.symbol().to_owned());
-    let is_large = state.size.width >= screen::SMALLEST.width && state.size.height >= screen::SMALLEST.height;
+    let all = of_cells(&screen::drawn(state), |cell| cell.symbol().to_owned());
+    let is_large = state.size.width >= frame::SMALLEST.width && state.size.height >= frame::SMALLEST.height;
     let tabs = if is_large { Some(1) } else { None };
     let kept = all.lines().enumerate().filter(|(number, _)| Some(*number) != tabs);
     kept.map(|(_, line)| format!("{line}\n")).collect()
@@ -191,7 +202,7 @@ pub(super) fn text(state: &State) -> String {
 
 /// A letter for the colour of each cell, large if it is bold; `#` for reversed, `.` for faint.
 pub(super) fn styles(state: &State) -> String {
-    of_cells(&drawn(state), |cell| {
+    of_cells(&screen::drawn(state), |cell| {
         let letter = match cell.fg {
             Color::Reset => " ",
             Color::Red => "r",

@@ -1,26 +1,34 @@
 //! The state of the UI, without a terminal: keys and actions change it, [`super::screen::draw`] shows it.
 
+mod writing;
+
 use std::sync::Arc;
 
-use memtrace_analysis::{Analysis, Nanos, Progress, Text, Trace};
+use memtrace_analysis::{Analysis, Progress, Text, Trace};
 use memtrace_import::OpenError;
 use ratatui::layout::{Rect, Size};
 
 use super::{
-    action::{Action, Flow, Side},
-    everywhere,
-    export::Export,
-    keys::{self, Binding, Key, action_of},
+    action::{Action, Scroll, Side},
+    details, everywhere,
+    export::ExportFile,
+    flow::Flow,
+    frame,
+    goal::Goal,
+    keys::{Binding, Key, action_of},
+    listing::Listing,
+    open_run::OpenRun,
     opening::{Facts, Opening, SoFar},
     overlay::{self, Overlay},
-    page::{PAGES, Page},
-    palette::{Chosen, Palette},
+    page::Page,
+    palette::{Palette, PaletteOutcome},
     prompt::{self, Prompt, Purpose},
-    run::Run,
-    screen,
+    ready::Ready,
+    tabs,
     theme::Theme,
     trail::Trail,
-    view::{Answer, Goal, View},
+    view::Answer,
+    views,
     wake::Wake,
 };
 
@@ -29,54 +37,29 @@ use super::{
 pub(crate) struct State {
     /// The name of the file.
     pub(crate) file: Text,
-    /// How things look.
+    /// Colours and styles.
     pub(crate) theme: Theme,
-    /// How large the screen is.
+    /// The size of the screen.
     pub(crate) size: Size,
     /// The view on the screen.
     pub(crate) page: Page,
-    /// What lies over it.
+    /// The overlay over it.
     pub(crate) overlay: Overlay,
-    /// What is said at the foot of the screen, until the next action.
+    /// The message at the foot of the screen, until the next action.
     pub(crate) message: Option<String>,
-    /// What there is to show.
+    /// The run, or the progress of reading it.
     pub(crate) content: Content,
-    /// Whether there will be more to show.
+    /// True while the trace may still grow.
     pub(crate) following: bool,
 }
 
-/// What there is to show.
+/// The run, or the progress of reading it.
 #[derive(Debug)]
 pub(crate) enum Content {
-    /// There is none yet.
+    /// The trace is being read.
     Reading(Opening),
-    /// There is a run.
+    /// The run is loaded.
     Ready(Box<Ready>),
-}
-
-/// A run, with every view of it.
-#[derive(Debug)]
-pub(crate) struct Ready {
-    /// The run, and what of it is looked at.
-    pub(crate) run: Run,
-    /// The views, in the order of the table.
-    pub(crate) views: Vec<Box<dyn View>>,
-    /// Where [`Action::Back`] leads.
-    pub(crate) trail: Trail,
-    /// Where a range begins that is being chosen.
-    pub(crate) anchor: Option<Nanos>,
-}
-
-impl Ready {
-    /// The view of a page.
-    pub(crate) fn view(&self, page: Page) -> &dyn View {
-        self.views[page.index().unwrap_or(0)].as_ref()
-    }
-
-    /// The view of a page, to change, and the run.
-    pub(crate) fn parts(&mut self, page: Page) -> (&mut dyn View, &mut Run) {
-        (self.views[page.index().unwrap_or(0)].as_mut(), &mut self.run)
-    }
 }
 
 impl State {
@@ -102,7 +85,7 @@ impl State {
         Flow::Continue
     }
 
-    /// This was found in what is read.
+    /// Shows figures of the part that is read.
     pub(crate) fn found(&mut self, so_far: SoFar) -> Flow {
         if let Content::Reading(opening) = &mut self.content {
             opening.so_far = Some(so_far);
@@ -110,7 +93,7 @@ impl State {
         Flow::Continue
     }
 
-    /// This is the trace whose events are read now.
+    /// Shows facts about the trace that is being read.
     pub(crate) fn opened(&mut self, facts: Facts) -> Flow {
         if let Content::Reading(opening) = &mut self.content {
             opening.facts = facts;
@@ -118,7 +101,7 @@ impl State {
         Flow::Continue
     }
 
-    /// There is an analysis; if there was one before, of the same trace when less of it was written.
+    /// Takes an analysis: the first, or a newer one of the same trace.
     pub(crate) fn ready(&mut self, analysis: Analysis, trace: Option<Arc<Trace>>, wake: Wake) -> Flow {
         if let Content::Ready(ready) = &mut self.content {
             let Ready { run, views, .. } = ready.as_mut();
@@ -127,11 +110,11 @@ impl State {
             self.settle();
             return Flow::Continue;
         }
-        let mut run = Run::new(analysis, trace, wake);
+        let mut run = OpenRun::new(analysis, trace, wake);
         if self.following {
             run.visit_edge(Side::Forward);
         }
-        let mut views: Vec<_> = PAGES.iter().map(|entry| (entry.build)()).collect();
+        let mut views: Vec<_> = Page::ALL.map(views::build).into();
         views.iter_mut().for_each(|view| view.prepare(&run));
         let ready = Ready { run, views, trail: Trail::default(), anchor: None };
         self.content = Content::Ready(Box::new(ready));
@@ -139,7 +122,7 @@ impl State {
         Flow::Continue
     }
 
-    /// There will be no more analyses.
+    /// Notes that the last analysis is done.
     pub(crate) fn read(&mut self) -> Flow {
         self.following = false;
         Flow::Continue
@@ -171,12 +154,12 @@ impl State {
                 flow
             }
             Overlay::Palette(palette) => match palette.press(key) {
-                Chosen::Open => Flow::Continue,
-                Chosen::Closed => {
+                PaletteOutcome::Open => Flow::Continue,
+                PaletteOutcome::Closed => {
                     self.overlay = Overlay::None;
                     Flow::Continue
                 }
-                Chosen::Action(action) => {
+                PaletteOutcome::Action(action) => {
                     self.overlay = Overlay::None;
                     self.update(action)
                 }
@@ -184,14 +167,16 @@ impl State {
             Overlay::Letter(letter) => {
                 let letter = *letter;
                 self.overlay = Overlay::None;
-                self.message = everywhere::letter(&mut self.content, letter, key);
+                if let Content::Ready(ready) = &mut self.content {
+                    self.message = everywhere::letter(&mut ready.run, letter, key);
+                }
                 self.settle();
                 Flow::Continue
             }
-            Overlay::None | Overlay::Help(_) => match action_of(key, self.own_keys()) {
+            Overlay::None | Overlay::Help(_) | Overlay::Details(_) => match action_of(key, self.own_keys()) {
                 Some(action) => self.update(action),
                 None => {
-                    self.message = Some(keys::unbound(key));
+                    self.message = Some(views::unbound(key));
                     Flow::Continue
                 }
             },
@@ -210,12 +195,22 @@ impl State {
                 self.overlay = if open { Overlay::None } else { Overlay::Help(0) };
                 Flow::Continue
             }
+            Action::Details => {
+                let open = matches!(self.overlay, Overlay::Details(_));
+                let row = self.listing().and_then(Listing::selected);
+                match row {
+                    Some(_) if !open => self.overlay = Overlay::Details(0),
+                    Some(_) => self.overlay = Overlay::None,
+                    None => self.message = Some("there is no row to read".to_owned()),
+                }
+                Flow::Continue
+            }
             Action::Palette => {
-                let run = match &self.content {
-                    Content::Ready(ready) => Some(&ready.run),
-                    Content::Reading(_) => None,
+                let heaps = match &self.content {
+                    Content::Ready(ready) => &ready.run.report.heaps[..],
+                    Content::Reading(_) => &[],
                 };
-                self.overlay = Overlay::Palette(Palette::new(self.own_keys(), run));
+                self.overlay = Overlay::Palette(Palette::new(self.own_keys(), heaps));
                 Flow::Continue
             }
             Action::Resize(size) => {
@@ -224,9 +219,10 @@ impl State {
             }
             Action::Show(page) => self.show(page),
             Action::Turn(side) => self.show(self.page.beside(side)),
-            Action::Press(position) if screen::page_at(self, position).is_some() => {
-                self.show(screen::page_at(self, position).unwrap_or(self.page))
-            }
+            Action::Press(position) => match tabs::page_at(frame::tabs(self.size), position) {
+                Some(page) => self.show(page),
+                None => self.look(action),
+            },
             action => self.look(action),
         };
         self.settle();
@@ -241,7 +237,15 @@ impl State {
         }
     }
 
-    /// Whether the view on the screen has a time axis.
+    /// The rows of the view on the screen, if it has rows.
+    pub(crate) fn listing(&self) -> Option<&Listing> {
+        match &self.content {
+            Content::Ready(ready) => ready.view(self.page).listing(),
+            Content::Reading(_) => None,
+        }
+    }
+
+    /// Returns true if the view on the screen has a time axis.
     pub(crate) fn has_time_axis(&self) -> bool {
         match &self.content {
             Content::Ready(ready) => ready.view(self.page).plot(&ready.run, self.body()).is_some(),
@@ -250,9 +254,7 @@ impl State {
     }
 
     fn show(&mut self, page: Page) -> Flow {
-        if page.index().is_some() {
-            self.page = page;
-        }
+        self.page = page;
         self.overlay = Overlay::None;
         Flow::Continue
     }
@@ -279,12 +281,24 @@ impl State {
         Flow::Continue
     }
 
-    /// What the view on the screen does, or the frame where the view has no way of its own.
+    /// Passes an action to the view on the screen, and to the frame if the view ignores it.
     pub(super) fn look(&mut self, action: Action) -> Flow {
         let body = self.body();
-        if let Overlay::Help(scrolled) = &mut self.overlay {
-            overlay::scroll_help(scrolled, action, body);
-            return Flow::Continue;
+        match &mut self.overlay {
+            Overlay::Help(scrolled) => {
+                overlay::scroll(scrolled, action, body);
+                return Flow::Continue;
+            }
+            Overlay::Details(scrolled) => match action {
+                Action::Scroll(Scroll::Page(_)) | Action::Wheel(..) => {
+                    overlay::scroll(scrolled, action, body);
+                    return Flow::Continue;
+                }
+                Action::Scroll(Scroll::Line(_)) => *scrolled = 0,
+                Action::Copy | Action::CopyAll => {}
+                _ => self.overlay = Overlay::None,
+            },
+            _ => {}
         }
         let Content::Ready(ready) = &mut self.content else { return Flow::Continue };
         if let Action::Search | Action::Filter | Action::Mark | Action::GoToMark = action {
@@ -296,7 +310,7 @@ impl State {
             return Flow::Continue;
         }
         if action == Action::Export {
-            let text = Export::suggestion(self);
+            let text = ExportFile::suggestion(&self.file, self.page);
             self.overlay = Overlay::Prompt(Prompt { purpose: Purpose::Export, text });
             return Flow::Continue;
         }
@@ -318,9 +332,6 @@ impl State {
 
     fn open(&mut self, goal: &Goal) {
         let Content::Ready(ready) = &mut self.content else { return };
-        if goal.page.index().is_none() {
-            return;
-        }
         ready.trail.leave(self.page, &ready.run);
         self.page = goal.page;
         let (view, run) = ready.parts(goal.page);
@@ -349,6 +360,10 @@ impl State {
             *scrolled = (*scrolled).min(super::help::height(own).saturating_sub(body.height));
         }
         let Content::Ready(ready) = &mut self.content else { return };
+        if let Overlay::Details(scrolled) = &mut self.overlay {
+            let height = ready.view(self.page).listing().map_or(0, |rows| details::height(rows, body.width));
+            *scrolled = (*scrolled).min(height.saturating_sub(body.height));
+        }
         // While it is dragged, a range is another one at every column.
         if ready.anchor.is_none() && ready.run.choose_range() {
             ready.views.iter_mut().for_each(|view| view.prepare(&ready.run));
@@ -362,7 +377,7 @@ impl State {
     }
 
     fn body(&self) -> Rect {
-        screen::body(self.size)
+        frame::body(self.size)
     }
 }
 

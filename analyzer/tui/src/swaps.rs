@@ -1,7 +1,7 @@
 //! Swaps: what moving modules out for others cost, one by one and in all, beside what had to be.
 //!
 //! ```text
-//!  5 swaps moved 1.2 GiB in 326.2 ms, waited for 326.2 ms  3 undone, 189.0 ms
+//!  5 swaps moved 1.2 GiB in 326.2 ms, waited for 326.2 ms  thrash 3, 189.0 ms
 //!  loaded 456 MiB  ██████████████████████████████
 //!  least  179 MiB  ███████████                     39% in 101 MiB, or up to 204 MiB
 //!  module       for                  at      bytes       time    GB/s     waited  reason  again
@@ -22,12 +22,13 @@ use ratatui::{
 
 use super::{
     action::Action,
+    goal::Goal,
     listing::{Cell, Column, Listing, Row},
+    open_run::OpenRun,
     page::Page,
-    run::Run,
     theme::Theme,
-    view::{Answer, Goal, View},
-    widget::{bar, count, fit, percent, put},
+    view::{Answer, View},
+    widget::{bar, count, fit, percent, plural, put},
 };
 
 /// The widest bar.
@@ -57,15 +58,15 @@ impl Default for SwapsView {
     }
 }
 
-/// Where everything is.
-struct Layout {
+/// The areas of the view's parts.
+struct SwapsLayout {
     totals: Rect,
     table: Rect,
     others: Rect,
 }
 
-impl Layout {
-    fn new(run: &Run, area: Rect) -> Self {
+impl SwapsLayout {
+    fn new(run: &OpenRun, area: Rect) -> Self {
         let totals = if area.height >= 12 { 3 } else { 1 };
         let others = u16::from(run.figures().swaps.others.count > 0 && area.height >= 6);
         let line = |y: u16, height: u16| Rect { y: area.y + y, height, ..area }.intersection(area);
@@ -75,13 +76,13 @@ impl Layout {
 }
 
 impl View for SwapsView {
-    fn prepare(&mut self, run: &Run) {
+    fn prepare(&mut self, run: &OpenRun) {
         let rows = run.figures().swaps.costliest.iter().zip(0..).map(|(swap, id)| Row::new(id, cells(swap)));
         self.swaps.fill(rows.collect());
     }
 
-    fn draw(&self, run: &Run, theme: Theme, area: Rect, buffer: &mut Buffer) {
-        let layout = Layout::new(run, area);
+    fn draw(&self, run: &OpenRun, theme: Theme, area: Rect, buffer: &mut Buffer) {
+        let layout = SwapsLayout::new(run, area);
         let swaps = &run.figures().swaps;
         let lines = [totals(swaps, theme)].into_iter().chain(bound_lines(swaps, theme, area.width));
         for (line, row) in lines.zip(layout.totals.rows()) {
@@ -102,7 +103,7 @@ impl View for SwapsView {
         put(&Line::styled(text, theme.faint()), layout.others, buffer);
     }
 
-    fn update(&mut self, run: &mut Run, action: Action, _: Rect) -> Answer {
+    fn update(&mut self, run: &mut OpenRun, action: Action, _: Rect) -> Answer {
         match action {
             Action::Open => match self.selected(run) {
                 Some(swap) => Answer::Open(Goal {
@@ -116,7 +117,7 @@ impl View for SwapsView {
     }
 
     /// Selects the swap that is meant: of the module, if one is, the nearest to the instant, if one is.
-    fn visit(&mut self, run: &mut Run, goal: &Goal) {
+    fn visit(&mut self, run: &mut OpenRun, goal: &Goal) {
         let swaps = run.figures().swaps.costliest.iter().zip(0..);
         let of = |name: &Text| swaps.clone().any(|(swap, _)| concerns(swap, name));
         let name = goal.module.as_ref().filter(|name| of(name));
@@ -135,14 +136,14 @@ impl View for SwapsView {
         Some(&mut self.swaps)
     }
 
-    fn rows(&self, run: &Run, area: Rect) -> Rect {
-        let table = Layout::new(run, area).table;
+    fn rows(&self, run: &OpenRun, area: Rect) -> Rect {
+        let table = SwapsLayout::new(run, area).table;
         Rect { y: table.y + table.height.min(1), height: table.height.saturating_sub(1), ..table }
     }
 }
 
 impl SwapsView {
-    fn selected<'a>(&self, run: &'a Run) -> Option<&'a Swap> {
+    fn selected<'a>(&self, run: &'a OpenRun) -> Option<&'a Swap> {
         run.figures().swaps.costliest.get(usize::try_from(self.swaps.selected()?.id).ok()?)
     }
 }
@@ -151,7 +152,7 @@ fn concerns(swap: &Swap, module: &Text) -> bool {
     swap.module == *module || swap.evicted.contains(module)
 }
 
-/// How far a swap is from an instant.
+/// The distance of a swap from an instant.
 fn distance(swap: &Swap, time: Nanos) -> Nanos {
     swap.began_ns.since(time).max(time.since(swap.time_ns))
 }
@@ -176,22 +177,24 @@ fn totals(swaps: &Swaps, theme: Theme) -> Line<'static> {
         return Line::styled(" nothing was moved out to make room for something else", theme.faint());
     }
     let mut spans = vec![
-        Span::styled(format!(" {} swaps", count(swaps.count)), theme.strong()),
+        Span::styled(format!(" {}", plural(swaps.count, "swap")), theme.strong()),
         Span::raw(format!(" moved {} in {}, waited for ", swaps.bytes, swaps.ns)),
         Span::styled(swaps.stall_ns.to_string(), theme.strong()),
     ];
     match (&swaps.thrash, swaps.thrash_why) {
         (Some(thrash), _) if thrash.count > 0 => {
-            let text = format!("  {} undone, {}", count(thrash.count), thrash.ns);
+            let text = format!("  thrash {}, {}", count(thrash.count), thrash.ns);
             spans.push(Span::styled(text, theme.warning()));
         }
-        (None, Some(why)) => spans.push(Span::styled(format!("  undone: not known ({why})"), theme.faint())),
+        (None, Some(why)) => {
+            spans.push(Span::styled(format!("  thrash: not known ({why})"), theme.faint()))
+        }
         _ => {}
     }
     Line::from(spans)
 }
 
-/// What was loaded, and what had to be.
+/// Returns the bytes loaded, and the part of them that was necessary.
 fn bound_lines(swaps: &Swaps, theme: Theme, width: u16) -> Vec<Line<'static>> {
     let Some(bound) = &swaps.lower_bound else {
         let why = swaps.lower_bound_why.unwrap_or("nothing is recorded of it");
@@ -217,8 +220,9 @@ fn bound_lines(swaps: &Swaps, theme: Theme, width: u16) -> Vec<Line<'static>> {
 mod tests {
     use super::*;
     use crate::{
-        action::{Flow, Scroll, Side},
+        action::{Scroll, Side},
         fixture,
+        flow::Flow,
         state::{Content, State},
     };
 
@@ -226,7 +230,7 @@ mod tests {
         fixture::showing(fixture::small(), Page::Swaps, 100, 24)
     }
 
-    fn run(state: &mut State) -> &mut Run {
+    fn run(state: &mut State) -> &mut OpenRun {
         match &mut state.content {
             Content::Ready(ready) => &mut ready.run,
             Content::Reading(_) => panic!("nothing is read"),

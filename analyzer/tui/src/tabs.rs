@@ -7,13 +7,9 @@ use ratatui::{
     widgets::Widget,
 };
 
-use super::{
-    overlay::Overlay,
-    page::{PAGES, Page},
-    state::State,
-};
+use super::{page::Page, theme::Theme};
 
-/// How the tabs are written, from the widest.
+/// The forms of the tabs, from the widest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Breadth {
     Roomy,
@@ -21,21 +17,20 @@ enum Breadth {
     Digits,
 }
 
-/// Draws the tabs.
-pub(crate) fn draw(state: &State, area: Rect, buffer: &mut Buffer) {
+/// Draws the tabs. The one of the view on the screen stands out, unless the view is `covered`.
+pub(crate) fn draw(shown: Page, covered: bool, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let breadth = breadth(area.width);
     let mut spans = vec![Span::raw(" ")];
-    for entry in PAGES {
-        let here = entry.page == state.page && !matches!(state.overlay, Overlay::Help(_));
-        let text = label(entry.page, breadth);
-        if breadth == Breadth::Digits && entry.page == state.page {
-            spans.push(Span::styled(label(entry.page, Breadth::Roomy), state.theme.selected()));
-        } else if here {
-            spans.push(Span::styled(text, state.theme.selected()));
+    for page in Page::ALL {
+        let text = label(page, breadth);
+        if breadth == Breadth::Digits && page == shown {
+            spans.push(Span::styled(label(page, Breadth::Roomy), theme.selected()));
+        } else if page == shown && !covered {
+            spans.push(Span::styled(text, theme.selected()));
         } else {
-            let (digit, name) = text.split_at(text.find(entry.page.digit()).map_or(0, |at| at + 1));
-            spans.push(Span::styled(digit.to_owned(), state.theme.key()));
-            spans.push(Span::styled(name.to_owned(), state.theme.faint()));
+            let (digit, name) = text.split_at(text.find(page.digit()).map_or(0, |at| at + 1));
+            spans.push(Span::styled(digit.to_owned(), theme.key()));
+            spans.push(Span::styled(name.to_owned(), theme.faint()));
         }
         spans.push(Span::raw(" "));
     }
@@ -49,10 +44,10 @@ pub(crate) fn page_at(area: Rect, position: Position) -> Option<Page> {
         return None;
     }
     let mut from = area.x + 1;
-    for entry in PAGES {
-        let to = from + u16::try_from(label(entry.page, breadth).len()).unwrap_or(0);
+    for page in Page::ALL {
+        let to = from + u16::try_from(label(page, breadth).len()).unwrap_or(0);
         if (from..to).contains(&position.x) {
-            return Some(entry.page);
+            return Some(page);
         }
         from = to + 1;
     }
@@ -69,7 +64,7 @@ fn label(page: Page, breadth: Breadth) -> String {
 
 fn breadth(width: u16) -> Breadth {
     let fits = |breadth| {
-        let cells: usize = PAGES.iter().map(|entry| label(entry.page, breadth).len() + 1).sum();
+        let cells: usize = Page::ALL.iter().map(|page| label(*page, breadth).len() + 1).sum();
         cells < usize::from(width)
     };
     [Breadth::Roomy, Breadth::Tight].into_iter().find(|breadth| fits(*breadth)).unwrap_or(Breadth::Digits)

@@ -22,7 +22,8 @@ use ratatui::{
 
 use super::worker;
 
-/// Whether the terminal is ours. A process has one terminal, and the panic hook must know without holding anything.
+/// True while this program owns the terminal. A process has one terminal, and the panic hook must know without holding
+/// anything.
 static OURS: AtomicBool = AtomicBool::new(false);
 
 /// A frame is some ten kilobytes; it reaches the terminal in one piece.
@@ -43,7 +44,7 @@ impl Terminal {
         Ok(Self { inner })
     }
 
-    /// How large it is.
+    /// Returns its size.
     pub(crate) fn size(&self) -> io::Result<Size> {
         self.inner.size()
     }

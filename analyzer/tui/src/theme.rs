@@ -6,15 +6,15 @@ use memtrace_analysis::timeline::Series;
 use memtrace_format::Tier;
 use ratatui::style::{Color, Modifier, Style};
 
-/// How things look.
+/// Colours and styles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Theme {
-    /// Whether colours are wanted.
+    /// False with `NO_COLOR`.
     pub(crate) colours: bool,
 }
 
 impl Theme {
-    /// What the user's environment asks for (see no-color.org).
+    /// Reads the user's environment (see no-color.org).
     pub(crate) fn of_environment() -> Self {
         Self { colours: std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) }
     }
@@ -24,12 +24,12 @@ impl Theme {
         Style::new().add_modifier(Modifier::BOLD)
     }
 
-    /// What explains other things.
+    /// Explanations and frames.
     pub(crate) fn faint(self) -> Style {
         Style::new().add_modifier(Modifier::DIM)
     }
 
-    /// Where the user is.
+    /// The selected row, the cursor.
     pub(crate) fn selected(self) -> Style {
         Style::new().add_modifier(Modifier::REVERSED)
     }
@@ -39,12 +39,12 @@ impl Theme {
         self.colour(Color::Cyan).add_modifier(Modifier::BOLD)
     }
 
-    /// What went wrong.
+    /// Failures.
     pub(crate) fn bad(self) -> Style {
         self.colour(Color::Red).add_modifier(Modifier::BOLD)
     }
 
-    /// What should not be.
+    /// Warnings.
     pub(crate) fn warning(self) -> Style {
         self.colour(Color::Yellow).add_modifier(Modifier::BOLD)
     }
@@ -69,7 +69,7 @@ impl Theme {
         })
     }
 
-    /// What was sampled.
+    /// Sampled counters.
     pub(crate) fn sample(self) -> Style {
         self.colour(Color::Green)
     }
@@ -105,7 +105,7 @@ impl Theme {
         }
     }
 
-    /// Whose a block is, on a map; the letter with it says the same.
+    /// The owner of a block on a map; the letter with it says the same.
     pub(crate) fn tint(self, tint: u8) -> Style {
         const TINTS: [Color; 6] =
             [Color::Blue, Color::Green, Color::Yellow, Color::Magenta, Color::Cyan, Color::Red];
@@ -115,7 +115,7 @@ impl Theme {
         }
     }
 
-    /// What is pointed at.
+    /// The cell under the pointer.
     pub(crate) fn focus(self) -> Style {
         Style::reset().add_modifier(Modifier::BOLD | Modifier::UNDERLINED)
     }
@@ -135,10 +135,13 @@ pub(crate) fn series_sign(series: Series) -> char {
     }
 }
 
+/// The signs of devices, each with a colour of its own as well.
+const DEVICE_SIGNS: [char; 4] = ['█', '▙', '▜', '▞'];
+
 /// The sign of a place in residency bars.
 pub(crate) fn tier_sign(tier: Tier) -> char {
     match tier {
-        Tier::Device(_) => '█',
+        Tier::Device(ordinal) => DEVICE_SIGNS[usize::from(ordinal) % DEVICE_SIGNS.len()],
         Tier::Pinned => '▓',
         Tier::Host => '▒',
         Tier::Disk => '░',
@@ -156,3 +159,24 @@ pub(crate) const PEAK: char = '◆';
 pub(crate) const MARK: char = '▾';
 /// The sign of a swap.
 pub(crate) const SWAP: char = '⇄';
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn without_colours_signs_tell_everything_apart() {
+        let tiers = [Tier::Disk, Tier::Host, Tier::Pinned, Tier::Unknown].into_iter();
+        let tiers: Vec<char> =
+            tiers.chain((0..4).map(Tier::Device)).map(tier_sign).chain([PARTLY_ON_DEVICE]).collect();
+        let series: Vec<char> = Series::ALL.into_iter().map(series_sign).collect();
+        let theme = Theme { colours: false };
+        let parts: Vec<char> = (0..7).map(|place| theme.part(place).0).chain([theme.rest().0]).collect();
+        let events = vec![OUT_OF_MEMORY, PEAK, MARK, SWAP];
+        for signs in [tiers, series, parts, events] {
+            assert_eq!(signs.iter().collect::<BTreeSet<_>>().len(), signs.len(), "{signs:?}");
+        }
+    }
+}

@@ -1,47 +1,52 @@
-//! What a view is to the frame around it.
+//! The interface between a view and the frame around it.
 
 use std::fmt::Debug;
 
-use memtrace_analysis::{Nanos, Text, report::Place};
-use memtrace_format::Address;
 use ratatui::{
     buffer::Buffer,
     layout::{Position, Rect},
 };
 
-use super::{action::Action, keys::Binding, listing::Listing, page::Page, run::Run, theme::Theme};
+use super::{
+    action::{Action, Side},
+    goal::Goal,
+    keys::Binding,
+    listing::Listing,
+    open_run::OpenRun,
+    theme::Theme,
+};
 
 /// A view: what one tab shows. Everything but [`draw`](Self::draw) has a default, with which the frame does what every
 /// view does alike.
 pub(crate) trait View: Debug {
-    /// There is a run, or another part of it to tell of: what is made from [`Run::figures`] and the timeline is made anew.
-    fn prepare(&mut self, run: &Run) {
+    /// Called with a new run or range: the view rebuilds what it makes from [`OpenRun::figures`] and the timeline.
+    fn prepare(&mut self, run: &OpenRun) {
         let _ = run;
     }
 
     /// Draws the view. Called for every frame, so nothing here may take time that grows with the trace: what does is made
     /// in [`prepare`](Self::prepare), in [`settle`](Self::settle) when what it depends on has changed, or by a worker.
-    fn draw(&self, run: &Run, theme: Theme, area: Rect, buffer: &mut Buffer);
+    fn draw(&self, run: &OpenRun, theme: Theme, area: Rect, buffer: &mut Buffer);
 
     /// Does what the user wants, if this view does it in a way of its own.
-    fn update(&mut self, run: &mut Run, action: Action, area: Rect) -> Answer {
+    fn update(&mut self, run: &mut OpenRun, action: Action, area: Rect) -> Answer {
         let _ = (run, action, area);
         Answer::Ignored
     }
 
     /// Called after every action, before the view is drawn, with the area that it will be drawn in: the place to clamp
     /// what is scrolled, and to ask a worker for what is at the cursor when the cursor has moved.
-    fn settle(&mut self, run: &Run, theme: Theme, area: Rect) {
+    fn settle(&mut self, run: &OpenRun, theme: Theme, area: Rect) {
         let _ = (run, theme, area);
     }
 
     /// A worker of some view has called [`Wake::wake`](super::wake::Wake::wake): the place to take what it made.
-    fn woken(&mut self, run: &mut Run) {
+    fn woken(&mut self, run: &mut OpenRun) {
         let _ = run;
     }
 
     /// The view is opened to show this.
-    fn visit(&mut self, run: &mut Run, goal: &Goal) {
+    fn visit(&mut self, run: &mut OpenRun, goal: &Goal) {
         let _ = (run, goal);
     }
 
@@ -55,29 +60,36 @@ pub(crate) trait View: Debug {
         None
     }
 
-    /// Whether a worker has not answered yet.
+    /// Goes to the next place with this text on that side of what is shown, around the end. False: there is none. For views
+    /// that show text beside their rows.
+    fn find(&mut self, run: &OpenRun, text: &str, side: Side, area: Rect) -> bool {
+        let _ = (run, area);
+        self.listing_mut().is_some_and(|rows| rows.find(text, side))
+    }
+
+    /// Returns true while a worker has not answered.
     #[cfg(test)]
     fn is_waiting(&self) -> bool {
         false
     }
 
-    /// Where the rows of the listing are drawn, one a line from the top: the mouse selects them there, and the selected
-    /// row is kept on the screen. Not asked for without a listing.
-    fn rows(&self, run: &Run, area: Rect) -> Rect {
+    /// Returns the area in which the rows of the listing are drawn, one a line from the top: the mouse selects them there,
+    /// and the selected row is kept on the screen. Not called without a listing.
+    fn rows(&self, run: &OpenRun, area: Rect) -> Rect {
         let _ = run;
         area
     }
 
     /// The row under the mouse, by its place among those that are shown. For a view whose rows are not one a line.
-    fn row_at(&self, run: &Run, area: Rect, position: Position) -> Option<usize> {
+    fn row_at(&self, run: &OpenRun, area: Rect, position: Position) -> Option<usize> {
         let rows = self.rows(run, area);
         let place = self.listing()?.top() + usize::from(position.y.checked_sub(rows.y)?);
         rows.contains(position).then_some(place)
     }
 
-    /// Where time is drawn: each column is an instant of [`Run::window`]. The mouse zooms, sets the cursor and drags
-    /// ranges there, and the cursor moves by its columns. None: the view has no time axis.
-    fn plot(&self, run: &Run, area: Rect) -> Option<Rect> {
+    /// Returns the area in which time is drawn: each column is an instant of [`OpenRun::window`]. The mouse zooms, sets the
+    /// cursor and drags ranges there, and the cursor moves by its columns. None: the view has no time axis.
+    fn plot(&self, run: &OpenRun, area: Rect) -> Option<Rect> {
         let _ = (run, area);
         None
     }
@@ -88,52 +100,15 @@ pub(crate) trait View: Debug {
     }
 }
 
-/// What a view answers to an action.
+/// The answer of a view to an action.
 #[derive(Clone, Debug)]
 pub(crate) enum Answer {
     /// The view has no way of its own: the frame does what it does in every view.
     Ignored,
-    /// It is done.
+    /// The view has done it.
     Done,
-    /// It is done, and this is to be said at the foot of the screen.
+    /// The view has done it and has a message for the foot of the screen.
     Say(String),
-    /// Something is to be shown in another view. [`Action::Back`] leads back.
+    /// Another view is to be opened. [`Action::Back`] returns.
     Open(Goal),
-}
-
-/// What to show, and where.
-#[derive(Clone, Debug)]
-pub(crate) struct Goal {
-    /// In which view.
-    pub(crate) page: Page,
-    /// When: the cursor is put there.
-    pub(crate) time: Option<Nanos>,
-    /// Which heap, by name: it is the one looked at.
-    pub(crate) heap: Option<Text>,
-    /// Which module.
-    pub(crate) module: Option<Text>,
-    /// Which address.
-    pub(crate) address: Option<Address>,
-}
-
-impl Goal {
-    /// The view, as it is.
-    pub(crate) fn page(page: Page) -> Self {
-        Self { page, time: None, heap: None, module: None, address: None }
-    }
-
-    /// The view, at an instant.
-    pub(crate) fn at(page: Page, time: Nanos) -> Self {
-        Self { time: Some(time), ..Self::page(page) }
-    }
-
-    /// The view, at a place that a finding names.
-    pub(crate) fn place(page: Page, place: &Place) -> Self {
-        Self {
-            time: place.time_ns,
-            heap: place.heap.clone(),
-            module: place.module.clone(),
-            ..Self::page(page)
-        }
-    }
 }

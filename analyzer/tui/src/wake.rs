@@ -1,8 +1,8 @@
-//! How a view's worker says that it has something to show.
+//! Waking the UI when a view's worker has something to show.
 
 use std::sync::mpsc::Sender;
 
-use super::Message;
+use super::message::Message;
 
 /// Wakes the UI from any thread. Cloned into workers.
 #[derive(Clone, Debug, Default)]

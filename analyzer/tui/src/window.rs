@@ -1,4 +1,4 @@
-//! The range of time on the screen.
+//! The range of time on the screen, and the one that is chosen.
 
 use memtrace_analysis::Nanos;
 
@@ -50,33 +50,33 @@ impl Window {
         Nanos(self.to)
     }
 
-    /// How long it is.
+    /// Returns its length.
     pub(crate) fn length(self) -> Nanos {
         Nanos(self.to - self.from)
     }
 
-    /// Whether it is the whole run.
+    /// Returns true if it is the whole run.
     pub(crate) fn is_whole(self) -> bool {
         self.length().0 == self.end
     }
 
-    /// Back to the whole run.
+    /// Shows the whole run again.
     pub(crate) fn show_all(&mut self) {
         *self = Self::whole(Nanos(self.end), Nanos(self.finest));
     }
 
-    /// This range, as far as the run and what the recording tells apart allow it.
+    /// Shows this range, limited by the run and by the resolution of the recording.
     pub(crate) fn show(&mut self, from: Nanos, to: Nanos) {
         self.resize(self.nearest(from), to.since(from).0);
         self.start_at(from.0);
     }
 
-    /// Half as long; `around` stays where it is on the screen.
+    /// Halves the length; `around` stays where it is on the screen.
     pub(crate) fn zoom_in(&mut self, around: Nanos) {
         self.resize(around, self.length().0 / 2);
     }
 
-    /// Twice as long; `around` stays where it is on the screen, unless an end of the run gets in the way.
+    /// Doubles the length; `around` stays where it is on the screen, unless an end of the run gets in the way.
     pub(crate) fn zoom_out(&mut self, around: Nanos) {
         self.resize(around, self.length().0.saturating_mul(2));
     }
@@ -157,6 +157,22 @@ impl Window {
         let length = self.length().0;
         self.from = from.min(self.end - length);
         self.to = self.from + length;
+    }
+}
+
+/// A range of time, in order; the later instant is a part of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TimeRange {
+    /// Its first instant.
+    pub(crate) from: Nanos,
+    /// Its last one.
+    pub(crate) to: Nanos,
+}
+
+impl TimeRange {
+    /// The range between two instants.
+    pub(crate) fn between(one: Nanos, other: Nanos) -> Self {
+        Self { from: one.min(other), to: one.max(other) }
     }
 }
 

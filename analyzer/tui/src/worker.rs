@@ -13,21 +13,21 @@ use std::{
 
 use memtrace_analysis::{Progress, Text};
 
-use super::{spawn, wake::Wake};
+use super::{thread::spawn, wake::Wake};
 
-/// More often than this, how far a worker is, is not worth a frame.
+/// The least time between two frames that show a worker's progress.
 const TOLD_EVERY: Duration = Duration::from_millis(30);
 
 /// Asks, and takes what was answered. A question that was not begun with when the next one comes is never answered.
 #[derive(Debug)]
 pub(crate) struct Worker<Q, A> {
-    desk: Arc<Desk<Q>>,
+    desk: Arc<Mailbox<Q>>,
     answers: Receiver<Result<A, String>>,
 }
 
-/// Where the next question lies, and how far the one before it is.
+/// The mailbox between a view and its worker: the next question, and the progress of the current one.
 #[derive(Debug)]
-pub(crate) struct Desk<Q> {
+pub(crate) struct Mailbox<Q> {
     next: Mutex<Next<Q>>,
     changed: Condvar,
     wake: Wake,
@@ -42,15 +42,15 @@ struct Next<Q> {
 }
 
 impl<Q: Send + 'static, A: Send + 'static> Worker<Q, A> {
-    /// Starts a thread that answers by `answer`: `None` when it was [overtaken](Desk::is_overtaken). What it says when it
+    /// Starts a thread that answers by `answer`: `None` when it was [overtaken](Mailbox::is_overtaken). What it says when it
     /// panics is an answer too, for nobody shall wait for ever.
     pub(crate) fn new<E: ToString>(
         name: &str,
         wake: Wake,
-        mut answer: impl FnMut(Q, &Desk<Q>) -> Option<Result<A, E>> + Send + 'static,
+        mut answer: impl FnMut(Q, &Mailbox<Q>) -> Option<Result<A, E>> + Send + 'static,
     ) -> Self {
         let next = Next { question: None, closed: false, so_far: 0, told: Instant::now() };
-        let desk = Arc::new(Desk { next: Mutex::new(next), changed: Condvar::new(), wake });
+        let desk = Arc::new(Mailbox { next: Mutex::new(next), changed: Condvar::new(), wake });
         let (sender, answers) = mpsc::channel();
         let there = Arc::clone(&desk);
         spawn(name, move || {
@@ -79,12 +79,12 @@ impl<Q: Send + 'static, A: Send + 'static> Worker<Q, A> {
         self.desk.changed.notify_one();
     }
 
-    /// What was answered since this was called last, in order; or why it cannot be.
+    /// Returns the answers since the last call, in order; an error says why there is none.
     pub(crate) fn answers(&mut self) -> impl Iterator<Item = Result<A, String>> + '_ {
         self.answers.try_iter()
     }
 
-    /// How far the answer is, in what the worker [tells](Desk::tell).
+    /// Returns the progress of the answer, in the unit that the worker [reports](Mailbox::tell).
     pub(crate) fn so_far(&self) -> u64 {
         self.desk.lock().so_far
     }
@@ -96,8 +96,8 @@ impl<Q: Send + 'static, A: Send + 'static> Worker<Q, A> {
     }
 }
 
-impl<Q> Desk<Q> {
-    /// Whether nobody waits any more for the question that is being answered.
+impl<Q> Mailbox<Q> {
+    /// Returns true if nobody waits any more for the current question.
     pub(crate) fn is_overtaken(&self) -> bool {
         self.lock().is_overtaken()
     }
@@ -155,11 +155,11 @@ impl<Q, A> Drop for Worker<Q, A> {
 }
 
 thread_local! {
-    /// Whether this thread is a worker's.
+    /// True on a worker's thread.
     static ANSWERS: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether a panic on this thread becomes an answer: then the UI goes on.
+/// Returns true if a panic on this thread becomes an answer, so that the UI goes on.
 pub(crate) fn answers_panics() -> bool {
     ANSWERS.get()
 }
@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn a_panic_is_an_answer_and_the_next_question_another() {
-        let answer = |question: u32, desk: &Desk<u32>| {
+        let answer = |question: u32, desk: &Mailbox<u32>| {
             desk.tell(7);
             assert_ne!(question, 1, "not this one");
             Some(Ok::<_, String>(question))

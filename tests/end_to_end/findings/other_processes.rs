@@ -10,6 +10,10 @@ fn they_are_found_where_they_make_the_device_tight() {
     let report = sampled("32MiB", &[("FOREIGN_BYTES", "12MiB"), ("CONTEXT_BYTES", "5MiB")], &[], &MEDVRAM);
     let found = assert_found(&report, "other-processes");
     assert_eq!((found.verdict, found.places[0].bytes), (FindingVerdict::Warn, Some(Bytes(12 << 20))));
+    // The software NVML's other process is the machine's first.
+    let first = std::fs::read_to_string("/proc/1/comm").unwrap();
+    let named = format!("most by {} (12.00 MiB)", first.trim_end());
+    assert!(found.evidence.recorded().contains(&named), "no {named:?} in {}", found.evidence);
     assert_silent(&sampled("32MiB", &[("CONTEXT_BYTES", "5MiB")], &[], &MEDVRAM), "other-processes");
     // With room for all, nobody is in anybody's way.
     assert_silent(&sampled("256MiB", &[("FOREIGN_BYTES", "100MiB")], &[], &MEDVRAM), "other-processes");
@@ -35,4 +39,8 @@ fn what_is_not_known_of_them_is_no_all_clear() {
     let unknown = finding(&report, "other-processes");
     assert_eq!(unknown.verdict, FindingVerdict::Na);
     assert!(unknown.why.as_ref().unwrap().recorded().contains("this one's number"), "{unknown:#?}");
+    // Numbers of another namespace are other processes' here.
+    assert!(
+        report.samples.counters.iter().all(|counter| !counter.name.recorded().starts_with("other process"))
+    );
 }

@@ -173,6 +173,7 @@ fn the_doctor_tries_it() {
     assert_eq!(output.status.code(), Some(0), "{said}");
     for line in [
         "OK    recording: `true` was recorded",
+        "OK    machine: ",
         "clock: ",
         "disk: ",
         "CUDA driver: ",

@@ -62,7 +62,7 @@ fn find_the_leak(screen: &mut dyn Screen) {
     screen.await_text("Overview");
     let finding = screen.line_with("every cycle retains memory");
     assert!(finding.contains("FAIL"), "{finding}");
-    screen.await_text("most by module unet");
+    screen.await_text("most by module");
     // Enter shows the cycle, and who keeps what.
     screen.press(ENTER);
     screen.await_text("held at the ends");
@@ -82,7 +82,7 @@ fn find_the_leak(screen: &mut dyn Screen) {
     screen.press(ESCAPE);
     screen.await_text("of it unet");
     screen.press(ESCAPE);
-    screen.await_text("most by module unet");
+    screen.await_text("most by module");
     screen.press("q");
 }
 

@@ -1,6 +1,6 @@
 //! Rounds of the devices: the CUDA driver and NVML.
 
-use std::process;
+use std::{collections::HashMap, process};
 
 use memtrace_format::{Bytes, CounterValue, SampleSource, SampledCounter as Counter};
 
@@ -13,7 +13,7 @@ use crate::{
     sampling::Plan,
     sources::{
         Context, DeviceProcess, DeviceUse, Driver, DriverDevice, DriverMemory, Nvml, NvmlDevice, NvmlMemory,
-        Ordinal, PcieTraffic, PoolMemory, Reading, Unavailable,
+        Ordinal, PcieTraffic, PoolMemory, Reading, Unavailable, process_name,
     },
 };
 
@@ -101,7 +101,14 @@ impl DeviceSources {
             (Counter::OtherDeviceMemory, |processes| bytes(processes.others)),
         ];
         for (ordinal, device) in self.nvml_devices(recorder)? {
-            recorder.figures(Some(*ordinal), &PROCESSES, || process_memory(&device.processes()?));
+            let mut others = HashMap::new();
+            recorder.figures(Some(*ordinal), &PROCESSES, || {
+                let processes = device.processes()?;
+                let memory = process_memory(&processes)?;
+                others = others_by_name(&processes);
+                Ok(memory)
+            });
+            recorder.other_processes(*ordinal, others);
         }
         Ok(())
     }
@@ -175,6 +182,19 @@ fn is_of_nvml(source: SampleSource) -> bool {
 /// Lets counters be about a device of the driver.
 fn introduce(recorder: &mut Recorder, device: &DriverDevice) {
     recorder.introduce(device.ordinal(), || (device.name().unwrap_or_default(), device.total().ok()));
+}
+
+/// What others have of a device's memory, by name. Their numbers are this process's own namespace's, for its number is
+/// among them.
+fn others_by_name(processes: &[DeviceProcess]) -> HashMap<String, Bytes> {
+    let mut names = HashMap::new();
+    for process in processes.iter().filter(|process| process.pid != process::id()) {
+        let Some(bytes) = process.memory.filter(|bytes| bytes.0 > 0) else { continue };
+        let name = process_name(process.pid).unwrap_or_else(|| process.pid.to_string());
+        let sum: &mut Bytes = names.entry(name).or_insert(Bytes(0));
+        sum.0 = sum.0.saturating_add(bytes.0);
+    }
+    names
 }
 
 /// What this process has of a device's memory, and what all others have.

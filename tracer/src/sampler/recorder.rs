@@ -2,7 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use memtrace_format::{Bytes, CounterValue, NotSampled, SampleSource, SampledCounter};
+use memtrace_format::{
+    Bytes, CounterValue, NotSampled, SampleSource, SampledCounter, Unit, well_known::OTHER_PROCESS,
+};
 
 use crate::{
     Counter, Device, Name, cursor,
@@ -11,10 +13,15 @@ use crate::{
     sources::{Ordinal, Reading, Unavailable},
 };
 
+/// The most names of other processes that a recording has counters for, on all devices together.
+const NAMED_PROCESSES: usize = 16;
+
 /// The counters of one sampling thread.
 pub(super) struct Recorder {
     devices: HashMap<Ordinal, Device>,
     counters: HashMap<(SampledCounter, Option<Ordinal>), Slot>,
+    /// Those of other processes, by name.
+    processes: HashMap<(String, Ordinal), Counter>,
     /// Sources whose absence is worth a line on stderr, until it was said.
     to_be_told: HashSet<SampleSource>,
     round: Round,
@@ -43,6 +50,7 @@ impl Recorder {
         Self {
             devices: HashMap::new(),
             counters: HashMap::new(),
+            processes: HashMap::new(),
             to_be_told: asked_for.map(|plan| plan.source).collect(),
             round: Round::default(),
         }
@@ -111,6 +119,26 @@ impl Recorder {
         if let Slot::Sampled(counter) = slot {
             cursor::on_behalf_of_the_program(|| counter.sample(value));
             self.round.recorded = true;
+        }
+    }
+
+    /// Records what other processes have of a device's memory, by their names. Whoever was there and is not has nothing.
+    pub(super) fn other_processes(&mut self, device: Ordinal, mut memory: HashMap<String, Bytes>) {
+        for ((name, on), counter) in &self.processes {
+            if *on == device {
+                let now = memory.remove(name).unwrap_or(Bytes(0));
+                cursor::on_behalf_of_the_program(|| counter.sample(bytes(now)));
+            }
+        }
+        let mut new: Vec<(String, Bytes)> = memory.into_iter().filter(|(_, bytes)| bytes.0 > 0).collect();
+        new.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        new.truncate(NAMED_PROCESSES.saturating_sub(self.processes.len()));
+        for (name, now) in new {
+            let about = self.devices.get(&device).copied();
+            let definition = Counter::describe(&format!("{OTHER_PROCESS}{name}"), Unit::Bytes, about);
+            let counter = cursor::on_behalf_of_the_program(|| Counter::defined(definition));
+            cursor::on_behalf_of_the_program(|| counter.sample(bytes(now)));
+            self.processes.insert((name, device), counter);
         }
     }
 

@@ -1,8 +1,8 @@
 //! Where figures about devices and the machine come from, a file a source.
 //!
 //! A source reads; it keeps nothing and decides nothing. A figure that is not to be had is an [`Unavailable`] that says why,
-//! never 0. What the kernel's files say is parsed here and not by sysinfo, for that says 0 where a line is missing and
-//! makes up the available memory.
+//! never 0. What the kernel's files say of memory is parsed here and not by sysinfo, which says 0 where a line is missing and
+//! makes up the available memory; names of other processes come from sysinfo.
 
 mod driver;
 
@@ -12,6 +12,8 @@ mod host;
 
 mod pressure;
 
+mod process_names;
+
 mod kernel_file;
 
 use thiserror::Error;
@@ -20,6 +22,7 @@ pub(crate) use driver::{Context, Driver, DriverDevice, DriverMemory, PoolMemory}
 pub(crate) use host::{Host, MachineMemory, PageFaults};
 pub(crate) use nvml::{DeviceProcess, DeviceUse, Nvml, NvmlDevice, NvmlMemory, PcieTraffic};
 pub(crate) use pressure::{Pressure, Stalls};
+pub(crate) use process_names::process_name;
 
 /// What a source says.
 pub(crate) type Reading<T> = Result<T, Unavailable>;

@@ -4,8 +4,11 @@ use memtrace_format::{Bytes, SampledCounter};
 
 use super::{Case, Judgement, Rule, sampled};
 use crate::{
-    Nanos,
-    report::{LedgerEntry, LedgerMoment, Place, Report, Topic, table::grouped},
+    Nanos, Text,
+    report::{
+        LedgerEntry, LedgerMoment, Place, Report, Topic,
+        table::{grouped, shorten},
+    },
 };
 
 pub(super) const RULE: Rule = Rule {
@@ -20,6 +23,9 @@ const TIGHT: u64 = 10;
 
 /// What is less than this part of the device is not what makes it tight.
 const MUCH: u64 = 20;
+
+/// The widest name in a sentence.
+const NAME: usize = 40;
 
 /// What others have of a device that is nearly full.
 struct Crowd {
@@ -66,6 +72,9 @@ fn judge(report: &Report) -> Judgement {
         Bytes(worst.total),
         Bytes(worst.least_free),
     );
+    if let Some((name, most)) = sampled::largest_process(report, worst.device) {
+        evidence.push_str(&format!("; most by {} ({})", shorten(&Text::new(name), NAME), Bytes(most)));
+    }
     if worst.grew > 0 {
         evidence.push_str(&format!("; they took {} of it during this run", Bytes(worst.grew)));
     }

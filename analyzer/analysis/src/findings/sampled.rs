@@ -1,6 +1,6 @@
 //! What rules ask of the counters that recorders sample by themselves.
 
-use memtrace_format::SampledCounter;
+use memtrace_format::{SampledCounter, well_known::OTHER_PROCESS};
 
 use crate::report::{Counter, CounterNumber, Report};
 
@@ -8,6 +8,15 @@ use crate::report::{Counter, CounterNumber, Report};
 pub(super) fn counter(report: &Report, sampled: SampledCounter, device: Option<u32>) -> Option<&Counter> {
     let mut counters = report.samples.counters.iter().rev();
     counters.find(|counter| counter.name.recorded() == sampled.name() && counter.device == device)
+}
+
+/// The other process that had the most of a device at once, if others are named, and how much that was.
+pub(super) fn largest_process(report: &Report, device: u32) -> Option<(&str, u64)> {
+    let counters = report.samples.counters.iter().filter(|counter| counter.device == Some(device));
+    let named = counters.filter_map(|counter| {
+        Some((counter.name.recorded().strip_prefix(OTHER_PROCESS)?, bytes(counter.max)))
+    });
+    named.max_by_key(|(_, bytes)| *bytes)
 }
 
 /// Why there is none: what the recorder said, or that nobody asked.

@@ -94,6 +94,10 @@ impl<'a> Definitions<'a> {
                 let heap = totals.clone().find_map(|total| Some((counter.name.strip_suffix(total)?, total)));
                 counter.name = match heap {
                     Some((heap, total)) => self.pseudonyms.text(heap) + total,
+                    None if counter.name.starts_with(well_known::OTHER_PROCESS) => {
+                        let process = counter.name.split_off(well_known::OTHER_PROCESS.len());
+                        counter.name + &self.pseudonyms.text(&process)
+                    }
                     None => {
                         let sampled = SampledCounter::named(&counter.name).is_some();
                         self.unless(keep.counters || sampled, &counter.name)

@@ -1,4 +1,4 @@
-//! The machine: its clock, its disk, and what it tells of itself.
+//! The machine: what it is, its clock, its disk, and whether it reports memory pressure.
 
 use std::fs;
 
@@ -6,12 +6,13 @@ use memtrace_analysis::report::FindingVerdict;
 use memtrace_format::Bytes;
 
 use super::Check;
+use crate::machine::Machine;
 
 /// Less room than this is soon full: some eight million events.
 const LITTLE_ROOM: Bytes = Bytes(256 << 20);
 
 pub(super) fn checks() -> Vec<Check> {
-    vec![clock(), room(), pressure()]
+    vec![Check::ok("machine", Machine::this().to_string()), clock(), room(), pressure()]
 }
 
 fn clock() -> Check {
@@ -41,7 +42,7 @@ fn room() -> Check {
             let free = Bytes(disk.f_bavail.saturating_mul(disk.f_frsize));
             let found = format!("{free} free here; a trace takes 32 bytes an event");
             if free < LITTLE_ROOM {
-                let advice = "record elsewhere with -o, or the newest events alone: MEMTRACE_MODE=ring";
+                let advice = "record elsewhere with -o, or only the newest events with MEMTRACE_MODE=ring";
                 Check::new(WHAT, FindingVerdict::Warn, found, advice)
             } else {
                 Check::ok(WHAT, found)
@@ -54,7 +55,7 @@ fn room() -> Check {
 fn pressure() -> Check {
     const WHAT: &str = "memory pressure";
     match fs::read_to_string("/proc/pressure/memory") {
-        Ok(_) => Check::ok(WHAT, "the kernel tells when the host is short of memory"),
-        Err(error) => Check::absent(WHAT, format!("the kernel does not tell: {error}")),
+        Ok(_) => Check::ok(WHAT, "the kernel reports it"),
+        Err(error) => Check::absent(WHAT, format!("the kernel does not report it: {error}")),
     }
 }

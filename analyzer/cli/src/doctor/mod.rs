@@ -21,12 +21,13 @@ use crate::{failure::Failure, output};
 /// `memtrace doctor`
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Exit status: 0 if programs can be recorded here, 1 if something FAILs. What is merely not here, such as a GPU, is N/A.")]
+Exit status: 0 if programs can be recorded here, 1 if a check says FAIL. A missing GPU is N/A, not a
+failure.")]
 pub(crate) struct Arguments {
     /// The library to record with [default: libmemtrace.so near this command]
     #[arg(long, value_name = "libmemtrace.so")]
     library: Option<PathBuf>,
-    /// The Python whose PyTorch is looked at, and whose stacks are tried
+    /// The Python whose PyTorch and stacks are tried
     #[arg(long, value_name = "PYTHON", default_value = "python3")]
     python: PathBuf,
     /// Print JSON

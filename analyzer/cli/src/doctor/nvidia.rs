@@ -37,6 +37,6 @@ fn devices() -> Check {
 fn library(what: &'static str, name: &str) -> Check {
     match loader::find(name) {
         Some(path) => Check::ok(what, path.to_string_lossy()),
-        None => Check::absent(what, format!("{name} is not installed; what it would tell is not recorded")),
+        None => Check::absent(what, format!("{name} is not installed; its figures are not recorded")),
     }
 }

@@ -43,12 +43,12 @@ fn reports(package: &Path) -> Check {
     let exported = library.canonicalize().and_then(fs::read).map(|content| exports(&content));
     let shown = library.display();
     match exported {
-        Ok(true) => Check::ok(WHAT, format!("its allocators tell of every block: {shown}")),
+        Ok(true) => Check::ok(WHAT, format!("its allocators report every block: {shown}")),
         Ok(false) => Check::new(
             WHAT,
             FindingVerdict::Warn,
             format!(
-                "{shown} has none of the functions by which allocators tell of blocks; segments alone are recorded"
+                "{shown} has none of the functions by which allocators report blocks; only segments are recorded"
             ),
             "report its version",
         ),

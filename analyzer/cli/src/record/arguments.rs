@@ -10,34 +10,35 @@ use memtrace_format::Bytes;
 #[command(after_help = "\
 Examples:
     memtrace record -- python launch.py --medvram
-    memtrace record --torch -- python launch.py      the modules of PyTorch have their names, forwards and moves
-    memtrace record --stacks python -- python launch.py     the lines of Python that ask for memory
+    memtrace record --torch -- python launch.py         with PyTorch's modules and their moves
+    memtrace record --stacks python -- python launch.py with the Python lines that ask for memory
     memtrace record -o run.trace --analyze -- ./engine
-    memtrace record --follow -- ./webui.sh           a script, and whatever it runs: a trace for each process
+    memtrace record --follow -- ./webui.sh              a script and what it runs, a trace each
 
-Recorded are host memory, what the program asks of the CUDA driver, and the blocks of PyTorch's caching allocators.
-The program must be linked dynamically. Its exit status is that of this command; 128 + n where signal n ended it.")]
+memtrace records host memory, what the program asks of the CUDA driver, and the blocks of PyTorch's
+caching allocators. The program must be linked dynamically. This command returns the program's exit
+status, or 128 + n if signal n ended it.")]
 pub(crate) struct Arguments {
-    /// The trace to make; %p becomes the process id [default: the program's name, as in python.%p.trace]
+    /// The trace to write; %p becomes the process id [default: the program's name, as in python.%p.trace]
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     /// Open the trace when the program has ended
     #[arg(long)]
     pub(crate) analyze: bool,
-    /// Record the programs that it runs as well, each into a trace of its own
+    /// Record child processes too, each into its own trace
     #[arg(long)]
     pub(crate) follow: bool,
-    /// Record host memory from blocks of this size on
+    /// Record host blocks from this size on [default: 4KiB]
     #[arg(long, value_name = "BYTES")]
     pub(crate) host_threshold: Option<Bytes>,
-    /// Record who asks for memory as well: the stack of calls
+    /// Record the stack of calls that ask for memory
     #[arg(long, value_name = "KIND")]
     pub(crate) stacks: Option<Stacks>,
-    /// How many frames of a stack are kept, the innermost
+    /// Keep this many innermost frames of a stack
     #[arg(long, value_name = "FRAMES", requires = "stacks", default_value_t = 32,
         value_parser = clap::value_parser!(u8).range(1..=128))]
     pub(crate) stack_depth: u8,
-    /// Name the modules of a Python program that uses PyTorch, their forwards, and their moves between devices
+    /// Record PyTorch's modules by name, with their forwards and their moves between devices
     #[arg(long)]
     pub(crate) torch: bool,
     /// The folder of memtrace's Python package, for --torch and --stacks python [default: near the library]
@@ -54,9 +55,9 @@ pub(crate) struct Arguments {
 /// The calls that a stack is made of.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Stacks {
-    /// Of machine code; the analysis names them, on this machine
+    /// Machine code; the analysis names the functions, on this machine
     Native,
-    /// Of Python: file, line and function (CPython 3.8 to 3.13)
+    /// Python: file, line and function (CPython 3.8 to 3.13)
     Python,
 }
 

@@ -89,11 +89,9 @@ fn say_where(made: &[PathBuf], program: &Program, arguments: &Arguments) {
     match made {
         [] => {
             eprintln!(
-                "memtrace: nothing was recorded: the program did not take the library in, or ended before it could"
+                "memtrace: nothing was recorded: the program did not load the library, or ended before that"
             );
-            eprintln!(
-                "  try: `memtrace doctor`; and if it starts another program, `memtrace record --follow`"
-            );
+            eprintln!("  try: `memtrace doctor`; if it starts another program, `memtrace record --follow`");
         }
         [trace] => {
             eprintln!("memtrace: recorded into {}", shown(trace));

@@ -50,7 +50,7 @@ impl Unfit {
     pub(crate) fn advice(&self) -> &'static str {
         match self {
             Self::Static => {
-                "link it dynamically, or link the tracer into it: see \"Record your engine\" in the README"
+                "link it dynamically, or link the tracer into it: see \"Record your own program\" in the README"
             }
             Self::RaisedRights => {
                 "run `memtrace record` itself with those rights, on the program behind it: sudo memtrace record -- CMD"
@@ -91,9 +91,7 @@ impl Program {
     pub(crate) fn notes(&self, follow: bool) -> Vec<String> {
         let mut notes = Vec::new();
         if self.is_shell && !follow {
-            notes.push(
-                "it is a shell; what that runs as programs of their own is recorded with --follow".to_owned(),
-            );
+            notes.push("it is a shell; the programs that it runs are recorded with --follow".to_owned());
         }
         let others = env::var_os("LD_PRELOAD").unwrap_or_default();
         for library in preloaded(&others).chain(self.sanitizer()) {

@@ -98,7 +98,7 @@ fn an_archive_lists_what_goes_in_and_opens() {
         let output = memtrace(&[&["report", &path, "-o", bug, "--force"], arguments].concat());
         assert!(output.status.success(), "{}", stderr(&output));
         let said = String::from_utf8_lossy(&output.stdout);
-        for listed in ["report.md", "report.json", "machine.txt", "of the trace"] {
+        for listed in ["report.md", "report.json", "machine.txt", "reported on: ", "of the trace"] {
             assert!(said.contains(listed), "{said}");
         }
         assert_eq!(json(bug, &[])["heaps"][0]["peak"]["allocated_bytes"], 4096);

@@ -1,4 +1,4 @@
-//! What the charts draw: numbers and names, as JSON within a page.
+//! Data of the charts: numbers and names, as JSON within a page.
 
 use std::collections::HashMap;
 

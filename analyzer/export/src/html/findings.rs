@@ -1,4 +1,4 @@
-//! What rules found, and the requests that failed.
+//! The findings of the rules, and the requests that failed.
 
 use maud::{Markup, html};
 use memtrace_analysis::report::{Finding, OutOfMemory, Place, Report, grouped};

@@ -1,7 +1,7 @@
 //! The report as one page of HTML, to be read in any browser: it loads nothing, runs the two scripts in it and no other, and
 //! needs them for the charts and the order of tables alone.
 //!
-//! What is text is made here, by templates that escape it; the scripts get numbers and names as JSON, and set names as text.
+//! All text is made here, by templates that escape it; the scripts get numbers and names as JSON, and set names as text.
 //! The policy names the hashes of the scripts and of the styles, so a browser takes no others, wherever they might come from.
 
 mod course;
@@ -96,7 +96,7 @@ impl Html<'_> {
     }
 }
 
-/// What a browser may do with the page: run its own scripts, use its own styles, nothing else.
+/// The policy for a browser: the page may run its own scripts and use its own styles, nothing else.
 fn policy() -> String {
     let sources = |texts: [&str; 2]| {
         let hash = |text: &str| format!("'sha256-{}'", STANDARD.encode(Sha256::digest(text)));
@@ -121,7 +121,7 @@ fn heading(report: &Report) -> Markup {
     }
 }
 
-/// Where the script draws.
+/// The element that the script draws into.
 fn timeline(report: &Report) -> Markup {
     html! {
         section #timeline {

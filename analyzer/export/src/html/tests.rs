@@ -1,6 +1,6 @@
 use super::*;
 
-/// What a page says of scripts and styles is what it has.
+/// The page's policy names exactly the scripts and styles that it has.
 #[test]
 fn the_policy_names_what_is_in_the_page() {
     let policy = policy();

@@ -1,4 +1,4 @@
-//! What is live at an instant, by whose it is: as collapsed stacks, as a flame graph, for speedscope.
+//! Live memory at an instant by owner: as collapsed stacks, as a flame graph, for speedscope.
 //!
 //! A path leads from the heap over the module and the scopes to the frames of the stack, innermost last; its weight are the bytes that
 //! count for a peak.
@@ -32,7 +32,7 @@ pub(super) enum Shape {
     Speedscope,
 }
 
-/// What is live in some heaps.
+/// Live memory of some heaps.
 struct Live {
     time: Nanos,
     heaps: Vec<(Text, Paths)>,
@@ -113,7 +113,7 @@ impl Live {
     }
 }
 
-/// Whose a block is, from the outside in. Text is escaped as for a screen: what comes of it is text for others.
+/// Returns the owners of a block, from the outside in. Text is escaped as for a screen, because other tools show it.
 fn path(trace: &Trace, owner: &Owner) -> Vec<String> {
     let mut path = Vec::new();
     let known = |text: &Text| (!is_nobody(text)).then(|| text.to_string());

@@ -12,7 +12,7 @@ use super::{
     proto::{CounterDescriptor, Unit},
 };
 
-/// What is shown of a heap, in this order.
+/// The counters shown of a heap, in this order.
 const FIGURES: [&str; 3] = ["allocated", "active", "reserved"];
 
 /// The tracks of all heaps.

@@ -34,7 +34,7 @@ use self::{
 const BOOT_TIME: u32 = 6;
 const REAL_TIME: u32 = 1;
 
-/// What imported traces have for a process: Perfetto takes 0 for the kernel's.
+/// The process id of imported traces: Perfetto takes 0 for the kernel's.
 const SOME_PROCESS: i32 = 1;
 
 /// Writes a trace as Perfetto reads it.

@@ -68,7 +68,7 @@ impl<W: Write> Packets<W> {
         Ok(Track(self.tracks))
     }
 
-    /// Something happens on a track.
+    /// Writes an event on a track.
     pub(super) fn event(
         &mut self,
         time: Nanos,

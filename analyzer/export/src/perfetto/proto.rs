@@ -26,7 +26,7 @@ pub(super) enum Data {
     Track(TrackDescriptor),
 }
 
-/// What clocks showed at one instant.
+/// The readings of clocks at one instant.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct ClockSnapshot {
     #[prost(message, repeated, tag = "1")]
@@ -93,7 +93,7 @@ pub(super) enum Unit {
     Bytes = 3,
 }
 
-/// Something on a track.
+/// An event on a track.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct TrackEvent {
     #[prost(message, repeated, tag = "4")]

@@ -47,7 +47,7 @@ impl<'a> ThreadTracks<'a> {
         self.trace.thread(thread)
     }
 
-    /// What is open where the export begins.
+    /// Writes the scopes and phases open where the export begins.
     pub(super) fn begin<W: Write>(
         &mut self,
         packets: &mut Packets<W>,

@@ -22,10 +22,10 @@ const OPEN: usize = 1 << 16;
 pub(super) struct TransferTracks<'a> {
     trace: &'a Trace,
     process: Track,
-    /// Each way's tracks that are free.
+    /// The free tracks of each direction.
     free: HashMap<(Tier, Tier), Vec<Track>>,
     open: HashMap<TransferKey, Open>,
-    /// By what left which device, the flow from its latest eviction.
+    /// The flow from the latest eviction, by module and device.
     flows: HashMap<(ModuleId, Tier), u64>,
     evictions: u64,
 }
@@ -44,7 +44,7 @@ impl<'a> TransferTracks<'a> {
         Self { trace, process, free, open, flows, evictions: 0 }
     }
 
-    /// What is under way where the export begins.
+    /// Writes the transfers under way where the export begins.
     pub(super) fn begin<W: Write>(
         &mut self,
         packets: &mut Packets<W>,

@@ -48,7 +48,7 @@ impl<'a, R: Rows> Events<'a, R> {
         Self { trace, rows, scopes: HashMap::new() }
     }
 
-    /// Whose the block of an event is, as the replay has it: the event itself need not say.
+    /// The owner of an event's block, from the replay: the event itself need not name it.
     fn owner(&mut self, replay: &Replay<'_>, block: Option<Block>) -> (Cell, Cell) {
         let Some(&Owner { module, scope, .. }) = block.and_then(|block| replay.owners.owner(block.owner))
         else {

@@ -16,7 +16,7 @@ pub(super) use csv::Csv;
 #[cfg(feature = "parquet")]
 pub(super) use parquet::Parquet;
 
-/// Which table.
+/// The tables.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Table {
@@ -44,7 +44,7 @@ impl Table {
     }
 }
 
-/// What a column is of, where a file says so.
+/// The type of a column, for files that declare it.
 #[derive(Clone, Copy, Debug)]
 enum Kind {
     Text,
@@ -53,10 +53,10 @@ enum Kind {
     Value,
 }
 
-/// What is in a column of a row.
+/// A value of a row.
 #[derive(Clone, Debug)]
 enum Cell {
-    /// Nothing: not known, or of other rows.
+    /// No value: unknown, or meant for other rows.
     Empty,
     Text(Text),
     Word(&'static str),
@@ -67,7 +67,7 @@ enum Cell {
 
 /// Rows on their way out.
 trait Rows {
-    /// There is what was asked for; until this is known, nothing may be written.
+    /// Called once the request is known to exist; nothing may be written before.
     fn begin(&mut self) -> io::Result<()>;
     fn row<const N: usize>(&mut self, cells: [Cell; N]) -> io::Result<()>;
     fn finish(self) -> io::Result<()>;

@@ -113,7 +113,7 @@ impl Column {
     }
 }
 
-/// What the file's writer says, as it was said to the library: whoever reads a pipe may be gone.
+/// Returns the I/O error behind an error of the library: the reader of a pipe may be gone.
 fn failed(error: ParquetError) -> io::Error {
     match error {
         ParquetError::External(error) => error.downcast().map_or_else(io::Error::other, |error| *error),

@@ -11,7 +11,7 @@ use super::pickle::{Item, Pickle, Remembered};
 /// The most lists that are remembered; beyond, they are written anew.
 const KEPT: usize = 1 << 20;
 
-/// What PyTorch writes where it knows no function or no file.
+/// The placeholder of PyTorch for an unknown function or file.
 const UNKNOWN: &str = "??";
 
 /// The file of a frame that is a module: snapshots know no modules.

@@ -43,7 +43,7 @@ const ACTIONS: [&str; 8] = [
     "oom",
 ];
 
-/// Which list the events of a heap are in.
+/// The list that the events of a heap are in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Place {
     Device(u32),
@@ -67,7 +67,7 @@ pub(super) struct Torch<'a, W> {
     traces: BTreeMap<Place, Remembered>,
     annotations: Remembered,
     places: HashMap<HeapKey, Option<Place>>,
-    /// Who asked for what is reserved, by where it starts.
+    /// The request behind each reserved segment, by its start address.
     reserved_by: HashMap<HeapKey, BTreeMap<u64, StackId>>,
 }
 
@@ -81,7 +81,7 @@ impl<'a, W: Write> Torch<'a, W> {
         Ok(Self { trace, pickle, frames, settings, traces, annotations, places, reserved_by })
     }
 
-    /// Where a heap's events go; none: nowhere.
+    /// Returns the list for a heap's events; none if they are left out.
     fn place(&mut self, key: HeapKey) -> Option<Place> {
         let definitions = self.trace.definitions();
         *self.places.entry(key).or_insert_with(|| {
@@ -152,7 +152,7 @@ impl<'a, W: Write> Torch<'a, W> {
         }
     }
 
-    /// When it was, if the trace knows: a snapshot of PyTorch 2.0 has no times, and neither has what was made of it.
+    /// Returns the time, if the trace knows it: a snapshot of PyTorch 2.0 has no times, and neither has a trace made of it.
     fn time(&self, time: Nanos) -> Option<(&'static str, Item<'static>)> {
         let start = self.trace.header().start.realtime_ns;
         let known = start > 0 || !self.trace.is_imported();

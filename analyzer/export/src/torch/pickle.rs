@@ -1,6 +1,6 @@
 //! Writes plain data as a pickle of protocol 4, as it comes.
 //!
-//! What is equal is written once and remembered: a frame, a stack, a key. Lists are filled by turns, so that the events of
+//! Equal values are written once and remembered: a frame, a stack, a key. Lists are filled by turns, so that the events of
 //! several devices and what was annotated meanwhile need not be sorted first: a list that was made is remembered, taken up
 //! again, and laid back.
 
@@ -11,7 +11,7 @@ use hashbrown::HashMap;
 /// Items of a list that are added at once: a reader keeps them until then.
 const BATCH: u32 = 1_000;
 
-/// Something that was written, and remembered.
+/// The memo index of a value that was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Remembered(u32);
 
@@ -25,7 +25,7 @@ pub(super) struct Pickle<W> {
     open: Option<(Remembered, u32)>,
 }
 
-/// What a dict has under a key.
+/// A value under a key of a dict.
 #[derive(Clone, Debug)]
 pub(super) enum Item<'t> {
     None,

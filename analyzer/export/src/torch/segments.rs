@@ -111,7 +111,7 @@ impl<W: Write> Torch<'_, W> {
         )
     }
 
-    /// Whose a block is, as frames.
+    /// Returns the owners of a block, as frames.
     fn frames_of(&mut self, replay: &Replay<'_>, block: &Block) -> io::Result<Remembered> {
         let owner = replay.owners.owner(block.owner);
         let (stack, module) = owner.map(|owner| (owner.stack, owner.module)).unwrap_or_default();

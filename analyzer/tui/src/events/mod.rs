@@ -25,16 +25,17 @@ use ratatui::{
 };
 
 use self::{
-    reader::{Found, Page, Question, Reader},
-    window::Window,
+    reader::{EventsPage, EventsReader, EventsRequest, SearchResult},
+    window::RowWindow,
 };
 use super::{
     action::{Action, Scroll, Side},
+    goal::Goal,
     listing::{Column, Listing},
+    open_run::OpenRun,
     page,
-    run::Run,
     theme::Theme,
-    view::{Answer, Goal, View},
+    view::{Answer, View},
     widget::put,
     worker::Worker,
 };
@@ -42,29 +43,29 @@ use super::{
 /// The view.
 #[derive(Debug)]
 pub(crate) struct EventsView {
-    worker: Option<Worker<Question, reader::Answer>>,
-    /// What the worker reads; another one when more of the trace has been written.
+    worker: Option<Worker<EventsRequest, reader::EventsAnswer>>,
+    /// The trace that the worker reads; replaced when more of it has been written.
     trace: Option<Arc<Trace>>,
-    window: Window,
+    window: RowWindow,
     rows: Listing,
     /// The filter that the window is read with.
     filter: String,
     /// The instant that the window was read around.
     around: Option<Nanos>,
-    /// What is being read.
+    /// The request that the worker is at.
     asked: Option<Asked>,
-    /// Whether it could not be read: then more of it cannot either.
+    /// Set if reading failed: more of it then fails too.
     failed: bool,
-    /// What is to be said at the head until something else is asked.
+    /// The message at the head until the next request.
     said: Option<String>,
 }
 
-/// What the worker is at.
+/// The request that the worker is at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Asked {
     /// The events around the cursor.
     Around,
-    /// Those around a place that the cursor shall go to.
+    /// The events around a place to which the cursor moves.
     There,
     More,
     Search(String),
@@ -75,7 +76,7 @@ impl Default for EventsView {
         Self {
             worker: None,
             trace: None,
-            window: Window::default(),
+            window: RowWindow::default(),
             rows: Listing::new(columns()),
             filter: String::new(),
             around: None,
@@ -100,11 +101,12 @@ fn columns() -> Vec<Column> {
 }
 
 impl View for EventsView {
-    fn prepare(&mut self, run: &Run) {
+    fn prepare(&mut self, run: &OpenRun) {
         let known = self.trace.as_ref();
         if let Some(trace) = run.trace.as_ref().filter(|new| known.is_none_or(|old| !Arc::ptr_eq(old, new))) {
-            let reader = Reader::new(Arc::clone(trace));
-            let answer = move |question, desk: &super::worker::Desk<Question>| reader.answer(question, desk);
+            let reader = EventsReader::new(Arc::clone(trace));
+            let answer =
+                move |request, desk: &super::worker::Mailbox<EventsRequest>| reader.answer(request, desk);
             self.worker = Some(Worker::new("memtrace-events", run.wake.clone(), answer));
             self.trace = Some(Arc::clone(trace));
             // What was being read is not answered any more; what was read stays, and goes on where it ended.
@@ -115,7 +117,7 @@ impl View for EventsView {
         }
     }
 
-    fn draw(&self, run: &Run, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    fn draw(&self, run: &OpenRun, theme: Theme, area: Rect, buffer: &mut Buffer) {
         let head = Rect { height: 1, ..area };
         put(&self.headline(run, theme), head, buffer);
         self.state(theme).alignment(Alignment::Right).render(head, buffer);
@@ -123,7 +125,7 @@ impl View for EventsView {
         self.rows.draw(theme, rows, buffer);
     }
 
-    fn update(&mut self, run: &mut Run, action: Action, area: Rect) -> Answer {
+    fn update(&mut self, run: &mut OpenRun, action: Action, area: Rect) -> Answer {
         match action {
             Action::Scroll(scroll) => self.scroll(run, scroll),
             Action::Edge(Side::Back) => self.go_to(run, EventPlace::default()),
@@ -153,20 +155,20 @@ impl View for EventsView {
         }
     }
 
-    fn settle(&mut self, run: &Run, _theme: Theme, _area: Rect) {
+    fn settle(&mut self, run: &OpenRun, _theme: Theme, _area: Rect) {
         if self.rows.filter() != self.filter {
             self.filter = self.rows.filter().to_owned();
             self.around = None;
         }
         if self.around != Some(run.cursor) {
             self.around = Some(run.cursor);
-            self.ask(Asked::Around, Question::Around(run.place(), self.rows.filter_terms()));
+            self.ask(Asked::Around, EventsRequest::Around(run.place(), self.rows.filter_terms()));
         } else if self.asked.is_none() && !self.failed {
             self.read_ahead();
         }
     }
 
-    fn woken(&mut self, run: &mut Run) {
+    fn woken(&mut self, run: &mut OpenRun) {
         let Some(worker) = &mut self.worker else { return };
         let answers: Vec<_> = worker.answers().collect();
         for answer in answers {
@@ -190,13 +192,13 @@ impl View for EventsView {
         self.asked.is_some()
     }
 
-    fn rows(&self, _run: &Run, area: Rect) -> Rect {
+    fn rows(&self, _run: &OpenRun, area: Rect) -> Rect {
         Rect { y: area.y + 2, height: area.height.saturating_sub(2), ..area }
     }
 }
 
 impl EventsView {
-    fn headline(&self, run: &Run, theme: Theme) -> Line<'static> {
+    fn headline(&self, run: &OpenRun, theme: Theme) -> Line<'static> {
         let mut spans = vec![
             Span::raw(" events around "),
             Span::styled(format!("{} s", exact(run.cursor)), theme.strong()),
@@ -224,14 +226,14 @@ impl EventsView {
         }
     }
 
-    fn scroll(&mut self, run: &mut Run, scroll: Scroll) -> Answer {
+    fn scroll(&mut self, run: &mut OpenRun, scroll: Scroll) -> Answer {
         self.rows.scroll(scroll);
         self.follow(run);
         Answer::Done
     }
 
     /// The cursor goes to the selected event.
-    fn follow(&mut self, run: &mut Run) {
+    fn follow(&mut self, run: &mut OpenRun) {
         let selected = self.rows.selected().and_then(|row| self.window.entry(row.id));
         if let Some(entry) = selected {
             run.visit_place(entry.place);
@@ -240,20 +242,23 @@ impl EventsView {
         }
     }
 
-    fn go_to(&mut self, run: &mut Run, place: EventPlace) -> Answer {
+    fn go_to(&mut self, run: &mut OpenRun, place: EventPlace) -> Answer {
         run.visit_place(place);
         self.said = None;
         self.around = Some(run.cursor);
-        self.ask(Asked::There, Question::Around(place, self.rows.filter_terms()));
+        self.ask(Asked::There, EventsRequest::Around(place, self.rows.filter_terms()));
         Answer::Done
     }
 
-    fn search(&mut self, run: &Run, side: Side) -> Answer {
+    fn search(&mut self, run: &OpenRun, side: Side) -> Answer {
         let selected = self.rows.selected().and_then(|row| self.window.entry(row.id));
         let place = selected.map_or(EventPlace::at(run.cursor), |entry| entry.place);
         let text = run.search.clone();
         self.said = None;
-        self.ask(Asked::Search(text.clone()), Question::Find(side, text, place, self.rows.filter_terms()));
+        self.ask(
+            Asked::Search(text.clone()),
+            EventsRequest::Find(side, text, place, self.rows.filter_terms()),
+        );
         Answer::Done
     }
 
@@ -270,38 +275,38 @@ impl EventsView {
         Answer::Open(Goal { address: Some(Address(address.0)), ..goal })
     }
 
-    fn ask(&mut self, asked: Asked, question: Question) {
+    fn ask(&mut self, asked: Asked, request: EventsRequest) {
         let Some(worker) = &mut self.worker else { return };
         (self.asked, self.failed) = (Some(asked), false);
-        worker.ask(question);
+        worker.ask(request);
     }
 
     /// Has more read where the selected event comes near an end of the window.
     fn read_ahead(&mut self) {
         let Some(row) = self.rows.selected() else { return };
         if let Some((side, place)) = self.window.short_of(row.id) {
-            self.ask(Asked::More, Question::More(side, place, self.rows.filter_terms()));
+            self.ask(Asked::More, EventsRequest::More(side, place, self.rows.filter_terms()));
         }
     }
 
-    fn accept(&mut self, run: &mut Run, answer: reader::Answer) {
+    fn accept(&mut self, run: &mut OpenRun, answer: reader::EventsAnswer) {
         // What was asked since then is what counts; its answer is on its way.
         match (answer, self.asked.take()) {
-            (reader::Answer::Around(page), Some(Asked::Around)) => self.show(run, page),
-            (reader::Answer::Around(page), Some(Asked::There)) => {
+            (reader::EventsAnswer::Around(page), Some(Asked::Around)) => self.show(run, page),
+            (reader::EventsAnswer::Around(page), Some(Asked::There)) => {
                 self.show(run, page);
                 self.follow(run);
             }
-            (reader::Answer::More(side, entries), Some(Asked::More)) => {
+            (reader::EventsAnswer::More(side, entries), Some(Asked::More)) => {
                 self.window.extend(side, entries);
                 self.rows.fill(self.window.rows());
             }
-            (reader::Answer::Found(found), Some(Asked::Search(text))) => self.arrive(run, found, &text),
+            (reader::EventsAnswer::Found(found), Some(Asked::Search(text))) => self.arrive(run, found, &text),
             (_, asked) => self.asked = asked,
         }
     }
 
-    fn show(&mut self, run: &mut Run, page: Page) {
+    fn show(&mut self, run: &mut OpenRun, page: EventsPage) {
         let selected = self.window.open(page);
         self.rows.fill(self.window.rows());
         if let Some(id) = selected {
@@ -314,12 +319,12 @@ impl EventsView {
         }
     }
 
-    fn arrive(&mut self, run: &mut Run, found: Found, text: &str) {
+    fn arrive(&mut self, run: &mut OpenRun, found: SearchResult, text: &str) {
         match found {
-            Found::Nothing => {
+            SearchResult::Nothing => {
                 self.said = Some(format!("no event further on has {}", Text::new(text)));
             }
-            Found::At(page) => {
+            SearchResult::At(page) => {
                 self.show(run, page);
                 self.follow(run);
             }

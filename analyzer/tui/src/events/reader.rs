@@ -7,111 +7,111 @@ use memtrace_analysis::{
     events::{self, Browser, Entry, EventLine, EventPlace, Query},
 };
 
-use crate::{action::Side, listing::Filter, worker::Desk};
+use crate::{action::Side, listing::RowFilter, worker::Mailbox};
 
-/// How many events are read on each side.
+/// The number of events read on each side.
 const PAGE: usize = 400;
 
-/// What the view wants to know. Each of it is of the events that the filter admits.
+/// Requests of the view. Each concerns only events that the filter admits.
 #[derive(Debug)]
-pub(super) enum Question {
+pub(super) enum EventsRequest {
     /// The events on both sides of a place.
-    Around(EventPlace, Filter),
-    /// Those before a place, or from it on.
-    More(Side, EventPlace, Filter),
+    Around(EventPlace, RowFilter),
+    /// The events before a place, or from it on.
+    More(Side, EventPlace, RowFilter),
     /// The nearest on this side of a place that mentions the words, and those around it.
-    Find(Side, String, EventPlace, Filter),
+    Find(Side, String, EventPlace, RowFilter),
 }
 
-/// What it gets.
+/// Answers to requests.
 #[derive(Debug)]
-pub(super) enum Answer {
-    Around(Page),
-    More(Side, Vec<Shown>),
-    Found(Found),
+pub(super) enum EventsAnswer {
+    Around(EventsPage),
+    More(Side, Vec<EventRow>),
+    Found(SearchResult),
 }
 
-/// What a search came to.
+/// The result of a search.
 #[derive(Debug)]
-pub(super) enum Found {
+pub(super) enum SearchResult {
     Nothing,
-    At(Page),
+    At(EventsPage),
 }
 
 /// Some events, and the one to select.
 #[derive(Debug)]
-pub(super) struct Page {
-    pub(super) shown: Vec<Shown>,
+pub(super) struct EventsPage {
+    pub(super) shown: Vec<EventRow>,
     pub(super) selected: usize,
-    /// Whether the log begins with the first, and ends with the last.
+    /// True where the log begins with the first of them, and ends with the last.
     pub(super) ends: [bool; 2],
 }
 
 /// An event in words, and its place.
 #[derive(Clone, Debug)]
-pub(super) struct Shown {
+pub(super) struct EventRow {
     pub(super) place: EventPlace,
     pub(super) line: EventLine,
 }
 
 /// Reads for the view, and tells the time that it has reached.
-pub(super) struct Reader {
+pub(super) struct EventsReader {
     trace: Arc<Trace>,
 }
 
-impl Reader {
+impl EventsReader {
     pub(super) fn new(trace: Arc<Trace>) -> Self {
         Self { trace }
     }
 
-    /// None: it was overtaken.
+    /// Answers a request; none if a newer one has overtaken it.
     pub(super) fn answer(
         &self,
-        question: Question,
-        desk: &Desk<Question>,
-    ) -> Option<Result<Answer, ReadError>> {
+        request: EventsRequest,
+        desk: &Mailbox<EventsRequest>,
+    ) -> Option<Result<EventsAnswer, ReadError>> {
         let browser = Browser::new(&self.trace);
         let mut watch =
             |time: Nanos| if desk.tell(time.0) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) };
-        let mut reading = Reading { browser: &browser, trace: &self.trace, watch: &mut watch };
-        let answer = match question {
-            Question::Around(place, filter) => {
-                reading.around(place, &filter).map(|page| page.map(Answer::Around))
+        let mut reading = ReadRows { browser: &browser, trace: &self.trace, watch: &mut watch };
+        let answer = match request {
+            EventsRequest::Around(place, filter) => {
+                reading.around(place, &filter).map(|page| page.map(EventsAnswer::Around))
             }
-            Question::More(side, place, filter) => {
-                reading.page(side, place, &filter).map(|shown| shown.map(|shown| Answer::More(side, shown)))
-            }
-            Question::Find(side, text, place, filter) => {
-                reading.find(side, &text, place, &filter).map(|found| found.map(Answer::Found))
+            EventsRequest::More(side, place, filter) => reading
+                .page(side, place, &filter)
+                .map(|shown| shown.map(|shown| EventsAnswer::More(side, shown))),
+            EventsRequest::Find(side, text, place, filter) => {
+                reading.find(side, &text, place, &filter).map(|found| found.map(EventsAnswer::Found))
             }
         };
         answer.transpose()
     }
 }
 
-struct Reading<'a> {
+struct ReadRows<'a> {
     browser: &'a Browser<'a>,
     trace: &'a Trace,
     watch: &'a mut events::Watch<'a>,
 }
 
-impl<'a> Reading<'a> {
-    fn around(&mut self, place: EventPlace, filter: &Filter) -> Result<Option<Page>, ReadError> {
+impl<'a> ReadRows<'a> {
+    fn around(&mut self, place: EventPlace, filter: &RowFilter) -> Result<Option<EventsPage>, ReadError> {
         let Some(mut shown) = self.page(Side::Back, place, filter)? else { return Ok(None) };
         let Some(behind) = self.page(Side::Forward, place, filter)? else { return Ok(None) };
         let here = behind.first().is_some_and(|first| first.place == place);
         let selected = if here { shown.len() } else { shown.len().saturating_sub(1) };
         let ends = [shown.len() < PAGE, behind.len() < PAGE];
         shown.extend(behind);
-        Ok(Some(Page { shown, selected, ends }))
+        Ok(Some(EventsPage { shown, selected, ends }))
     }
 
     fn page(
         &mut self,
         side: Side,
         place: EventPlace,
-        filter: &Filter,
-    ) -> Result<Option<Vec<Shown>>, ReadError> {
+        filter: &RowFilter,
+    ) -> Result<Option<Vec<EventRow>>, ReadError> {
         let mut wanted = self.admitted(filter);
         let page = match side {
             Side::Back => self.browser.page_before(place, PAGE, &mut wanted, self.watch),
@@ -125,9 +125,9 @@ impl<'a> Reading<'a> {
         side: Side,
         text: &str,
         place: EventPlace,
-        filter: &Filter,
-    ) -> Result<Option<Found>, ReadError> {
-        let Some(mut query) = Query::new(text) else { return Ok(Some(Found::Nothing)) };
+        filter: &RowFilter,
+    ) -> Result<Option<SearchResult>, ReadError> {
+        let Some(mut query) = Query::new(text) else { return Ok(Some(SearchResult::Nothing)) };
         let mut admitted = self.admitted(filter);
         let definitions = self.trace.definitions();
         let mut wanted = |recorded: &Recorded| query.matches(recorded, definitions) && admitted(recorded);
@@ -138,11 +138,11 @@ impl<'a> Reading<'a> {
         let Some(found) = self.browser.find(place, towards, &mut wanted, self.watch)? else {
             return Ok(None);
         };
-        let Some(entry) = found else { return Ok(Some(Found::Nothing)) };
-        Ok(self.around(entry.place, filter)?.map(Found::At))
+        let Some(entry) = found else { return Ok(Some(SearchResult::Nothing)) };
+        Ok(self.around(entry.place, filter)?.map(SearchResult::At))
     }
 
-    fn admitted<'f>(&self, filter: &'f Filter) -> impl FnMut(&Recorded) -> bool + 'f
+    fn admitted<'f>(&self, filter: &'f RowFilter) -> impl FnMut(&Recorded) -> bool + 'f
     where
         'a: 'f,
     {
@@ -150,12 +150,12 @@ impl<'a> Reading<'a> {
         move |recorded| {
             filter.is_empty() || {
                 let line = EventLine::new(recorded, definitions);
-                filter.admits(&Shown { place: EventPlace::at(recorded.time), line }.row())
+                filter.admits(&EventRow { place: EventPlace::at(recorded.time), line }.row())
             }
         }
     }
 
-    fn shown(&self, entry: &Entry) -> Shown {
-        Shown { place: entry.place, line: EventLine::new(&entry.recorded, self.trace.definitions()) }
+    fn shown(&self, entry: &Entry) -> EventRow {
+        EventRow { place: entry.place, line: EventLine::new(&entry.recorded, self.trace.definitions()) }
     }
 }

@@ -3,7 +3,8 @@
 use memtrace_analysis::{Nanos, events::EventPlace};
 
 use crate::{
-    action::{Action, Flow, Scroll, Side},
+    action::{Action, Scroll, Side},
+    flow::Flow,
     keys::Key,
     page::Page,
     recorded::{self, Session},

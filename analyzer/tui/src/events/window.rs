@@ -4,45 +4,45 @@ use std::collections::VecDeque;
 
 use memtrace_analysis::events::EventPlace;
 
-use super::reader::{Page, Shown};
+use super::reader::{EventRow, EventsPage};
 use crate::{
     action::Side,
     listing::{Cell, Row},
 };
 
-/// When fewer rows than these are left at an end, more are read.
+/// The margin of rows at each end; with fewer left, more are read.
 const NEAR: usize = 150;
-/// More rows than these are not kept.
+/// The most rows kept.
 const MOST: usize = 2000;
-/// Where ids begin: rows before the first are counted down.
+/// The id of the first row; rows before it count down.
 const MIDDLE: u64 = 1 << 62;
 
 /// Some events in a row, each known by a number that it keeps while others come and go on both sides.
 #[derive(Clone, Debug)]
-pub(super) struct Window {
-    shown: VecDeque<Shown>,
+pub(super) struct RowWindow {
+    shown: VecDeque<EventRow>,
     /// The number of the first.
     first: u64,
-    /// Whether nothing comes before it, and nothing behind.
+    /// True where nothing comes before it, and nothing after.
     ends: [bool; 2],
 }
 
-impl Default for Window {
+impl Default for RowWindow {
     fn default() -> Self {
         Self { shown: VecDeque::new(), first: MIDDLE, ends: [false; 2] }
     }
 }
 
-impl Window {
+impl RowWindow {
     /// Shows other events; the number of the one to select.
-    pub(super) fn open(&mut self, page: Page) -> Option<u64> {
-        let Page { shown, selected, ends } = page;
+    pub(super) fn open(&mut self, page: EventsPage) -> Option<u64> {
+        let EventsPage { shown, selected, ends } = page;
         *self = Self { shown: shown.into(), first: MIDDLE, ends };
         (!self.shown.is_empty()).then(|| MIDDLE + selected as u64)
     }
 
     /// Adds events at one side. Those far away on the other are dropped.
-    pub(super) fn extend(&mut self, side: Side, more: Vec<Shown>) {
+    pub(super) fn extend(&mut self, side: Side, more: Vec<EventRow>) {
         match side {
             Side::Back => {
                 self.ends[0] = more.is_empty();
@@ -62,17 +62,17 @@ impl Window {
         }
     }
 
-    /// More has been written behind the last.
+    /// Notes that more events were written after the last.
     pub(super) fn goes_on(&mut self) {
         self.ends[1] = false;
     }
 
     /// The event with this number.
-    pub(super) fn entry(&self, id: u64) -> Option<&Shown> {
+    pub(super) fn entry(&self, id: u64) -> Option<&EventRow> {
         self.shown.get(usize::try_from(id.checked_sub(self.first)?).ok()?)
     }
 
-    /// Where to read on, if the event with this number is near an end.
+    /// Returns the place to read on from, if the event with this number is near an end.
     pub(super) fn short_of(&self, id: u64) -> Option<(Side, EventPlace)> {
         let place = usize::try_from(id.checked_sub(self.first)?).ok()?;
         if place < NEAR && !self.ends[0] {
@@ -88,7 +88,7 @@ impl Window {
     }
 }
 
-impl Shown {
+impl EventRow {
     /// The event as a row without a number.
     pub(super) fn row(&self) -> Row {
         let line = &self.line;
@@ -114,8 +114,8 @@ mod tests {
     use super::*;
     use memtrace_analysis::{Nanos, events::EventLine};
 
-    fn shown(times: std::ops::Range<u64>) -> Vec<Shown> {
-        let one = |time| Shown {
+    fn shown(times: std::ops::Range<u64>) -> Vec<EventRow> {
+        let one = |time| EventRow {
             place: EventPlace::at(Nanos(time)),
             line: EventLine { time_ns: Nanos(time), ..EventLine::default() },
         };
@@ -124,10 +124,10 @@ mod tests {
 
     #[test]
     fn numbers_stay_while_events_come_on_both_sides_and_far_ones_go() {
-        let mut window = Window::default();
+        let mut window = RowWindow::default();
         let selected =
-            window.open(Page { shown: shown(1000..1400), selected: 200, ends: [false; 2] }).unwrap();
-        let time = |window: &Window| window.entry(selected).map(|shown| shown.place.time.0);
+            window.open(EventsPage { shown: shown(1000..1400), selected: 200, ends: [false; 2] }).unwrap();
+        let time = |window: &RowWindow| window.entry(selected).map(|shown| shown.place.time.0);
         assert_eq!(time(&window), Some(1200));
         assert_eq!(window.short_of(selected), None);
         assert_eq!(window.short_of(selected - 100), Some((Side::Back, EventPlace::at(Nanos(1000)))));

@@ -1,4 +1,4 @@
-//! What a view shows, as a file: the screen as text or SVG, or the rows as CSV. Which of them, the file's name says.
+//! Export of a view to a file: the screen as text or SVG, or the rows as CSV. The file's extension chooses.
 
 mod csv;
 mod svg;
@@ -14,18 +14,14 @@ use memtrace_analysis::Text;
 use memtrace_format::Bytes;
 use ratatui::{
     buffer::{Buffer, Cell},
-    layout::{Position, Rect},
     text::Span,
 };
 
-use super::{
-    screen,
-    state::{Content, State},
-};
+use super::{listing::Listing, page::Page};
 
 /// A file that is to be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Export {
+pub(crate) struct ExportFile {
     path: PathBuf,
     content: String,
 }
@@ -38,30 +34,28 @@ enum Kind {
     Csv,
 }
 
-impl Export {
-    /// What can be written, for prompts and messages.
+impl ExportFile {
+    /// The kinds of files, for prompts and messages.
     pub(crate) const KINDS: &str = ".svg or .txt for the screen, .csv for the rows";
 
     /// A name for a file with what is on the screen.
-    pub(crate) fn suggestion(state: &State) -> String {
-        let file = Path::new(state.file.recorded());
+    pub(crate) fn suggestion(file: &Text, page: Page) -> String {
+        let file = Path::new(file.recorded());
         let stem = file.file_stem().map_or_else(|| "trace".into(), |stem| stem.to_string_lossy());
-        format!("{stem}-{}.svg", state.page.name().to_lowercase())
+        format!("{stem}-{}.svg", page.name().to_lowercase())
     }
 
-    /// The file of this name with what `state` shows; the error is for the user.
-    pub(crate) fn of(state: &State, name: &str) -> Result<Self, String> {
+    /// The file of this name with the screen or its rows; the error is for the user.
+    pub(crate) fn new(
+        name: &str,
+        drawn: impl FnOnce() -> Buffer,
+        rows: Option<&Listing>,
+    ) -> Result<Self, String> {
         let path = PathBuf::from(name.trim());
         let content = match Kind::of(&path) {
-            Some(Kind::Svg) => svg::render(&drawn(state)),
-            Some(Kind::Text) => text(&drawn(state)),
-            Some(Kind::Csv) => {
-                let listing = match &state.content {
-                    Content::Ready(ready) => ready.view(state.page).listing(),
-                    Content::Reading(_) => None,
-                };
-                csv::render(listing.ok_or("this view has no rows; write .svg or .txt")?)
-            }
+            Some(Kind::Svg) => svg::render(&drawn()),
+            Some(Kind::Text) => text(&drawn()),
+            Some(Kind::Csv) => csv::render(rows.ok_or("this view has no rows; write .svg or .txt")?),
             None => return Err(format!("the name says what to write: {}", Self::KINDS)),
         };
         Ok(Self { path, content })
@@ -90,13 +84,6 @@ impl Kind {
             _ => None,
         }
     }
-}
-
-fn drawn(state: &State) -> Buffer {
-    let area = Rect::from((Position::ORIGIN, state.size));
-    let mut buffer = Buffer::empty(area);
-    screen::draw(state, area, &mut buffer);
-    buffer
 }
 
 /// The lines of a screen.

@@ -14,7 +14,7 @@ use ratatui::{
 const WIDTH: f32 = 8.4;
 const HEIGHT: f32 = 18.0;
 const FONT: f32 = 14.0;
-/// From the top of a cell to the line that letters stand on.
+/// The distance from the top of a cell to the baseline of letters.
 const BASELINE: f32 = 13.5;
 const MARGIN: f32 = 10.0;
 
@@ -41,7 +41,7 @@ pub(super) fn render(buffer: &Buffer) -> String {
     for y in 0..area.height {
         let mut x = 0;
         while x < area.width {
-            let run = Run::at(buffer, x, y);
+            let run = TextRun::at(buffer, x, y);
             run.draw(&mut svg);
             x = run.end;
         }
@@ -75,17 +75,17 @@ fn style() -> String {
 }
 
 /// Cells beside each other that look alike.
-struct Run<'a> {
+struct TextRun<'a> {
     buffer: &'a Buffer,
     y: u16,
     start: u16,
     end: u16,
-    look: Look,
+    look: CellStyle,
 }
 
-/// How cells look.
+/// The style of cells.
 #[derive(Clone, Copy, PartialEq)]
-struct Look {
+struct CellStyle {
     ink: Color,
     ground: Color,
     bold: bool,
@@ -93,7 +93,7 @@ struct Look {
     drawn: bool,
 }
 
-impl Look {
+impl CellStyle {
     fn of(cell: &Cell) -> Self {
         let reversed = cell.modifier.contains(Modifier::REVERSED);
         let (mut ink, mut ground) = (cell.fg, cell.bg);
@@ -116,12 +116,12 @@ impl Look {
 const INK: Color = Color::Indexed(254);
 const GROUND: Color = Color::Indexed(255);
 
-impl<'a> Run<'a> {
+impl<'a> TextRun<'a> {
     fn at(buffer: &'a Buffer, start: u16, y: u16) -> Self {
         let cell = |x: u16| &buffer[(buffer.area.x + x, buffer.area.y + y)];
-        let look = Look::of(cell(start));
+        let look = CellStyle::of(cell(start));
         let mut end = start + 1;
-        while end < buffer.area.width && Look::of(cell(end)) == look {
+        while end < buffer.area.width && CellStyle::of(cell(end)) == look {
             end += 1;
         }
         Self { buffer, y, start, end, look }
@@ -221,19 +221,19 @@ fn paint(colour: Color) -> String {
     }
 }
 
-/// What a character of charts consists of.
-struct Shape {
+/// The shapes of a chart character.
+struct Glyph {
     /// Left, top, right and bottom of each part; a cell is 1 wide and 1 high.
     parts: Vec<(f32, f32, f32, f32)>,
-    /// How much of the ground they cover.
+    /// The opacity of the shapes.
     cover: f32,
 }
 
-fn shape(cell: &Cell) -> Option<Shape> {
+fn shape(cell: &Cell) -> Option<Glyph> {
     let mut characters = cell.symbol().chars();
     let (Some(c), None) = (characters.next(), characters.next()) else { return None };
-    let whole = |cover: f32| Some(Shape { parts: vec![(0.0, 0.0, 1.0, 1.0)], cover });
-    let part = |part| Some(Shape { parts: vec![part], cover: 1.0 });
+    let whole = |cover: f32| Some(Glyph { parts: vec![(0.0, 0.0, 1.0, 1.0)], cover });
+    let part = |part| Some(Glyph { parts: vec![part], cover: 1.0 });
     match c {
         '█' => whole(1.0),
         '▓' => whole(0.75),
@@ -243,7 +243,7 @@ fn shape(cell: &Cell) -> Option<Shape> {
         '▐' => part((0.5, 0.0, 1.0, 1.0)),
         '▁'..='▇' => part((0.0, 1.0 - (c as u32 - 0x2580) as f32 / 8.0, 1.0, 1.0)),
         '▉'..='▏' => part((0.0, 0.0, (0x2590 - c as u32) as f32 / 8.0, 1.0)),
-        '⠀'..='⣿' => Some(Shape { parts: dots(c as u32 - 0x2800), cover: 1.0 }),
+        '⠀'..='⣿' => Some(Glyph { parts: dots(c as u32 - 0x2800), cover: 1.0 }),
         _ => None,
     }
 }

@@ -1,31 +1,33 @@
 use ratatui::{
-    layout::Size,
+    layout::{Rect, Size},
     style::{Color, Style},
 };
 
 use super::*;
 use crate::{
-    action::{Action, Flow},
+    action::Action,
     fixture,
+    flow::Flow,
     keys::Key,
     listing::{self, Column, Listing, Row},
     overlay::Overlay,
-    page::{PAGES, Page},
+    page::Page,
+    screen,
 };
 
 /// Every view as SVG is well-formed, and has all the words that are on the screen.
 #[test]
 fn an_svg_shows_what_the_screen_shows() {
-    for entry in PAGES {
-        let state = fixture::showing(fixture::large(), entry.page, 120, 40);
-        let svg = Export::of(&state, "screen.svg").unwrap().content;
+    for page in Page::ALL {
+        let state = fixture::showing(fixture::large(), page, 120, 40);
+        let svg = state.exported("screen.svg").unwrap().content;
         let document = roxmltree::Document::parse(&svg).unwrap();
         let texts: String =
             document.descendants().filter(|node| node.is_text()).filter_map(|node| node.text()).collect();
         let letters = |text: &str| -> String { text.chars().filter(|c| c.is_alphanumeric()).collect() };
         let style = document.descendants().find(|node| node.has_tag_name("style")).unwrap().text().unwrap();
         let shown = letters(&texts).replacen(&letters(style), "", 1);
-        assert_eq!(shown, letters(&text(&drawn(&state))), "{:?}", entry.page);
+        assert_eq!(shown, letters(&text(&screen::drawn(&state))), "{:?}", page);
     }
 }
 
@@ -90,7 +92,7 @@ fn a_file_is_asked_for_and_written_once() {
     let Flow::Save(export) = state.press(Key::Enter) else { panic!("nothing is to be written") };
     assert!(export.save().starts_with("wrote "));
     let written = std::fs::read_to_string(&path).unwrap();
-    assert_eq!(written, text(&drawn(&state)));
+    assert_eq!(written, text(&screen::drawn(&state)));
     assert_eq!(written.lines().count(), 24);
     assert!(export.save().contains("exists already"));
 }
@@ -98,13 +100,13 @@ fn a_file_is_asked_for_and_written_once() {
 #[test]
 fn what_cannot_be_written_is_said() {
     let state = fixture::showing(fixture::small(), Page::Timeline, 80, 24);
-    assert!(Export::of(&state, "view.png").unwrap_err().contains(".svg"));
-    assert!(Export::of(&state, "").unwrap_err().contains(".svg"));
+    assert!(state.exported("view.png").unwrap_err().contains(".svg"));
+    assert!(state.exported("").unwrap_err().contains(".svg"));
     let reading = fixture::reading(80, 24, true);
-    assert!(Export::of(&reading, "rows.csv").unwrap_err().contains("no rows"));
-    let nowhere = Export::of(&state, "/nonexistent/folder/view.svg").unwrap();
+    assert!(reading.exported("rows.csv").unwrap_err().contains("no rows"));
+    let nowhere = state.exported("/nonexistent/folder/view.svg").unwrap();
     assert!(nowhere.save().starts_with("cannot write "));
     let small = fixture::showing(fixture::small(), Page::Timeline, 0, 0);
     assert_eq!(small.size, Size::new(0, 0));
-    roxmltree::Document::parse(&Export::of(&small, "view.svg").unwrap().content).unwrap();
+    roxmltree::Document::parse(&small.exported("view.svg").unwrap().content).unwrap();
 }

@@ -8,10 +8,12 @@
 //!  cycle                        ends  heap            kept  sure  shape
 //!  ▾ phase switch                  6  host      +12.67 MiB   99%  grows
 //!      module checkpoint-1.unet                  +6.33 MiB  100%
+//!    ▸ 13 other cycles                                  same
 //!  ▸ phase switch                  6  cuda:0   +101.00 KiB   99%  grows
 //!    weights vae = preview_vae                   +1.12 MiB        twice
 //! ```
 
+mod causes;
 mod rows;
 
 use memtrace_analysis::report::Shape;
@@ -24,25 +26,26 @@ use ratatui::{
 use self::rows::Subject;
 use super::{
     action::Action,
+    goal::Goal,
     listing::Listing,
+    open_run::OpenRun,
     page::Page,
-    run::Run,
     theme::Theme,
-    view::{Answer, Goal, View},
+    view::{Answer, View},
     widget::{fit, put, spark, spark_ends, width},
 };
 
 /// The lines above the rows, with the empty one below them.
 const HEAD: u16 = 4;
 
-/// From this height on there is room for them.
+/// The least height of the view that has room for them.
 const ROOM: u16 = 9;
 
 /// The view.
 #[derive(Debug)]
 pub(crate) struct GrowthView {
     rows: Listing,
-    /// Whether rows were made before: then what is folded is the user's choice.
+    /// Set once rows were made: from then on folding is the user's choice.
     prepared: bool,
 }
 
@@ -53,9 +56,9 @@ impl Default for GrowthView {
 }
 
 impl View for GrowthView {
-    fn prepare(&mut self, run: &Run) {
+    fn prepare(&mut self, run: &OpenRun) {
         let growth = &run.figures().growth;
-        self.rows.fill(rows::rows(growth));
+        self.rows.fill(causes::rows(growth));
         if !std::mem::replace(&mut self.prepared, true) {
             self.rows.fold_all();
             // What grows the most is told at once.
@@ -70,7 +73,7 @@ impl View for GrowthView {
         }
     }
 
-    fn draw(&self, run: &Run, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    fn draw(&self, run: &OpenRun, theme: Theme, area: Rect, buffer: &mut Buffer) {
         let growth = &run.figures().growth;
         if self.rows.total() == 0 {
             let why = growth
@@ -96,22 +99,23 @@ impl View for GrowthView {
         self.rows.draw(theme, listed(area), buffer);
     }
 
-    fn update(&mut self, run: &mut Run, action: Action, _: Rect) -> Answer {
+    fn update(&mut self, run: &mut OpenRun, action: Action, _: Rect) -> Answer {
         if action != Action::Open {
             return Answer::Ignored;
         }
         let subject = self.rows.selected().and_then(|row| rows::subject(&run.figures().growth, row.id));
         match subject {
             Some(subject) => Answer::Open(subject.goal()),
+            None if self.rows.fold() => Answer::Done,
             None => Answer::Ignored,
         }
     }
 
-    fn settle(&mut self, _: &Run, _: Theme, area: Rect) {
+    fn settle(&mut self, _: &OpenRun, _: Theme, area: Rect) {
         self.rows.settle(listed(area).height.saturating_sub(1));
     }
 
-    fn visit(&mut self, run: &mut Run, goal: &Goal) {
+    fn visit(&mut self, run: &mut OpenRun, goal: &Goal) {
         if let Some(id) = rows::about(&run.figures().growth, goal) {
             self.rows.select_id(id);
         }
@@ -125,14 +129,14 @@ impl View for GrowthView {
         Some(&mut self.rows)
     }
 
-    fn rows(&self, _: &Run, area: Rect) -> Rect {
+    fn rows(&self, _: &OpenRun, area: Rect) -> Rect {
         let listed = listed(area);
         let head = listed.height.min(1);
         Rect { y: listed.y + head, height: listed.height - head, ..listed }
     }
 }
 
-/// Where the rows are, with their head.
+/// Returns the area of the rows, with their head.
 fn listed(area: Rect) -> Rect {
     let head = if area.height >= ROOM { HEAD } else { 0 };
     Rect { y: area.y + head, height: area.height - head, ..area }
@@ -157,7 +161,7 @@ fn head_lines(subject: &Subject<'_>, theme: Theme, cells: u16) -> Vec<Line<'stat
 }
 
 impl Subject<'_> {
-    /// What a module keeps is shown among all that is live at the last end; the rest, in the timeline.
+    /// Shows a module's growth in the live view at the last end of the cycle; everything else in the timeline.
     fn goal(&self) -> Goal {
         match *self {
             Subject::Cycle { cycle, heap, owner } => {

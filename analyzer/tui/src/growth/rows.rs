@@ -8,12 +8,12 @@ use memtrace_format::Bytes;
 use ratatui::style::Style;
 
 use crate::{
-    listing::{Cell, Column, Row},
+    goal::Goal,
+    listing::{Cell, Column},
     theme::Theme,
-    view::Goal,
 };
 
-/// What a row is about.
+/// The subject of a row.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Subject<'a> {
     /// A heap over the ends of a cycle, and an owner of what stays.
@@ -38,12 +38,7 @@ pub(super) fn columns() -> Vec<Column> {
     ]
 }
 
-/// Every row, in the order of the report.
-pub(super) fn rows(growth: &Growth) -> Vec<Row> {
-    numbered(growth).map(|(id, subject)| Row { id, depth: subject.depth(), cells: subject.cells() }).collect()
-}
-
-/// What the row of this id is about.
+/// Returns the subject of the row with this id.
 pub(super) fn subject(growth: &Growth, id: u64) -> Option<Subject<'_>> {
     numbered(growth).find(|(other, _)| *other == id).map(|(_, subject)| subject)
 }
@@ -66,7 +61,7 @@ pub(super) fn about(growth: &Growth, goal: &Goal) -> Option<u64> {
 }
 
 /// Ids that are the same as long as the report is.
-fn numbered(growth: &Growth) -> impl Iterator<Item = (u64, Subject<'_>)> {
+pub(super) fn numbered(growth: &Growth) -> impl Iterator<Item = (u64, Subject<'_>)> {
     let cycles = growth.cycles.iter().flat_map(|cycle| {
         cycle.heaps.iter().flat_map(move |heap| {
             let owners = heap.by_module.iter().chain(&heap.by_scope).chain(&heap.by_stack);
@@ -80,11 +75,11 @@ fn numbered(growth: &Growth) -> impl Iterator<Item = (u64, Subject<'_>)> {
 }
 
 impl Subject<'_> {
-    fn depth(&self) -> usize {
+    pub(super) fn depth(&self) -> usize {
         usize::from(matches!(self, Self::Cycle { owner: Some(_), .. }))
     }
 
-    fn cells(&self) -> Vec<Cell> {
+    pub(super) fn cells(&self) -> Vec<Cell> {
         match *self {
             Subject::Cycle { cycle, heap, owner: None } => vec![
                 named(cycle.source.name(), &cycle.name),
@@ -129,7 +124,7 @@ impl Subject<'_> {
         }
     }
 
-    /// All of it in a line.
+    /// Returns the subject in one line.
     pub(super) fn title(&self) -> String {
         match *self {
             Subject::Cycle { cycle, heap, owner } => {

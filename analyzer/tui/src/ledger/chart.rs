@@ -5,13 +5,20 @@ use memtrace_format::Bytes;
 use ratatui::{buffer::Buffer, layout::Rect, text::Line, widgets::Widget};
 
 use super::{
-    entry::{Held, Moments},
+    entry::{DeviceLedger, HeldBytes},
     layer::Layer,
 };
-use crate::{run::Run, theme::Theme};
+use crate::{open_run::OpenRun, theme::Theme};
 
 /// Draws the scale and the layers.
-pub(crate) fn draw(moments: &Moments, run: &Run, theme: Theme, scale: Rect, plot: Rect, buffer: &mut Buffer) {
+pub(crate) fn draw(
+    moments: &DeviceLedger,
+    run: &OpenRun,
+    theme: Theme,
+    scale: Rect,
+    plot: Rect,
+    buffer: &mut Buffer,
+) {
     draw_scale(moments.top, theme, scale, buffer);
     for column in 0..plot.width {
         let (from, to) = (run.window.time_at(column, plot.width), run.window.time_at(column + 1, plot.width));
@@ -26,13 +33,13 @@ pub(crate) fn draw(moments: &Moments, run: &Run, theme: Theme, scale: Rect, plot
 }
 
 /// The layers of a stretch of time that are known, from the lowest. Where nothing was sampled, those of the heaps are.
-fn layers(moments: &Moments, run: &Run, from: Nanos, to: Nanos) -> Vec<(Layer, u64)> {
+fn layers(moments: &DeviceLedger, run: &OpenRun, from: Nanos, to: Nanos) -> Vec<(Layer, u64)> {
     if from > run.timeline.end {
         return Vec::new();
     }
     let sampled = moments.fullest(from, to).filter(|entry| entry.used.is_some());
     let Some(entry) = sampled else {
-        let Held { reserved, active } = moments.held(run, from, to).unwrap_or_default();
+        let HeldBytes { reserved, active } = moments.held(run, from, to).unwrap_or_default();
         return vec![(Layer::Active, active), (Layer::Cached, reserved.saturating_sub(active))];
     };
     let known = Layer::ALL.into_iter().filter_map(|layer| {

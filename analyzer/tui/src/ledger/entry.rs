@@ -1,4 +1,4 @@
-//! What is known of one device's memory over time: the samples, and the instants that matter between them.
+//! The ledger of one device over time: the samples, and the important instants between them.
 
 use memtrace_analysis::{
     Nanos,
@@ -7,31 +7,31 @@ use memtrace_analysis::{
 };
 use memtrace_format::Bytes;
 
-use crate::run::Run;
+use crate::open_run::OpenRun;
 
 /// One device over time.
 #[derive(Debug)]
-pub(crate) struct Moments {
+pub(crate) struct DeviceLedger {
     /// Its ordinal.
     pub(crate) device: u32,
     /// All entries, in the order of time: samples, and what the report has of instants between them.
     entries: Vec<LedgerEntry>,
     /// The places of its heaps among the tracks.
     heaps: Vec<usize>,
-    /// What the full height of a chart stands for.
+    /// The bytes at the full height of a chart.
     pub(crate) top: Bytes,
 }
 
-/// What the heaps of a device held.
+/// Bytes held by the heaps of a device.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Held {
+pub(crate) struct HeldBytes {
     pub(crate) reserved: u64,
     pub(crate) active: u64,
 }
 
-impl Moments {
+impl DeviceLedger {
     /// Every device that something is known of.
-    pub(crate) fn of(run: &Run) -> Vec<Self> {
+    pub(crate) fn of(run: &OpenRun) -> Vec<Self> {
         let mut devices: Vec<u32> = run.report.ledger.iter().map(|entry| entry.device).collect();
         devices.extend(run.timeline.ledgers.iter().map(|track| track.device));
         devices.sort_unstable();
@@ -39,7 +39,7 @@ impl Moments {
         devices.into_iter().map(|device| Self::new(run, device)).collect()
     }
 
-    fn new(run: &Run, device: u32) -> Self {
+    fn new(run: &OpenRun, device: u32) -> Self {
         let samples = run.timeline.ledgers.iter().filter(|track| track.device == device);
         let instants = run.report.ledger.iter().filter(|entry| entry.device == device);
         let mut entries: Vec<_> = samples.flat_map(|track| &track.entries).chain(instants).cloned().collect();
@@ -55,7 +55,7 @@ impl Moments {
         Self { device, entries, heaps, top: total.or(reserved).unwrap_or_default().max(Bytes(1)) }
     }
 
-    /// What was known at an instant: the latest entry before it.
+    /// Returns the latest entry before an instant.
     pub(crate) fn entry_at(&self, time: Nanos) -> Option<&LedgerEntry> {
         let after = self.entries.partition_point(|entry| entry.time_ns <= time);
         after.checked_sub(1).and_then(|place| self.entries.get(place))
@@ -78,16 +78,16 @@ impl Moments {
         self.entries.iter().find(|entry| entry.at.contains(&moment))
     }
 
-    /// What its heaps held at most in a stretch of time, as exactly as their tracks tell; none: they have none.
-    pub(crate) fn held(&self, run: &Run, from: Nanos, to: Nanos) -> Option<Held> {
+    /// Returns the most that its heaps held in a stretch of time, as exactly as their tracks tell; none if they have no track.
+    pub(crate) fn held(&self, run: &OpenRun, from: Nanos, to: Nanos) -> Option<HeldBytes> {
         let tracks: Vec<&HeapTrack> =
             self.heaps.iter().filter_map(|&place| run.timeline.heaps.get(place)).collect();
         let most =
             |track: &HeapTrack, series| track.extent(series, from, to).map_or(0, |extent| extent.max.0);
-        let sum = tracks.iter().fold(Held::default(), |sum, track| {
+        let sum = tracks.iter().fold(HeldBytes::default(), |sum, track| {
             let active = most(track, Series::Active);
             let reserved = if track.has_segments() { most(track, Series::Reserved) } else { active };
-            Held {
+            HeldBytes {
                 reserved: sum.reserved.saturating_add(reserved),
                 active: sum.active.saturating_add(active),
             }

@@ -1,4 +1,4 @@
-//! Who has device memory: the layers of the chart from the lowest, and the rows of the table.
+//! Owners of device memory: the layers of the chart from the lowest, and the rows of the table.
 
 use memtrace_analysis::{
     Nanos, Text,
@@ -7,13 +7,13 @@ use memtrace_analysis::{
 use memtrace_format::Bytes;
 use ratatui::style::Style;
 
-use super::{entry::Moments, share};
+use super::{entry::DeviceLedger, share};
 use crate::{
     listing::{Cell, Row},
     theme::Theme,
 };
 
-/// Who has a part of the memory.
+/// An owner of a part of the memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Layer {
     Active,
@@ -31,7 +31,7 @@ impl Layer {
     pub(crate) const ALL: [Self; 6] =
         [Self::Active, Self::Cached, Self::Process, Self::Others, Self::Unaccounted, Self::Beside];
 
-    /// How the chart draws it.
+    /// Returns the character that the chart draws.
     pub(crate) fn sign(self) -> char {
         match self {
             Self::Active => '█',
@@ -58,14 +58,14 @@ impl Layer {
         match self {
             Self::Active => "allocator, active",
             Self::Cached => "allocator, cached",
-            Self::Process => "this process beside",
+            Self::Process => "this process, other",
             Self::Others => "other processes",
             Self::Unaccounted => "unaccounted",
             Self::Beside => "beside the allocator",
         }
     }
 
-    /// What it is in an entry; none: that is not known.
+    /// Returns its bytes in an entry; none if they are not known.
     pub(crate) fn bytes(self, entry: &LedgerEntry) -> Option<i64> {
         let signed = |bytes: Option<Bytes>| bytes.map(|bytes| i64::try_from(bytes.0).unwrap_or(i64::MAX));
         match self {
@@ -91,7 +91,7 @@ impl Layer {
 }
 
 /// The table of an instant: who has what, what is free, and how that is known.
-pub(crate) fn rows(moments: &Moments, time: Nanos) -> Vec<Row> {
+pub(crate) fn rows(moments: &DeviceLedger, time: Nanos) -> Vec<Row> {
     let Some(entry) = moments.entry_at(time) else { return Vec::new() };
     let mut rows = Vec::new();
     let mut add = |name: String, bytes: Option<i64>, how: String| {

@@ -29,20 +29,20 @@ use ratatui::{
     widgets::Widget,
 };
 
-use self::entry::Moments;
+use self::entry::DeviceLedger;
 use super::{
     action::{Action, Side},
     listing::{Column, Listing},
-    run::Run,
+    open_run::OpenRun,
     theme::Theme,
     timeline::draw_cursor,
     view::{Answer, View},
     widget::{fit, put},
 };
 
-/// What the table needs with its head, if there is room for it and for a chart.
+/// The height of the table with its head, where there is room for it and a chart.
 const TABLE: u16 = 10;
-/// What a chart needs to be one.
+/// The least height of a chart, in lines.
 const CHART: u16 = 3;
 /// The scale at the left of the chart.
 const GUTTER: u16 = 11;
@@ -51,18 +51,18 @@ const GUTTER: u16 = 11;
 #[derive(Debug)]
 pub(crate) struct LedgerView {
     /// The devices that something is known of, and what is known of them over time.
-    devices: Vec<Moments>,
+    devices: Vec<DeviceLedger>,
     /// The one on the screen.
     device: usize,
-    /// Who has its memory at the cursor.
+    /// The owners of its memory at the cursor.
     owners: Listing,
-    /// What the owners are those of.
+    /// The device and time of the owners.
     shown: Option<(usize, Nanos)>,
 }
 
-/// Where the parts of the view are.
+/// The areas of the view's parts.
 #[derive(Clone, Copy, Debug)]
-struct Layout {
+struct LedgerLayout {
     title: Rect,
     scale: Rect,
     plot: Rect,
@@ -83,15 +83,15 @@ impl Default for LedgerView {
 }
 
 impl View for LedgerView {
-    fn prepare(&mut self, run: &Run) {
-        self.devices = Moments::of(run);
+    fn prepare(&mut self, run: &OpenRun) {
+        self.devices = DeviceLedger::of(run);
         self.device = self.device.min(self.devices.len().saturating_sub(1));
         self.shown = None;
         self.look(run);
     }
 
-    fn draw(&self, run: &Run, theme: Theme, area: Rect, buffer: &mut Buffer) {
-        let layout = Layout::new(area);
+    fn draw(&self, run: &OpenRun, theme: Theme, area: Rect, buffer: &mut Buffer) {
+        let layout = LedgerLayout::new(area);
         let Some(moments) = self.devices.get(self.device) else {
             return Line::styled(" nothing is known of any device's memory", theme.faint())
                 .render(layout.title, buffer);
@@ -103,7 +103,7 @@ impl View for LedgerView {
         draw_cursor(run, theme, layout.plot, layout.plot.top()..layout.plot.bottom(), buffer);
     }
 
-    fn update(&mut self, run: &mut Run, action: Action, _area: Rect) -> Answer {
+    fn update(&mut self, run: &mut OpenRun, action: Action, _area: Rect) -> Answer {
         let count = self.devices.len();
         match action {
             Action::Heap(_) if count == 0 => Answer::Ignored,
@@ -127,9 +127,9 @@ impl View for LedgerView {
         }
     }
 
-    fn settle(&mut self, run: &Run, _theme: Theme, area: Rect) {
+    fn settle(&mut self, run: &OpenRun, _theme: Theme, area: Rect) {
         self.look(run);
-        self.owners.settle(Layout::new(area).table.height.saturating_sub(1));
+        self.owners.settle(LedgerLayout::new(area).table.height.saturating_sub(1));
     }
 
     fn listing(&self) -> Option<&Listing> {
@@ -140,19 +140,19 @@ impl View for LedgerView {
         Some(&mut self.owners)
     }
 
-    fn rows(&self, _run: &Run, area: Rect) -> Rect {
-        let table = Layout::new(area).table;
+    fn rows(&self, _run: &OpenRun, area: Rect) -> Rect {
+        let table = LedgerLayout::new(area).table;
         Rect { y: table.y + table.height.min(1), height: table.height.saturating_sub(1), ..table }
     }
 
-    fn plot(&self, _run: &Run, area: Rect) -> Option<Rect> {
-        Some(Layout::new(area).plot)
+    fn plot(&self, _run: &OpenRun, area: Rect) -> Option<Rect> {
+        Some(LedgerLayout::new(area).plot)
     }
 }
 
 impl LedgerView {
     /// Fills the table with what is so at the cursor, if that has changed.
-    fn look(&mut self, run: &Run) {
+    fn look(&mut self, run: &OpenRun) {
         let now = Some((self.device, run.cursor));
         if self.shown != now {
             self.shown = now;
@@ -164,7 +164,7 @@ impl LedgerView {
         }
     }
 
-    fn title(&self, moments: &Moments, run: &Run, theme: Theme) -> Line<'static> {
+    fn title(&self, moments: &DeviceLedger, run: &OpenRun, theme: Theme) -> Line<'static> {
         let mut spans =
             vec![Span::raw(" "), Span::styled(format!("device {}", moments.device), theme.strong())];
         let used = moments.entry_at(run.cursor).and_then(|entry| Some((entry.used?, entry.total?)));
@@ -187,7 +187,7 @@ impl LedgerView {
     }
 }
 
-impl Layout {
+impl LedgerLayout {
     fn new(area: Rect) -> Self {
         let title = Rect { height: area.height.min(1), ..area };
         let rest = area.height.saturating_sub(2);
@@ -213,7 +213,7 @@ impl Layout {
 }
 
 /// The ends of the window.
-fn draw_times(run: &Run, theme: Theme, area: Rect, buffer: &mut Buffer) {
+fn draw_times(run: &OpenRun, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let (from, to) = (run.window.from().to_string(), run.window.to().to_string());
     let gap = usize::from(area.width).saturating_sub(to.chars().count());
     let line = format!("{}{to}", fit(&from, gap));

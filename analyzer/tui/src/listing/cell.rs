@@ -8,9 +8,9 @@ use memtrace_format::Bytes;
 /// A row: its cells, in the order of the columns.
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
-    /// What it is known by while rows come and go, and to the view that made it.
+    /// An id that stays the same while rows come and go; the view that made the row knows it.
     pub(crate) id: u64,
-    /// How many rows it is below, in a tree.
+    /// The depth in a tree, 0 at the top.
     pub(crate) depth: usize,
     /// Its cells.
     pub(crate) cells: Vec<Cell>,
@@ -22,7 +22,7 @@ impl Row {
         Self { id, depth: 0, cells }
     }
 
-    /// Whether a cell has this text, which is in small letters.
+    /// Returns true if a cell contains this text, which is in lower case.
     pub(crate) fn has(&self, needle: &str) -> bool {
         self.cells.iter().any(|cell| cell.has(needle))
     }
@@ -36,11 +36,11 @@ impl Row {
 /// A column.
 #[derive(Clone, Debug)]
 pub(crate) struct Column {
-    /// What it is called, in its head and in filters.
+    /// The name, in the head and in filters.
     pub(crate) name: &'static str,
-    /// How wide it is; [`Column::WIDE`]: as wide as there is room.
+    /// The width in cells; [`Column::WIDE`] takes the room that is left.
     pub(crate) cells: u16,
-    /// Whether it has text, at its left, or numbers, at their right.
+    /// The alignment: text to the left, numbers to the right.
     pub(crate) text: bool,
     /// On a narrow screen the columns with the highest numbers are left out first.
     pub(crate) rank: u8,
@@ -60,7 +60,7 @@ impl Column {
         Self { name, cells, text: false, rank }
     }
 
-    /// Whether it has numbers.
+    /// Returns true if it holds numbers.
     pub(crate) fn is_number(&self) -> bool {
         !self.text
     }
@@ -77,7 +77,7 @@ pub(crate) enum Cell {
     Change(i64),
     /// An instant, or a duration.
     Time(Nanos),
-    /// How many.
+    /// A number of things.
     Count(u64),
     /// A part of a whole: 1 is all of it.
     Share(f64),
@@ -93,7 +93,7 @@ impl Cell {
         Self::Text(Text::new(word))
     }
 
-    /// What sorting puts first; what is unknown comes last either way.
+    /// Compares for sorting; unknown values come last in both directions.
     pub(crate) fn compare(&self, other: &Self, descending: bool) -> Ordering {
         let order = match (self, other) {
             (Self::Unknown, Self::Unknown) => return Ordering::Equal,
@@ -122,7 +122,7 @@ impl Cell {
         }
     }
 
-    /// Whether this text, in small letters, is in what it shows or in what was recorded.
+    /// Returns true if this text, in lower case, occurs in the cell as shown or as recorded.
     pub(crate) fn has(&self, needle: &str) -> bool {
         match self {
             Self::Text(text) => {

@@ -3,6 +3,7 @@
 use ratatui::{
     buffer::Buffer,
     layout::Rect,
+    style::Style,
     text::{Line, Span},
     widgets::Widget,
 };
@@ -10,12 +11,12 @@ use ratatui::{
 use super::{Cell, Column, Folding, Listing, Row};
 use crate::{
     theme::Theme,
-    widget::{fit, fit_name, width},
+    widget::{fit, fit_name, fit_names, width},
 };
 
 /// Between two columns.
 const GAP: u16 = 2;
-/// What a wide column needs at least.
+/// The least width of a wide column, in cells.
 const LEAST: u16 = 8;
 
 impl Listing {
@@ -25,9 +26,12 @@ impl Listing {
         let rows = Rect { y: area.y + head.height, height: area.height - head.height, ..area };
         let columns = self.widths(area.width);
         self.head(&columns, theme).render(head, buffer);
-        for ((row, selected), area) in self.on_screen().zip(rows.rows()) {
-            self.line(row, &columns, theme).render(area, buffer);
-            if selected {
+        let shown: Vec<(&Row, bool)> = self.on_screen().collect();
+        let drawn: Vec<Vec<Span<'static>>> =
+            columns.iter().map(|&(index, cells)| self.column(index, cells, &shown, theme)).collect();
+        for (place, ((_, selected), area)) in shown.iter().zip(rows.rows()).enumerate() {
+            line_of(drawn.iter().map(|column| column[place].clone())).render(area, buffer);
+            if *selected {
                 buffer.set_style(area, theme.selected());
             }
         }
@@ -47,22 +51,36 @@ impl Listing {
         line_of(cells)
     }
 
-    fn line(&self, row: &Row, columns: &[(usize, u16)], theme: Theme) -> Line<'static> {
-        let cells = columns.iter().map(|&(index, cells)| {
-            let column = &self.columns()[index];
-            let cell = row.cells.get(index).unwrap_or(&Cell::Unknown);
-            let folding = self.folding(row);
-            // Where a row is in its tree stays, however little of its name there is room for.
-            let before = match (index, folding, row.depth) {
-                (0, Folding::Nothing, 0) | (1.., ..) => String::new(),
-                (0, ..) => format!("{}{} ", "  ".repeat(row.depth), folding.sign()),
-            };
-            let indent = fit(&before, width(&before).min(usize::from(cells / 2)));
-            let room = cells - u16::try_from(width(&indent)).unwrap_or(cells);
-            let style = if *cell == Cell::Unknown { theme.faint() } else { ratatui::style::Style::new() };
-            Span::styled(indent + &padded(&cell.to_string(), column, room), style)
+    /// The cells of a column, as wide as the column; texts that differ look different.
+    fn column(&self, index: usize, cells: u16, rows: &[(&Row, bool)], theme: Theme) -> Vec<Span<'static>> {
+        let column = &self.columns()[index];
+        let indents =
+            rows.iter().map(|(row, _)| if index == 0 { self.indent(row, cells) } else { String::new() });
+        let indents: Vec<String> = indents.collect();
+        let cell = |row: &Row| row.cells.get(index).cloned().unwrap_or(Cell::Unknown);
+        let texts = rows.iter().zip(&indents).map(|((row, _), indent)| {
+            (cell(row).to_string(), usize::from(cells).saturating_sub(width(indent)))
         });
-        line_of(cells)
+        let texts: Vec<(String, usize)> = texts.collect();
+        let texts = if column.text {
+            fit_names(&texts)
+        } else {
+            texts.iter().map(|(text, cells)| to_the_right(text, *cells)).collect()
+        };
+        let spans = rows.iter().zip(indents).zip(texts).map(|(((row, _), indent), text)| {
+            let style = if cell(row) == Cell::Unknown { theme.faint() } else { Style::new() };
+            Span::styled(indent + &text, style)
+        });
+        spans.collect()
+    }
+
+    /// What stands before a name: where a row is in its tree stays, however little of its name there is room for.
+    fn indent(&self, row: &Row, cells: u16) -> String {
+        let before = match (self.folding(row), row.depth) {
+            (Folding::Nothing, 0) => String::new(),
+            (folding, depth) => format!("{}{} ", "  ".repeat(depth), folding.sign()),
+        };
+        fit(&before, width(&before).min(usize::from(cells / 2)))
     }
 
     /// The columns that there is room for, with their widths.
@@ -104,9 +122,10 @@ fn line_of(cells: impl Iterator<Item = Span<'static>>) -> Line<'static> {
 
 fn padded(text: &str, column: &Column, cells: u16) -> String {
     let cells = usize::from(cells);
-    if column.text {
-        return fit_name(text, cells);
-    }
+    if column.text { fit_name(text, cells) } else { to_the_right(text, cells) }
+}
+
+fn to_the_right(text: &str, cells: usize) -> String {
     let text = fit(text, cells);
     let trimmed = text.trim_end();
     let missing = width(&text) - width(trimmed);

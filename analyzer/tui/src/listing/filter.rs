@@ -1,4 +1,4 @@
-//! Which rows to show: words that must be in a row, and what its figures must be.
+//! The filter of rows: words that a row must contain, and limits on its figures.
 //!
 //! ```text
 //! unet              a cell has this text
@@ -12,9 +12,9 @@ use memtrace_analysis::Nanos;
 
 use super::{Column, Row};
 
-/// What a row must be to be shown.
+/// The conditions that a row must meet to be shown.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Filter {
+pub(crate) struct RowFilter {
     text: String,
     terms: Vec<Term>,
 }
@@ -28,24 +28,24 @@ enum Term {
     Less(usize, f64),
 }
 
-impl Filter {
+impl RowFilter {
     /// Reads what somebody wrote. What is no comparison with a known column is a text to be found.
     pub(super) fn new(text: &str, columns: &[Column]) -> Self {
         let terms = text.split_whitespace().map(|word| term(word, columns)).collect();
         Self { text: text.to_owned(), terms }
     }
 
-    /// What was written.
+    /// The filter as it was typed.
     pub(super) fn text(&self) -> &str {
         &self.text
     }
 
-    /// Whether it lets everything through.
+    /// Returns true if every row passes.
     pub(crate) fn is_empty(&self) -> bool {
         self.terms.is_empty()
     }
 
-    /// Whether it lets this row through.
+    /// Returns true if this row passes.
     pub(crate) fn admits(&self, row: &Row) -> bool {
         let number = |column: usize| row.cells.get(column).and_then(super::Cell::number);
         self.terms.iter().all(|term| match term {
@@ -113,7 +113,7 @@ mod tests {
         let columns =
             [Column::text("module", 10, 0), Column::number("bytes", 10, 0), Column::number("time", 10, 0)];
         let cells = vec![Cell::word(name), Cell::Bytes(Bytes(bytes)), Cell::Time(Nanos(time))];
-        Filter::new(text, &columns).admits(&Row::new(1, cells))
+        RowFilter::new(text, &columns).admits(&Row::new(1, cells))
     }
 
     #[test]

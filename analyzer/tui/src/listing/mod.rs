@@ -9,7 +9,7 @@ mod filter;
 mod order;
 
 pub(crate) use cell::{Cell, Column, Row};
-pub(crate) use filter::Filter;
+pub(crate) use filter::RowFilter;
 
 use std::collections::HashSet;
 
@@ -27,29 +27,29 @@ pub(crate) struct Listing {
     shown: Vec<usize>,
     /// The rows of which nothing below is shown, by their ids.
     folded: HashSet<u64>,
-    filter: Filter,
+    filter: RowFilter,
     sort: Option<Sort>,
     /// The selected row, by its place in `shown`.
     selected: usize,
     /// The first row on the screen, by its place in `shown`.
     top: usize,
-    /// How many rows the screen has room for.
+    /// The number of rows that fit on the screen.
     room: usize,
-    /// Whether what is selected was jumped to from where it was not on the screen: then its neighbours are shown on both sides.
+    /// Set when the selection jumped to a row that was off the screen: its neighbours are then shown on both sides.
     jumped: bool,
 }
 
-/// What rows are sorted by.
+/// The order of the rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Sort {
     /// The column, by its place.
     pub(crate) column: usize,
-    /// Whether the largest is first.
+    /// True if the largest comes first.
     pub(crate) descending: bool,
 }
 
 impl Listing {
-    /// No rows yet, of these columns.
+    /// Makes an empty listing with these columns.
     pub(crate) fn new(columns: Vec<Column>) -> Self {
         Self { columns, ..Self::default() }
     }
@@ -70,12 +70,12 @@ impl Listing {
         &self.columns
     }
 
-    /// How many rows there are in all.
+    /// Returns the number of all rows.
     pub(crate) fn total(&self) -> usize {
         self.forest.rows().len()
     }
 
-    /// How many rows are shown, on this screen or further down.
+    /// Returns the number of rows shown, on this screen or further down.
     pub(crate) fn len(&self) -> usize {
         self.shown.len()
     }
@@ -94,6 +94,11 @@ impl Listing {
     /// The first row on the screen, by its place among those that are shown.
     pub(crate) fn top(&self) -> usize {
         self.top
+    }
+
+    /// The place of the selected row among those that are shown.
+    pub(crate) fn place(&self) -> usize {
+        self.selected
     }
 
     /// The selected row.
@@ -132,7 +137,7 @@ impl Listing {
         again
     }
 
-    /// Whether rows lie below this one, and whether they are hidden.
+    /// Returns the state of the rows below this one.
     pub(crate) fn folding(&self, row: &Row) -> Folding {
         match (self.forest.has_parts(row), self.folded.contains(&row.id)) {
             (false, _) => Folding::Nothing,
@@ -210,23 +215,23 @@ impl Listing {
         self.sort_by(Some(Sort { descending: !sort.descending, ..sort }));
     }
 
-    /// What the rows are sorted by.
+    /// Returns the column that orders the rows, if they are sorted.
     pub(crate) fn sort(&self) -> Option<Sort> {
         self.sort
     }
 
     /// Shows only rows that this lets through; see [`filter`] for what it says.
     pub(crate) fn set_filter(&mut self, text: &str) {
-        self.filter = Filter::new(text, &self.columns);
+        self.filter = RowFilter::new(text, &self.columns);
         self.rearrange();
     }
 
-    /// What the rows are filtered by, for rows that are made elsewhere.
-    pub(crate) fn filter_terms(&self) -> Filter {
+    /// Returns the parsed filter, for rows that are made elsewhere.
+    pub(crate) fn filter_terms(&self) -> RowFilter {
         self.filter.clone()
     }
 
-    /// What the rows are filtered by, as it was written.
+    /// Returns the filter as it was typed.
     pub(crate) fn filter(&self) -> &str {
         self.filter.text()
     }
@@ -247,6 +252,15 @@ impl Listing {
         let needle = text.to_lowercase();
         let found = steps.map(place).find(|&place| rows[place].has(&needle)).map(|place| rows[place].id);
         found.is_some_and(|id| self.select_id(id))
+    }
+
+    /// The rows with this text in their order, folded or not: the place of each in that order, and its id.
+    pub(crate) fn matches(&self, text: &str) -> Vec<(usize, u64)> {
+        let rows = self.forest.rows();
+        let order = self.forest.order(self.sort, |_| false, |place| self.filter.admits(&rows[place]));
+        let needle = text.to_lowercase();
+        let rows = order.into_iter().map(|place| &rows[place]).enumerate();
+        rows.filter(|(_, row)| row.has(&needle)).map(|(place, row)| (place, row.id)).collect()
     }
 
     /// Selects the row of this name. False: there is none.
@@ -287,7 +301,7 @@ impl Listing {
     }
 }
 
-/// What is below a row of a tree.
+/// The state of the rows below a row of a tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Folding {
     /// Nothing.

@@ -46,7 +46,7 @@ impl Forest {
         std::iter::successors(self.parents[place], |&above| self.parents[above])
     }
 
-    /// Whether rows are below this one.
+    /// Returns true if the tree has rows below this one.
     pub(super) fn has_parts(&self, row: &Row) -> bool {
         self.places.get(&row.id).is_some_and(|&place| !self.parts[place].is_empty())
     }

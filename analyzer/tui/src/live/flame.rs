@@ -2,8 +2,11 @@
 
 use ratatui::{buffer::Buffer, layout::Rect, text::Line, widgets::Widget};
 
-use super::tree::Tree;
-use crate::{theme::Theme, widget::fit_name};
+use super::tree::OwnerTree;
+use crate::{theme::Theme, widget::fit_names};
+
+/// A bar of so many cells has its bytes in it.
+const WITH_FIGURE: u16 = 24;
 
 /// A node and where it is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,7 +16,7 @@ pub(crate) struct Bar {
 }
 
 /// The bars of what is below a node, itself first: those that are a cell wide or more, in the lines that there are.
-pub(crate) fn bars(tree: &Tree, root: usize, area: Rect) -> Vec<Bar> {
+pub(crate) fn bars(tree: &OwnerTree, root: usize, area: Rect) -> Vec<Bar> {
     let mut bars = Vec::new();
     if area.height == 0 || area.width == 0 {
         return bars;
@@ -49,44 +52,49 @@ pub(crate) fn bars(tree: &Tree, root: usize, area: Rect) -> Vec<Bar> {
 
 /// Draws the bars. The name of each is in it, as far as there is room.
 pub(crate) fn draw(
-    tree: &Tree,
+    tree: &OwnerTree,
     root: usize,
     selected: Option<u64>,
     theme: Theme,
     area: Rect,
     buffer: &mut Buffer,
 ) {
-    for Bar { place, area } in bars(tree, root, area) {
+    let bars = bars(tree, root, area);
+    let figures: Vec<String> = bars.iter().map(|bar| figure(tree, bar)).collect();
+    let names = bars.iter().zip(&figures).map(|(bar, figure)| {
+        let room = usize::from(bar.area.width).saturating_sub(1 + figure.len());
+        (tree.node(bar.place).name.to_string(), room)
+    });
+    let names = fit_names(&names.collect::<Vec<_>>());
+    for ((Bar { place, area }, name), figure) in bars.into_iter().zip(names).zip(figures) {
         let node = tree.node(place);
-        let text = match area.width {
-            0 | 1 => "▏".to_owned(),
-            2..24 => format!("▏{}", fit_name(&node.name.to_string(), usize::from(area.width) - 1)),
-            _ => {
-                let bytes = format!("{:.1}", memtrace_format::Bytes(node.now.bytes));
-                let name = fit_name(&node.name.to_string(), usize::from(area.width) - 3 - bytes.len());
-                format!("▏{name} {bytes} ")
-            }
-        };
+        let text = format!("▏{name}{figure}");
         let here = selected == Some(node.id) || (place == root && selected.is_none());
         let style = theme.tint((node.id % 6) as u8 + 1).patch(theme.selected());
         Line::styled(text, if here { theme.focus() } else { style }).render(area, buffer);
     }
 }
 
+/// The bytes of a bar, where there is room for them behind its name.
+fn figure(tree: &OwnerTree, bar: &Bar) -> String {
+    let bytes = memtrace_format::Bytes(tree.node(bar.place).now.bytes);
+    if bar.area.width < WITH_FIGURE { String::new() } else { format!(" {bytes:.1} ") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{
-        super::tree::{Of, Sum},
+        super::tree::{BlockSum, ComparedAt},
         *,
     };
     use memtrace_analysis::Text;
 
     #[test]
     fn bars_are_as_wide_as_their_parts_and_none_is_outside() {
-        let mut tree = Tree::default();
+        let mut tree = OwnerTree::default();
         for (path, bytes) in [("a/x", 50), ("a/y", 10), ("b", 39), ("c", 1)] {
             let path: Vec<Text> = path.split('/').map(Text::new).collect();
-            tree.add(&path, Of::Now, Sum { bytes, blocks: 1 });
+            tree.add(&path, ComparedAt::Now, BlockSum { bytes, blocks: 1 });
         }
         let tree = tree.finish();
         let area = Rect::new(5, 2, 50, 3);

@@ -1,4 +1,4 @@
-//! What is live at the cursor, and whose it is: as a tree and as an icicle, and what differs from another instant.
+//! Live memory at the cursor by owner: as a tree or an icicle, and compared with another instant.
 //!
 //! ```text
 //!  cuda:0 at 1.412 s · 19.00 MiB live in 9 blocks · by module · against the peak: −4.00 MiB
@@ -10,10 +10,10 @@
 //! A worker replays to the cursor and adds up; the tree has a bounded number of nodes.
 
 mod flame;
-mod tally;
 mod tree;
+mod tree_builder;
 
-pub(crate) use tally::has_line;
+pub(crate) use tree_builder::has_line;
 
 use std::sync::Arc;
 
@@ -27,24 +27,26 @@ use ratatui::{
 };
 
 use self::{
-    tally::{Counter, Grouping, Question, Tally},
-    tree::{Node, Tree},
+    tree::{OwnerNode, OwnerTree},
+    tree_builder::{CountedTree, LiveGrouping, TreeBuilder, TreeRequest},
 };
 use super::{
     action::Action,
+    goal::Goal,
     keys::{Binding, Key},
     listing::{Cell, Column, Listing},
-    moments::{Moments, Spot},
+    open_run::OpenRun,
     page::Page,
-    run::Run,
+    snapshot_cache::{SnapshotPoint, Snapshots},
     theme::Theme,
-    view::{Answer, Goal, View},
-    widget::{count, put},
-    worker::{Desk, Worker},
+    view::{Answer, View},
+    widget::{plural, put},
+    worker::{Mailbox, Worker},
 };
 
 const KEYS: &[Binding] = &[
-    Binding::own(&[Key::Char('t')], GROUP, "by module, scope, stack (down or up) or thread").footer("by"),
+    Binding::own(&[Key::Char('t')], GROUP, "by module, scope, call site, stack (down or up) or thread")
+        .footer("by"),
     Binding::own(&[Key::Char('i')], FLAME, "as an icicle, or as a table").footer("icicle"),
     Binding::own(&[Key::Char('d')], AGAINST, "differences from the peak, from each mark, or none")
         .footer("diff"),
@@ -60,19 +62,19 @@ const ADDRESS: &str = "map";
 /// The view.
 #[derive(Debug)]
 pub(crate) struct LiveView {
-    worker: Option<Worker<Question, Tally>>,
-    /// What the worker reads; other ones when more of the trace has been written.
-    moments: Option<Arc<Moments>>,
-    /// Whether is to be counted anew, whatever was counted.
+    worker: Option<Worker<TreeRequest, CountedTree>>,
+    /// The snapshots that the worker reads; replaced when more of the trace has been written.
+    snapshots: Option<Arc<Snapshots>>,
+    /// Set if the tree must be counted anew.
     is_old: bool,
-    /// What the worker is at.
-    asked: Option<Question>,
-    /// What was counted last.
-    tally: Option<Question>,
-    tree: Tree,
+    /// The request that the worker is at.
+    asked: Option<TreeRequest>,
+    /// The request that the tree answers.
+    tally: Option<TreeRequest>,
+    tree: OwnerTree,
     failed: Option<String>,
     rows: Listing,
-    by: Grouping,
+    by: LiveGrouping,
     against: Against,
     flame: bool,
     /// The node that is looked at alone.
@@ -81,7 +83,7 @@ pub(crate) struct LiveView {
     wanted: Option<Text>,
 }
 
-/// What the cursor is compared with.
+/// The instant that the cursor is compared with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Against {
     #[default]
@@ -94,14 +96,14 @@ impl Default for LiveView {
     fn default() -> Self {
         Self {
             worker: None,
-            moments: None,
+            snapshots: None,
             is_old: false,
             asked: None,
             tally: None,
-            tree: Tree::default(),
+            tree: OwnerTree::default(),
             failed: None,
             rows: Listing::new(columns(false)),
-            by: Grouping::default(),
+            by: LiveGrouping::default(),
             against: Against::default(),
             flame: false,
             root: None,
@@ -124,29 +126,29 @@ fn columns(compared: bool) -> Vec<Column> {
 }
 
 impl View for LiveView {
-    fn prepare(&mut self, run: &Run) {
-        let known = self.moments.as_ref();
-        if let Some(moments) =
-            run.moments.as_ref().filter(|new| known.is_none_or(|old| !Arc::ptr_eq(old, new)))
+    fn prepare(&mut self, run: &OpenRun) {
+        let known = self.snapshots.as_ref();
+        if let Some(snapshots) =
+            run.snapshots.as_ref().filter(|new| known.is_none_or(|old| !Arc::ptr_eq(old, new)))
         {
             let modules = run.report.modules.iter();
             let parents =
                 modules.filter_map(|module| Some((module.name.clone(), module.parent.clone()?))).collect();
-            let counter = Counter::new(Arc::clone(moments), parents);
-            let answer = move |question, desk: &Desk<Question>| counter.answer(question, desk);
+            let counter = TreeBuilder::new(Arc::clone(snapshots), parents);
+            let answer = move |request, desk: &Mailbox<TreeRequest>| counter.answer(request, desk);
             self.worker = Some(Worker::new("memtrace-live", run.wake.clone(), answer));
             (self.asked, self.is_old) = (None, true);
             let named = |heap: &memtrace_analysis::report::Heap| {
                 heap.peak.by_module.iter().any(|share| !is_nobody(&share.name))
             };
-            if self.moments.is_none() && !run.report.heaps.iter().any(named) {
-                self.by = Grouping::BottomUp;
+            if self.snapshots.is_none() && !run.report.heaps.iter().any(named) {
+                self.by = LiveGrouping::Site;
             }
-            self.moments = Some(Arc::clone(moments));
+            self.snapshots = Some(Arc::clone(snapshots));
         }
     }
 
-    fn draw(&self, run: &Run, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    fn draw(&self, run: &OpenRun, theme: Theme, area: Rect, buffer: &mut Buffer) {
         let head = Rect { height: 1, ..area };
         put(&self.headline(run, theme), head, buffer);
         if self.asked.is_some() {
@@ -162,7 +164,7 @@ impl View for LiveView {
         }
     }
 
-    fn update(&mut self, run: &mut Run, action: Action, area: Rect) -> Answer {
+    fn update(&mut self, run: &mut OpenRun, action: Action, area: Rect) -> Answer {
         match action {
             Action::Own(GROUP) => {
                 self.by = self.by.next();
@@ -194,58 +196,58 @@ impl View for LiveView {
         Answer::Done
     }
 
-    fn settle(&mut self, run: &Run, _theme: Theme, _area: Rect) {
+    fn settle(&mut self, run: &OpenRun, _theme: Theme, _area: Rect) {
         let Some(heap) = run.heap() else { return };
         let against = match self.against {
             Against::Nothing => None,
             Against::Peak => run.peak(),
             Against::Mark(letter) => run.marks.get(&letter).map(|&time| behind(time)),
         };
-        let question = Question { spot: run.spot(), against, heap: heap.name.clone(), by: self.by };
-        if (self.is_old || self.asked.as_ref().or(self.tally.as_ref()) != Some(&question))
+        let request = TreeRequest { spot: run.spot(), against, heap: heap.name.clone(), by: self.by };
+        if (self.is_old || self.asked.as_ref().or(self.tally.as_ref()) != Some(&request))
             && let Some(worker) = &mut self.worker
         {
             self.is_old = false;
-            self.asked = Some(question.clone());
-            worker.ask(question);
+            self.asked = Some(request.clone());
+            worker.ask(request);
         }
     }
 
-    fn woken(&mut self, _run: &mut Run) {
+    fn woken(&mut self, _run: &mut OpenRun) {
         let Some(worker) = &mut self.worker else { return };
         let Some(answer) = worker.answers().last() else { return };
-        let (question, tree) = match answer {
-            Ok(Tally { question, tree }) => {
+        let (request, tree) = match answer {
+            Ok(CountedTree { request, tree }) => {
                 self.failed = None;
-                (question, tree)
+                (request, tree)
             }
             // It counts as told, for asked again it would fail again.
             Err(why) => {
                 let Some(asked) = self.asked.take() else { return };
                 self.failed = Some(why);
-                (asked, Tree::default())
+                (asked, OwnerTree::default())
             }
         };
-        let current = self.asked.as_ref().is_none_or(|asked| *asked == question);
+        let current = self.asked.as_ref().is_none_or(|asked| *asked == request);
         if current {
             self.asked = None;
         }
-        let compared = question.against.is_some();
+        let compared = request.against.is_some();
         if self.tally.as_ref().is_some_and(|before| before.against.is_some()) != compared {
             let filter = self.rows.filter().to_owned();
             self.rows = Listing::new(columns(compared));
             self.rows.set_filter(&filter);
         }
-        (self.tally, self.tree) = (Some(question), tree);
+        (self.tally, self.tree) = (Some(request), tree);
         self.fill();
         if let Some(module) = self.wanted.take_if(|_| current) {
             self.rows.find_name(&module);
         }
     }
 
-    fn visit(&mut self, _run: &mut Run, goal: &Goal) {
+    fn visit(&mut self, _run: &mut OpenRun, goal: &Goal) {
         if let Some(module) = &goal.module {
-            self.by = Grouping::Module;
+            self.by = LiveGrouping::Module;
             self.root = None;
             self.wanted = Some(module.clone());
         }
@@ -264,7 +266,7 @@ impl View for LiveView {
         self.asked.is_some()
     }
 
-    fn rows(&self, _run: &Run, area: Rect) -> Rect {
+    fn rows(&self, _run: &OpenRun, area: Rect) -> Rect {
         let body = Self::body(area);
         if self.flame {
             Rect { height: 0, ..body }
@@ -283,7 +285,7 @@ impl LiveView {
         Rect { x: area.x + 1, y: area.y + 1, width: area.width - 2, height: area.height - 1 }
     }
 
-    fn headline(&self, run: &Run, theme: Theme) -> Line<'static> {
+    fn headline(&self, run: &OpenRun, theme: Theme) -> Line<'static> {
         let Some(heap) = run.heap() else { return Line::styled(" no heap was used", theme.faint()) };
         if run.trace.is_none() {
             return Line::styled(" the trace is not at hand", theme.faint());
@@ -296,11 +298,11 @@ impl LiveView {
         }
         let whole = self.tree.whole();
         spans.push(Span::raw(format!(" at {} · {} live", tally.spot.time(), Bytes(whole.now.bytes))));
-        if let Spot::Peak { time, .. } = tally.spot {
+        if let SnapshotPoint::Peak { time, .. } = tally.spot {
             let is_highest = run.heap().is_some_and(|heap| heap.peak.time_ns == time);
             spans.push(Span::styled(if is_highest { ", its peak" } else { ", a peak" }, theme.peak()));
         }
-        spans.push(Span::raw(format!(", {} blocks", count(whole.now.blocks))));
+        spans.push(Span::raw(format!(", {}", plural(whole.now.blocks, "block"))));
         spans.push(Span::raw(format!(" · by {}", tally.by.name())));
         if let Some(against) = tally.against {
             let change = Cell::Change(whole.change());
@@ -311,12 +313,12 @@ impl LiveView {
             ));
         }
         if let Some(root) = self.root.and_then(|root| self.tree.find(root)) {
-            let Node { name, now, .. } = self.tree.node(root);
+            let OwnerNode { name, now, .. } = self.tree.node(root);
             spans.push(Span::raw(format!(" · {} of {name}", Bytes(now.bytes))));
         }
         if self.tree.merged > 0 {
             spans.push(Span::styled(
-                format!(" · {} parts not told apart", count(self.tree.merged)),
+                format!(" · {} not told apart", plural(self.tree.merged, "part")),
                 theme.bad(),
             ));
         }
@@ -330,7 +332,7 @@ impl LiveView {
         }
     }
 
-    fn compare(&mut self, run: &Run) -> Answer {
+    fn compare(&mut self, run: &OpenRun) -> Answer {
         let mut marks = run.marks.keys().copied();
         self.against = match self.against {
             Against::Nothing => Against::Peak,
@@ -371,9 +373,9 @@ impl LiveView {
     }
 }
 
-/// After everything of an instant.
-fn behind(time: Nanos) -> Spot {
-    Spot::Behind(memtrace_analysis::events::EventPlace { time, rank: u64::MAX })
+/// Returns the point after all events of an instant.
+fn behind(time: Nanos) -> SnapshotPoint {
+    SnapshotPoint::Behind(memtrace_analysis::events::EventPlace { time, rank: u64::MAX })
 }
 
 #[cfg(test)]

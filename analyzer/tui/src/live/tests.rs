@@ -1,11 +1,14 @@
 //! The view on real traces, with its worker.
 
+use std::sync::Arc;
+
 use memtrace_analysis::Nanos;
-use memtrace_format::Bytes;
+use memtrace_format::{Address, BlockAlloc, Bytes, Event, ModuleId, PoolId, StackId};
 
 use super::{AGAINST, FLAME, GROUP, UP};
 use crate::{
     action::{Action, Scroll, Side},
+    fixture,
     page::Page,
     recorded::{self, Session},
     snapshot_tests::{styles, text},
@@ -22,7 +25,7 @@ fn at_every_size() {
         insta::assert_snapshot!(format!("live_icicle_{name}"), text(&session.state));
     }
     let mut session = recorded::showing(&recorded::small(), Page::Live, 80, 24);
-    for grouping in ["scope", "top_down", "bottom_up", "thread"] {
+    for grouping in ["scope", "site", "top_down", "bottom_up", "thread"] {
         session.update(&[Action::Own(GROUP)]);
         insta::assert_snapshot!(format!("live_by_{grouping}"), text(&session.state));
     }
@@ -30,6 +33,24 @@ fn at_every_size() {
     insta::assert_snapshot!("live_styles", styles(&session.state));
     session.update(&[Action::Scroll(Scroll::Line(Side::Back)), Action::Own(FLAME)]);
     insta::assert_snapshot!("live_icicle_styles", styles(&session.state));
+}
+
+#[test]
+fn without_modules_call_sites_are_shown_first() {
+    let alloc = BlockAlloc {
+        pool: PoolId(1),
+        address: Address(4096),
+        size: Bytes(1024),
+        requested: Bytes(1024),
+        module: ModuleId::NONE,
+        stack: StackId::NONE,
+    };
+    let trace = Arc::new(fixture::log(&[(1000, Event::BlockAlloc(alloc))]));
+    let session = recorded::showing(&trace, Page::Live, 100, 24);
+    assert!(text(&session.state).contains("by call site"), "{}", text(&session.state));
+    assert_eq!(session.rows(), ["(no stack recorded)\t1.00 KiB\t100%\t1"]);
+    let session = recorded::showing(&recorded::small(), Page::Live, 100, 24);
+    assert!(text(&session.state).contains("by module"), "{}", text(&session.state));
 }
 
 /// The figures of the peak are the report's, in every grouping.
@@ -40,7 +61,7 @@ fn the_peak_is_what_the_report_says() {
         session.update(&[Action::Peak]);
         let peak = session.run().heap().unwrap().peak.clone();
         let live = format!("{} live, its peak", Bytes(peak.figures.allocated_bytes.0));
-        for _ in 0..5 {
+        for _ in 0..6 {
             session.update(&[Action::Own(GROUP)]);
             let shown = text(&session.state);
             assert!(shown.contains(&live), "{live}: {shown}");

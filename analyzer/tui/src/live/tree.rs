@@ -1,4 +1,4 @@
-//! What is live as a tree: sums at every node, the largest part first.
+//! A tree of live bytes: sums at every node, the largest part first.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
@@ -8,21 +8,21 @@ use memtrace_format::Bytes;
 
 use crate::listing::{Cell, Row};
 
-/// More nodes than these are not told apart: what comes after them counts for what it is below.
+/// The most nodes; further parts are counted for their parent.
 const NODES: usize = 8000;
-/// Between the names of nodes that are one.
+/// The separator between the names of nodes that are joined.
 const THEN: &str = " › ";
 /// The name of nodes that are one keeps so many bytes, from its end.
 const NAME: usize = 300;
 
 /// Bytes in blocks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Sum {
+pub(crate) struct BlockSum {
     pub(crate) bytes: u64,
     pub(crate) blocks: u64,
 }
 
-impl Sum {
+impl BlockSum {
     /// Counts more.
     pub(crate) fn add(&mut self, other: Self) {
         self.bytes = self.bytes.saturating_add(other.bytes);
@@ -30,9 +30,9 @@ impl Sum {
     }
 }
 
-/// Which of two states a sum is of.
+/// The side of a comparison that a sum belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Of {
+pub(crate) enum ComparedAt {
     /// The one at the cursor.
     Now,
     /// The one that it is compared with.
@@ -41,48 +41,53 @@ pub(crate) enum Of {
 
 /// A part of what is live, with what is below it.
 #[derive(Clone, Debug)]
-pub(crate) struct Node {
+pub(crate) struct OwnerNode {
     /// Tells it from all others, in the next tree too.
     pub(crate) id: u64,
     pub(crate) name: Text,
-    /// At the cursor.
-    pub(crate) now: Sum,
-    /// In the state that it is compared with.
-    pub(crate) then: Sum,
-    /// By their places, the largest first.
+    /// The sum at the cursor.
+    pub(crate) now: BlockSum,
+    /// The sum in the state that it is compared with.
+    pub(crate) then: BlockSum,
+    /// The places of its parts, the largest first.
     pub(crate) parts: Vec<usize>,
 }
 
 /// All that is live.
 #[derive(Clone, Debug)]
-pub(crate) struct Tree {
-    nodes: Vec<Node>,
+pub(crate) struct OwnerTree {
+    nodes: Vec<OwnerNode>,
     places: HashMap<(usize, Text), usize>,
-    /// How often a part was counted for what it is below, because there were too many.
+    /// The number of parts that were counted for their parent because there were too many.
     pub(crate) merged: u64,
 }
 
-impl Default for Tree {
+impl Default for OwnerTree {
     fn default() -> Self {
-        Self { nodes: vec![Node::new(0, Text::new("all"))], places: HashMap::new(), merged: 0 }
+        Self { nodes: vec![OwnerNode::new(0, Text::new("all"))], places: HashMap::new(), merged: 0 }
     }
 }
 
-impl Node {
+impl OwnerNode {
     fn new(id: u64, name: Text) -> Self {
-        Self { id, name, now: Sum::default(), then: Sum::default(), parts: Vec::new() }
+        Self { id, name, now: BlockSum::default(), then: BlockSum::default(), parts: Vec::new() }
     }
 
-    /// How much more it is at the cursor.
+    /// Returns the change in bytes up to the cursor.
     pub(crate) fn change(&self) -> i64 {
         let difference = i128::from(self.now.bytes) - i128::from(self.then.bytes);
         i64::try_from(difference).unwrap_or(if difference < 0 { i64::MIN } else { i64::MAX })
     }
 }
 
-impl Tree {
+impl OwnerTree {
     /// Counts a sum for every node on the way from the root.
-    pub(crate) fn add<'a>(&mut self, path: impl IntoIterator<Item = &'a Text>, of: Of, sum: Sum) {
+    pub(crate) fn add<'a>(
+        &mut self,
+        path: impl IntoIterator<Item = &'a Text>,
+        of: ComparedAt,
+        sum: BlockSum,
+    ) {
         let mut place = 0;
         self.count(place, of, sum);
         for name in path {
@@ -93,7 +98,7 @@ impl Tree {
                     return;
                 }
                 let part = self.nodes.len();
-                self.nodes.push(Node::new(id(self.nodes[place].id, name), name.clone()));
+                self.nodes.push(OwnerNode::new(id(self.nodes[place].id, name), name.clone()));
                 self.nodes[place].parts.push(part);
                 self.places.insert(key, part);
                 place = part;
@@ -105,11 +110,11 @@ impl Tree {
         }
     }
 
-    fn count(&mut self, place: usize, of: Of, sum: Sum) {
+    fn count(&mut self, place: usize, of: ComparedAt, sum: BlockSum) {
         let node = &mut self.nodes[place];
         match of {
-            Of::Now => node.now.add(sum),
-            Of::Then => node.then.add(sum),
+            ComparedAt::Now => node.now.add(sum),
+            ComparedAt::Then => node.then.add(sum),
         }
     }
 
@@ -138,12 +143,12 @@ impl Tree {
     }
 
     /// The node at a place.
-    pub(crate) fn node(&self, place: usize) -> &Node {
+    pub(crate) fn node(&self, place: usize) -> &OwnerNode {
         &self.nodes[place]
     }
 
     /// All of it.
-    pub(crate) fn whole(&self) -> &Node {
+    pub(crate) fn whole(&self) -> &OwnerNode {
         &self.nodes[0]
     }
 
@@ -198,11 +203,11 @@ mod tests {
         text.split('/').map(Text::new).collect()
     }
 
-    fn sum(bytes: u64) -> Sum {
-        Sum { bytes, blocks: 1 }
+    fn sum(bytes: u64) -> BlockSum {
+        BlockSum { bytes, blocks: 1 }
     }
 
-    fn shown(tree: &Tree) -> Vec<(usize, String, u64)> {
+    fn shown(tree: &OwnerTree) -> Vec<(usize, String, u64)> {
         let rows = tree.rows(0, false);
         let name = |row: &Row| row.cells[0].to_string();
         let bytes = |row: &Row| row.cells[1].number().unwrap() as u64;
@@ -211,12 +216,12 @@ mod tests {
 
     #[test]
     fn sums_go_up_and_the_largest_part_comes_first() {
-        let mut tree = Tree::default();
-        tree.add(&path("vae"), Of::Now, sum(5));
-        tree.add(&path("unet/up"), Of::Now, sum(3));
-        tree.add(&path("unet/down/0"), Of::Now, sum(4));
-        tree.add(&path("unet"), Of::Now, sum(1));
-        tree.add(&path("unet/down/0"), Of::Then, sum(10));
+        let mut tree = OwnerTree::default();
+        tree.add(&path("vae"), ComparedAt::Now, sum(5));
+        tree.add(&path("unet/up"), ComparedAt::Now, sum(3));
+        tree.add(&path("unet/down/0"), ComparedAt::Now, sum(4));
+        tree.add(&path("unet"), ComparedAt::Now, sum(1));
+        tree.add(&path("unet/down/0"), ComparedAt::Then, sum(10));
         let tree = tree.finish();
         let expected = [(0, "unet", 8), (1, "down › 0", 4), (1, "up", 3), (0, "vae", 5)];
         assert_eq!(shown(&tree), expected.map(|(depth, name, bytes)| (depth, name.to_owned(), bytes)));
@@ -228,13 +233,13 @@ mod tests {
 
     #[test]
     fn too_many_nodes_count_for_what_they_are_below() {
-        let mut tree = Tree::default();
+        let mut tree = OwnerTree::default();
         for n in 0..NODES {
-            tree.add(&path(&format!("top/{n}")), Of::Now, sum(1));
+            tree.add(&path(&format!("top/{n}")), ComparedAt::Now, sum(1));
         }
         let tree = tree.finish();
         assert_eq!((tree.nodes.len(), tree.merged), (NODES, 2));
-        assert_eq!(tree.node(1).now, Sum { bytes: NODES as u64, blocks: NODES as u64 });
+        assert_eq!(tree.node(1).now, BlockSum { bytes: NODES as u64, blocks: NODES as u64 });
     }
 
     proptest! {
@@ -243,11 +248,11 @@ mod tests {
         fn every_node_is_at_least_its_parts(
             paths in prop::collection::vec((prop::collection::vec(0u8..4, 0..5), 1u64..100, any::<bool>()), 0..60),
         ) {
-            let mut tree = Tree::default();
+            let mut tree = OwnerTree::default();
             let (mut now, mut then) = (0, 0);
             for (path, bytes, is_now) in &paths {
                 let path: Vec<Text> = path.iter().map(|name| Text::new(name.to_string())).collect();
-                tree.add(&path, if *is_now { Of::Now } else { Of::Then }, sum(*bytes));
+                tree.add(&path, if *is_now { ComparedAt::Now } else { ComparedAt::Then }, sum(*bytes));
                 *(if *is_now { &mut now } else { &mut then }) += bytes;
             }
             let tree = tree.finish();

@@ -10,57 +10,57 @@ use ratatui::{
 
 use super::{
     MapView,
-    layout::{Layout, figures_width},
+    layout::{MapLayout, figures_width},
     legend::Colouring,
-    scene::{Range, Scene, length},
+    picture::{AddressRange, MapPicture, length},
     strip::{Filling, OTHERS, Tile, cells_of},
 };
 use crate::{
     listing::Listing,
-    run::Run,
+    open_run::OpenRun,
     theme::Theme,
     widget::{count, fit, plural, put, width as width_of},
 };
 
-pub(super) fn draw(view: &MapView, run: &Run, theme: Theme, area: Rect, buffer: &mut Buffer) {
-    let layout = Layout::new(area, view.close.is_some());
+pub(super) fn draw(view: &MapView, run: &OpenRun, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    let layout = MapLayout::new(area, view.close.is_some());
     put(&headline(view, run, theme), layout.head, buffer);
     state(view, theme).alignment(Alignment::Right).render(layout.head, buffer);
-    let Some(scene) = &view.scene else { return };
-    if scene.heap().is_some() {
-        match (&scene.close, view.close) {
+    let Some(picture) = &view.picture else { return };
+    if picture.heap().is_some() {
+        match (&picture.close, view.close) {
             (Some(close), Some(_)) => {
                 for ((range, tiles), row) in close.lines.iter().zip(layout.lines.rows()) {
                     let address = format!(" {:<14} ", Address(range.from).to_string());
                     Line::styled(address, theme.faint()).render(row, buffer);
                     let cells = Rect { x: layout.line_x(), width: layout.line_cells(), ..row };
-                    draw_tiles(view, scene, *range, tiles, theme, cells, buffer);
+                    draw_tiles(view, picture, *range, tiles, theme, cells, buffer);
                 }
                 indented(&view.blocks, theme, layout.table, buffer);
             }
             (None, Some(_)) => {}
-            (_, None) => regions(view, scene, theme, &layout, buffer),
+            (_, None) => regions(view, picture, theme, &layout, buffer),
         }
-        put(&legend(scene, theme, layout.legend.width), layout.legend, buffer);
+        put(&legend(picture, theme, layout.legend.width), layout.legend, buffer);
     }
     for (line, row) in view.words.iter().zip(layout.words.rows()) {
         put(line, row, buffer);
     }
 }
 
-fn headline(view: &MapView, run: &Run, theme: Theme) -> Line<'static> {
+fn headline(view: &MapView, run: &OpenRun, theme: Theme) -> Line<'static> {
     let Some(heap) = run.heap() else { return Line::styled(" no heap was used", theme.faint()) };
     if run.trace.is_none() {
         return Line::styled(" the trace is not at hand", theme.faint());
     }
     let mut spans = vec![Span::raw(" "), Span::styled(heap.name.to_string(), theme.strong())];
-    let Some(scene) = &view.scene else { return Line::from(spans) };
-    spans.push(Span::raw(format!(" at {}", scene.question.spot.time())));
-    let Some(heap) = scene.heap() else {
+    let Some(picture) = &view.picture else { return Line::from(spans) };
+    spans.push(Span::raw(format!(" at {}", picture.request.spot.time())));
+    let Some(heap) = picture.heap() else {
         spans.push(Span::styled(", before its first event", theme.faint()));
         return Line::from(spans);
     };
-    if let (Some(close), Some(_)) = (&scene.close, view.close) {
+    if let (Some(close), Some(_)) = (&picture.close, view.close) {
         spans.push(Span::raw(format!(
             " · {} from {} · {}",
             length(close.range),
@@ -79,12 +79,12 @@ fn headline(view: &MapView, run: &Run, theme: Theme) -> Line<'static> {
             );
             spans.push(Span::raw(format!(" · {free} free in {}", plural(heap.holes.len(), "hole"))));
         }
-        if scene.regions_total > scene.strips.len() {
-            let left_out = count((scene.regions_total - scene.strips.len()) as u64);
+        if picture.regions_total > picture.strips.len() {
+            let left_out = count((picture.regions_total - picture.strips.len()) as u64);
             spans.push(Span::raw(format!(" · {left_out} smaller segments not shown")));
         }
     }
-    spans.push(Span::styled(format!(" · by {}", scene.question.colouring.name()), theme.faint()));
+    spans.push(Span::styled(format!(" · by {}", picture.request.colouring.name()), theme.faint()));
     Line::from(spans)
 }
 
@@ -96,7 +96,7 @@ fn state(view: &MapView, theme: Theme) -> Line<'static> {
     }
 }
 
-fn regions(view: &MapView, scene: &Scene, theme: Theme, layout: &Layout, buffer: &mut Buffer) {
+fn regions(view: &MapView, picture: &MapPicture, theme: Theme, layout: &MapLayout, buffer: &mut Buffer) {
     let figures = figures_width(layout.table.width);
     let head =
         Rect { width: figures.min(layout.table.width), height: layout.table.height.min(1), ..layout.table };
@@ -106,13 +106,13 @@ fn regions(view: &MapView, scene: &Scene, theme: Theme, layout: &Layout, buffer:
         let style = if selected { theme.selected() } else { ratatui::style::Style::new() };
         let text = figures_text(&texts, figures);
         Line::styled(text, style).render(Rect { width: figures.saturating_sub(1), ..area }, buffer);
-        let Ok(place) = scene.strips.binary_search_by_key(&row.id, |strip| strip.region.from) else {
+        let Ok(place) = picture.strips.binary_search_by_key(&row.id, |strip| strip.region.from) else {
             continue;
         };
-        let strip = &scene.strips[place];
-        let range = Range { from: strip.region.from, to: strip.region.to };
+        let strip = &picture.strips[place];
+        let range = AddressRange { from: strip.region.from, to: strip.region.to };
         let cells = Rect { x: layout.strip.x, width: layout.strip.width, ..area };
-        draw_tiles(view, scene, range, &strip.tiles, theme, cells, buffer);
+        draw_tiles(view, picture, range, &strip.tiles, theme, cells, buffer);
     }
 }
 
@@ -170,14 +170,14 @@ fn indented(listing: &Listing, theme: Theme, area: Rect, buffer: &mut Buffer) {
 
 fn draw_tiles(
     view: &MapView,
-    scene: &Scene,
-    range: Range,
+    picture: &MapPicture,
+    range: AddressRange,
     tiles: &[Tile],
     theme: Theme,
     area: Rect,
     buffer: &mut Buffer,
 ) {
-    let heap = scene.heap();
+    let heap = picture.heap();
     let (begins, focused) = view.focus.map_or((false, 0..0), |focus| {
         let block = heap.and_then(|heap| heap.block_at(Address(focus)));
         let (from, to) = block.map_or((focus, focus.saturating_add(1)), |block| {
@@ -186,13 +186,13 @@ fn draw_tiles(
         (from >= range.from, cells_of((from, to), (range.from, range.to), tiles.len()))
     });
     let knows_holes = heap.is_some_and(|heap| heap.segments.is_some());
-    let by_age = scene.question.colouring == Colouring::Age;
+    let by_age = picture.request.colouring == Colouring::Age;
     for (cell, tile) in tiles.iter().enumerate().take(usize::from(area.width)) {
         let x = area.x + cell as u16;
         let Some(target) = buffer.cell_mut((x, area.y)) else { continue };
         let (sign, style) = match tile.filling {
-            Filling::Free if knows_holes => ('·', theme.faint()),
-            Filling::Free => (' ', ratatui::style::Style::new()),
+            Filling::FreeSpace if knows_holes => ('·', theme.faint()),
+            Filling::FreeSpace => (' ', ratatui::style::Style::new()),
             Filling::Part => (sign(*tile, by_age, true), theme.tint(tile.tint)),
             Filling::Full | Filling::Inside => {
                 (sign(*tile, by_age, false), theme.tint(tile.tint).patch(theme.selected()))
@@ -228,10 +228,10 @@ fn sign(tile: Tile, by_age: bool, part: bool) -> char {
     }
 }
 
-fn legend(scene: &Scene, theme: Theme, width: u16) -> Line<'static> {
-    let by_age = scene.question.colouring == Colouring::Age;
-    let knows_holes = scene.heap().is_some_and(|heap| heap.segments.is_some());
-    let entries = scene.legend.entries.iter().chain(&scene.legend.others);
+fn legend(picture: &MapPicture, theme: Theme, width: u16) -> Line<'static> {
+    let by_age = picture.request.colouring == Colouring::Age;
+    let knows_holes = picture.heap().is_some_and(|heap| heap.segments.is_some());
+    let entries = picture.legend.entries.iter().chain(&picture.legend.others);
     let named = entries.map(|entry| {
         let tile = Tile { filling: Filling::Full, tint: entry.tint, ..Tile::default() };
         let sign = Span::styled(
@@ -240,7 +240,7 @@ fn legend(scene: &Scene, theme: Theme, width: u16) -> Line<'static> {
         );
         vec![sign, Span::raw(format!(" {} {:.1}", entry.name, entry.bytes))]
     });
-    let kept = if scene.pins.is_empty() { "" } else { "keeps a segment" };
+    let kept = if picture.pins.is_empty() { "" } else { "keeps a segment" };
     let explained = [("!", kept), ("·", "free"), ("~", "freed, in use"), ("a", "with holes")];
     let explained =
         explained.into_iter().filter(|(_, says)| knows_holes && !says.is_empty()).map(|(sign, says)| {

@@ -1,14 +1,14 @@
-//! Where the parts of the map are.
+//! The areas of the map's parts.
 
 use ratatui::layout::Rect;
 
 /// The cells of an address before a line that is looked at closely.
 const ADDRESS: u16 = 16;
 
-/// Where the parts of the map are.
+/// The areas of the map's parts.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Layout {
-    /// What heap, when, how full.
+pub(crate) struct MapLayout {
+    /// The headline: heap, time, bytes.
     pub(crate) head: Rect,
     /// The lines of what is looked at closely; empty where nothing is.
     pub(crate) lines: Rect,
@@ -19,11 +19,11 @@ pub(crate) struct Layout {
     /// The cells of the rows, right of their figures; empty where something is looked at closely.
     pub(crate) strip: Rect,
     pub(crate) legend: Rect,
-    /// What is known of a block.
+    /// Details of the block under the pointer.
     pub(crate) words: Rect,
 }
 
-impl Layout {
+impl MapLayout {
     pub(crate) fn new(area: Rect, close: bool) -> Self {
         let mut left = area;
         let mut cut = |height: u16| {
@@ -54,12 +54,12 @@ impl Layout {
         Self { head, lines, table, rows, strip, legend, words }
     }
 
-    /// How many cells a line has that is looked at closely.
+    /// Returns the number of cells in a line of the magnified part.
     pub(crate) fn line_cells(&self) -> u16 {
         self.lines.width.saturating_sub(ADDRESS + 1)
     }
 
-    /// Where such a line begins.
+    /// Returns the column where such a line begins.
     pub(crate) fn line_x(&self) -> u16 {
         self.lines.x + ADDRESS
     }

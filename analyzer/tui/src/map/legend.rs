@@ -1,4 +1,4 @@
-//! Whose blocks have which letter. A letter stays with its name while both last, so that a map is not repainted at every event.
+//! The letters of block owners. A letter stays with its owner while both last, so that the map is not repainted at every event.
 
 use hashbrown::HashMap;
 use memtrace_analysis::{
@@ -9,7 +9,7 @@ use memtrace_format::Bytes;
 
 use super::strip::{OTHERS, TINTS};
 
-/// What blocks are coloured by.
+/// The property that colours blocks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Colouring {
     /// The module that owns it.
@@ -19,12 +19,12 @@ pub(crate) enum Colouring {
     Scope,
     /// The line of code that asked for it.
     Site,
-    /// How long ago it was handed out.
+    /// The age of a block.
     Age,
 }
 
 impl Colouring {
-    /// What it is called.
+    /// Returns its name.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Module => "module",
@@ -45,12 +45,12 @@ impl Colouring {
     }
 }
 
-/// What the letters of a map stand for.
+/// The meaning of a map's letters.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Legend {
     /// The names with letters, the largest first.
     pub(crate) entries: Vec<LegendEntry>,
-    /// What has no letter of its own.
+    /// Blocks without a letter of their own.
     pub(crate) others: Option<LegendEntry>,
 }
 
@@ -59,11 +59,11 @@ pub(crate) struct Legend {
 pub(crate) struct LegendEntry {
     /// The colour and letter.
     pub(crate) tint: u8,
-    /// Whose blocks.
+    /// The owner of the blocks.
     pub(crate) name: Text,
     /// All of them.
     pub(crate) bytes: Bytes,
-    /// How many there are.
+    /// The number of blocks.
     pub(crate) blocks: u64,
 }
 
@@ -81,13 +81,13 @@ const AGES: [(Nanos, &str); 8] = [
 
 /// Hands letters out.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Letters {
-    /// Whose each letter is, from the first one; it is of this heap and this colouring.
+pub(crate) struct LegendLetters {
+    /// The owner of each letter, from the first one, for this heap and this colouring.
     held: [Option<Text>; TINTS - 1],
     of: Option<(Text, Colouring)>,
 }
 
-/// Which letter each block has.
+/// The letter of each block.
 pub(crate) enum Tints {
     /// By the index of its owner.
     Owners(Vec<u8>),
@@ -105,7 +105,7 @@ impl Tints {
     }
 }
 
-impl Letters {
+impl LegendLetters {
     /// Gives letters to what owns most of the heap, and keeps those that were given while their names matter.
     pub(crate) fn hand_out(
         &mut self,
@@ -183,7 +183,8 @@ impl Letters {
     }
 }
 
-fn name(colouring: Colouring, owner: &Owner, definitions: &Definitions) -> Text {
+/// Returns the name of an owner, as this colouring has it.
+pub(crate) fn name(colouring: Colouring, owner: &Owner, definitions: &Definitions) -> Text {
     match colouring {
         Colouring::Scope => owner.scope.clone(),
         Colouring::Site => {
@@ -241,11 +242,11 @@ fn ages(heap: &LiveHeap, tints: &Tints) -> Legend {
 mod tests {
     use super::*;
 
-    fn held(letters: &Letters) -> Vec<Option<String>> {
+    fn held(letters: &LegendLetters) -> Vec<Option<String>> {
         letters.held.iter().map(|held| held.as_ref().map(ToString::to_string)).collect()
     }
 
-    fn assigned(letters: &mut Letters, names: &[&str]) -> Vec<Option<String>> {
+    fn assigned(letters: &mut LegendLetters, names: &[&str]) -> Vec<Option<String>> {
         let names: Vec<Text> = names.iter().copied().map(Text::new).collect();
         let ranking: Vec<(&Text, (u64, u64))> = names.iter().map(|name| (name, (1, 1))).collect();
         letters.assign(&ranking);
@@ -254,7 +255,7 @@ mod tests {
 
     #[test]
     fn a_letter_stays_with_its_name_while_that_matters() {
-        let mut letters = Letters::default();
+        let mut letters = LegendLetters::default();
         assert_eq!(
             assigned(&mut letters, &["unet", "vae"])[..3],
             [Some("unet".into()), Some("vae".into()), None]

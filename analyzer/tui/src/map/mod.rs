@@ -16,10 +16,11 @@
 mod draw;
 mod layout;
 mod legend;
+mod picture;
 mod pointing;
 mod regions;
 mod rows;
-mod scene;
+mod search;
 mod strip;
 mod words;
 
@@ -29,21 +30,22 @@ use memtrace_analysis::report::is_nobody;
 use ratatui::{buffer::Buffer, layout::Rect, text::Line};
 
 use self::{
-    layout::Layout,
-    legend::{Colouring, Letters},
+    layout::MapLayout,
+    legend::{Colouring, LegendLetters},
+    picture::{AddressRange, MapAnswer, MapPicture, MapRequest, Painter},
     regions::Region,
-    scene::{Answer as Made, Painter, Question, Range, Scene},
 };
 use super::{
     action::{Action, Side},
+    goal::Goal,
     keys::{Binding, Key},
     listing::Listing,
-    moments::Moments,
+    open_run::OpenRun,
     page::Page,
-    run::Run,
+    snapshot_cache::Snapshots,
     theme::Theme,
-    view::{Answer, Goal, View},
-    worker::{Desk, Worker},
+    view::{Answer, View},
+    worker::{Mailbox, Worker},
 };
 
 const KEYS: &[Binding] = &[
@@ -62,35 +64,35 @@ const BLOCK_BACK: &str = "previous block";
 const PIN: &str = "next pin";
 const COLOUR: &str = "colour";
 
-/// No range is looked at more closely than this.
+/// The shortest range that can be magnified, in bytes.
 const CLOSEST: u64 = 64;
 
 /// The view.
 #[derive(Debug)]
 pub(crate) struct MapView {
-    worker: Option<Worker<Question, Made>>,
-    /// What the worker reads; other ones when more of the trace has been written.
-    moments: Option<Arc<Moments>>,
-    letters: Arc<Mutex<Letters>>,
-    /// Whether the scene is to be made anew, whatever it is of.
+    worker: Option<Worker<MapRequest, MapAnswer>>,
+    /// The snapshots that the worker reads; replaced when more of the trace has been written.
+    snapshots: Option<Arc<Snapshots>>,
+    letters: Arc<Mutex<LegendLetters>>,
+    /// Set if the picture must be made anew, whatever it shows.
     is_old: bool,
-    /// What the worker is at.
-    asked: Option<Question>,
-    /// What could not be answered.
-    failed: Option<Question>,
+    /// The request that the worker is at.
+    asked: Option<MapRequest>,
+    /// The error of the last request.
+    failed: Option<MapRequest>,
     asked_before: u64,
-    scene: Option<Box<Scene>>,
+    picture: Option<Box<MapPicture>>,
     /// A row's id is where its region starts.
     regions: Listing,
-    /// Of what is looked at closely; a row's id is its block's address.
+    /// Blocks of the magnified part; a row's id is its block's address.
     blocks: Listing,
     colouring: Colouring,
-    close: Option<Range>,
+    close: Option<AddressRange>,
     /// The address that is explained.
     focus: Option<u64>,
-    /// Whether the row with the focus is to be selected when the scene comes.
+    /// Set if the row under the pointer is to be selected once the picture comes.
     reveal: bool,
-    /// Whether the worst pin is to be explained when the scene comes.
+    /// Set if the worst pin is to be explained once the picture comes.
     seeks_pin: bool,
     said: Option<String>,
     words: Vec<Line<'static>>,
@@ -100,13 +102,13 @@ impl Default for MapView {
     fn default() -> Self {
         Self {
             worker: None,
-            moments: None,
+            snapshots: None,
             letters: Arc::default(),
             is_old: false,
             asked: None,
             failed: None,
             asked_before: 0,
-            scene: None,
+            picture: None,
             regions: Listing::new(rows::region_columns()),
             blocks: Listing::new(rows::block_columns()),
             colouring: Colouring::default(),
@@ -121,29 +123,29 @@ impl Default for MapView {
 }
 
 impl View for MapView {
-    fn prepare(&mut self, run: &Run) {
-        let known = self.moments.as_ref();
-        if let Some(moments) =
-            run.moments.as_ref().filter(|new| known.is_none_or(|old| !Arc::ptr_eq(old, new)))
+    fn prepare(&mut self, run: &OpenRun) {
+        let known = self.snapshots.as_ref();
+        if let Some(snapshots) =
+            run.snapshots.as_ref().filter(|new| known.is_none_or(|old| !Arc::ptr_eq(old, new)))
         {
-            let painter = Painter::new(Arc::clone(moments), Arc::clone(&self.letters));
-            let answer = move |question, desk: &Desk<Question>| painter.answer(question, desk);
+            let painter = Painter::new(Arc::clone(snapshots), Arc::clone(&self.letters));
+            let answer = move |request, desk: &Mailbox<MapRequest>| painter.answer(request, desk);
             self.worker = Some(Worker::new("memtrace-map", run.wake.clone(), answer));
-            (self.moments, self.asked, self.is_old) = (Some(Arc::clone(moments)), None, true);
+            (self.snapshots, self.asked, self.is_old) = (Some(Arc::clone(snapshots)), None, true);
         }
         let named = |heap: &memtrace_analysis::report::Heap| {
             heap.peak.by_module.iter().any(|share| !is_nobody(&share.name))
         };
-        if self.scene.is_none() && !run.report.heaps.iter().any(named) {
+        if self.picture.is_none() && !run.report.heaps.iter().any(named) {
             self.colouring = Colouring::Site;
         }
     }
 
-    fn draw(&self, run: &Run, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    fn draw(&self, run: &OpenRun, theme: Theme, area: Rect, buffer: &mut Buffer) {
         draw::draw(self, run, theme, area, buffer);
     }
 
-    fn update(&mut self, run: &mut Run, action: Action, area: Rect) -> Answer {
+    fn update(&mut self, run: &mut OpenRun, action: Action, area: Rect) -> Answer {
         match action {
             Action::Own(NEXT) => self.step(run, Side::Forward, area),
             Action::Own(PREVIOUS) => self.step(run, Side::Back, area),
@@ -163,17 +165,17 @@ impl View for MapView {
         Answer::Done
     }
 
-    fn settle(&mut self, run: &Run, theme: Theme, area: Rect) {
+    fn settle(&mut self, run: &OpenRun, theme: Theme, area: Rect) {
         self.follow_rows();
-        let Some(question) = self.question(run, area) else {
+        let Some(request) = self.request(run, area) else {
             self.words = Vec::new();
             return;
         };
-        let shown = self.scene.as_ref().map(|scene| &scene.question);
+        let shown = self.picture.as_ref().map(|picture| &picture.request);
         let current = self.asked.as_ref().or(self.failed.as_ref()).or(shown);
-        if current.is_none_or(|current| !current.is_like(&question)) || self.is_old {
+        if current.is_none_or(|current| !current.is_like(&request)) || self.is_old {
             self.is_old = false;
-            self.ask(question);
+            self.ask(request);
         }
         if self.asked.is_none() {
             self.point();
@@ -181,7 +183,7 @@ impl View for MapView {
         self.words = words::explain(self, run, theme);
     }
 
-    fn woken(&mut self, run: &mut Run) {
+    fn woken(&mut self, run: &mut OpenRun) {
         let Some(worker) = &mut self.worker else { return };
         let answers: Vec<_> = worker.answers().collect();
         for answer in answers {
@@ -193,7 +195,7 @@ impl View for MapView {
         }
     }
 
-    fn visit(&mut self, _run: &mut Run, goal: &Goal) {
+    fn visit(&mut self, _run: &mut OpenRun, goal: &Goal) {
         if let Some(address) = goal.address {
             self.focus = Some(address.0);
             self.close = None;
@@ -212,13 +214,17 @@ impl View for MapView {
         Some(if self.close.is_some() { &mut self.blocks } else { &mut self.regions })
     }
 
+    fn find(&mut self, run: &OpenRun, text: &str, side: Side, _area: Rect) -> bool {
+        self.listing_mut().is_some_and(|rows| rows.find(text, side)) || self.find_owner(run, text, side)
+    }
+
     #[cfg(test)]
     fn is_waiting(&self) -> bool {
         self.asked.is_some()
     }
 
-    fn rows(&self, _run: &Run, area: Rect) -> Rect {
-        Layout::new(area, self.close.is_some()).rows
+    fn rows(&self, _run: &OpenRun, area: Rect) -> Rect {
+        MapLayout::new(area, self.close.is_some()).rows
     }
 
     fn keys(&self) -> &'static [Binding] {
@@ -229,16 +235,16 @@ impl View for MapView {
 impl MapView {
     /// The region of the selected row, or the one that is looked at closely.
     fn region(&self) -> Option<&Region> {
-        let scene = self.scene.as_ref()?;
+        let picture = self.picture.as_ref()?;
         let held = self.close.map(|close| close.from);
         let from = held.or_else(|| self.regions.selected().map(|row| row.id))?;
-        let place = scene.strips.partition_point(|strip| strip.region.from <= from).checked_sub(1)?;
-        scene.strips.get(place).map(|strip| &strip.region)
+        let place = picture.strips.partition_point(|strip| strip.region.from <= from).checked_sub(1)?;
+        picture.strips.get(place).map(|strip| &strip.region)
     }
 
-    fn question(&self, run: &Run, area: Rect) -> Option<Question> {
-        let layout = Layout::new(area, self.close.is_some());
-        Some(Question {
+    fn request(&self, run: &OpenRun, area: Rect) -> Option<MapRequest> {
+        let layout = MapLayout::new(area, self.close.is_some());
+        Some(MapRequest {
             serial: 0,
             spot: run.spot(),
             step: None,
@@ -250,33 +256,33 @@ impl MapView {
         })
     }
 
-    fn ask(&mut self, question: Question) {
+    fn ask(&mut self, request: MapRequest) {
         let Some(worker) = &mut self.worker else { return };
         self.asked_before += 1;
-        let question = Question { serial: self.asked_before, ..question };
-        (self.asked, self.failed) = (Some(question.clone()), None);
-        worker.ask(question);
+        let request = MapRequest { serial: self.asked_before, ..request };
+        (self.asked, self.failed) = (Some(request.clone()), None);
+        worker.ask(request);
     }
 
     /// Steps are not queued: who holds the key down goes as fast as the worker does.
-    fn step(&mut self, run: &Run, side: Side, area: Rect) {
+    fn step(&mut self, run: &OpenRun, side: Side, area: Rect) {
         self.said = None;
         let under_way = self.asked.as_ref().is_some_and(|asked| asked.step.is_some());
-        if let (Some(question), false) = (self.question(run, area), under_way) {
-            self.ask(Question { step: Some(side), ..question });
+        if let (Some(request), false) = (self.request(run, area), under_way) {
+            self.ask(MapRequest { step: Some(side), ..request });
         }
     }
 
-    fn accept(&mut self, run: &mut Run, answer: Made) {
+    fn accept(&mut self, run: &mut OpenRun, answer: MapAnswer) {
         match answer {
-            Made::Scene(scene) => {
-                let current = self.asked.as_ref().is_some_and(|asked| asked.serial == scene.question.serial);
+            MapAnswer::MapPicture(picture) => {
+                let current = self.asked.as_ref().is_some_and(|asked| asked.serial == picture.request.serial);
                 if current {
                     self.asked = None;
                 }
-                self.show(run, scene, current);
+                self.show(run, picture, current);
             }
-            Made::NoStep(side) => {
+            MapAnswer::NoStep(side) => {
                 self.asked = None;
                 let way = if side == Side::Back { "before" } else { "behind" };
                 self.said = Some(format!("the heap has no event {way} this one"));
@@ -284,20 +290,20 @@ impl MapView {
         }
     }
 
-    fn show(&mut self, run: &mut Run, mut scene: Box<Scene>, current: bool) {
-        scene.question.step = None;
-        self.regions.fill(scene.strips.iter().map(|strip| rows::region_row(&strip.region)).collect());
-        if let Some(close) = &mut scene.close {
+    fn show(&mut self, run: &mut OpenRun, mut picture: Box<MapPicture>, current: bool) {
+        picture.request.step = None;
+        self.regions.fill(picture.strips.iter().map(|strip| rows::region_row(&strip.region)).collect());
+        if let Some(close) = &mut picture.close {
             self.blocks.fill(std::mem::take(&mut close.rows));
         }
-        if let (Some(step), true) = (&scene.step, current) {
+        if let (Some(step), true) = (&picture.step, current) {
             run.visit_place(step.place);
             if let Some(address) = step.line.address {
                 self.focus = Some(address.0);
                 self.reveal = true;
             }
         }
-        self.scene = Some(scene);
+        self.picture = Some(picture);
         if current {
             self.point();
         }
@@ -314,19 +320,17 @@ impl MapView {
                 Answer::Say("nothing is here".to_owned())
             };
         }
-        let heap = self.scene.as_ref().and_then(|scene| scene.heap());
+        let heap = self.picture.as_ref().and_then(|picture| picture.heap());
         let block = heap.zip(self.focus).and_then(|(heap, at)| heap.block_at(memtrace_format::Address(at)));
         match block {
-            Some(block) if Page::Events.index().is_some() => {
-                Answer::Open(Goal::at(Page::Events, block.born_ns))
-            }
+            Some(block) => Answer::Open(Goal::at(Page::Events, block.born_ns)),
             _ => Answer::Say("no block is selected".to_owned()),
         }
     }
 }
 
-fn range(region: &Region) -> Range {
-    Range { from: region.from, to: region.to }
+fn range(region: &Region) -> AddressRange {
+    AddressRange { from: region.from, to: region.to }
 }
 
 #[cfg(test)]

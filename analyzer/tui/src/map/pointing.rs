@@ -1,19 +1,18 @@
-//! What is pointed at, by keys, by rows and by the mouse, and how closely it is looked at.
+//! Pointing and zooming on the map: by keys, by rows and by the mouse.
 
 use memtrace_format::Address;
 use ratatui::layout::{Position, Rect};
 
 use super::{
     CLOSEST, MapView,
-    layout::Layout,
-    range,
-    scene::{self, Range},
-    strip,
+    layout::MapLayout,
+    picture::{self, AddressRange},
+    range, strip,
 };
-use crate::{action::Side, run::Run, view::Answer};
+use crate::{action::Side, open_run::OpenRun, view::Answer};
 
 impl MapView {
-    /// Shows what was meant when the view was opened, or stepped, now that the scene is there.
+    /// Shows what was meant when the view was opened, or stepped, now that the picture is there.
     pub(super) fn point(&mut self) {
         if std::mem::take(&mut self.seeks_pin) {
             self.focus = None;
@@ -26,8 +25,8 @@ impl MapView {
 
     /// Selects what has the focus.
     pub(super) fn reveal(&mut self) {
-        let (Some(focus), Some(scene)) = (self.focus, &self.scene) else { return };
-        let holder = scene.strips.iter().find(|strip| strip.region.holds(focus));
+        let (Some(focus), Some(picture)) = (self.focus, &self.picture) else { return };
+        let holder = picture.strips.iter().find(|strip| strip.region.holds(focus));
         let Some(region) = holder.map(|strip| strip.region.clone()) else { return };
         self.regions.select_id(region.from);
         if let Some(close) = self.close
@@ -58,16 +57,16 @@ impl MapView {
         }
     }
 
-    /// Where the block starts that holds an address.
+    /// Returns the start of the block that holds an address.
     pub(super) fn block_at(&self, address: u64) -> Option<u64> {
-        let heap = self.scene.as_ref()?.heap()?;
+        let heap = self.picture.as_ref()?.heap()?;
         heap.block_at(Address(address)).map(|block| block.address.0)
     }
 
     pub(super) fn turn_block(&mut self, side: Side) {
-        let (Some(scene), Some(region)) = (&self.scene, self.region()) else { return };
-        let Some(heap) = scene.heap() else { return };
-        let blocks = scene::within(&heap.blocks, range(region));
+        let (Some(picture), Some(region)) = (&self.picture, self.region()) else { return };
+        let Some(heap) = picture.heap() else { return };
+        let blocks = picture::within(&heap.blocks, range(region));
         let next = match (side, self.focus) {
             (Side::Forward, None) => blocks.first(),
             (Side::Back, None) => blocks.last(),
@@ -82,10 +81,12 @@ impl MapView {
 
     /// The focus goes to the first block of the next pin.
     pub(super) fn turn_pin(&mut self) -> Answer {
-        let Some((scene, heap)) = self.scene.as_ref().and_then(|scene| Some((scene, scene.heap()?))) else {
+        let Some((picture, heap)) =
+            self.picture.as_ref().and_then(|picture| Some((picture, picture.heap()?)))
+        else {
             return Answer::Done;
         };
-        let firsts = scene.pins.iter().filter_map(|pin| heap.blocks.get(*pin.blocks.first()?));
+        let firsts = picture.pins.iter().filter_map(|pin| heap.blocks.get(*pin.blocks.first()?));
         let firsts: Vec<u64> = firsts.map(|block| block.address.0).collect();
         let here = firsts.iter().position(|first| self.focus == Some(*first));
         let next = here.map_or(0, |here| here + 1) % firsts.len().max(1);
@@ -109,7 +110,7 @@ impl MapView {
         let length = ((close.to - close.from) / of).saturating_mul(times);
         let length = length.max(CLOSEST).min(region.to - region.from);
         let from = around.saturating_sub(length / 2).clamp(region.from, region.to - length);
-        self.close = Some(Range { from, to: from + length });
+        self.close = Some(AddressRange { from, to: from + length });
     }
 
     pub(super) fn pan(&mut self, side: Side) {
@@ -120,11 +121,11 @@ impl MapView {
             Side::Forward => close.from.saturating_add(length / 2),
         };
         let from = from.clamp(region.from, region.to.saturating_sub(length).max(region.from));
-        self.close = Some(Range { from, to: from + length });
+        self.close = Some(AddressRange { from, to: from + length });
     }
 
-    pub(super) fn press(&mut self, run: &Run, position: Position, area: Rect) -> Answer {
-        let layout = Layout::new(area, self.close.is_some());
+    pub(super) fn press(&mut self, run: &OpenRun, position: Position, area: Rect) -> Answer {
+        let layout = MapLayout::new(area, self.close.is_some());
         let Some(address) = self.address_under(&layout, position) else {
             let _ = run;
             return Answer::Ignored;
@@ -141,9 +142,9 @@ impl MapView {
     }
 
     /// The address that the mouse points at.
-    pub(super) fn address_under(&self, layout: &Layout, position: Position) -> Option<u64> {
-        let scene = self.scene.as_ref()?;
-        let (range, cells, cell) = match &scene.close {
+    pub(super) fn address_under(&self, layout: &MapLayout, position: Position) -> Option<u64> {
+        let picture = self.picture.as_ref()?;
+        let (range, cells, cell) = match &picture.close {
             Some(close) if self.close.is_some() && layout.lines.contains(position) => {
                 let (range, tiles) = close.lines.get(usize::from(position.y - layout.lines.y))?;
                 let cell = usize::from(position.x.checked_sub(layout.line_x())?);
@@ -152,8 +153,8 @@ impl MapView {
             _ if self.close.is_none() && layout.strip.contains(position) => {
                 let row = self.regions.top() + usize::from(position.y - layout.rows.y);
                 let from = self.regions.shown().nth(row)?.id;
-                let place = scene.strips.binary_search_by_key(&from, |strip| strip.region.from).ok()?;
-                let strip = &scene.strips[place];
+                let place = picture.strips.binary_search_by_key(&from, |strip| strip.region.from).ok()?;
+                let strip = &picture.strips[place];
                 (range(&strip.region), strip.tiles.len(), usize::from(position.x - layout.strip.x))
             }
             _ => return None,

@@ -8,7 +8,7 @@ use memtrace_analysis::{
 };
 use memtrace_format::Bytes;
 
-/// More rows than these are no map; the largest are kept.
+/// The most rows; the largest regions are kept.
 const ROWS: usize = 4096;
 /// A heap without segments is cut where nothing lives for so long, or for more, so that it has at most so many parts.
 const GAP: u64 = 1 << 20;
@@ -17,36 +17,36 @@ const PARTS: usize = 256;
 /// A part of the address space.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Region {
-    /// Where it starts.
+    /// The start address.
     pub(crate) from: u64,
     /// The address behind it.
     pub(crate) to: u64,
     /// The indices of the blocks that start in it.
     pub(crate) blocks: Range<usize>,
-    /// What is free in it; none where nobody says.
-    pub(crate) free: Option<Free>,
+    /// The free memory in it; none where it is not recorded.
+    pub(crate) free: Option<FreeSpace>,
     /// The pool whose requests it serves.
     pub(crate) pool: Option<Text>,
 }
 
-/// What is free in a region.
+/// The free memory of a region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Free {
+pub(crate) struct FreeSpace {
     /// In all.
     pub(crate) bytes: Bytes,
     /// The largest hole.
     pub(crate) largest: Bytes,
-    /// How many holes.
+    /// The number of holes.
     pub(crate) holes: usize,
 }
 
 impl Region {
-    /// How long it is.
+    /// Returns its length.
     pub(crate) fn bytes(&self) -> Bytes {
         Bytes(self.to - self.from)
     }
 
-    /// Whether the address is in it.
+    /// Returns true if the address is in it.
     pub(crate) fn holds(&self, address: u64) -> bool {
         (self.from..self.to).contains(&address)
     }
@@ -82,7 +82,7 @@ fn of_segment(heap: &LiveHeap, segment: &memtrace_analysis::instant::Segment) ->
         from: segment.address.0,
         to: segment.address.0.saturating_add(segment.bytes.0),
         blocks: segment.blocks.clone(),
-        free: Some(Free {
+        free: Some(FreeSpace {
             bytes: segment.free_bytes,
             largest: holes.iter().map(|hole| hole.bytes).max().unwrap_or_default(),
             holes: holes.len(),
@@ -91,7 +91,7 @@ fn of_segment(heap: &LiveHeap, segment: &memtrace_analysis::instant::Segment) ->
     }
 }
 
-/// What lies no further apart than `gap`.
+/// Merges ranges that lie no further apart than `gap`.
 fn parts(blocks: &[Block], gap: u64) -> Vec<Region> {
     let mut parts: Vec<Region> = Vec::new();
     for (index, block) in blocks.iter().enumerate() {

@@ -3,30 +3,30 @@
 use memtrace_analysis::instant::{Block, BlockState};
 use memtrace_format::Bytes;
 
-/// What a cell's colour can stand for: [`OTHERS`], or one of the names in the legend.
+/// The number of colours of a cell: [`OTHERS`], or one for each name in the legend.
 pub(crate) const TINTS: usize = 10;
-/// What has no name in the legend.
+/// The colour of blocks without a name in the legend.
 pub(crate) const OTHERS: u8 = 0;
 
-/// What lies in the addresses of a cell.
+/// The contents of a cell's addresses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tile {
-    /// How it is filled.
+    /// The fill of the cell.
     pub(crate) filling: Filling,
-    /// Whose most of it is.
+    /// The colour of the largest owner.
     pub(crate) tint: u8,
-    /// Whether the program gave most of it back, and a stream still uses it.
+    /// True if the program freed most of it while a stream still uses it.
     pub(crate) pending: bool,
-    /// Whether a block begins here that keeps a segment from being given back.
+    /// True if a block begins here that keeps a segment from being released.
     pub(crate) pinned: bool,
 }
 
-/// How a cell is filled.
+/// The fill of a cell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Filling {
     /// Nothing is there.
     #[default]
-    Free,
+    FreeSpace,
     /// Blocks, and something free between them.
     Part,
     /// Blocks only, and one begins here.
@@ -48,7 +48,7 @@ pub(crate) fn strip(
         return Vec::new();
     }
     let scale = Scale { from, length: u128::from(length), cells: cells as u128 };
-    let mut sums = vec![Sum::default(); cells];
+    let mut sums = vec![OwnerSum::default(); cells];
     for block in blocks {
         let (start, end) = (block.address.0.max(from), block.address.0.saturating_add(block.bytes.0).min(to));
         if start >= end {
@@ -65,7 +65,7 @@ pub(crate) fn strip(
         }
         sums[first].begins |= block.address.0 >= from;
     }
-    let tile = |(cell, sum): (usize, &Sum)| sum.tile(Bytes(scale.edge(cell + 1) - scale.edge(cell)));
+    let tile = |(cell, sum): (usize, &OwnerSum)| sum.tile(Bytes(scale.edge(cell + 1) - scale.edge(cell)));
     sums.iter().enumerate().map(tile).collect()
 }
 
@@ -107,17 +107,17 @@ impl Scale {
 }
 
 #[derive(Clone, Default)]
-struct Sum {
+struct OwnerSum {
     by_tint: [u64; TINTS],
     pending: u64,
     begins: bool,
 }
 
-impl Sum {
+impl OwnerSum {
     fn tile(&self, length: Bytes) -> Tile {
         let used = self.by_tint.iter().fold(0, |sum: u64, part| sum.saturating_add(*part));
         let filling = match used {
-            0 => Filling::Free,
+            0 => Filling::FreeSpace,
             used if used < length.0 => Filling::Part,
             _ if self.begins => Filling::Full,
             _ => Filling::Inside,
@@ -152,7 +152,7 @@ mod tests {
     fn signs(blocks: &[Block], range: (u64, u64), width: u16) -> String {
         let tiles = strip(blocks, range, width, |block| block.owner.0 as u8);
         let sign = |tile: &Tile| match tile.filling {
-            Filling::Free => '.',
+            Filling::FreeSpace => '.',
             Filling::Part => char::from(b'a' + tile.tint),
             Filling::Full => char::from(b'A' + tile.tint),
             Filling::Inside => '-',
@@ -207,7 +207,7 @@ mod tests {
                 let used = addresses.clone().filter(|&address| holder(address).is_some()).count() as u64;
                 let begins = addresses.clone().any(|address| blocks.iter().any(|block| block.address.0 == address));
                 let expected = match used {
-                    0 => Filling::Free,
+                    0 => Filling::FreeSpace,
                     used if used < addresses.end - addresses.start => Filling::Part,
                     _ if begins => Filling::Full,
                     _ => Filling::Inside,

@@ -1,4 +1,4 @@
-//! What is known of the block, the hole or the segment that is pointed at, in words.
+//! The block, hole or segment under the pointer, in words.
 
 use memtrace_analysis::{
     Text,
@@ -7,10 +7,10 @@ use memtrace_analysis::{
 use memtrace_format::{Address, Bytes};
 use ratatui::text::{Line, Span};
 
-use super::{MapView, scene::Scene};
+use super::{MapView, picture::MapPicture};
 use crate::{
     live::has_line,
-    run::Run,
+    open_run::OpenRun,
     theme::Theme,
     widget::{count, plural},
 };
@@ -19,11 +19,11 @@ use crate::{
 const FRAMES: usize = 8;
 
 /// The lines below the map.
-pub(super) fn explain(view: &MapView, run: &Run, theme: Theme) -> Vec<Line<'static>> {
-    let Some(scene) = &view.scene else { return Vec::new() };
-    let Some(heap) = scene.heap() else { return Vec::new() };
+pub(super) fn explain(view: &MapView, run: &OpenRun, theme: Theme) -> Vec<Line<'static>> {
+    let Some(picture) = &view.picture else { return Vec::new() };
+    let Some(heap) = picture.heap() else { return Vec::new() };
     let mut lines = Vec::new();
-    if let Some(step) = &scene.step
+    if let Some(step) = &picture.step
         && step.line.address.map(|address| address.0) == view.focus
     {
         let bytes = step.line.bytes.map(|bytes| format!(" of {bytes}")).unwrap_or_default();
@@ -35,21 +35,21 @@ pub(super) fn explain(view: &MapView, run: &Run, theme: Theme) -> Vec<Line<'stat
         ]));
     }
     match view.focus {
-        Some(address) => lines.extend(of_address(scene, heap, Address(address), run, theme)),
+        Some(address) => lines.extend(of_address(picture, heap, Address(address), run, theme)),
         None => lines.extend(of_region(view, theme)),
     }
     lines
 }
 
 fn of_address(
-    scene: &Scene,
+    picture: &MapPicture,
     heap: &LiveHeap,
     address: Address,
-    run: &Run,
+    run: &OpenRun,
     theme: Theme,
 ) -> Vec<Line<'static>> {
     if let Some(block) = heap.block_at(address) {
-        return of_block(scene, block, run, theme);
+        return of_block(picture, block, run, theme);
     }
     if let Some(hole) = heap.hole_at(address) {
         return vec![Line::from(vec![
@@ -57,15 +57,15 @@ fn of_address(
             Span::raw(format!(
                 " at {}, between {}",
                 hole.address,
-                neighbours(scene, heap, hole.address, hole.bytes)
+                neighbours(picture, heap, hole.address, hole.bytes)
             )),
         ])];
     }
     vec![Line::styled(format!(" nothing is known of {address} at this time"), theme.faint())]
 }
 
-fn of_block(scene: &Scene, block: &Block, run: &Run, theme: Theme) -> Vec<Line<'static>> {
-    let owner = scene.instant.owner(block);
+fn of_block(picture: &MapPicture, block: &Block, run: &OpenRun, theme: Theme) -> Vec<Line<'static>> {
+    let owner = picture.instant.owner(block);
     let state = match block.state {
         BlockState::Allocated => "",
         BlockState::Pending => ", given back, but a stream still uses it",
@@ -76,7 +76,7 @@ fn of_block(scene: &Scene, block: &Block, run: &Run, theme: Theme) -> Vec<Line<'
     } else {
         format!(", asked for {}, {lost} is padding", block.requested_bytes)
     };
-    let age = scene.instant.time_ns.since(block.born_ns);
+    let age = picture.instant.time_ns.since(block.born_ns);
     let event =
         block.born_event.map(|event| format!(", event {} of the heap", count(event))).unwrap_or_default();
     let mut lines = vec![
@@ -91,7 +91,7 @@ fn of_block(scene: &Scene, block: &Block, run: &Run, theme: Theme) -> Vec<Line<'
         ]),
         Line::raw(format!(" born at {}, {age} ago{event}", block.born_ns)),
     ];
-    if let Some(pin) = scene.pin_of(block.address.0) {
+    if let Some(pin) = picture.pin_of(block.address.0) {
         let others = match pin.blocks.len() - 1 {
             0 => String::new(),
             others => format!(", with {} of {}", plural(others, "other block"), pin.released_bytes),
@@ -136,10 +136,10 @@ fn of_region(view: &MapView, theme: Theme) -> Vec<Line<'static>> {
     ]
 }
 
-/// Whose blocks lie on both sides.
-fn neighbours(scene: &Scene, heap: &LiveHeap, from: Address, bytes: Bytes) -> String {
+/// Returns the owners of the blocks on both sides.
+fn neighbours(picture: &MapPicture, heap: &LiveHeap, from: Address, bytes: Bytes) -> String {
     let name = |block: Option<&Block>| match block {
-        Some(block) => scene.instant.owner(block).module.to_string(),
+        Some(block) => picture.instant.owner(block).module.to_string(),
         None => "the segment's end".to_owned(),
     };
     let before = from.0.checked_sub(1).and_then(|before| heap.block_at(Address(before)));

@@ -1,4 +1,4 @@
-//! What rules found, the worst first: a line each, and of the selected one all of it.
+//! The findings of the rules, the worst first: one line each, and the selected one in full.
 //!
 //! ```text
 //!  Findings   1 fails · 1 warns · 6 ok · 3 n/a
@@ -15,12 +15,12 @@ use ratatui::{
 };
 
 use crate::{
+    goal::Goal,
     listing::{Cell, Column, Folding, Listing, Row},
+    open_run::OpenRun,
     page::Page,
-    run::Run,
     theme::Theme,
-    view::Goal,
-    widget::{Section, fit, fit_tail, width, wrap},
+    widget::{Section, fit, plural, width, wrap},
 };
 
 /// The rows of the verdicts that say nothing is wrong; others are places in the report.
@@ -30,8 +30,6 @@ const NOT_ASKED: u64 = u64::MAX - 1;
 const VERDICT_CELLS: usize = 6;
 /// Between a title and what is said beside it.
 const GAP: usize = 2;
-/// More lines of evidence, or of advice, than this are cut off.
-const MAX_LINES: usize = 4;
 
 /// The columns of the findings.
 pub(super) fn columns() -> Vec<Column> {
@@ -43,11 +41,12 @@ pub(super) fn columns() -> Vec<Column> {
         Column::text("heap", 10, 3),
         Column::text("module", 20, 3),
         Column::number("bytes", 11, 3),
+        Column::text("advice", Column::WIDE, 4),
     ]
 }
 
 /// The rows: what is wrong by itself, what is not below what it comes to, folded.
-pub(super) fn fill(listing: &mut Listing, run: &Run) {
+pub(super) fn fill(listing: &mut Listing, run: &OpenRun) {
     let first = listing.total() == 0;
     let findings = &run.figures().findings;
     let of = |verdict| findings.iter().enumerate().filter(move |(_, finding)| finding.verdict == verdict);
@@ -68,8 +67,8 @@ pub(super) fn fill(listing: &mut Listing, run: &Run) {
     }
 }
 
-/// What is opened for the selected row; none: there is nothing to open.
-pub(super) fn goal(listing: &Listing, run: &Run) -> Option<Goal> {
+/// Returns the place that Enter opens for the selected row, if there is one.
+pub(super) fn goal(listing: &Listing, run: &OpenRun) -> Option<Goal> {
     let place = usize::try_from(listing.selected()?.id).ok()?;
     let finding = run.figures().findings.get(place)?;
     let page = Page::about(finding.topic);
@@ -84,36 +83,38 @@ pub(super) struct Findings {
     pub(super) lines: Vec<u16>,
     /// The line of the selected row.
     pub(super) selected: u16,
+    /// The line behind what the selected row tells.
+    pub(super) end: u16,
 }
 
 impl Findings {
     /// Lays them out; none: there are no rules.
-    pub(super) fn new(listing: &Listing, run: &Run, theme: Theme, cells: u16) -> Option<Self> {
+    pub(super) fn new(listing: &Listing, run: &OpenRun, theme: Theme, cells: u16) -> Option<Self> {
         let findings = &run.figures().findings;
         if findings.is_empty() {
             return None;
         }
         let cells = usize::from(cells).saturating_sub(4);
         let selected = listing.selected().map(|row| row.id);
-        let (mut lines, mut places, mut at) = (Vec::new(), Vec::new(), 0);
+        let number = |lines: &Vec<Line<'_>>| u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(1);
+        let (mut lines, mut places, mut at, mut end) = (Vec::new(), Vec::new(), 0, 0);
         for row in listing.shown() {
             let finding = usize::try_from(row.id).ok().and_then(|place| findings.get(place));
             // The headline is line 0.
-            let number = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(1);
-            places.push(number);
-            let line = line(row, finding, listing.folding(row), theme, cells);
+            places.push(number(&lines));
             if selected == Some(row.id) {
-                at = number;
+                at = number(&lines);
+                let told = finding.is_none_or(|finding| tells_all(finding, row.depth, cells));
+                let line = line(row, finding, told, listing.folding(row), theme, cells);
                 lines.push(line.patch_style(theme.selected()));
-                lines.extend(
-                    finding.into_iter().flat_map(|finding| details(finding, row.depth, theme, cells)),
-                );
+                lines.extend(finding.into_iter().flat_map(|finding| details(finding, told, theme, cells)));
+                end = number(&lines);
             } else {
-                lines.push(line);
+                lines.push(line(row, finding, true, listing.folding(row), theme, cells));
             }
         }
-        let title = super::title("Findings", counts(findings), theme);
-        Some(Self { section: Section::lines(title, lines), lines: places, selected: at })
+        let title = super::title::title("Findings", counts(findings), theme);
+        Some(Self { section: Section::lines(title, lines), lines: places, selected: at, end })
     }
 }
 
@@ -133,27 +134,34 @@ fn row(place: usize, finding: &Finding, depth: usize) -> Row {
     let at = finding.places.first();
     let name =
         |text: Option<&memtrace_analysis::Text>| text.map_or(Cell::Unknown, |text| Cell::Text(text.clone()));
-    let says =
-        if finding.verdict == FindingVerdict::Na { finding.why.as_ref() } else { Some(&finding.evidence) };
     let cells = vec![
         Cell::word(finding.verdict.name()),
         Cell::word(finding.title),
-        name(says),
+        Cell::Text(says(finding).clone()),
         at.and_then(|at| at.time_ns).map_or(Cell::Unknown, Cell::Time),
         name(at.and_then(|at| at.heap.as_ref())),
         name(at.and_then(|at| at.module.as_ref())),
         at.and_then(|at| at.bytes).map_or(Cell::Unknown, Cell::Bytes),
+        Cell::Text(finding.advice.clone()),
     ];
     Row { id: place as u64, depth, cells }
 }
 
-fn line(row: &Row, finding: Option<&Finding>, folding: Folding, theme: Theme, cells: usize) -> Line<'static> {
+/// The line of a row; a finding `tells` its evidence there, or has it below.
+fn line(
+    row: &Row,
+    finding: Option<&Finding>,
+    tells: bool,
+    folding: Folding,
+    theme: Theme,
+    cells: usize,
+) -> Line<'static> {
     let text = |column: usize| row.cells.get(column).map(Cell::to_string).unwrap_or_default();
     let verdict = fit(&text(0), VERDICT_CELLS);
     let indent = "  ".repeat(row.depth);
     let room = cells.saturating_sub(VERDICT_CELLS + width(&indent));
     let title = text(1);
-    let says = if finding.is_some() { text(2) } else { String::new() };
+    let says = if finding.is_some() && tells { text(2) } else { String::new() };
     let told = told(&title, row.depth, cells);
     let gap = if told > 0 { GAP } else { 0 };
     Line::from(vec![
@@ -165,27 +173,29 @@ fn line(row: &Row, finding: Option<&Finding>, folding: Folding, theme: Theme, ce
     ])
 }
 
-fn details(finding: &Finding, depth: usize, theme: Theme, cells: usize) -> Vec<Line<'static>> {
-    let room = told(finding.title, depth, cells);
+/// The evidence, or the reason why a rule does not apply.
+fn says(finding: &Finding) -> &memtrace_analysis::Text {
+    let why = finding.why.as_ref().filter(|_| finding.verdict == FindingVerdict::Na);
+    why.unwrap_or(&finding.evidence)
+}
+
+/// Returns true if the line of a finding has room for all of its evidence.
+fn tells_all(finding: &Finding, depth: usize, cells: usize) -> bool {
+    width(&says(finding).to_string()) <= told(finding.title, depth, cells)
+}
+
+/// The lines below a selected finding: its evidence, if that is not `told` above, and its advice, both in full.
+fn details(finding: &Finding, told: bool, theme: Theme, cells: usize) -> Vec<Line<'static>> {
     let cells = cells.saturating_sub(VERDICT_CELLS).max(8);
     let indent = " ".repeat(VERDICT_CELLS + 2);
-    let says = finding.why.as_ref().unwrap_or(&finding.evidence).to_string();
-    let advice = finding.advice.to_string();
-    let part = |label: &'static str, text: &str, style: Style| {
-        let lines = wrap(&format!("{label}{text}"), cells);
-        let cut = lines.len() > MAX_LINES;
-        let indent = indent.clone();
-        let lines = lines.into_iter().take(MAX_LINES).enumerate().map(move |(number, line)| {
-            let line =
-                if cut && number + 1 == MAX_LINES { fit_tail(&format!("{line}…"), cells) } else { line };
-            Line::styled(format!("{indent}{line}"), style)
-        });
-        if text.is_empty() { Vec::new() } else { lines.collect::<Vec<_>>() }
+    let evidence = (!told).then(|| (says(finding).to_string(), Style::new()));
+    let advice = Some(finding.advice.to_string()).filter(|advice| !advice.is_empty());
+    let advice = advice.map(|advice| (format!("try: {advice}"), theme.key()));
+    let part = |(text, style): (String, Style)| {
+        let lines = wrap(&text, cells).into_iter();
+        lines.map(|line| Line::styled(format!("{indent}{line}"), style)).collect::<Vec<_>>()
     };
-    let told_above = width(&says) <= room;
-    let mut lines = if told_above { Vec::new() } else { part("", &says, Style::new()) };
-    lines.extend(part("try: ", &advice, theme.key()));
-    lines
+    evidence.into_iter().chain(advice).flat_map(part).collect()
 }
 
 /// The cells for what a finding says beside its title; too few tell nothing, then it is below once the finding is selected.
@@ -203,5 +213,5 @@ fn style(finding: Option<&Finding>, theme: Theme) -> Style {
 }
 
 fn rules(count: usize) -> String {
-    if count == 1 { "1 rule".to_owned() } else { format!("{count} rules") }
+    plural(count, "rule")
 }

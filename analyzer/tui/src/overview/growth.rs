@@ -1,13 +1,13 @@
-//! What did not come back: of each heap the cycle that tells it first, and who keeps the most.
+//! Growth: for each growing heap the first cycle that shows it, and the largest owner.
 
 use memtrace_analysis::report::{Cycle, CycleHeap, Shape, is_nobody};
 use ratatui::text::{Line, Span};
 
 use crate::{
     listing::Cell,
-    run::Run,
+    open_run::OpenRun,
     theme::Theme,
-    widget::{Section, count, fit, spark, spark_ends, width as cells_of},
+    widget::{Section, fit, plural, spark, spark_ends, width as cells_of},
 };
 
 /// The most heaps.
@@ -16,7 +16,7 @@ const MAX_HEAPS: usize = 4;
 const HEAP_CELLS: usize = 10;
 
 /// The heaps that grow; none: none does.
-pub(crate) fn growing<'a>(run: &'a Run, theme: Theme, width: u16) -> Option<Section<'a>> {
+pub(crate) fn growing<'a>(run: &'a OpenRun, theme: Theme, width: u16) -> Option<Section<'a>> {
     let mut growing: Vec<(&Cycle, &CycleHeap)> = Vec::new();
     for cycle in &run.figures().growth.cycles {
         for heap in cycle.heaps.iter().filter(|heap| heap.trend.shape == Shape::Grows) {
@@ -26,9 +26,10 @@ pub(crate) fn growing<'a>(run: &'a Run, theme: Theme, width: u16) -> Option<Sect
         }
     }
     let (first, _) = growing.first()?;
-    let rest = format!("each time {} {} ends, {} times", first.source.name(), first.name, count(first.count));
+    let rest =
+        format!("each time {} {} ends, {}", first.source.name(), first.name, plural(first.count, "time"));
     let lines = growing.iter().take(MAX_HEAPS).flat_map(|(_, heap)| heap_lines(heap, theme, width.into()));
-    Some(Section::lines(super::title("Growth", rest, theme), lines.collect()))
+    Some(Section::lines(super::title::title("Growth", rest, theme), lines.collect()))
 }
 
 fn heap_lines(heap: &CycleHeap, theme: Theme, cells: usize) -> Vec<Line<'static>> {

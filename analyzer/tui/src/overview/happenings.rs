@@ -8,20 +8,22 @@ use memtrace_format::Bytes;
 use ratatui::text::{Line, Span};
 
 use crate::{
-    run::Run,
+    open_run::OpenRun,
     theme::Theme,
-    widget::{Section, bar, count, fit, fit_tail},
+    widget::{Section, bar, count, fit, fit_names, plural},
 };
 
-/// More phases than this are left out, the inner ones first.
+/// The most phases shown; inner ones are left out first.
 const MAX_PHASES: usize = 12;
-/// More marks or counters than this are left out.
+/// The most marks or counters shown.
 const MAX_LINES: usize = 8;
-/// What follows a bar: duration, bytes.
+/// The cells for the name of a counter.
+const NAME_CELLS: usize = 26;
+/// Cells for the figures behind a bar: duration, bytes.
 const FIGURES_CELLS: usize = 24;
 
 /// The phases in the order of time, with how full the heap got in each.
-pub(crate) fn phases<'a>(run: &'a Run, theme: Theme, width: u16) -> Option<Section<'a>> {
+pub(crate) fn phases<'a>(run: &'a OpenRun, theme: Theme, width: u16) -> Option<Section<'a>> {
     let phases = &run.figures().phases;
     if phases.is_empty() {
         return None;
@@ -63,11 +65,11 @@ pub(crate) fn phases<'a>(run: &'a Run, theme: Theme, width: u16) -> Option<Secti
     } else {
         format!("{} of {}", shown.len(), count(total))
     };
-    Some(Section::lines(super::title("Phases", rest, theme), lines))
+    Some(Section::lines(super::title::title("Phases", rest, theme), lines))
 }
 
 /// The marks, by name.
-pub(crate) fn marks<'a>(run: &'a Run, theme: Theme) -> Option<Section<'a>> {
+pub(crate) fn marks<'a>(run: &'a OpenRun, theme: Theme) -> Option<Section<'a>> {
     let marks = &run.figures().marks;
     if marks.is_empty() {
         return None;
@@ -76,32 +78,36 @@ pub(crate) fn marks<'a>(run: &'a Run, theme: Theme) -> Option<Section<'a>> {
         let when = if mark.count == 1 {
             format!("at {}", mark.first_ns)
         } else {
-            format!("{} times, {} to {}", count(mark.count), mark.first_ns, mark.last_ns)
+            format!("{}, {} to {}", plural(mark.count, "time"), mark.first_ns, mark.last_ns)
         };
         Line::raw(format!("  {}  {when}", fit(&mark.name.to_string(), 24)))
     });
-    Some(Section::lines(super::title("Marks", count(marks.len() as u64), theme), lines.collect()))
+    Some(Section::lines(super::title::title("Marks", count(marks.len() as u64), theme), lines.collect()))
 }
 
 /// The counters.
-pub(crate) fn counters<'a>(run: &'a Run, theme: Theme) -> Option<Section<'a>> {
+pub(crate) fn counters<'a>(run: &'a OpenRun, theme: Theme) -> Option<Section<'a>> {
     let counters = &run.figures().samples.counters;
     if counters.is_empty() {
         return None;
     }
-    let head = format!("  {}{:>12}{:>12}{:>12}", fit("", 26), "least", "most", "last");
+    let head = format!("  {}{:>12}{:>12}{:>12}", fit("", NAME_CELLS), "least", "most", "last");
     let mut lines = vec![Line::styled(head, theme.faint())];
-    lines.extend(counters.iter().take(MAX_LINES).map(counter_line));
-    Some(Section::lines(super::title("Counters", count(counters.len() as u64), theme), lines))
+    let shown = &counters[..counters.len().min(MAX_LINES)];
+    let names: Vec<_> = shown.iter().map(|counter| (counter_name(counter), NAME_CELLS)).collect();
+    lines.extend(fit_names(&names).iter().zip(shown).map(|(name, counter)| counter_line(name, counter)));
+    Some(Section::lines(super::title::title("Counters", count(counters.len() as u64), theme), lines))
 }
 
-fn counter_line(counter: &Counter) -> Line<'static> {
+fn counter_name(counter: &Counter) -> String {
     let device = counter.device.map_or(String::new(), |device| format!(" device:{device}"));
-    let name = format!("{}{device}", counter.name);
+    format!("{}{device}", counter.name)
+}
+
+fn counter_line(name: &str, counter: &Counter) -> Line<'static> {
     let number = |number| in_unit(number, counter.unit);
     Line::raw(format!(
-        "  {}{:>12}{:>12}{:>12}",
-        fit_tail(&name, 26),
+        "  {name}{:>12}{:>12}{:>12}",
         number(counter.min),
         number(counter.max),
         number(counter.last)

@@ -1,16 +1,16 @@
-//! How fragmented the heap got, and the other heaps.
+//! Fragmentation of the heap, and a list of all heaps.
 
 use memtrace_analysis::report::FragmentationAt;
 use ratatui::text::{Line, Span};
 
 use crate::{
-    run::Run,
+    open_run::OpenRun,
     theme::Theme,
     widget::{Section, count, fit},
 };
 
 /// The fragmentation of the heap that is looked at, at three instants.
-pub(crate) fn fragmentation<'a>(run: &'a Run, theme: Theme) -> Option<Section<'a>> {
+pub(crate) fn fragmentation<'a>(run: &'a OpenRun, theme: Theme) -> Option<Section<'a>> {
     let heap = run.heap_figures()?;
     let fragmentation = heap.fragmentation.as_ref()?;
     let head = format!(
@@ -24,11 +24,11 @@ pub(crate) fn fragmentation<'a>(run: &'a Run, theme: Theme) -> Option<Section<'a
     ];
     let mut lines = vec![Line::styled(head, theme.faint())];
     lines.extend(instants.map(|(name, at)| Line::raw(fragmentation_line(name, at))));
-    Some(Section::lines(super::title("Fragmentation", format!("of {}", heap.name), theme), lines))
+    Some(Section::lines(super::title::title("Fragmentation", format!("of {}", heap.name), theme), lines))
 }
 
 /// Every heap, if there is more than the one above.
-pub(crate) fn heaps<'a>(run: &'a Run, theme: Theme) -> Option<Section<'a>> {
+pub(crate) fn heaps<'a>(run: &'a OpenRun, theme: Theme) -> Option<Section<'a>> {
     let heaps = &run.figures().heaps;
     if heaps.len() < 2 {
         return None;
@@ -50,7 +50,7 @@ pub(crate) fn heaps<'a>(run: &'a Run, theme: Theme) -> Option<Section<'a>> {
         let style = if here { theme.strong() } else { ratatui::style::Style::new() };
         lines.push(Line::from(vec![Span::raw(if here { "› " } else { "  " }), Span::styled(text, style)]));
     }
-    Some(Section::lines(super::title("Heaps", format!("{}", heaps.len()), theme), lines))
+    Some(Section::lines(super::title::title("Heaps", format!("{}", heaps.len()), theme), lines))
 }
 
 fn fragmentation_line(name: &str, at: &FragmentationAt) -> String {

@@ -15,7 +15,8 @@
 //!    unet.input_blocks.0   ██████████████▌         210.00 MiB  51%
 //!
 //!  Over time    ⣿ allocated  ⠁ active  ⠉ reserved
-//!    ⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿◆⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿
+//!  480.0 MiB │⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿◆⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿⣿
+//!             ╵0 s        ╵5 s       ╵10 s
 //! ```
 //!
 //! then fragmentation, swaps, transfers, failed requests, phases, heaps, marks, counters: in one column that scrolls, or
@@ -28,12 +29,14 @@ mod heap;
 mod movement;
 mod outcome;
 mod peak;
+mod search;
 mod sheet;
+mod title;
 
 use ratatui::{
     buffer::Buffer,
     layout::{Position, Rect},
-    text::{Line, Span},
+    text::Line,
     widgets::Widget,
 };
 
@@ -43,15 +46,16 @@ use self::{
 };
 use super::{
     action::{Action, Scroll, Side},
+    goal::Goal,
     listing::Listing,
+    open_run::OpenRun,
     page::Page,
-    run::Run,
     theme::Theme,
-    view::{Answer, Goal, View},
+    view::{Answer, View},
     widget::Section,
 };
 
-/// From this width on there are two columns.
+/// The least width for two columns.
 const TWO_COLUMNS_FROM: u16 = 116;
 
 /// The view.
@@ -65,24 +69,31 @@ pub(crate) struct Overview {
     seen: Option<u64>,
     /// The line of the selected finding.
     line: u16,
+    /// The line below the findings that was found last.
+    found: Option<u16>,
 }
 
 impl Default for Overview {
     fn default() -> Self {
-        Self { findings: Listing::new(findings::columns()), scroll: 0, seen: None, line: 0 }
+        Self { findings: Listing::new(findings::columns()), scroll: 0, seen: None, line: 0, found: None }
     }
 }
 
 impl View for Overview {
-    fn prepare(&mut self, run: &Run) {
+    fn prepare(&mut self, run: &OpenRun) {
         findings::fill(&mut self.findings, run);
     }
 
-    fn draw(&self, run: &Run, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    fn draw(&self, run: &OpenRun, theme: Theme, area: Rect, buffer: &mut Buffer) {
         let sheet = self.sheet(run, theme, area.width);
         let rows = sheet.rows(area);
         let below = sheet.last_scroll(area).saturating_sub(self.scroll);
         sheet.render(self.scroll, Rect { height: rows, ..area }, buffer);
+        let found = self.found.and_then(|line| line.checked_sub(self.scroll)).filter(|line| *line < rows);
+        if let Some(line) = found {
+            let row = Rect { y: area.y + line, height: 1, ..area };
+            search::highlight(&run.search.to_lowercase(), theme, row, buffer);
+        }
         if below > 0 {
             let foot = Rect { y: area.y + rows, height: 1, ..area };
             Line::styled(format!("↓ {below} more lines "), theme.faint())
@@ -91,7 +102,10 @@ impl View for Overview {
         }
     }
 
-    fn update(&mut self, run: &mut Run, action: Action, area: Rect) -> Answer {
+    fn update(&mut self, run: &mut OpenRun, action: Action, area: Rect) -> Answer {
+        if !matches!(action, Action::Find(_)) {
+            self.found = None;
+        }
         match action {
             Action::Scroll(Scroll::Line(side)) if !self.is_at_end(side) => Answer::Ignored,
             Action::Scroll(scroll) => {
@@ -121,14 +135,16 @@ impl View for Overview {
         }
     }
 
-    fn settle(&mut self, run: &Run, theme: Theme, area: Rect) {
+    fn settle(&mut self, run: &OpenRun, theme: Theme, area: Rect) {
         let sheet = self.sheet(run, theme, area.width);
-        self.line = sheet.findings.as_ref().map_or(0, |findings| findings.selected);
+        let (line, end) =
+            sheet.findings.as_ref().map_or((0, 0), |findings| (findings.selected, findings.end));
+        self.line = line;
         let selected = self.findings.selected().map(|row| row.id);
         if std::mem::replace(&mut self.seen, selected) != selected {
-            // With the selected finding its neighbours are seen: the one above it, or the headline, and what it says below.
+            // With the selected finding its neighbours are seen: the one above it, or the headline, and all that it says below.
             let last = self.line.saturating_sub(1);
-            let first = (self.line + 4).saturating_sub(sheet.rows(area)).min(last);
+            let first = end.saturating_sub(sheet.rows(area)).min(last);
             self.scroll = self.scroll.clamp(first, last);
         }
         self.scroll = self.scroll.min(sheet.last_scroll(area));
@@ -142,7 +158,11 @@ impl View for Overview {
         Some(&mut self.findings)
     }
 
-    fn row_at(&self, run: &Run, area: Rect, position: Position) -> Option<usize> {
+    fn find(&mut self, run: &OpenRun, text: &str, side: Side, area: Rect) -> bool {
+        self.find_text(run, text, side, area)
+    }
+
+    fn row_at(&self, run: &OpenRun, area: Rect, position: Position) -> Option<usize> {
         let sheet = self.sheet(run, Theme { colours: false }, area.width);
         let line = area.contains(position).then(|| position.y - area.y + self.scroll)?;
         sheet.findings?.lines.iter().position(|&at| at == line)
@@ -150,14 +170,14 @@ impl View for Overview {
 }
 
 impl Overview {
-    fn sheet<'a>(&self, run: &'a Run, theme: Theme, width: u16) -> Sheet<'a> {
+    fn sheet<'a>(&self, run: &'a OpenRun, theme: Theme, width: u16) -> Sheet<'a> {
         Sheet {
             findings: Findings::new(&self.findings, run, theme, width),
             columns: columns(run, theme, width),
         }
     }
 
-    /// Whether no finding is left on this side to be selected before the screen is scrolled.
+    /// Returns true if no finding is left to select on this side, so that the screen scrolls instead.
     fn is_at_end(&self, side: Side) -> bool {
         let selected = self.findings.selected().map(|row| row.id);
         match side {
@@ -170,7 +190,7 @@ impl Overview {
 }
 
 /// The columns from the left, with their widths.
-fn columns<'a>(run: &'a Run, theme: Theme, width: u16) -> Vec<(u16, Vec<Section<'a>>)> {
+fn columns<'a>(run: &'a OpenRun, theme: Theme, width: u16) -> Vec<(u16, Vec<Section<'a>>)> {
     let inner = width.saturating_sub(2);
     let column = |width, parts: Vec<Option<Section<'a>>>| (width, parts.into_iter().flatten().collect());
     let lost = |run, theme| vec![outcome::losses(run, theme), outcome::failures(run, theme)];
@@ -193,9 +213,4 @@ fn columns<'a>(run: &'a Run, theme: Theme, width: u16) -> Vec<(u16, Vec<Section<
     }
     answers.extend(charts);
     vec![column(half, answers), column(half, [swaps].into_iter().chain(details).collect())]
-}
-
-/// A headline: what it is about in bold, and the rest.
-fn title(about: &str, rest: String, theme: Theme) -> Line<'static> {
-    Line::from(vec![Span::styled(format!("{about}  "), theme.strong()), Span::raw(rest)])
 }

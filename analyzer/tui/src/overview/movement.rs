@@ -1,24 +1,24 @@
-//! What moving modules cost.
+//! The cost of moving modules.
 
 use memtrace_analysis::report::{Direction, ModuleSwaps};
 use ratatui::text::{Line, Span};
 
 use crate::{
-    run::Run,
+    open_run::OpenRun,
     theme::Theme,
-    widget::{Section, bar, count, fit_tail, percent},
+    widget::{Section, bar, count, fit_names, percent},
 };
 
-/// More modules than this are left out.
+/// The most modules shown.
 const MAX_MODULES: usize = 8;
 /// The cells of a direction's figures, and those of how fast it was, which come last.
 const DIRECTION_CELLS: usize = 69;
 const SPEED_CELLS: usize = 20;
-/// What follows a bar: how often, bytes, time.
+/// Cells for the figures behind a bar: count, bytes, time.
 const FIGURES_CELLS: usize = 30;
 
 /// The swaps: what they cost, and whose they were.
-pub(crate) fn swaps<'a>(run: &'a Run, theme: Theme, width: u16) -> Option<Section<'a>> {
+pub(crate) fn swaps<'a>(run: &'a OpenRun, theme: Theme, width: u16) -> Option<Section<'a>> {
     let swaps = &run.figures().swaps;
     if swaps.count == 0 {
         return None;
@@ -41,18 +41,22 @@ pub(crate) fn swaps<'a>(run: &'a Run, theme: Theme, width: u16) -> Option<Sectio
         ]));
     }
     let most = swaps.by_module.iter().map(|module| module.ns.0).max().unwrap_or(0);
-    let line = |module| swap_line(module, most, theme, usize::from(width));
-    lines.extend(swaps.by_module.iter().take(MAX_MODULES).map(line));
+    let width = usize::from(width);
+    let shown = &swaps.by_module[..swaps.by_module.len().min(MAX_MODULES)];
+    let cells = name_cells(width);
+    let names: Vec<_> = shown.iter().map(|module| (module.name.to_string(), cells)).collect();
+    let named = fit_names(&names).into_iter().zip(shown);
+    lines.extend(named.map(|(name, module)| swap_line(&name, module, most, theme, width)));
     let left = swaps.by_module.len().saturating_sub(MAX_MODULES);
     if left > 0 {
         lines.push(Line::styled(format!("  and {left} more modules"), theme.faint()));
     }
     let cost = format!("{} moved {} in {}", count(swaps.count), swaps.bytes, swaps.ns);
-    Some(Section::lines(super::title("Swaps", cost, theme), lines))
+    Some(Section::lines(super::title::title("Swaps", cost, theme), lines))
 }
 
 /// The transfers, by direction.
-pub(crate) fn transfers<'a>(run: &'a Run, theme: Theme, width: u16) -> Option<Section<'a>> {
+pub(crate) fn transfers<'a>(run: &'a OpenRun, theme: Theme, width: u16) -> Option<Section<'a>> {
     let transfers = &run.figures().transfers;
     if transfers.count == 0 && transfers.unfinished == 0 {
         return None;
@@ -82,14 +86,18 @@ pub(crate) fn transfers<'a>(run: &'a Run, theme: Theme, width: u16) -> Option<Se
     }
     let rest = format!("{} moved {} in {}", count(transfers.count), transfers.bytes, transfers.ns);
     lines.insert(0, Line::raw(format!("  forwards waited {} for them", transfers.stall_ns)));
-    Some(Section::lines(super::title("Transfers", rest, theme), lines))
+    Some(Section::lines(super::title::title("Transfers", rest, theme), lines))
 }
 
-fn swap_line(module: &ModuleSwaps, most: u64, theme: Theme, width: usize) -> Line<'static> {
-    let names = (width / 3).clamp(10, 32);
-    let bars = width.saturating_sub(names + FIGURES_CELLS + 6).min(24);
+/// The cells for the name of a module.
+fn name_cells(width: usize) -> usize {
+    (width / 3).clamp(10, 32)
+}
+
+fn swap_line(name: &str, module: &ModuleSwaps, most: u64, theme: Theme, width: usize) -> Line<'static> {
+    let bars = width.saturating_sub(name_cells(width) + FIGURES_CELLS + 6).min(24);
     Line::from(vec![
-        Span::raw(format!("  {}  ", fit_tail(&module.name.to_string(), names))),
+        Span::raw(format!("  {name}  ")),
         Span::styled(bar(module.ns.0 as f64 / most.max(1) as f64, bars), theme.swap()),
         Span::raw(format!(
             " {:>5}×{:>12}{:>11}",

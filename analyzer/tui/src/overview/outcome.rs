@@ -1,19 +1,19 @@
-//! What is missing, what failed, how it ended.
+//! Lost events, failed requests, and the way the run ended.
 
 use memtrace_analysis::report::{Ended, OutOfMemory};
 use ratatui::text::{Line, Span};
 
 use crate::{
-    run::Run,
+    open_run::OpenRun,
     theme::{OUT_OF_MEMORY, Theme},
-    widget::{Section, count},
+    widget::{Section, count, plural},
 };
 
-/// More failed requests than this are counted instead of told.
+/// The most failed requests shown; the rest is counted.
 const MAX_FAILURES: usize = 4;
 
-/// What the recording lacks: whoever reads the figures below must know.
-pub(crate) fn losses<'a>(run: &'a Run, theme: Theme) -> Option<Section<'a>> {
+/// Gaps in the recording, told first because every figure below depends on them.
+pub(crate) fn losses<'a>(run: &'a OpenRun, theme: Theme) -> Option<Section<'a>> {
     let trace = &run.figures().trace;
     let mut lines = Vec::new();
     if trace.dropped.total > 0 {
@@ -39,13 +39,13 @@ pub(crate) fn losses<'a>(run: &'a Run, theme: Theme) -> Option<Section<'a>> {
         return None;
     }
     let lines = lines.into_iter().map(|line| Line::raw(format!("  {line}"))).collect();
-    let mut title = super::title("! Lost", "figures below may be too small".to_owned(), theme);
+    let mut title = super::title::title("! Lost", "figures below may be too small".to_owned(), theme);
     title.spans[0].style = theme.bad();
     Some(Section::lines(title, lines))
 }
 
 /// The requests that failed.
-pub(crate) fn failures<'a>(run: &'a Run, theme: Theme) -> Option<Section<'a>> {
+pub(crate) fn failures<'a>(run: &'a OpenRun, theme: Theme) -> Option<Section<'a>> {
     let total = run.figures().ooms_total;
     if total == 0 {
         return None;
@@ -56,15 +56,15 @@ pub(crate) fn failures<'a>(run: &'a Run, theme: Theme) -> Option<Section<'a>> {
     if left > 0 {
         lines.push(Line::styled(format!("  and {} more", count(left)), theme.faint()));
     }
-    let requests = if total == 1 { "1 request".to_owned() } else { format!("{} requests", count(total)) };
+    let requests = plural(total, "request");
     let mut title =
-        super::title(&format!("{OUT_OF_MEMORY} Out of memory"), format!("{requests} failed"), theme);
+        super::title::title(&format!("{OUT_OF_MEMORY} Out of memory"), format!("{requests} failed"), theme);
     title.spans[0].style = theme.bad();
     Some(Section::lines(title, lines))
 }
 
-/// How the run ended, and what it was.
-pub(crate) fn ending<'a>(run: &'a Run, theme: Theme) -> Section<'a> {
+/// The end of the run, with the engine, process and event count.
+pub(crate) fn ending<'a>(run: &'a OpenRun, theme: Theme) -> Section<'a> {
     let trace = &run.figures().trace;
     let duration = trace.duration_ns;
     let (how, style) = match trace.ended {
@@ -76,8 +76,7 @@ pub(crate) fn ending<'a>(run: &'a Run, theme: Theme) -> Section<'a> {
         Some(version) => format!("{engine} {version}"),
         None => engine.to_string(),
     });
-    let threads =
-        if trace.threads == 1 { "1 thread".to_owned() } else { format!("{} threads", count(trace.threads)) };
+    let threads = plural(trace.threads, "thread");
     let parts =
         [engine, trace.pid.map(|pid| format!("process {pid}")), Some(threads), Some(events(trace.events))];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
@@ -104,5 +103,5 @@ fn failure_lines(failure: &OutOfMemory, theme: Theme) -> Vec<Line<'static>> {
 }
 
 fn events(number: u64) -> String {
-    if number == 1 { "1 event".to_owned() } else { format!("{} events", count(number)) }
+    plural(number, "event")
 }

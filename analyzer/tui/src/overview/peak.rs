@@ -1,4 +1,4 @@
-//! Whose the peak was, and when.
+//! The owners of the peak, and the course of the heap.
 
 use memtrace_analysis::{
     report::{Heap, Known, Peak, PeakBy, Share},
@@ -12,23 +12,27 @@ use ratatui::{
 };
 
 use crate::{
-    memory_chart::{MemoryChart, top},
-    run::Run,
+    memory_chart::{MemoryChart, draw_scale, top},
+    open_run::OpenRun,
     theme::{self, Theme, series_sign},
-    widget::{Section, bar, fit, fit_tail, percent, width},
+    timeline::draw_times,
+    widget::{Section, bar, fit, fit_names, percent, width},
 };
 
-/// Between two figures.
+/// The separator between two figures.
 const BETWEEN: &str = " · ";
-/// More owners than this are summed up.
+/// The most owners shown; the rest is one sum.
 const MAX_OWNERS: usize = 8;
-/// The height of the chart.
+/// The height of the chart, and of its axis of time below it.
 const CHART_ROWS: u16 = 5;
-/// What follows a bar: the bytes and the part of the whole.
+const TIMES_ROWS: u16 = 1;
+/// The cells for the chart's scale.
+const SCALE_CELLS: u16 = 12;
+/// Cells for the figures behind a bar: the bytes and their share of the whole.
 const FIGURES_CELLS: usize = 18;
 
 /// The peak of the heap that is looked at, and its owners by module.
-pub(crate) fn owners<'a>(run: &'a Run, theme: Theme, width: u16) -> Section<'a> {
+pub(crate) fn owners<'a>(run: &'a OpenRun, theme: Theme, width: u16) -> Section<'a> {
     let Some(heap) = run.heap_figures() else {
         let lines = vec![Line::raw("  no heap was recorded")];
         return Section::lines(Line::styled("Peak", theme.strong()), lines);
@@ -55,7 +59,7 @@ pub(crate) fn owners<'a>(run: &'a Run, theme: Theme, width: u16) -> Section<'a> 
 }
 
 /// The heap over the whole run.
-pub(crate) fn over_time<'a>(run: &'a Run, theme: Theme) -> Option<Section<'a>> {
+pub(crate) fn over_time<'a>(run: &'a OpenRun, theme: Theme) -> Option<Section<'a>> {
     let track = run.track()?;
     let mut legend = vec![Span::styled("Over time  ", theme.strong())];
     let shown = [Series::Allocated, Series::Active, Series::Reserved];
@@ -69,11 +73,15 @@ pub(crate) fn over_time<'a>(run: &'a Run, theme: Theme) -> Option<Section<'a>> {
     whole.show_all();
     let peak = run.heap()?.peak.time_ns;
     let draw = move |area: Rect, buffer: &mut Buffer| {
-        let area = Rect { x: area.x + 2, width: area.width.saturating_sub(2), ..area };
+        let scale = Rect { width: SCALE_CELLS.min(area.width), height: CHART_ROWS.min(area.height), ..area };
+        let plot = Rect { x: scale.right(), width: area.width - scale.width, ..scale };
+        let times = Rect { y: plot.bottom(), height: area.height - plot.height, ..plot };
         let top = top(track, whole);
-        MemoryChart { track, window: whole, top, peak, theme }.render(area, buffer);
+        MemoryChart { track, window: whole, top, peak, theme }.render(plot, buffer);
+        draw_scale(top, theme, scale, buffer);
+        draw_times(whole, theme, times, buffer);
     };
-    Some(Section::picture(Line::from(legend), CHART_ROWS, draw))
+    Some(Section::picture(Line::from(legend), CHART_ROWS + TIMES_ROWS, draw))
 }
 
 fn figures(heap: &Heap, theme: Theme, cells: usize) -> Vec<Line<'static>> {
@@ -100,15 +108,17 @@ fn shares(shares: &[Share], whole: u64, theme: Theme, width: usize) -> Vec<Line<
     let bars = width.saturating_sub(names + FIGURES_CELLS + 6);
     let line = |name: &str, bytes: u64, style| {
         Line::from(vec![
-            Span::raw(format!("  {}  ", fit_tail(name, names))),
+            Span::raw(format!("  {name}  ")),
             Span::styled(bar(bytes as f64 / whole.max(1) as f64, bars), style),
             Span::raw(format!(" {:>11}", memtrace_format::Bytes(bytes).to_string())),
             Span::styled(format!(" {:>5}", percent(bytes, whole)), theme.faint()),
         ])
     };
     let style = theme.series(Series::Allocated);
+    let owners: Vec<_> = shares.iter().take(shown).map(|share| (share.name.to_string(), names)).collect();
+    let owners = fit_names(&owners).into_iter().zip(shares);
     let mut lines: Vec<Line<'static>> =
-        shares.iter().take(shown).map(|share| line(&share.name.to_string(), share.bytes.0, style)).collect();
+        owners.map(|(name, share)| line(&name, share.bytes.0, style)).collect();
     if let Some(rest) = shares.get(shown..).filter(|rest| !rest.is_empty()) {
         let bytes = rest.iter().map(|share| share.bytes.0).fold(0, u64::saturating_add);
         lines.push(line(&fit(&format!("{} others", rest.len()), names), bytes, theme.faint()));

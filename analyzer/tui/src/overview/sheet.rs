@@ -1,4 +1,6 @@
-//! What the overview says, laid out: findings across the whole width, then one or two columns, scrolled as one.
+//! The layout of the overview: findings across the whole width, then one or two columns, scrolled as one.
+
+use std::collections::BTreeSet;
 
 use ratatui::{buffer::Buffer, layout::Rect};
 
@@ -17,7 +19,7 @@ pub(super) struct Sheet<'a> {
 }
 
 impl Sheet<'_> {
-    /// How high it is when nothing is scrolled away.
+    /// Its height in lines when nothing is scrolled away.
     pub(super) fn height(&self) -> u16 {
         let columns = self.columns.iter().map(|(_, sections)| widget::height(sections)).max().unwrap_or(0);
         self.head_height().saturating_add(columns)
@@ -28,7 +30,7 @@ impl Sheet<'_> {
         area.height.saturating_sub(u16::from(self.height() > area.height))
     }
 
-    /// How far it can be scrolled.
+    /// The largest scroll offset, in lines.
     pub(super) fn last_scroll(&self, area: Rect) -> u16 {
         self.height().saturating_sub(self.rows(area))
     }
@@ -48,6 +50,20 @@ impl Sheet<'_> {
             widget::render(sections, scrolled.saturating_sub(head), column, buffer);
             x += width + GAP;
         }
+    }
+
+    /// The lines below the findings that have this text, which is in lower case.
+    pub(super) fn lines_with(&self, text: &str) -> BTreeSet<u16> {
+        let mut found = BTreeSet::new();
+        for (_, sections) in &self.columns {
+            let mut top = self.head_height();
+            for section in sections {
+                let lines = (top..).zip(section.texts());
+                found.extend(lines.filter(|(_, line)| line.to_lowercase().contains(text)).map(|(at, _)| at));
+                top = top.saturating_add(widget::height(std::slice::from_ref(section))).saturating_add(1);
+            }
+        }
+        found
     }
 
     /// The findings with the line below them.

@@ -1,4 +1,4 @@
-//! How well a few letters name something.
+//! Fuzzy matching of a few letters against a text.
 
 /// A letter that begins a word counts this much more.
 const WORD: u32 = 8;
@@ -7,7 +7,7 @@ const NEXT: u32 = 10;
 /// The text from its first letter on.
 const START: u32 = 4;
 
-/// How well the letters name the text, if they are all in it in this order. Letters count more at the beginnings of words
+/// Scores a match of the letters, if the text contains all of them in this order. Letters count more at the beginnings of words
 /// and side by side; of two texts that have them alike, the shorter counts more.
 pub(super) fn score(letters: &str, text: &str) -> Option<u32> {
     let text: Vec<char> = text.to_lowercase().chars().collect();

@@ -8,9 +8,9 @@ use memtrace_format::Tier;
 use ratatui::{buffer::Buffer, layout::Rect, style::Modifier};
 
 use crate::{
-    run::Run,
+    open_run::OpenRun,
     theme::{PARTLY_ON_DEVICE, Theme, tier_sign},
-    timeline::shown_in,
+    timeline::shown_of,
 };
 
 /// A forward began.
@@ -23,12 +23,19 @@ pub(super) const FROM_DEVICE: char = '╲';
 pub(super) const ELSEWHERE: char = '─';
 
 /// Draws the bar in the columns of an area that is one line high.
-pub(super) fn draw(run: &Run, module: &ModuleTrack, theme: Theme, area: Rect, buffer: &mut Buffer) {
+pub(super) fn draw(
+    run: &OpenRun,
+    index: usize,
+    module: &ModuleTrack,
+    theme: Theme,
+    area: Rect,
+    buffer: &mut Buffer,
+) {
     let mut before = None;
     for column in 0..area.width {
         let from = run.window.time_at(column, area.width);
         let to = run.window.time_at(column + 1, area.width).max(Nanos(from.0.saturating_add(1)));
-        let shown = shown_in(&module.stays, from, to);
+        let shown = shown_of(run, index, module, from, to);
         let begins = shown != before;
         before = shown;
         let (sign, mut style) = if let Some(moved) = move_in(&module.moves, from, to) {

@@ -29,17 +29,18 @@ use ratatui::{
 
 use super::{
     action::Action,
+    goal::Goal,
     keys::{Binding, Key},
     listing::{Cell, Column, Listing, Row},
+    open_run::OpenRun,
     page::Page,
-    run::Run,
     theme::{PARTLY_ON_DEVICE, Theme, tier_sign},
-    timeline::{draw_cursor, draw_name, draw_times, place_of},
-    view::{Answer, Goal, View},
+    timeline::{device_legend, draw_cursor, draw_name, draw_times, names, place_in_words},
+    view::{Answer, View},
     widget::{fit, put},
 };
 
-/// From this width on, figures stand beside the bars.
+/// The least width for figures beside the bars.
 const PANEL_FROM: u16 = 100;
 const PANEL: u16 = 26;
 
@@ -69,8 +70,8 @@ impl Default for Residency {
     }
 }
 
-/// Where everything is.
-struct Layout {
+/// The areas of the view's parts.
+struct ResidencyLayout {
     title: Rect,
     times: Rect,
     names: Rect,
@@ -79,7 +80,7 @@ struct Layout {
     words: Rect,
 }
 
-impl Layout {
+impl ResidencyLayout {
     fn new(area: Rect) -> Self {
         let panel = if area.width >= PANEL_FROM { PANEL } else { 0 };
         let gutter = (area.width / 4).clamp(12, 34);
@@ -101,7 +102,7 @@ impl Layout {
 }
 
 impl View for Residency {
-    fn prepare(&mut self, run: &Run) {
+    fn prepare(&mut self, run: &OpenRun) {
         self.worst = None;
         let figures: std::collections::HashMap<u32, &Module> =
             run.figures().modules.iter().map(|module| (module.id, module)).collect();
@@ -127,25 +128,26 @@ impl View for Residency {
         self.modules.fill(run.tree.rows().iter().filter_map(row).collect());
     }
 
-    fn draw(&self, run: &Run, theme: Theme, area: Rect, buffer: &mut Buffer) {
-        let layout = Layout::new(area);
+    fn draw(&self, run: &OpenRun, theme: Theme, area: Rect, buffer: &mut Buffer) {
+        let layout = ResidencyLayout::new(area);
         if run.timeline.modules.is_empty() {
             Line::styled(" no module is recorded", theme.faint()).render(layout.title, buffer);
             return;
         }
-        self.draw_title(theme, layout.title, buffer);
-        draw_times(run, theme, layout.times, buffer);
-        for ((row, selected), bar) in self.modules.on_screen().zip(layout.bars.rows()) {
+        self.draw_title(run, theme, layout.title, buffer);
+        draw_times(run.window, theme, layout.times, buffer);
+        let names = names(run, &self.modules, usize::from(layout.names.width).saturating_sub(5));
+        for (((row, selected), text), bar) in self.modules.on_screen().zip(names).zip(layout.bars.rows()) {
             let Ok(index) = usize::try_from(row.id) else { continue };
             let Some(module) = run.timeline.modules.get(index) else { continue };
             let beside = |part: Rect| Rect { y: bar.y, height: 1, ..part };
             let name = beside(layout.names);
-            let before = format!("{} ", self.modules.folding(row).sign());
-            draw_name(run, row, module, &before, theme, name, buffer);
+            let text = format!("{} {text}", self.modules.folding(row).sign());
+            draw_name(run, index, module, text, theme, name, buffer);
             if selected {
                 buffer.set_style(Rect { width: name.width.saturating_sub(2), ..name }, theme.selected());
             }
-            bars::draw(run, module, theme, bar, buffer);
+            bars::draw(run, index, module, theme, bar, buffer);
             if let Some(panel) = layout.panel {
                 draw_figures(run, index, module, beside(panel), buffer);
             }
@@ -154,7 +156,7 @@ impl View for Residency {
         words::draw(run, self.selected(), theme, layout.words, buffer);
     }
 
-    fn update(&mut self, run: &mut Run, action: Action, _: Rect) -> Answer {
+    fn update(&mut self, run: &mut OpenRun, action: Action, _: Rect) -> Answer {
         match action {
             Action::Own(WORST) => self.visit_worst(run),
             Action::Open => match self.selected() {
@@ -168,7 +170,7 @@ impl View for Residency {
         }
     }
 
-    fn visit(&mut self, run: &mut Run, goal: &Goal) {
+    fn visit(&mut self, run: &mut OpenRun, goal: &Goal) {
         if let Some(name) = &goal.module {
             self.select(run, name);
         }
@@ -182,13 +184,13 @@ impl View for Residency {
         Some(&mut self.modules)
     }
 
-    fn rows(&self, _: &Run, area: Rect) -> Rect {
-        let layout = Layout::new(area);
+    fn rows(&self, _: &OpenRun, area: Rect) -> Rect {
+        let layout = ResidencyLayout::new(area);
         Rect { x: layout.names.x, width: layout.names.width + layout.bars.width, ..layout.bars }
     }
 
-    fn plot(&self, _: &Run, area: Rect) -> Option<Rect> {
-        let Layout { times, bars, .. } = Layout::new(area);
+    fn plot(&self, _: &OpenRun, area: Rect) -> Option<Rect> {
+        let ResidencyLayout { times, bars, .. } = ResidencyLayout::new(area);
         Some(Rect { height: times.height + bars.height, ..times })
     }
 
@@ -205,14 +207,14 @@ impl Residency {
         usize::try_from(self.modules.selected()?.id).ok()
     }
 
-    fn select(&mut self, run: &Run, name: &Text) {
+    fn select(&mut self, run: &OpenRun, name: &Text) {
         if let Some(place) = run.timeline.modules.iter().position(|module| module.name == *name) {
             self.modules.select_id(place as u64);
         }
     }
 
     /// Goes to the swap that hurt most; from there to the next.
-    fn visit_worst(&mut self, run: &mut Run) -> Answer {
+    fn visit_worst(&mut self, run: &mut OpenRun) -> Answer {
         let swaps = &run.figures().swaps.costliest;
         let next = self.worst.map_or(0, |worst| worst + 1);
         let next = if next < swaps.len() { next } else { 0 };
@@ -225,7 +227,7 @@ impl Residency {
         Answer::Say(says)
     }
 
-    fn draw_title(&self, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    fn draw_title(&self, run: &OpenRun, theme: Theme, area: Rect, buffer: &mut Buffer) {
         let all = self.modules.len();
         let first = self.modules.top() + 1;
         let last = self.modules.on_screen().count() + self.modules.top();
@@ -233,8 +235,9 @@ impl Residency {
             if first == 1 && last == all { all.to_string() } else { format!("{first}–{last} of {all}") };
         let mut spans = vec![Span::styled(format!(" modules {which}"), theme.strong()), Span::raw("  ")];
         let device = Tier::Device(0);
-        let legend = [
-            (tier_sign(device), theme.tier(device), "device"),
+        let devices = device_legend(run).into_iter();
+        let devices = devices.map(|(tier, name)| (tier_sign(tier), theme.tier(tier), name));
+        let others = [
             (bars::FORWARD, theme.tier(device), "forward"),
             (bars::TO_DEVICE, theme.tier(device), "in"),
             (bars::FROM_DEVICE, theme.tier(Tier::Host), "out"),
@@ -243,7 +246,8 @@ impl Residency {
             (tier_sign(Tier::Host), theme.tier(Tier::Host), "host"),
             (tier_sign(Tier::Disk), theme.tier(Tier::Disk), "disk"),
         ];
-        for (sign, style, name) in legend {
+        let others = others.map(|(sign, style, name)| (sign, style, name.to_owned()));
+        for (sign, style, name) in devices.chain(others) {
             spans.extend([Span::styled(sign.to_string(), style), Span::raw(format!(" {name}  "))]);
         }
         put(&Line::from(spans), area, buffer);
@@ -264,8 +268,8 @@ fn words_of_swap(swap: &Swap) -> String {
     )
 }
 
-fn draw_figures(run: &Run, index: usize, module: &ModuleTrack, area: Rect, buffer: &mut Buffer) {
-    let place = place_of(&module.stays, run.cursor).map_or(String::new(), |tier| tier.to_string());
+fn draw_figures(run: &OpenRun, index: usize, module: &ModuleTrack, area: Rect, buffer: &mut Buffer) {
+    let place = place_in_words(run, index, module);
     let bytes = run.report.modules.get(index).and_then(|module| module.bytes);
     let bytes = bytes.map_or(String::new(), |bytes| bytes.to_string());
     Line::raw(format!(" {}{bytes:>12}", fit(&place, 12))).render(area, buffer);

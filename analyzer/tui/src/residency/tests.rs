@@ -1,6 +1,6 @@
 use crate::{
-    action::Flow,
     fixture,
+    flow::Flow,
     state::{Content, State},
 };
 
@@ -10,7 +10,7 @@ fn state() -> State {
     fixture::showing(fixture::small(), Page::Residency, 100, 24)
 }
 
-fn run(state: &State) -> &Run {
+fn run(state: &State) -> &OpenRun {
     match &state.content {
         Content::Ready(ready) => &ready.run,
         Content::Reading(_) => panic!("nothing is read"),

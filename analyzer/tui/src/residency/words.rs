@@ -1,4 +1,4 @@
-//! What is said below the bars: of the selected module, of the move at the cursor, and of the swap that hurt most.
+//! The lines below the bars: the selected module, the move at the cursor, and the costliest swap.
 
 use memtrace_analysis::{report::Module, timeline::ModuleTrack};
 use ratatui::{
@@ -9,13 +9,13 @@ use ratatui::{
 
 use super::{bars, words_of_swap};
 use crate::{
-    run::Run,
+    open_run::OpenRun,
     theme::Theme,
-    widget::{count, put},
+    widget::{plural, put},
 };
 
 /// Draws as many lines as there is room for, the most needed first.
-pub(super) fn draw(run: &Run, selected: Option<usize>, theme: Theme, area: Rect, buffer: &mut Buffer) {
+pub(super) fn draw(run: &OpenRun, selected: Option<usize>, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let track = selected.and_then(|index| run.timeline.modules.get(index));
     let module = track.and_then(|track| run.figures().modules.iter().find(|module| module.id == track.id));
     let worst = run.figures().swaps.costliest.first();
@@ -40,14 +40,14 @@ fn of_module(module: &Module, theme: Theme) -> Line<'static> {
         0 => "no waits".to_owned(),
         stalls => {
             let (all, longest) = (module.stall_ns, module.longest_stall_ns);
-            format!("{} waits, {all} (longest {longest})", count(stalls))
+            format!("{}, {all} (longest {longest})", plural(stalls, "wait"))
         }
     };
     let said = format!(
-        "  {waited}, hidden {}; {} forwards, {} loads, {} in {}",
+        "  {waited}, hidden {}; {}, {}, {} in {}",
         module.hidden_ns,
-        count(module.forwards),
-        count(module.loads),
+        plural(module.forwards, "forward"),
+        plural(module.loads, "load"),
         module.transfer_bytes,
         module.transfer_ns,
     );
@@ -55,7 +55,7 @@ fn of_module(module: &Module, theme: Theme) -> Line<'static> {
 }
 
 /// The move at the cursor, or how many are too many to show.
-fn at_cursor(run: &Run, track: Option<&ModuleTrack>, theme: Theme) -> Line<'static> {
+fn at_cursor(run: &OpenRun, track: Option<&ModuleTrack>, theme: Theme) -> Line<'static> {
     let Some(track) = track else { return Line::raw("") };
     let next = memtrace_analysis::Nanos(run.cursor.0.saturating_add(1));
     if let Some(moved) = bars::move_in(&track.moves, run.cursor, next) {
@@ -73,7 +73,7 @@ fn at_cursor(run: &Run, track: Option<&ModuleTrack>, theme: Theme) -> Line<'stat
         notes.push("short stays are merged into others".to_owned());
     }
     if track.moves_left_out > 0 {
-        notes.push(format!("{} shorter moves are not shown", count(track.moves_left_out)));
+        notes.push(format!("not shown: {}", plural(track.moves_left_out, "shorter move")));
     }
     Line::styled(format!(" {}", notes.join("; ")), theme.faint())
 }

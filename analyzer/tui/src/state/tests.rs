@@ -4,7 +4,7 @@ use ratatui::layout::Position;
 
 use super::*;
 use crate::action::Scroll;
-use crate::{fixture, keys, run::Range};
+use crate::{fixture, keys, screen, window::TimeRange};
 
 const MS: u64 = 1_000_000;
 
@@ -15,7 +15,7 @@ fn ready(state: &State) -> &Ready {
     }
 }
 
-fn run(state: &State) -> &Run {
+fn run(state: &State) -> &OpenRun {
     &ready(state).run
 }
 
@@ -142,7 +142,7 @@ fn the_mouse_drags_a_range_and_escape_gives_it_up() {
         &[Action::Press(at(30)), Action::Drag(at(20)), Action::Drag(at(10)), Action::Release(at(10))],
     );
     let time = |column| run(&state).window.time_at(column, plot.width);
-    assert_eq!(run(&state).range, Some(Range { from: time(10), to: time(30) }));
+    assert_eq!(run(&state).range, Some(TimeRange { from: time(10), to: time(30) }));
     let state = after(state, &[Action::MoveCursor(5), Action::Back]);
     assert_eq!((run(&state).range, state.page), (None, Page::Timeline));
 }
@@ -150,10 +150,10 @@ fn the_mouse_drags_a_range_and_escape_gives_it_up() {
 #[test]
 fn a_range_is_chosen_with_the_keyboard_alone() {
     let state = after(timeline(), &[Action::Edge(Side::Back), Action::Range, Action::Edge(Side::Forward)]);
-    let whole = Range { from: Nanos(0), to: Nanos(1000 * MS) };
+    let whole = TimeRange { from: Nanos(0), to: Nanos(1000 * MS) };
     assert_eq!(run(&state).range, Some(whole));
     let state = after(state, &[Action::Peak, Action::Range, Action::Edge(Side::Back)]);
-    assert_eq!(run(&state).range, Some(Range { to: Nanos(687_499_997), ..whole }));
+    assert_eq!(run(&state).range, Some(TimeRange { to: Nanos(687_499_997), ..whole }));
 }
 
 #[test]
@@ -194,11 +194,58 @@ fn the_overview_scrolls_on_behind_the_last_finding_and_back() {
     assert_eq!(screen_text(&state), screen_text(&fixture::showing(fixture::large(), Page::Overview, 80, 24)));
 }
 
+fn screen_lines(state: &State) -> String {
+    let buffer = screen::drawn(state);
+    let cells: Vec<&str> = buffer.content().iter().map(|cell| cell.symbol()).collect();
+    let lines = cells.chunks(usize::from(buffer.area.width)).map(<[&str]>::concat);
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 fn screen_text(state: &State) -> String {
-    let area = Rect::new(0, 0, state.size.width, state.size.height);
-    let mut buffer = ratatui::buffer::Buffer::empty(area);
-    screen::draw(state, area, &mut buffer);
-    buffer.content().iter().map(|cell| cell.symbol()).collect()
+    screen::drawn(state).content().iter().map(|cell| cell.symbol()).collect()
+}
+
+#[test]
+fn search_reaches_what_a_view_shows_beside_its_rows() {
+    let state = fixture::showing(fixture::large(), Page::Overview, 80, 24);
+    assert!(!screen_text(&state).contains("Over time"));
+    let state = typed(state, "/over time\n");
+    assert_eq!(state.message, None);
+    assert!(screen_text(&state).contains("Over time"));
+    let state = typed(state, "n/grows\n");
+    assert_eq!((state.message.as_deref(), selected(&state).as_str()), (None, "FAIL"));
+    let state = typed(state, "/nowhere\n");
+    assert_eq!(state.message.as_deref(), Some("nothing here has nowhere"));
+}
+
+#[test]
+fn the_selected_finding_is_told_in_full() {
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for (width, height) in [(80, 24), (200, 50)] {
+        let mut state = fixture::showing(fixture::large(), Page::Overview, width, height);
+        for finding in run(&state).report.findings.clone().iter().take(2) {
+            let lines = screen_lines(&state);
+            let shown = words(&lines);
+            assert!(shown.contains(&words(&finding.evidence.to_string())), "{finding:?}: {lines}");
+            assert!(shown.contains(&words(&finding.advice.to_string())), "{finding:?}: {lines}");
+            state = typed(state, "j");
+        }
+    }
+}
+
+#[test]
+fn v_reads_the_selected_row_in_full_and_rows_are_turned_while_it_does() {
+    let state = typed(timeline(), "v");
+    assert_eq!(state.overlay, Overlay::Details(0));
+    let name = selected(&state);
+    assert!(screen_lines(&state).contains(&format!("module     {name}")), "{}", screen_lines(&state));
+    let state = typed(state, "j");
+    assert_ne!(selected(&state), name);
+    assert!(screen_lines(&state).contains(&selected(&state)));
+    let state = typed(state, "\u{1b}");
+    assert_eq!((&state.overlay, state.page), (&Overlay::None, Page::Timeline));
+    let state = typed(fixture::showing(fixture::empty(), Page::Timeline, 80, 24), "v");
+    assert_eq!((&state.overlay, state.message.as_deref()), (&Overlay::None, Some("there is no row to read")));
 }
 
 #[test]
@@ -211,7 +258,7 @@ fn rows_are_searched_and_filtered_as_they_are_typed() {
     let state = typed(state, "nc");
     assert_eq!((shown(&state), selected(&state)), (1, "text_encoder".to_owned()));
     let state = typed(state, "\n/nowhere\n");
-    assert_eq!(state.message.as_deref(), Some("no row has nowhere"));
+    assert_eq!(state.message.as_deref(), Some("nothing here has nowhere"));
     let state = typed(state, "\u{1b}");
     assert_eq!(shown(&state), 3);
 }
@@ -276,15 +323,15 @@ fn tabs_are_pressed_with_the_mouse() {
 
 #[test]
 fn every_key_is_harmless_before_anything_is_read_and_when_nothing_was_recorded() {
-    for entry in PAGES {
-        let own = (entry.build)().keys();
+    for page in Page::ALL {
+        let own = views::build(page).keys();
         for key in keys::BINDINGS.iter().chain(own).flat_map(|binding| binding.keys).copied() {
             let mut reading = fixture::reading(80, 24, true);
             assert_eq!(reading.progress(Progress { done: Bytes(1), total: Bytes(2) }), Flow::Continue);
             for mut state in [
                 reading,
-                fixture::showing(fixture::empty(), entry.page, 80, 24),
-                fixture::showing(fixture::large(), entry.page, 80, 24),
+                fixture::showing(fixture::empty(), page, 80, 24),
+                fixture::showing(fixture::large(), page, 80, 24),
             ] {
                 let flow = state.press(key);
                 let ends = matches!(key, Key::Char('q') | Key::Control('c' | 'z'));

@@ -33,7 +33,8 @@ fn the_panic_of_a_worker_is_told_on_the_screen() {
 
 fn start(name: &str) -> Around {
     let mut again = Command::new(std::env::current_exe().unwrap());
-    again.args([&format!("tui::terminal::tests::{name}"), "--exact", "--ignored", "--nocapture"]);
+    let (_, here) = module_path!().split_once("::").unwrap();
+    again.args([&format!("{here}::{name}"), "--exact", "--ignored", "--nocapture"]);
     Around::start(&mut again, Size { columns: 80, rows: 24 })
 }
 

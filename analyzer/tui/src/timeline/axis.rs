@@ -1,4 +1,4 @@
-//! What is below the chart: events, times, phases.
+//! The rows below the chart: events, times, phases.
 
 use memtrace_analysis::{
     Nanos,
@@ -12,22 +12,23 @@ use ratatui::{
     widgets::Widget,
 };
 
-use super::layout::Layout;
+use super::layout::TimelineLayout;
 use crate::{
     instant::on_axis,
-    run::Run,
+    open_run::OpenRun,
     theme::{self, Theme},
     widget::{count, fit, width},
+    window::Window,
 };
 
 /// The columns that a label of a time needs at least.
 const LABEL_CELLS: u16 = 10;
 
 /// Draws the events, the times and the phases.
-pub(crate) fn draw(run: &Run, theme: Theme, layout: &Layout, buffer: &mut Buffer) {
+pub(crate) fn draw(run: &OpenRun, theme: Theme, layout: &TimelineLayout, buffer: &mut Buffer) {
     draw_events(run, theme, layout.events, buffer);
     draw_marks(run, theme, layout.events, buffer);
-    draw_times(run, theme, layout.times, buffer);
+    draw_times(run.window, theme, layout.times, buffer);
     draw_range(run, theme, layout.times, buffer);
     draw_phases(run, theme, layout.lanes, buffer);
     let events = events_label(run.timeline.instants_left_out, usize::from(layout.gutter.width));
@@ -59,7 +60,7 @@ pub(crate) fn sign(event: &Sign, theme: Theme) -> (char, Style) {
 }
 
 /// The events in the window, in the order of time.
-pub(crate) fn events(run: &Run) -> &[Sign] {
+pub(crate) fn events(run: &OpenRun) -> &[Sign] {
     let instants = &run.timeline.instants;
     let first = instants.partition_point(|instant| instant.time < run.window.from());
     let last = instants.partition_point(|instant| instant.time <= run.window.to());
@@ -75,7 +76,7 @@ pub(crate) fn weight(event: &Sign) -> u8 {
     }
 }
 
-fn draw_events(run: &Run, theme: Theme, area: Rect, buffer: &mut Buffer) {
+fn draw_events(run: &OpenRun, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let mut heaviest = vec![None::<&Sign>; usize::from(area.width)];
     for event in events(run) {
         let Some(column) = run.window.column_of(event.time, area.width) else { continue };
@@ -94,7 +95,7 @@ fn draw_events(run: &Run, theme: Theme, area: Rect, buffer: &mut Buffer) {
 }
 
 /// The letters of the instants that the user has named.
-fn draw_marks(run: &Run, theme: Theme, area: Rect, buffer: &mut Buffer) {
+fn draw_marks(run: &OpenRun, theme: Theme, area: Rect, buffer: &mut Buffer) {
     for (&name, &time) in &run.marks {
         let column = run.window.column_of(time, area.width);
         if let Some(cell) = column.and_then(|column| buffer.cell_mut((area.x + column, area.y))) {
@@ -104,7 +105,7 @@ fn draw_marks(run: &Run, theme: Theme, area: Rect, buffer: &mut Buffer) {
 }
 
 /// The range, on the times that it has.
-fn draw_range(run: &Run, theme: Theme, area: Rect, buffer: &mut Buffer) {
+fn draw_range(run: &OpenRun, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let Some(range) = run.range else { return };
     let end = Nanos(range.to.0.saturating_add(1));
     if let Some((first, last)) = run.window.columns_of(range.from, end, area.width) {
@@ -114,8 +115,7 @@ fn draw_range(run: &Run, theme: Theme, area: Rect, buffer: &mut Buffer) {
 }
 
 /// Draws times below a plot with as many columns, as many as there is room for.
-pub(crate) fn draw_times(run: &Run, theme: Theme, area: Rect, buffer: &mut Buffer) {
-    let window = run.window;
+pub(crate) fn draw_times(window: Window, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let step = round_step(window.length(), area.width / LABEL_CELLS);
     let first = window.from().0.div_ceil(step.0);
     for tick in first.. {
@@ -147,7 +147,7 @@ fn round_step(length: Nanos, parts: u16) -> Nanos {
     }
 }
 
-fn draw_phases(run: &Run, theme: Theme, area: Rect, buffer: &mut Buffer) {
+fn draw_phases(run: &OpenRun, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let phases = &run.report.phases;
     for (row, lane) in area.rows().zip(run.lanes.lanes()) {
         let first = lane.partition_point(|&index| phases[index].to_ns < run.window.from());
@@ -184,7 +184,7 @@ fn span_of(name: &str, cells: usize, theme: Theme) -> Vec<Span<'static>> {
 
 /// A line at the cursor through these rows of a plot, where nothing is drawn; what is drawn there is turned around.
 pub(crate) fn draw_cursor(
-    run: &Run,
+    run: &OpenRun,
     theme: Theme,
     plot: Rect,
     rows: impl IntoIterator<Item = u16>,

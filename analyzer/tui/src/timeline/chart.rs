@@ -1,7 +1,6 @@
 //! The chart of the heap, its scale and its peak.
 
 use memtrace_analysis::report::Heap;
-use memtrace_format::Bytes;
 use ratatui::{
     buffer::Buffer,
     layout::Rect,
@@ -10,13 +9,13 @@ use ratatui::{
 };
 
 use super::{
-    layout::Layout,
+    layout::TimelineLayout,
     stack::{self, Stack},
 };
 use crate::{
     instant::instant,
-    memory_chart::{MemoryChart, top},
-    run::Run,
+    memory_chart::{MemoryChart, draw_scale, top},
+    open_run::OpenRun,
     theme::{self, Theme},
 };
 
@@ -24,7 +23,7 @@ use crate::{
 const RANGE_STEPS: u16 = 20;
 
 /// Draws the headline, the scale and the chart.
-pub(crate) fn draw(run: &Run, stack: &Stack, theme: Theme, layout: &Layout, buffer: &mut Buffer) {
+pub(crate) fn draw(run: &OpenRun, stack: &Stack, theme: Theme, layout: &TimelineLayout, buffer: &mut Buffer) {
     let Some(heap) = run.heap() else {
         return Line::styled("no heap was recorded", theme.faint()).render(layout.plot, buffer);
     };
@@ -43,7 +42,7 @@ pub(crate) fn draw(run: &Run, stack: &Stack, theme: Theme, layout: &Layout, buff
 }
 
 fn draw_title(
-    run: &Run,
+    run: &OpenRun,
     heap: &Heap,
     stacked: Option<String>,
     theme: Theme,
@@ -78,16 +77,5 @@ fn draw_title(
     left.render(area, buffer);
     if fits {
         right.right_aligned().render(area, buffer);
-    }
-}
-
-/// Labels at the top, the middle and the foot.
-fn draw_scale(top: Bytes, theme: Theme, area: Rect, buffer: &mut Buffer) {
-    let labels = [(0, top), (area.height / 2, Bytes(top.0 / 2)), (area.height.saturating_sub(1), Bytes(0))];
-    let decimals = usize::from(area.width >= 12);
-    for (index, row) in area.rows().enumerate() {
-        let label = labels.iter().rev().find(|(at, _)| usize::from(*at) == index);
-        let text = label.map_or(String::new(), |(_, bytes)| format!("{bytes:.decimals$}"));
-        Line::styled(format!("{text} │"), theme.faint()).right_aligned().render(row, buffer);
     }
 }

@@ -1,24 +1,24 @@
-//! Where everything is on the timeline.
+//! The areas of the timeline's parts.
 
 use ratatui::layout::Rect;
 
-use crate::run::Run;
+use crate::open_run::OpenRun;
 
-/// From this width on, the readout is a panel at the side.
+/// The least width for a readout at the side.
 const PANEL_FROM: u16 = 100;
 /// Its width, with the gap before it.
 const PANEL: u16 = 32;
-/// What the chart needs to be one.
+/// The least height of the chart, in lines.
 const CHART_ROWS: u16 = 3;
-/// More rows of phases than this are never shown.
+/// The most rows of phases.
 const MAX_LANES: u16 = 4;
 
-/// More rows of samples than this are never shown.
+/// The most rows of samples.
 const MAX_SAMPLES: u16 = 8;
 
 /// The parts of the view. A part that there is no room for has no height.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Layout {
+pub(crate) struct TimelineLayout {
     /// The headline of the chart.
     pub(crate) title: Rect,
     /// Names and labels, left of the plot, as high as the view.
@@ -31,7 +31,7 @@ pub(crate) struct Layout {
     pub(crate) times: Rect,
     /// The phases.
     pub(crate) lanes: Rect,
-    /// What was sampled, a row each.
+    /// Sampled counters, one row each.
     pub(crate) samples: Rect,
     /// The readout, when it is lines.
     pub(crate) readout: Rect,
@@ -43,9 +43,9 @@ pub(crate) struct Layout {
     pub(crate) modules: Rect,
 }
 
-impl Layout {
+impl TimelineLayout {
     /// Divides an area, with rows for so many modules and samples at most.
-    pub(crate) fn new(run: &Run, modules: usize, samples: usize, area: Rect) -> Self {
+    pub(crate) fn new(run: &OpenRun, modules: usize, samples: usize, area: Rect) -> Self {
         let panel_width = if area.width >= PANEL_FROM { PANEL } else { 0 };
         let gutter = Rect { width: (area.width / 5).clamp(10, 30), ..area };
         let x = area.x + gutter.width;

@@ -25,7 +25,7 @@ mod samples;
 mod stack;
 
 pub(crate) use axis::{draw_cursor, draw_times};
-pub(crate) use residency::{draw_name, place_of, shown_in};
+pub(crate) use residency::{device_legend, draw_name, names, place_in_words, shown_of};
 
 use std::collections::HashMap;
 
@@ -33,15 +33,16 @@ use memtrace_analysis::{Nanos, report::Module};
 use memtrace_format::Bytes;
 use ratatui::{buffer::Buffer, layout::Rect};
 
-use self::{layout::Layout, stack::Stack};
+use self::{layout::TimelineLayout, stack::Stack};
 use super::{
     action::Action,
+    goal::Goal,
     keys::{Binding, Key},
     listing::{Cell, Column, Listing, Row},
+    open_run::OpenRun,
     page::Page,
-    run::Run,
     theme::Theme,
-    view::{Answer, Goal, View},
+    view::{Answer, View},
 };
 
 /// The view.
@@ -78,7 +79,7 @@ impl Default for TimelineView {
 }
 
 impl View for TimelineView {
-    fn prepare(&mut self, run: &Run) {
+    fn prepare(&mut self, run: &OpenRun) {
         // In a range other modules may be missing, but none has another id.
         let figures: HashMap<u32, &Module> =
             run.figures().modules.iter().map(|module| (module.id, module)).collect();
@@ -98,16 +99,16 @@ impl View for TimelineView {
         self.modules.fill(run.tree.rows().iter().filter_map(row).collect());
     }
 
-    fn settle(&mut self, run: &Run, _: Theme, _: Rect) {
+    fn settle(&mut self, run: &OpenRun, _: Theme, _: Rect) {
         self.samples = samples::rows(run);
         self.stack.settle(run);
     }
 
-    fn woken(&mut self, _: &mut Run) {
+    fn woken(&mut self, _: &mut OpenRun) {
         self.stack.take();
     }
 
-    fn update(&mut self, run: &mut Run, action: Action, _: Rect) -> Answer {
+    fn update(&mut self, run: &mut OpenRun, action: Action, _: Rect) -> Answer {
         match action {
             Action::Own(STACK) => self.stack.turn(),
             Action::Own(ZOOM_TO_RANGE) => match run.range {
@@ -129,7 +130,7 @@ impl View for TimelineView {
         KEYS
     }
 
-    fn draw(&self, run: &Run, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    fn draw(&self, run: &OpenRun, theme: Theme, area: Rect, buffer: &mut Buffer) {
         let layout = self.layout(run, area);
         chart::draw(run, &self.stack, theme, &layout, buffer);
         axis::draw(run, theme, &layout, buffer);
@@ -139,7 +140,7 @@ impl View for TimelineView {
         draw_cursor(run, theme, layout.plot, layout.timed_rows(), buffer);
     }
 
-    fn visit(&mut self, run: &mut Run, goal: &Goal) {
+    fn visit(&mut self, run: &mut OpenRun, goal: &Goal) {
         let named = |name: &memtrace_analysis::Text| {
             run.timeline.modules.iter().position(|module| module.name == *name)
         };
@@ -156,19 +157,19 @@ impl View for TimelineView {
         Some(&mut self.modules)
     }
 
-    fn rows(&self, run: &Run, area: Rect) -> Rect {
+    fn rows(&self, run: &OpenRun, area: Rect) -> Rect {
         let layout = self.layout(run, area);
         Rect { x: layout.gutter.x, width: layout.modules.right() - layout.gutter.x, ..layout.modules }
     }
 
-    fn plot(&self, run: &Run, area: Rect) -> Option<Rect> {
+    fn plot(&self, run: &OpenRun, area: Rect) -> Option<Rect> {
         Some(self.layout(run, area).plot)
     }
 }
 
 impl TimelineView {
-    fn layout(&self, run: &Run, area: Rect) -> Layout {
-        Layout::new(run, self.modules.total(), self.samples.len(), area)
+    fn layout(&self, run: &OpenRun, area: Rect) -> TimelineLayout {
+        TimelineLayout::new(run, self.modules.total(), self.samples.len(), area)
     }
 }
 

@@ -12,15 +12,15 @@ use ratatui::{
 
 use super::{
     axis,
-    layout::Layout,
+    layout::TimelineLayout,
     residency::place_of,
     stack::{self, Stack},
 };
 use crate::{
     instant::instant,
-    run::Run,
+    open_run::OpenRun,
     theme::{Theme, series_sign, tier_sign},
-    widget::{fit_tail, put, width},
+    widget::{fit_middle, fit_names, fit_tail, put, width},
 };
 
 /// The width of a line of the panel.
@@ -30,11 +30,11 @@ const INSIDE: &str = " › ";
 
 /// Draws the readout where the layout wants it.
 pub(crate) fn draw(
-    run: &Run,
+    run: &OpenRun,
     stack: &Stack,
     sampled: Option<String>,
     theme: Theme,
-    layout: &Layout,
+    layout: &TimelineLayout,
     buffer: &mut Buffer,
 ) {
     let lines = match layout.panel {
@@ -47,7 +47,13 @@ pub(crate) fn draw(
     }
 }
 
-fn panel_lines(run: &Run, stack: &Stack, theme: Theme, columns: u16, height: usize) -> Vec<Line<'static>> {
+fn panel_lines(
+    run: &OpenRun,
+    stack: &Stack,
+    theme: Theme,
+    columns: u16,
+    height: usize,
+) -> Vec<Line<'static>> {
     let mut lines = vec![at(run, theme, columns)];
     for series in shown(run) {
         let value = value(run, series, 2).unwrap_or_else(|| "–".to_owned());
@@ -84,11 +90,11 @@ fn panel_lines(run: &Run, stack: &Stack, theme: Theme, columns: u16, height: usi
 }
 
 fn below_lines(
-    run: &Run,
+    run: &OpenRun,
     stack: &Stack,
     sampled: Option<String>,
     theme: Theme,
-    layout: &Layout,
+    layout: &TimelineLayout,
 ) -> Vec<Line<'static>> {
     let area = layout.readout;
     let brief = area.width < 72;
@@ -138,20 +144,20 @@ fn below_lines(
 }
 
 /// The time of the cursor.
-fn at(run: &Run, theme: Theme, columns: u16) -> Line<'static> {
+fn at(run: &OpenRun, theme: Theme, columns: u16) -> Line<'static> {
     // A digit more than the columns tell apart: the cursor also stands where a key put it.
     let time = instant(run.cursor, run.window.step(columns.saturating_mul(10)));
     Line::from(vec![Span::styled("at ", theme.faint()), Span::styled(time, theme.strong()), Span::raw("  ")])
 }
 
 /// The figures that the heap has.
-fn shown(run: &Run) -> impl Iterator<Item = Series> {
+fn shown(run: &OpenRun) -> impl Iterator<Item = Series> {
     let segmented = run.track().is_some_and(memtrace_analysis::timeline::HeapTrack::has_segments);
     let any = run.track().is_some();
     Series::ALL.into_iter().filter(move |series| any && (segmented || *series != Series::Reserved))
 }
 
-fn value(run: &Run, series: Series, precision: usize) -> Option<String> {
+fn value(run: &OpenRun, series: Series, precision: usize) -> Option<String> {
     run.track()?.at(series, run.cursor).map(|extent| extent_text(extent, precision))
 }
 
@@ -169,13 +175,13 @@ pub(super) fn extent_text(extent: Extent, precision: usize) -> String {
     }
 }
 
-fn phases(run: &Run) -> String {
+fn phases(run: &OpenRun) -> String {
     let open = run.lanes.at(&run.report.phases, run.cursor);
     open.map(|phase| phase.name.to_string()).collect::<Vec<_>>().join(INSIDE)
 }
 
 /// The event that matters most in the cursor's column; the one the cursor is on, if it is on one.
-fn event_at(run: &Run, columns: u16) -> Option<&Sign> {
+fn event_at(run: &OpenRun, columns: u16) -> Option<&Sign> {
     let column = run.window.column_of(run.cursor, columns)?;
     let here = |event: &&Sign| run.window.column_of(event.time, columns) == Some(column);
     axis::events(run).iter().filter(here).max_by_key(|event| (event.time == run.cursor, axis::weight(event)))
@@ -195,13 +201,13 @@ fn event_lines(event: &Sign, theme: Theme) -> Vec<Line<'static>> {
         }
     };
     let signs = std::iter::once(sign).chain(std::iter::repeat(' '));
-    let cut = |text: String| fit_tail(&text, width(&text).min(LINE_CELLS - 2));
+    let cut = |text: String| fit_middle(&text, width(&text).min(LINE_CELLS - 2));
     let line = |(sign, text)| Line::from(vec![Span::styled(format!("{sign} "), style), Span::raw(cut(text))]);
     signs.zip(what).map(line).collect()
 }
 
 /// The modules that are on a device at the cursor, by what moved them: parts that moved with the whole are left out.
-fn on_devices(run: &Run) -> Vec<(String, Option<Bytes>)> {
+fn on_devices(run: &OpenRun) -> Vec<(String, Option<Bytes>)> {
     let rows = run.tree.rows().iter();
     rows.filter_map(|row| {
         let module = run.timeline.modules.get(row.index)?;
@@ -217,12 +223,17 @@ fn resident_lines(resident: &[(String, Option<Bytes>)], theme: Theme, rows: usiz
         return vec![Line::raw("  no module")];
     }
     let shown = if resident.len() > rows { rows.saturating_sub(1) } else { rows };
-    let mut lines: Vec<Line<'static>> = resident
+    let bytes = |bytes: Option<Bytes>| bytes.map_or(String::new(), |bytes| format!("{bytes:.1}"));
+    let names = resident
         .iter()
         .take(shown)
-        .map(|(name, bytes)| {
-            let bytes = bytes.map_or(String::new(), |bytes| format!("{bytes:.1}"));
-            let name = fit_tail(name, (LINE_CELLS - 3).saturating_sub(width(&bytes)));
+        .map(|(name, of)| (name.clone(), (LINE_CELLS - 3).saturating_sub(width(&bytes(*of)))));
+    let names = fit_names(&names.collect::<Vec<_>>());
+    let mut lines: Vec<Line<'static>> = resident
+        .iter()
+        .zip(names)
+        .map(|((_, of), name)| {
+            let bytes = bytes(*of);
             Line::from(vec![
                 Span::styled(format!("{} ", tier_sign(Tier::Device(0))), theme.tier(Tier::Device(0))),
                 Span::raw(format!("{name} {bytes}")),

@@ -12,35 +12,42 @@ use ratatui::{
     widgets::Widget,
 };
 
-use super::layout::Layout;
+use super::layout::TimelineLayout;
 use crate::{
     listing::{Folding, Listing, Row},
-    run::Run,
+    open_run::OpenRun,
     theme::{PARTLY_ON_DEVICE, Theme, tier_sign},
-    widget::{fit, fit_tail, put, width},
+    widget::{fit, fit_names, put, width},
 };
 
 /// Draws the headline and the modules that are scrolled to.
-pub(crate) fn draw(run: &Run, modules: &Listing, theme: Theme, layout: &Layout, buffer: &mut Buffer) {
-    draw_title(modules, theme, layout, buffer);
-    for ((row, selected), bar) in modules.on_screen().zip(layout.modules.rows()) {
+pub(crate) fn draw(
+    run: &OpenRun,
+    modules: &Listing,
+    theme: Theme,
+    layout: &TimelineLayout,
+    buffer: &mut Buffer,
+) {
+    draw_title(run, modules, theme, layout, buffer);
+    let names = names(run, modules, usize::from(layout.gutter.width).saturating_sub(4));
+    for (((row, selected), text), bar) in modules.on_screen().zip(names).zip(layout.modules.rows()) {
         let Ok(index) = usize::try_from(row.id) else { continue };
         let Some(module) = run.timeline.modules.get(index) else { continue };
         let name = layout.beside(bar);
         let folding = modules.folding(row);
         let before = if folding == Folding::Folded { folding.sign() } else { ' ' };
-        draw_name(run, row, module, &before.to_string(), theme, name, buffer);
+        draw_name(run, index, module, format!("{before}{text}"), theme, name, buffer);
         if selected {
             buffer.set_style(Rect { width: name.width.saturating_sub(2), ..name }, theme.selected());
         }
-        draw_bar(run, module, theme, bar, buffer);
+        draw_bar(run, index, module, theme, bar, buffer);
         if let Some(panel) = layout.panel {
             draw_figures(run, index, module, Rect { y: bar.y, height: 1, ..panel }, buffer);
         }
     }
 }
 
-/// Where a module is at an instant.
+/// Returns the tier of a module at an instant.
 pub(crate) fn place_of(stays: &[Stay], time: Nanos) -> Option<Tier> {
     let begun = stays.partition_point(|stay| stay.from_ns <= time);
     let stay = stays.get(begun.checked_sub(1)?)?;
@@ -48,7 +55,7 @@ pub(crate) fn place_of(stays: &[Stay], time: Nanos) -> Option<Tier> {
     (time < stay.to_ns || (time == stay.to_ns && begun == stays.len())).then_some(stay.tier)
 }
 
-fn draw_title(modules: &Listing, theme: Theme, layout: &Layout, buffer: &mut Buffer) {
+fn draw_title(run: &OpenRun, modules: &Listing, theme: Theme, layout: &TimelineLayout, buffer: &mut Buffer) {
     let all = modules.len();
     let first = modules.top() + 1;
     let last = (modules.top() + usize::from(layout.modules.height)).min(all);
@@ -56,42 +63,60 @@ fn draw_title(modules: &Listing, theme: Theme, layout: &Layout, buffer: &mut Buf
         if first == 1 && last == all { all.to_string() } else { format!("{first}–{last} of {all}") };
     let mut spans = vec![Span::styled(format!(" modules {which}"), theme.strong()), Span::raw("   ")];
     let device = Tier::Device(0);
-    let legend = [
-        (tier_sign(device), device, "device"),
+    let others = [
         (PARTLY_ON_DEVICE, device, "partly"),
         (tier_sign(Tier::Pinned), Tier::Pinned, "pinned"),
         (tier_sign(Tier::Host), Tier::Host, "host"),
         (tier_sign(Tier::Disk), Tier::Disk, "disk"),
     ];
-    for (sign, tier, name) in legend {
+    let others = others.map(|(sign, tier, name)| (sign, tier, name.to_owned()));
+    let devices = device_legend(run).into_iter().map(|(tier, name)| (tier_sign(tier), tier, name));
+    for (sign, tier, name) in devices.chain(others) {
         spans.extend([Span::styled(format!("{sign} "), theme.tier(tier)), Span::raw(format!("{name}  "))]);
     }
     put(&Line::from(spans), layout.modules_title, buffer);
 }
 
-/// What stands before a name, the name below its parents', and the sign of the place at the cursor.
+/// Returns the devices with their names in a legend: `device` where there is but one.
+pub(crate) fn device_legend(run: &OpenRun) -> Vec<(Tier, String)> {
+    match run.tree.devices() {
+        several @ [_, _, ..] => several.iter().map(|device| (*device, device.to_string())).collect(),
+        _ => vec![(Tier::Device(0), "device".to_owned())],
+    }
+}
+
+/// Returns the names of the modules on the screen, each in so many cells and indented below its parents'.
+pub(crate) fn names(run: &OpenRun, modules: &Listing, cells: usize) -> Vec<String> {
+    let indent = |row: &Row| " ".repeat(row.depth.min(cells / 2));
+    let name = |row: &Row| {
+        let module = usize::try_from(row.id).ok().and_then(|index| run.timeline.modules.get(index));
+        let name = module.map_or_else(String::new, |module| own_name(run, module).to_string());
+        (name, cells - width(&indent(row)))
+    };
+    let names: Vec<(String, usize)> = modules.on_screen().map(|(row, _)| name(row)).collect();
+    let rows = modules.on_screen().map(|(row, _)| indent(row));
+    rows.zip(fit_names(&names)).map(|(indent, name)| indent + &name).collect()
+}
+
+/// Draws the name of a module, as [`names`] has it, and the sign of the tier at the cursor.
 pub(crate) fn draw_name(
-    run: &Run,
-    row: &Row,
+    run: &OpenRun,
+    index: usize,
     module: &ModuleTrack,
-    before: &str,
+    name: String,
     theme: Theme,
     area: Rect,
     buffer: &mut Buffer,
 ) {
-    let (sign, style) = match place_of(&module.stays, run.cursor) {
-        Some(tier) => (tier_sign(tier), theme.tier(tier)),
-        None => (' ', Style::new()),
-    };
-    let cells = usize::from(area.width).saturating_sub(3 + width(before));
-    let indent = " ".repeat(row.depth.min(cells / 2));
-    let name = own_name(run, module).to_string();
+    let (sign, style) =
+        match (place_of(&module.stays, run.cursor), place_of(run.tree.stays_of_parts(index), run.cursor)) {
+            (Some(tier), _) => (tier_sign(tier), theme.tier(tier)),
+            (None, Some(tier)) if tier.is_device() => (PARTLY_ON_DEVICE, theme.tier(tier)),
+            (None, Some(tier)) => (tier_sign(tier), theme.tier(tier)),
+            (None, None) => (' ', Style::new()),
+        };
     let line = Line::from(vec![
-        Span::raw(before.to_owned()),
-        Span::styled(
-            indent.clone() + &fit_tail(&name, cells - width(&indent)),
-            if module.inherited { theme.faint() } else { Style::new() },
-        ),
+        Span::styled(name, if module.inherited { theme.faint() } else { Style::new() }),
         Span::raw(" "),
         Span::styled(sign.to_string(), style),
         Span::styled("│", theme.faint()),
@@ -100,7 +125,7 @@ pub(crate) fn draw_name(
 }
 
 /// The part of the name that the rows above do not say.
-pub(crate) fn own_name(run: &Run, module: &ModuleTrack) -> Text {
+pub(crate) fn own_name(run: &OpenRun, module: &ModuleTrack) -> Text {
     let parent = run.timeline.modules.iter().find(|other| Some(other.id) == module.parent);
     let own = parent.and_then(|parent| module.name.recorded().strip_prefix(parent.name.recorded()));
     match own.and_then(|own| own.strip_prefix('.')) {
@@ -109,12 +134,19 @@ pub(crate) fn own_name(run: &Run, module: &ModuleTrack) -> Text {
     }
 }
 
-fn draw_bar(run: &Run, module: &ModuleTrack, theme: Theme, area: Rect, buffer: &mut Buffer) {
+fn draw_bar(
+    run: &OpenRun,
+    index: usize,
+    module: &ModuleTrack,
+    theme: Theme,
+    area: Rect,
+    buffer: &mut Buffer,
+) {
     let mut before = None;
     for column in 0..area.width {
         let from = run.window.time_at(column, area.width);
         let to = run.window.time_at(column + 1, area.width);
-        let shown = shown_in(&module.stays, from, to);
+        let shown = shown_of(run, index, module, from, to);
         let begins = shown != before;
         before = shown;
         let Some((tier, wholly)) = shown else { continue };
@@ -139,8 +171,24 @@ fn draw_bar(run: &Run, module: &ModuleTrack, theme: Theme, area: Rect, buffer: &
     }
 }
 
-/// What a column says: a device if the module was on one at all, else where it was longest; and whether it was there
-/// all the time.
+/// Returns the tier of a module that a column shows, as [`shown_in`]; of one that is moved in parts, that of its parts, never
+/// wholly on a device.
+pub(crate) fn shown_of(
+    run: &OpenRun,
+    index: usize,
+    module: &ModuleTrack,
+    from: Nanos,
+    to: Nanos,
+) -> Option<(Tier, bool)> {
+    if !module.stays.is_empty() {
+        return shown_in(&module.stays, from, to);
+    }
+    let (tier, wholly) = shown_in(run.tree.stays_of_parts(index), from, to)?;
+    Some((tier, wholly && !tier.is_device()))
+}
+
+/// Returns the tier that a column shows: a device if the module was on one at all, else the one of the longest stay; and
+/// true if the module was there all the time.
 pub(crate) fn shown_in(stays: &[Stay], from: Nanos, to: Nanos) -> Option<(Tier, bool)> {
     let to = to.max(Nanos(from.0.saturating_add(1)));
     let first = stays.partition_point(|stay| stay.to_ns <= from);
@@ -160,8 +208,18 @@ pub(crate) fn shown_in(stays: &[Stay], from: Nanos, to: Nanos) -> Option<(Tier, 
     }
 }
 
-fn draw_figures(run: &Run, index: usize, module: &ModuleTrack, area: Rect, buffer: &mut Buffer) {
-    let place = place_of(&module.stays, run.cursor).map_or(String::new(), |tier| tier.to_string());
+/// Returns the tier of a module at the cursor, or that parts of it are on a device.
+pub(crate) fn place_in_words(run: &OpenRun, index: usize, module: &ModuleTrack) -> String {
+    match (place_of(&module.stays, run.cursor), place_of(run.tree.stays_of_parts(index), run.cursor)) {
+        (Some(tier), _) => tier.to_string(),
+        (None, Some(tier)) if tier.is_device() => "partly".to_owned(),
+        (None, Some(tier)) => tier.to_string(),
+        (None, None) => String::new(),
+    }
+}
+
+fn draw_figures(run: &OpenRun, index: usize, module: &ModuleTrack, area: Rect, buffer: &mut Buffer) {
+    let place = place_in_words(run, index, module);
     let bytes = run.report.modules.get(index).and_then(|module| module.bytes);
     let bytes = bytes.map_or(String::new(), |bytes| bytes.to_string());
     Line::raw(format!("{}{bytes:>11}", fit(&place, 12))).render(area, buffer);

@@ -1,4 +1,4 @@
-//! What was sampled, a row each: devices first, then the host.
+//! Sampled counters, one row each: devices first, then the host.
 
 use memtrace_analysis::{Nanos, timeline::CounterTrack};
 use memtrace_format::{Bytes, SampledCounter};
@@ -9,14 +9,14 @@ use ratatui::{
     widgets::Widget,
 };
 
-use super::layout::Layout;
+use super::layout::TimelineLayout;
 use crate::{
-    run::Run,
+    open_run::OpenRun,
     theme::Theme,
     widget::{Dots, count, fit_tail, put, width},
 };
 
-/// What is shown, the more telling first; then come counters of the program's own.
+/// The sampled counters that are shown, the most useful first; counters of the program itself follow.
 const FIRST: [SampledCounter; 12] = [
     SampledCounter::NvmlUsed,
     SampledCounter::DriverFree,
@@ -33,7 +33,7 @@ const FIRST: [SampledCounter; 12] = [
 ];
 
 /// The counters worth a row, by their places in the timeline, the more telling first.
-pub(super) fn rows(run: &Run) -> Vec<usize> {
+pub(super) fn rows(run: &OpenRun) -> Vec<usize> {
     let device = run.heap().and_then(|heap| heap.device);
     let rank = |track: &CounterTrack| {
         let name = track.name.recorded();
@@ -50,7 +50,13 @@ pub(super) fn rows(run: &Run) -> Vec<usize> {
 }
 
 /// Draws as many as the layout has rows for.
-pub(super) fn draw(run: &Run, shown: &[usize], theme: Theme, layout: &Layout, buffer: &mut Buffer) {
+pub(super) fn draw(
+    run: &OpenRun,
+    shown: &[usize],
+    theme: Theme,
+    layout: &TimelineLayout,
+    buffer: &mut Buffer,
+) {
     let end = Nanos(run.timeline.end.0.saturating_add(1));
     for (&place, row) in shown.iter().zip(layout.samples.rows()) {
         let Some(track) = run.timeline.counters.get(place) else { continue };
@@ -74,13 +80,13 @@ pub(super) fn draw(run: &Run, shown: &[usize], theme: Theme, layout: &Layout, bu
 }
 
 /// The first of them at the cursor, in words.
-pub(super) fn in_words(run: &Run, shown: &[usize]) -> Option<String> {
+pub(super) fn in_words(run: &OpenRun, shown: &[usize]) -> Option<String> {
     let track = run.timeline.counters.get(*shown.first()?)?;
     Some(format!("{} {}", name(track), value(track, run)?))
 }
 
 /// A row of dots: solid up to the least of each column, striped up to the most.
-fn draw_row(run: &Run, track: &CounterTrack, top: f64, theme: Theme, area: Rect, buffer: &mut Buffer) {
+fn draw_row(run: &OpenRun, track: &CounterTrack, top: f64, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let mut dots = Dots::new(area.width, 1);
     let columns = u16::try_from(dots.columns()).unwrap_or(u16::MAX);
     let rows = dots.rows() as f64;
@@ -106,7 +112,7 @@ fn name(track: &CounterTrack) -> String {
     }
 }
 
-fn value(track: &CounterTrack, run: &Run) -> Option<String> {
+fn value(track: &CounterTrack, run: &OpenRun) -> Option<String> {
     let (least, most) = track.at(run.cursor)?;
     let (low, high) = (amount(least, track.unit), amount(most, track.unit));
     let both = format!("{low}–{high}");

@@ -6,7 +6,7 @@
 //! ██████████████
 //! ```
 //!
-//! How high a column is, is exact: the most that the heap held in its time. It is divided as the most that each part had
+//! The height of a column is exact: the most that the heap held in its time. It is divided as the most that each part had
 //! then; parts that had their most at different instants of one column share it.
 
 use std::sync::Arc;
@@ -25,33 +25,33 @@ use ratatui::{
 
 use crate::{
     memory_chart::top,
-    run::Run,
+    open_run::OpenRun,
     theme::{self, Theme},
-    widget::{fit_tail, width},
-    worker::{Desk, Worker},
+    widget::{fit_names, width},
+    worker::{Mailbox, Worker},
 };
 
-/// More parts than this cannot be told apart; the smaller ones are one together.
+/// The most parts told apart; smaller ones are drawn as one.
 const PARTS: usize = 7;
 
-/// What the chart is stacked by, and what is known of it.
+/// The grouping of the stacked chart, and its computed parts.
 #[derive(Debug, Default)]
 pub(super) struct Stack {
     by: Option<Grouping>,
-    made: Option<(Wish, Result<Composition, String>)>,
-    asked: Option<Wish>,
-    /// Who counts; nobody, until it is stacked.
-    worker: Option<Worker<Question, (Wish, Composition)>>,
+    made: Option<(StackChoice, Result<Composition, String>)>,
+    asked: Option<StackChoice>,
+    /// The worker that computes it, started with the first stacked chart.
+    worker: Option<Worker<StackRequest, (StackChoice, Composition)>>,
 }
 
 /// A heap, by its place in the report, and what its bytes are put together by.
-type Wish = (usize, Grouping);
+type StackChoice = (usize, Grouping);
 
-/// What to count, and in what.
-type Question = (Arc<Trace>, Wish);
+/// The trace and the chart to compute.
+type StackRequest = (Arc<Trace>, StackChoice);
 
 impl Stack {
-    /// To the next way of stacking; behind the last one, to none.
+    /// Turns to the next grouping, and after the last one to an unstacked chart.
     pub(super) fn turn(&mut self) {
         self.by = match self.by {
             None => Some(Grouping::Module),
@@ -62,7 +62,7 @@ impl Stack {
     }
 
     /// Asks for what is wanted and not there.
-    pub(super) fn settle(&mut self, run: &Run) {
+    pub(super) fn settle(&mut self, run: &OpenRun) {
         let wish = self.by.map(|by| (run.heap, by));
         if wish == self.asked {
             return;
@@ -70,7 +70,7 @@ impl Stack {
         self.asked = wish;
         match (wish, &run.trace) {
             (Some(wish), Some(trace)) if self.made.as_ref().is_none_or(|(made, _)| *made != wish) => {
-                let count = |(trace, wish): Question, desk: &Desk<Question>| {
+                let count = |(trace, wish): StackRequest, desk: &Mailbox<StackRequest>| {
                     let made = trace.composition(wish.0, wish.1, PARTS, |progress| desk.tell_part(progress));
                     made.map(|made| made.map(|made| (wish, made))).transpose()
                 };
@@ -91,14 +91,14 @@ impl Stack {
         }
     }
 
-    /// Whether something is counted.
+    /// Returns true while a chart is being computed.
     #[cfg(test)]
     pub(super) fn is_waiting(&self) -> bool {
         self.asked.is_some() && self.asked != self.made.as_ref().map(|(wish, _)| *wish)
     }
 
-    /// What is to be shown; none: the chart is not stacked, or what it is made of is not there yet.
-    pub(super) fn shown(&self, run: &Run) -> Option<&Composition> {
+    /// Returns the parts to draw; none if the chart is not stacked or still being computed.
+    pub(super) fn shown(&self, run: &OpenRun) -> Option<&Composition> {
         let wish = self.by.map(|by| (run.heap, by))?;
         match &self.made {
             Some((made, Ok(composition))) if *made == wish => Some(composition),
@@ -106,8 +106,8 @@ impl Stack {
         }
     }
 
-    /// What the chart is stacked by, in words; and how far it is counted.
-    pub(super) fn says(&self, run: &Run) -> Option<String> {
+    /// Returns the grouping in words, with progress while it is computed.
+    pub(super) fn says(&self, run: &OpenRun) -> Option<String> {
         let by = match self.by? {
             Grouping::Module => "by module",
             Grouping::Part => "by part of a module",
@@ -125,7 +125,7 @@ impl Stack {
 }
 
 /// Draws the stacked chart.
-pub(super) fn draw(composition: &Composition, run: &Run, theme: Theme, area: Rect, buffer: &mut Buffer) {
+pub(super) fn draw(composition: &Composition, run: &OpenRun, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let (Some(track), Some(heap)) = (run.track(), run.heap()) else { return };
     let (from, to, columns) = (run.window.from(), run.window.to(), usize::from(area.width));
     let measured = if heap.peak.by == PeakBy::Requested { Series::Requested } else { Series::Allocated };
@@ -164,7 +164,7 @@ pub(super) fn draw(composition: &Composition, run: &Run, theme: Theme, area: Rec
 /// The parts with their signs and what each was at the cursor, in so many lines; the largest then first.
 pub(super) fn legend(
     composition: &Composition,
-    run: &Run,
+    run: &OpenRun,
     theme: Theme,
     cells: usize,
     lines: usize,
@@ -174,18 +174,24 @@ pub(super) fn legend(
         .filter_map(|(place, part)| Some((place, part, part.bytes.at(run.cursor)?)))
         .collect();
     parts.sort_by_key(|(_, _, extent)| std::cmp::Reverse(extent.max));
-    let line = |(place, part, extent): &(usize, &Part, Extent)| {
-        let (sign, style) = look(composition, *place, theme);
-        let bytes = super::readout::extent_text(*extent, 1);
-        let room = cells.saturating_sub(width(&bytes) + 3);
+    parts.truncate(lines);
+    let bytes: Vec<String> =
+        parts.iter().map(|(_, _, extent)| super::readout::extent_text(*extent, 1)).collect();
+    let names = parts.iter().zip(&bytes).map(|((_, part, _), bytes)| {
         let name = part.name.to_string();
+        let room = cells.saturating_sub(width(bytes) + 3).min(width(&name));
+        (name, room)
+    });
+    let names = fit_names(&names.collect::<Vec<_>>());
+    let line = |(((place, ..), name), bytes): ((&(usize, &Part, Extent), String), String)| {
+        let (sign, style) = look(composition, *place, theme);
         Line::from(vec![
             Span::styled(format!("{sign} "), style),
-            Span::raw(format!("{} ", fit_tail(&name, width(&name).min(room)))),
+            Span::raw(format!("{name} ")),
             Span::styled(bytes, theme.strong()),
         ])
     };
-    parts.iter().take(lines).map(line).collect()
+    parts.iter().zip(names).zip(bytes).map(line).collect()
 }
 
 /// The parts from the foot of the stack.
@@ -193,12 +199,12 @@ fn parts(composition: &Composition) -> impl Iterator<Item = &Part> {
     composition.parts.iter().chain(&composition.others)
 }
 
-/// How a part looks.
+/// Returns the sign and style of a part.
 fn look(composition: &Composition, place: usize, theme: Theme) -> (char, Style) {
     if place >= composition.parts.len() { theme.rest() } else { theme.part(place) }
 }
 
-/// Which part each of so many rows shows, from the foot: in proportion, the largest remainders rounded up.
+/// Divides so many rows among the parts, from the foot: in proportion, the largest remainders rounded up.
 fn divide(rows: u16, shares: &[u64]) -> Vec<usize> {
     let rows = u128::from(rows);
     let sum: u128 = shares.iter().map(|share| u128::from(*share)).sum();
@@ -221,7 +227,7 @@ fn divide(rows: u16, shares: &[u64]) -> Vec<usize> {
     counts.into_iter().enumerate().flat_map(repeated).collect()
 }
 
-fn mark_peak(run: &Run, rows: &dyn Fn(u64) -> u16, theme: Theme, area: Rect, buffer: &mut Buffer) {
+fn mark_peak(run: &OpenRun, rows: &dyn Fn(u64) -> u16, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let Some(peak) = run.heap().map(|heap| &heap.peak) else { return };
     let Some(column) = run.window.column_of(peak.time_ns, area.width) else { return };
     let bytes = match peak.by {

@@ -5,9 +5,8 @@ use ratatui::buffer::Buffer;
 
 use super::*;
 use crate::{
-    Message,
-    action::Flow,
-    fixture,
+    Message, fixture,
+    flow::Flow,
     page::Page,
     recorded, screen,
     snapshot_tests::{styles, text},
@@ -59,7 +58,7 @@ fn the_heap_is_stacked_by_whose_its_bytes_are() {
     assert!(drawn[2].contains("by module"), "{}", drawn[2]);
     // In the last column the parts are as high as they are large: 3, 2 and 1 of 6.
     let view = Rect::new(0, 2, 120, 37);
-    let plot = Layout::new(&run_of(&state).run, 0, 0, view).plot;
+    let plot = TimelineLayout::new(&run_of(&state).run, 0, 0, view).plot;
     let x = usize::from(plot.right() - 1);
     let column: Vec<char> =
         plot.rows().map(|row| drawn[usize::from(row.y)].chars().nth(x).unwrap()).collect();
@@ -74,7 +73,7 @@ fn the_heap_is_stacked_by_whose_its_bytes_are() {
     assert!(!lines(&state)[2].contains(" by "));
 }
 
-fn run_of(state: &State) -> &super::super::state::Ready {
+fn run_of(state: &State) -> &super::super::ready::Ready {
     match &state.content {
         super::super::state::Content::Ready(ready) => ready,
         super::super::state::Content::Reading(_) => panic!("nothing is read"),

@@ -2,7 +2,7 @@
 
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 
-/// Where the first of the 256 patterns is in Unicode.
+/// The code point of the first of the 256 patterns.
 const BRAILLE: u32 = 0x2800;
 
 /// The bits of a pattern, by row from the top and by column.
@@ -29,12 +29,12 @@ impl Dots {
         Self { width, height, cells: vec![Cell::default(); width * height] }
     }
 
-    /// How many dots lie side by side.
+    /// Returns the number of dots side by side.
     pub(crate) fn columns(&self) -> usize {
         self.width * 2
     }
 
-    /// How many dots lie one above the other.
+    /// Returns the number of dots one above the other.
     pub(crate) fn rows(&self) -> usize {
         self.height * 4
     }

@@ -13,9 +13,10 @@ pub(crate) fn count(number: u64) -> String {
     text
 }
 
-/// So many of something.
-pub(crate) fn plural(number: usize, what: &str) -> String {
-    format!("{} {what}{}", count(number as u64), if number == 1 { "" } else { "s" })
+/// Returns a count with its noun.
+pub(crate) fn plural(number: impl TryInto<u64>, what: &str) -> String {
+    let number = number.try_into().unwrap_or(u64::MAX);
+    format!("{} {what}{}", count(number), if number == 1 { "" } else { "s" })
 }
 
 /// A part of a whole; nothing of nothing is nothing.
@@ -34,6 +35,10 @@ mod tests {
         assert_eq!(count(999), "999");
         assert_eq!(count(1_000), "1,000");
         assert_eq!(count(12_345_678), "12,345,678");
+        assert_eq!(
+            [plural(1_u64, "wait"), plural(0_usize, "wait"), plural(2_000, "wait")],
+            ["1 wait", "0 waits", "2,000 waits"]
+        );
         assert_eq!(percent(1, 3), "33%");
         assert_eq!(percent(0, 0), "0%");
     }

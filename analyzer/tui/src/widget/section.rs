@@ -28,6 +28,15 @@ impl<'a> Section<'a> {
         Self { title, body: Body::Picture(height, Box::new(draw)) }
     }
 
+    /// The texts of its lines, the headline first; a picture has none.
+    pub(crate) fn texts(&self) -> Vec<String> {
+        let body: &[Line<'_>] = match &self.body {
+            Body::Lines(lines) => lines,
+            Body::Picture(..) => &[],
+        };
+        std::iter::once(&self.title).chain(body).map(ToString::to_string).collect()
+    }
+
     fn height(&self) -> u16 {
         let body = match &self.body {
             Body::Lines(lines) => u16::try_from(lines.len()).unwrap_or(u16::MAX),
@@ -49,7 +58,7 @@ impl<'a> Section<'a> {
     }
 }
 
-/// How high the sections are together, with a line between two.
+/// Returns the height of all sections in lines, with one line between two.
 pub(crate) fn height(sections: &[Section<'_>]) -> u16 {
     let gaps = u16::try_from(sections.len().saturating_sub(1)).unwrap_or(u16::MAX);
     sections.iter().map(Section::height).fold(gaps, u16::saturating_add)

@@ -6,19 +6,19 @@ use memtrace_analysis::{Analysis, Part, Trace, report::Report};
 
 use super::{
     phase_lanes::PhaseLanes,
-    run::Range,
     wake::Wake,
-    worker::{Desk, Worker},
+    window::TimeRange,
+    worker::{Mailbox, Worker},
 };
 
 /// Counts the range that was asked for last, of the trace as far as it was written then.
-pub(crate) type Ranging = Worker<Question, (Range, Figures)>;
+pub(crate) type RangeWorker = Worker<RangeRequest, (TimeRange, RangeFigures)>;
 
-type Question = (Arc<Trace>, Range);
+type RangeRequest = (Arc<Trace>, TimeRange);
 
 /// The figures of a range.
 #[derive(Clone, Debug)]
-pub(crate) struct Figures {
+pub(crate) struct RangeFigures {
     /// All that reports have.
     pub(crate) report: Arc<Report>,
     /// Its phases in rows.
@@ -26,15 +26,15 @@ pub(crate) struct Figures {
 }
 
 /// Starts the worker.
-pub(crate) fn start(wake: Wake) -> Ranging {
-    Worker::new("memtrace-range", wake, |(trace, range): Question, desk: &Desk<Question>| {
+pub(crate) fn start(wake: Wake) -> RangeWorker {
+    Worker::new("memtrace-range", wake, |(trace, range): RangeRequest, desk: &Mailbox<RangeRequest>| {
         let part = Part::Between { from: range.from, to: Some(range.to) };
         let analysis = trace.analyze_part(&part, |progress| {
             desk.tell_part(progress);
         });
         let figures = |Analysis { report, .. }: Analysis| {
             let lanes = Arc::new(PhaseLanes::new(&report.phases));
-            (range, Figures { report: Arc::new(report), lanes })
+            (range, RangeFigures { report: Arc::new(report), lanes })
         };
         (!desk.is_overtaken()).then(|| analysis.map(figures))
     })
@@ -49,8 +49,9 @@ mod tests {
     use super::*;
     use crate::{
         Message,
-        action::{Action, Flow, Side},
+        action::{Action, Side},
         fixture,
+        flow::Flow,
         page::Page,
         state::{Content, State},
     };

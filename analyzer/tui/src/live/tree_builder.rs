@@ -1,4 +1,4 @@
-//! What the view shows, made by a worker: what is live at a spot, and at another one to compare it with.
+//! The tree of live bytes, made by a worker: at one snapshot, and at another one to compare it with.
 
 use std::sync::Arc;
 
@@ -9,23 +9,25 @@ use memtrace_analysis::{
 };
 use memtrace_format::StackId;
 
-use super::tree::{Of, Sum, Tree};
+use super::tree::{BlockSum, ComparedAt, OwnerTree};
 use crate::{
-    moments::{Moments, Spot},
-    worker::Desk,
+    snapshot_cache::{SnapshotPoint, Snapshots},
+    worker::Mailbox,
 };
 
 /// Parents are followed up so far: they may form a circle.
 const DEPTH: usize = 64;
 
-/// What the tree is made of.
+/// The grouping of the tree.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Grouping {
+pub(crate) enum LiveGrouping {
     /// Modules, below what contains them.
     #[default]
     Module,
     /// Scopes, below those they are nested in.
     Scope,
+    /// Call sites, each the frame that tells the most of its stack.
+    Site,
     /// Calls, below their callers.
     TopDown,
     /// Callers, below what they call.
@@ -34,12 +36,13 @@ pub(crate) enum Grouping {
     Thread,
 }
 
-impl Grouping {
-    /// What it is called.
+impl LiveGrouping {
+    /// Returns its name.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Module => "module",
             Self::Scope => "scope",
+            Self::Site => "call site",
             Self::TopDown => "stack, from main down",
             Self::BottomUp => "stack, from the allocation up",
             Self::Thread => "thread and call site",
@@ -50,7 +53,8 @@ impl Grouping {
     pub(crate) fn next(self) -> Self {
         match self {
             Self::Module => Self::Scope,
-            Self::Scope => Self::TopDown,
+            Self::Scope => Self::Site,
+            Self::Site => Self::TopDown,
             Self::TopDown => Self::BottomUp,
             Self::BottomUp => Self::Thread,
             Self::Thread => Self::Module,
@@ -58,83 +62,91 @@ impl Grouping {
     }
 }
 
-/// What is to be shown.
+/// A request for a picture.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Question {
-    pub(crate) spot: Spot,
-    pub(crate) against: Option<Spot>,
+pub(crate) struct TreeRequest {
+    pub(crate) spot: SnapshotPoint,
+    pub(crate) against: Option<SnapshotPoint>,
     pub(crate) heap: Text,
-    pub(crate) by: Grouping,
+    pub(crate) by: LiveGrouping,
 }
 
-/// What was found.
+/// The answer to a request.
 #[derive(Debug)]
-pub(crate) struct Tally {
-    pub(crate) question: Question,
-    pub(crate) tree: Tree,
+pub(crate) struct CountedTree {
+    pub(crate) request: TreeRequest,
+    pub(crate) tree: OwnerTree,
 }
 
 /// Makes tallies.
-pub(crate) struct Counter {
-    moments: Arc<Moments>,
+pub(crate) struct TreeBuilder {
+    snapshots: Arc<Snapshots>,
     /// The modules that contain others, by name.
     parents: HashMap<Text, Text>,
 }
 
-impl Counter {
-    pub(crate) fn new(moments: Arc<Moments>, parents: HashMap<Text, Text>) -> Self {
-        Self { moments, parents }
+impl TreeBuilder {
+    pub(crate) fn new(snapshots: Arc<Snapshots>, parents: HashMap<Text, Text>) -> Self {
+        Self { snapshots, parents }
     }
 
-    /// None: it was overtaken.
+    /// Answers a request; none if a newer one has overtaken it.
     pub(crate) fn answer(
         &self,
-        question: Question,
-        desk: &Desk<Question>,
-    ) -> Option<Result<Tally, ReadError>> {
-        let tree = self.tree(&question);
-        (!desk.is_overtaken()).then(|| tree.map(|tree| Tally { question, tree }))
+        request: TreeRequest,
+        desk: &Mailbox<TreeRequest>,
+    ) -> Option<Result<CountedTree, ReadError>> {
+        let tree = self.tree(&request);
+        (!desk.is_overtaken()).then(|| tree.map(|tree| CountedTree { request, tree }))
     }
 
-    fn tree(&self, question: &Question) -> Result<Tree, ReadError> {
-        let mut tree = Tree::default();
-        for (of, spot) in [(Of::Now, Some(question.spot)), (Of::Then, question.against)] {
+    fn tree(&self, request: &TreeRequest) -> Result<OwnerTree, ReadError> {
+        let mut tree = OwnerTree::default();
+        for (of, spot) in [(ComparedAt::Now, Some(request.spot)), (ComparedAt::Then, request.against)] {
             let Some(spot) = spot else { continue };
-            let instant = self.moments.at(spot)?;
-            let Some(heap) = instant.heaps.iter().find(|heap| heap.name == question.heap) else { continue };
-            self.count(&mut tree, of, &instant, heap, question.by);
+            let instant = self.snapshots.at(spot)?;
+            let Some(heap) = instant.heaps.iter().find(|heap| heap.name == request.heap) else { continue };
+            self.count(&mut tree, of, &instant, heap, request.by);
         }
         Ok(tree.finish())
     }
 
-    fn count(&self, tree: &mut Tree, of: Of, instant: &Instant, heap: &LiveHeap, by: Grouping) {
-        let mut sums = vec![Sum::default(); instant.owners.len()];
+    fn count(
+        &self,
+        tree: &mut OwnerTree,
+        of: ComparedAt,
+        instant: &Instant,
+        heap: &LiveHeap,
+        by: LiveGrouping,
+    ) {
+        let mut sums = vec![BlockSum::default(); instant.owners.len()];
         for block in heap.counted() {
             if let Some(sum) = sums.get_mut(block.owner.0 as usize) {
-                sum.add(Sum { bytes: heap.measure(block).0, blocks: 1 });
+                sum.add(BlockSum { bytes: heap.measure(block).0, blocks: 1 });
             }
         }
-        let definitions = self.moments.trace().definitions();
+        let definitions = self.snapshots.trace().definitions();
         let mut stacks: HashMap<StackId, Vec<Text>> = HashMap::new();
         for (owner, sum) in instant.owners.iter().zip(sums).filter(|(_, sum)| sum.blocks > 0) {
             match by {
-                Grouping::Module => tree.add(&self.module_path(&owner.module), of, sum),
-                Grouping::Scope => tree.add(&scope_path(&owner.scope), of, sum),
-                Grouping::BottomUp | Grouping::TopDown => {
+                LiveGrouping::Module => tree.add(&self.module_path(&owner.module), of, sum),
+                LiveGrouping::Scope => tree.add(&scope_path(&owner.scope), of, sum),
+                LiveGrouping::BottomUp | LiveGrouping::TopDown => {
                     let frames =
                         stacks.entry(owner.stack).or_insert_with(|| frames(owner.stack, definitions));
-                    if by == Grouping::BottomUp {
+                    if by == LiveGrouping::BottomUp {
                         tree.add(&*frames, of, sum);
                     } else {
                         tree.add(frames.iter().rev(), of, sum);
                     }
                 }
-                Grouping::Thread => tree.add(&[owner.thread.clone(), site(owner, definitions)], of, sum),
+                LiveGrouping::Site => tree.add(&[site(owner, definitions)], of, sum),
+                LiveGrouping::Thread => tree.add(&[owner.thread.clone(), site(owner, definitions)], of, sum),
             }
         }
     }
 
-    /// What contains a module, from the outermost, and the module.
+    /// Returns the modules that contain a module, from the outermost, and the module.
     fn module_path(&self, module: &Text) -> Vec<Text> {
         let mut path: Vec<Text> = std::iter::successors(Some(module), |name| self.parents.get(*name))
             .take(DEPTH)
@@ -165,7 +177,7 @@ fn frames(stack: StackId, definitions: &Definitions) -> Vec<Text> {
     frames
 }
 
-/// Whether the frame says in which line of which file it is.
+/// Returns true if the frame names its file and line.
 pub(crate) fn has_line(frame: &Text) -> bool {
     let line = frame.recorded().rsplit_once(':').and_then(|(_, line)| line.strip_suffix(')'));
     line.is_some_and(|line| line.parse::<u32>().is_ok())

@@ -1,4 +1,4 @@
-//! What the map shows: made by a worker, at the resolution of the screen.
+//! The picture of the map: made by a worker, at the resolution of the screen.
 
 use std::{
     ops::ControlFlow,
@@ -13,46 +13,46 @@ use memtrace_analysis::{
 use memtrace_format::{Address, Bytes, PoolId};
 
 use super::{
-    legend::{Colouring, Legend, Letters, Tints},
+    legend::{Colouring, Legend, LegendLetters, Tints},
     regions::{Region, regions},
     strip::{Tile, cells_of, strip},
 };
 use crate::{
     action::Side,
     listing::{Cell, Row},
-    moments::{Moments, Spot},
-    worker::Desk,
+    snapshot_cache::{SnapshotPoint, Snapshots},
+    worker::Mailbox,
 };
 
-/// More blocks than these are no list; the largest are kept.
+/// The most blocks listed; the largest are kept.
 const BLOCKS: usize = 5000;
 
 /// The most pins that are marked, and the most of their blocks.
 const PINS: usize = 32;
 const PINNED: usize = 10_000;
 
-/// What is to be shown.
+/// A request for a picture.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Question {
+pub(crate) struct MapRequest {
     /// Tells it from those that were asked before.
     pub(crate) serial: u64,
     /// The state to look at, or to step from.
-    pub(crate) spot: Spot,
-    /// To the next event of the heap on this side.
+    pub(crate) spot: SnapshotPoint,
+    /// Step to the next event of the heap on this side.
     pub(crate) step: Option<Side>,
     /// The heap's name.
     pub(crate) heap: Text,
-    /// What blocks are coloured by.
+    /// The property that colours blocks.
     pub(crate) colouring: Colouring,
-    /// How many cells a region has.
+    /// The number of cells of a region.
     pub(crate) width: u16,
     /// The addresses to look at closely, in so many lines of so many cells.
-    pub(crate) close: Option<Range>,
+    pub(crate) close: Option<AddressRange>,
     pub(crate) lines: (u16, u16),
 }
 
-impl Question {
-    /// Whether the answer to one is the answer to the other.
+impl MapRequest {
+    /// Returns true if both have the same answer.
     pub(crate) fn is_like(&self, other: &Self) -> bool {
         *self == Self { serial: self.serial, step: self.step, ..other.clone() }
     }
@@ -60,42 +60,42 @@ impl Question {
 
 /// A range of addresses; the later one is not a part of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Range {
+pub(crate) struct AddressRange {
     pub(crate) from: u64,
     pub(crate) to: u64,
 }
 
-/// What was found.
+/// The answer to a request.
 #[derive(Debug)]
-pub(crate) enum Answer {
+pub(crate) enum MapAnswer {
     /// The heap at that place.
-    Scene(Box<Scene>),
+    MapPicture(Box<MapPicture>),
     /// The heap has no event further on.
     NoStep(Side),
 }
 
 /// A heap at an instant.
 #[derive(Debug)]
-pub(crate) struct Scene {
-    /// What it answers.
-    pub(crate) question: Question,
+pub(crate) struct MapPicture {
+    /// The request that it answers.
+    pub(crate) request: MapRequest,
     /// The state, to explain blocks with.
     pub(crate) instant: Arc<Instant>,
-    /// Where the heap is in it; none: nothing had happened in it.
+    /// The place of the heap in it; none if the heap had no event yet.
     pub(crate) heap: Option<usize>,
     /// The regions with their cells.
     pub(crate) strips: Vec<Strip>,
-    /// How many regions there are with those left out.
+    /// The number of regions, with those left out.
     pub(crate) regions_total: usize,
-    /// What is looked at closely.
-    pub(crate) close: Option<Close>,
+    /// The magnified part.
+    pub(crate) close: Option<Magnified>,
     pub(crate) legend: Legend,
-    /// Which blocks keep the most of what is free, in the order in which to release them.
+    /// The blocks that pin the most free memory, in the order in which to release them.
     pub(crate) pins: Vec<Pin>,
     /// Their addresses in order, each with the place of its pin.
     pub(crate) pinned: Vec<(u64, usize)>,
     /// The event that was stepped to.
-    pub(crate) step: Option<Step>,
+    pub(crate) step: Option<SteppedEvent>,
 }
 
 /// A region and its cells.
@@ -107,9 +107,9 @@ pub(crate) struct Strip {
 
 /// A range of addresses in lines, and the blocks in it.
 #[derive(Debug)]
-pub(crate) struct Close {
-    pub(crate) range: Range,
-    pub(crate) lines: Vec<(Range, Vec<Tile>)>,
+pub(crate) struct Magnified {
+    pub(crate) range: AddressRange,
+    pub(crate) lines: Vec<(AddressRange, Vec<Tile>)>,
     /// A row's id is its block's address.
     pub(crate) rows: Vec<Row>,
     pub(crate) rows_total: usize,
@@ -117,12 +117,12 @@ pub(crate) struct Close {
 
 /// An event of the heap.
 #[derive(Debug)]
-pub(crate) struct Step {
+pub(crate) struct SteppedEvent {
     pub(crate) place: EventPlace,
     pub(crate) line: EventLine,
 }
 
-impl Scene {
+impl MapPicture {
     /// The pin that the block at this address is of.
     pub(crate) fn pin_of(&self, address: u64) -> Option<&Pin> {
         let place = self.pinned.binary_search_by_key(&address, |(address, _)| *address).ok()?;
@@ -135,47 +135,52 @@ impl Scene {
     }
 }
 
-/// Makes scenes.
+/// Makes pictures.
 pub(crate) struct Painter {
-    moments: Arc<Moments>,
-    letters: Arc<Mutex<Letters>>,
+    snapshots: Arc<Snapshots>,
+    letters: Arc<Mutex<LegendLetters>>,
 }
 
 impl Painter {
     /// Letters are shared with painters of the same trace when less of it was written.
-    pub(crate) fn new(moments: Arc<Moments>, letters: Arc<Mutex<Letters>>) -> Self {
-        Self { moments, letters }
+    pub(crate) fn new(snapshots: Arc<Snapshots>, letters: Arc<Mutex<LegendLetters>>) -> Self {
+        Self { snapshots, letters }
     }
 
-    /// None: it was overtaken.
+    /// Answers a request; none if a newer one has overtaken it.
     pub(crate) fn answer(
         &self,
-        question: Question,
-        desk: &Desk<Question>,
-    ) -> Option<Result<Answer, ReadError>> {
-        self.look(question, desk).transpose()
+        request: MapRequest,
+        desk: &Mailbox<MapRequest>,
+    ) -> Option<Result<MapAnswer, ReadError>> {
+        self.look(request, desk).transpose()
     }
 
-    fn look(&self, mut question: Question, desk: &Desk<Question>) -> Result<Option<Answer>, ReadError> {
+    fn look(
+        &self,
+        mut request: MapRequest,
+        desk: &Mailbox<MapRequest>,
+    ) -> Result<Option<MapAnswer>, ReadError> {
         let mut step = None;
-        if let Some(side) = question.step {
-            let Some(found) = self.step(&question, side, desk)? else { return Ok(None) };
-            let Some(found) = found else { return Ok(Some(Answer::NoStep(side))) };
-            question.spot = Spot::Behind(found.place);
+        if let Some(side) = request.step {
+            let Some(found) = self.step(&request, side, desk)? else { return Ok(None) };
+            let Some(found) = found else { return Ok(Some(MapAnswer::NoStep(side))) };
+            request.spot = SnapshotPoint::Behind(found.place);
             step = Some(found);
         }
-        let instant = self.moments.at(question.spot)?;
-        // A scene that nobody waits for any more is not painted.
-        Ok((!desk.is_overtaken()).then(|| Answer::Scene(Box::new(self.paint(question, instant, step)))))
+        let instant = self.snapshots.at(request.spot)?;
+        // A picture that nobody waits for any more is not painted.
+        Ok((!desk.is_overtaken())
+            .then(|| MapAnswer::MapPicture(Box::new(self.paint(request, instant, step)))))
     }
 
     fn step(
         &self,
-        question: &Question,
+        request: &MapRequest,
         side: Side,
-        desk: &Desk<Question>,
-    ) -> Result<Option<Option<Step>>, ReadError> {
-        let trace = self.moments.trace();
+        desk: &Mailbox<MapRequest>,
+    ) -> Result<Option<Option<SteppedEvent>>, ReadError> {
+        let trace = self.snapshots.trace();
         let definitions = trace.definitions();
         let mut heaps: Vec<(PoolId, bool)> = Vec::new();
         let mut wanted = |recorded: &Recorded| {
@@ -183,7 +188,7 @@ impl Painter {
             if let Some((_, is)) = heaps.iter().find(|(known, _)| *known == pool) {
                 return *is;
             }
-            let is = definitions.heap_name(pool) == question.heap;
+            let is = definitions.heap_name(pool) == request.heap;
             heaps.push((pool, is));
             is
         };
@@ -194,7 +199,7 @@ impl Painter {
             Side::Forward => events::Side::Forward,
         };
         let browser = Browser::new(trace);
-        let mut from = question.spot.place();
+        let mut from = request.spot.place();
         if side == Side::Back {
             // The heap looks as its latest event left it; the step is to the one before that.
             match browser.find(from.next(), towards, &mut wanted, &mut watch)? {
@@ -204,14 +209,17 @@ impl Painter {
         }
         let found = browser.find(from, towards, &mut wanted, &mut watch)?;
         Ok(found.map(|entry| {
-            entry.map(|entry| Step { place: entry.place, line: EventLine::new(&entry.recorded, definitions) })
+            entry.map(|entry| SteppedEvent {
+                place: entry.place,
+                line: EventLine::new(&entry.recorded, definitions),
+            })
         }))
     }
 
-    fn paint(&self, question: Question, instant: Arc<Instant>, step: Option<Step>) -> Scene {
-        let heap = instant.heaps.iter().position(|heap| heap.name == question.heap);
-        let scene = Scene {
-            question,
+    fn paint(&self, request: MapRequest, instant: Arc<Instant>, step: Option<SteppedEvent>) -> MapPicture {
+        let heap = instant.heaps.iter().position(|heap| heap.name == request.heap);
+        let picture = MapPicture {
+            request,
             heap,
             strips: Vec::new(),
             regions_total: 0,
@@ -222,11 +230,11 @@ impl Painter {
             step,
             instant: Arc::clone(&instant),
         };
-        let Some(heap) = scene.heap() else { return scene };
-        let definitions = self.moments.trace().definitions();
+        let Some(heap) = picture.heap() else { return picture };
+        let definitions = self.snapshots.trace().definitions();
         let (tints, legend) = {
             let mut letters = self.letters.lock().unwrap_or_else(PoisonError::into_inner);
-            letters.hand_out(scene.question.colouring, &instant, heap, definitions)
+            letters.hand_out(picture.request.colouring, &instant, heap, definitions)
         };
         let mut pins = heap.pins(PINS);
         // A segment that is mostly in use is kept by its use.
@@ -239,37 +247,37 @@ impl Painter {
             .collect();
         pinned.sort_unstable();
         let (regions, total) = regions(heap);
-        let width = scene.question.width;
+        let width = picture.request.width;
         let strips = regions.into_iter().map(|region| {
             let blocks = &heap.blocks[region.blocks.clone()];
             let mut tiles = strip(blocks, (region.from, region.to), width, |block| tints.of(block));
-            pin(&mut tiles, Range { from: region.from, to: region.to }, &pinned);
+            pin(&mut tiles, AddressRange { from: region.from, to: region.to }, &pinned);
             Strip { region, tiles }
         });
         let strips = strips.collect();
-        let close = scene
-            .question
+        let close = picture
+            .request
             .close
-            .map(|range| close(range, scene.question.lines, heap, &instant, &tints, &pinned));
-        Scene { strips, regions_total: total, legend, close, pins, pinned, ..scene }
+            .map(|range| close(range, picture.request.lines, heap, &instant, &tints, &pinned));
+        MapPicture { strips, regions_total: total, legend, close, pins, pinned, ..picture }
     }
 }
 
 fn close(
-    range: Range,
+    range: AddressRange,
     (lines, width): (u16, u16),
     heap: &LiveHeap,
     instant: &Instant,
     tints: &Tints,
     pinned: &[(u64, usize)],
-) -> Close {
+) -> Magnified {
     let blocks = within(&heap.blocks, range);
     let length = u128::from(range.to.saturating_sub(range.from));
     let edge = |line: u16| {
         let distance = length * u128::from(line) / u128::from(lines.max(1));
         range.from.saturating_add(u64::try_from(distance).unwrap_or(u64::MAX))
     };
-    let lines = (0..lines).map(|line| Range { from: edge(line), to: edge(line + 1) });
+    let lines = (0..lines).map(|line| AddressRange { from: edge(line), to: edge(line + 1) });
     let lines = lines.map(|part| {
         let mut tiles = strip(within(blocks, part), (part.from, part.to), width, |block| tints.of(block));
         pin(&mut tiles, part, pinned);
@@ -283,11 +291,11 @@ fn close(
         listed.sort_unstable_by_key(|block| block.address);
     }
     let rows = listed.into_iter().map(|block| row(block, instant)).collect();
-    Close { range, lines: lines.filter(|(part, _)| part.to > part.from).collect(), rows, rows_total }
+    Magnified { range, lines: lines.filter(|(part, _)| part.to > part.from).collect(), rows, rows_total }
 }
 
 /// Marks the cells in which pinning blocks begin.
-fn pin(tiles: &mut [Tile], range: Range, pinned: &[(u64, usize)]) {
+fn pin(tiles: &mut [Tile], range: AddressRange, pinned: &[(u64, usize)]) {
     let first = pinned.partition_point(|(address, _)| *address < range.from);
     for (address, _) in pinned[first..].iter().take_while(|(address, _)| *address < range.to) {
         let cells = cells_of((*address, address.saturating_add(1)), (range.from, range.to), tiles.len());
@@ -317,7 +325,7 @@ fn row(block: &Block, instant: &Instant) -> Row {
 }
 
 /// The blocks that a range touches. One that begins before it may reach into it.
-pub(crate) fn within(blocks: &[Block], range: Range) -> &[Block] {
+pub(crate) fn within(blocks: &[Block], range: AddressRange) -> &[Block] {
     let first = blocks.partition_point(|block| block.address.0 < range.from);
     let reaches = |block: &Block| block.address.0.saturating_add(block.bytes.0) > range.from;
     let first = if first > 0 && reaches(&blocks[first - 1]) { first - 1 } else { first };
@@ -325,7 +333,7 @@ pub(crate) fn within(blocks: &[Block], range: Range) -> &[Block] {
     &blocks[first..last.max(first)]
 }
 
-/// How long a range is.
-pub(crate) fn length(range: Range) -> Bytes {
+/// Returns the length of a range.
+pub(crate) fn length(range: AddressRange) -> Bytes {
     Bytes(range.to.saturating_sub(range.from))
 }

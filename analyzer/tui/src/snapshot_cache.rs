@@ -7,27 +7,27 @@ use std::{
 
 use memtrace_analysis::{Checkpoints, Nanos, ReadError, Trace, events::EventPlace, instant::Instant};
 
-/// How many are kept: one at the cursor, one to compare it with. Each is as large as what was live.
+/// The number of snapshots kept: one at the cursor, one to compare it with. Each is as large as what was live.
 const KEPT: usize = 2;
 
-/// Where in a trace a state is looked at.
+/// A place in a trace at which memory is inspected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Spot {
-    /// Behind the event at this place; where there is none, behind those before it.
+pub(crate) enum SnapshotPoint {
+    /// After the event at this place, or after those before it if there is none.
     Behind(EventPlace),
-    /// Behind the event of a heap that made its peak: there may be others of the same instant.
+    /// After the event of a heap that made its peak: others may have the same time.
     Peak {
-        /// When it happened.
+        /// The time of the event.
         time: Nanos,
         /// The heap's place in the report.
         heap: usize,
-        /// Which of the heap's events it is.
+        /// The index among the heap's events.
         event_index: u64,
     },
 }
 
-impl Spot {
-    /// When it is.
+impl SnapshotPoint {
+    /// Returns its time.
     pub(crate) fn time(self) -> Nanos {
         match self {
             Self::Behind(place) => place.time,
@@ -46,14 +46,14 @@ impl Spot {
 
 /// Replays to places in a trace, and keeps the latest states.
 #[derive(Debug)]
-pub(crate) struct Moments {
+pub(crate) struct Snapshots {
     trace: Arc<Trace>,
     checkpoints: Arc<Checkpoints>,
-    kept: Mutex<VecDeque<(Spot, Arc<Instant>)>>,
+    kept: Mutex<VecDeque<(SnapshotPoint, Arc<Instant>)>>,
 }
 
-impl Moments {
-    /// None is replayed yet.
+impl Snapshots {
+    /// Makes an empty cache.
     pub(crate) fn new(trace: Arc<Trace>, checkpoints: Arc<Checkpoints>) -> Self {
         Self { trace, checkpoints, kept: Mutex::default() }
     }
@@ -64,15 +64,15 @@ impl Moments {
     }
 
     /// The state at this spot. Who asks while another one is replayed waits for that.
-    pub(crate) fn at(&self, spot: Spot) -> Result<Arc<Instant>, ReadError> {
+    pub(crate) fn at(&self, spot: SnapshotPoint) -> Result<Arc<Instant>, ReadError> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(found) = kept.iter().position(|(kept, _)| *kept == spot) {
             let known = kept.remove(found).expect("it was found there");
             kept.push_back(known);
         } else {
             let instant = Arc::new(match spot {
-                Spot::Behind(place) => self.trace.at_place(&self.checkpoints, place)?,
-                Spot::Peak { time, heap, event_index } => {
+                SnapshotPoint::Behind(place) => self.trace.at_place(&self.checkpoints, place)?,
+                SnapshotPoint::Peak { time, heap, event_index } => {
                     self.trace.at_event(&self.checkpoints, time, heap, event_index)?
                 }
             });

@@ -11,13 +11,13 @@ use memtrace_analysis::{
 
 use super::{
     action::Side,
+    goal::Goal,
     module_tree::ModuleTree,
-    moments::{Moments, Spot},
     phase_lanes::PhaseLanes,
-    ranging::{self, Figures, Ranging},
-    view::Goal,
+    range_worker::{self, RangeFigures, RangeWorker},
+    snapshot_cache::{SnapshotPoint, Snapshots},
     wake::Wake,
-    window::Window,
+    window::{TimeRange, Window},
 };
 
 /// The finest range that zooming gives, in units of what the recording tells apart.
@@ -25,8 +25,8 @@ const FINEST_BINS: u64 = 16;
 
 /// An analysis with the place in it that every view shows.
 #[derive(Debug)]
-pub(crate) struct Run {
-    /// Figures and names, of the whole run; [`Run::figures`] has those of the range.
+pub(crate) struct OpenRun {
+    /// Figures and names, of the whole run; [`OpenRun::figures`] has those of the range.
     pub(crate) report: Report,
     /// The course of the run.
     pub(crate) timeline: Timeline,
@@ -41,47 +41,31 @@ pub(crate) struct Run {
     /// The event that is looked at, where one is meant and not all of an instant.
     place: Option<EventPlace>,
     /// The range that all views tell of; none: the whole run.
-    pub(crate) range: Option<Range>,
+    pub(crate) range: Option<TimeRange>,
     /// Its figures.
-    counted: Option<(Range, Result<Figures, String>)>,
+    counted: Option<(TimeRange, Result<RangeFigures, String>)>,
     /// The range whose figures were asked for last.
-    asked: Option<Range>,
-    /// Who counts; nobody, until there is a range.
-    ranging: Option<Ranging>,
+    asked: Option<TimeRange>,
+    /// The worker that counts, started with the first range.
+    ranging: Option<RangeWorker>,
     /// The instants that the user has named.
     pub(crate) marks: BTreeMap<char, Nanos>,
     /// The heap that is looked at, by its place in the report.
     pub(crate) heap: usize,
-    /// What was last searched for.
+    /// The last search text.
     pub(crate) search: String,
     /// The states at instants, for workers that look at them; none without a trace.
-    pub(crate) moments: Option<Arc<Moments>>,
+    pub(crate) snapshots: Option<Arc<Snapshots>>,
     /// The trace, for workers that replay; none in tests that made the analysis by hand.
     pub(crate) trace: Option<Arc<Trace>>,
-    /// How a worker says that it is done.
+    /// A handle with which workers wake the UI.
     pub(crate) wake: Wake,
 }
 
-/// A range of time, in order; the later instant is a part of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Range {
-    /// Its first instant.
-    pub(crate) from: Nanos,
-    /// Its last one.
-    pub(crate) to: Nanos,
-}
-
-impl Range {
-    /// The range between two instants.
-    pub(crate) fn between(one: Nanos, other: Nanos) -> Self {
-        Self { from: one.min(other), to: one.max(other) }
-    }
-}
-
-/// How far the figures of the range are.
+/// The progress of the range's figures.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Counting {
-    /// So much is counted.
+    /// The share that is counted, in percent.
     Percent(u64),
     /// They are there.
     Counted,
@@ -89,7 +73,7 @@ pub(crate) enum Counting {
     Failed(String),
 }
 
-impl Run {
+impl OpenRun {
     /// Looks at the peak of the heap that matters most: the fullest device, or the fullest heap.
     pub(crate) fn new(analysis: Analysis, trace: Option<Arc<Trace>>, wake: Wake) -> Self {
         let Analysis { report, timeline, checkpoints, .. } = analysis;
@@ -102,7 +86,7 @@ impl Run {
             (heap.kind == "device", heap.peak.figures.allocated_bytes, std::cmp::Reverse(*index))
         });
         let heap = heap.map_or(0, |(index, _)| index);
-        let moments = moments(trace.as_ref(), checkpoints);
+        let snapshots = snapshots(trace.as_ref(), checkpoints);
         let mut run = Self {
             tree: ModuleTree::new(&timeline.modules),
             lanes: PhaseLanes::new(&report.phases),
@@ -116,7 +100,7 @@ impl Run {
             marks: BTreeMap::new(),
             heap,
             search: String::new(),
-            moments,
+            snapshots,
             trace,
             wake,
             report,
@@ -126,7 +110,7 @@ impl Run {
         run
     }
 
-    /// More of the same run is known. What is looked at stays so; who looks at the end goes on looking at the end.
+    /// Takes a longer analysis of the same run. Cursor, range and heap stay; a cursor at the end stays at the end.
     pub(crate) fn renew(&mut self, analysis: Analysis, trace: Option<Arc<Trace>>) {
         let Analysis { report, timeline, checkpoints, .. } = analysis;
         let at_end = self.cursor == self.timeline.end;
@@ -135,7 +119,7 @@ impl Run {
         self.tree = ModuleTree::new(&timeline.modules);
         self.lanes = PhaseLanes::new(&report.phases);
         (self.report, self.timeline) = (report, timeline);
-        self.moments = moments(trace.as_ref(), checkpoints);
+        self.snapshots = snapshots(trace.as_ref(), checkpoints);
         self.trace = trace;
         let same = |name: Text| self.report.heaps.iter().position(|heap| heap.name == name);
         self.heap = heap.and_then(same).unwrap_or(0);
@@ -158,7 +142,7 @@ impl Run {
         self.range_figures().map_or(&self.lanes, |figures| &figures.lanes)
     }
 
-    fn range_figures(&self) -> Option<&Figures> {
+    fn range_figures(&self) -> Option<&RangeFigures> {
         match &self.counted {
             Some((range, Ok(figures))) if Some(*range) == self.range => Some(figures),
             _ => None,
@@ -171,7 +155,7 @@ impl Run {
         self.figures().heaps.iter().find(|heap| heap.name == *name)
     }
 
-    /// How far the figures of the range are counted; none: there is no range.
+    /// Returns the progress of the range's figures; none if there is no range.
     pub(crate) fn counting(&self) -> Option<Counting> {
         let range = self.range?;
         Some(match &self.counted {
@@ -179,7 +163,7 @@ impl Run {
                 Ok(_) => Counting::Counted,
                 Err(why) => Counting::Failed(why.clone()),
             },
-            _ => Counting::Percent(self.ranging.as_ref().map_or(0, Ranging::so_far)),
+            _ => Counting::Percent(self.ranging.as_ref().map_or(0, RangeWorker::so_far)),
         })
     }
 
@@ -202,7 +186,7 @@ impl Run {
         self.asked = self.range;
         match (self.range, &self.trace) {
             (Some(range), Some(trace)) if changed => {
-                let ranging = self.ranging.get_or_insert_with(|| ranging::start(self.wake.clone()));
+                let ranging = self.ranging.get_or_insert_with(|| range_worker::start(self.wake.clone()));
                 ranging.ask((Arc::clone(trace), range));
             }
             (None, _) => self.ranging = None,
@@ -233,7 +217,7 @@ impl Run {
         self.window.follow(self.cursor);
     }
 
-    /// To the start or the end.
+    /// Moves the cursor to the start or the end.
     pub(crate) fn visit_edge(&mut self, side: Side) {
         self.visit(match side {
             Side::Back => Nanos(0),
@@ -241,20 +225,20 @@ impl Run {
         });
     }
 
-    /// To another range; the cursor stays on the screen.
+    /// Shows an earlier or later range; the cursor stays on the screen.
     pub(crate) fn pan(&mut self, side: Side) {
         self.window.pan(side);
         self.cursor = self.window.nearest(self.cursor);
     }
 
-    /// To the peak of the heap.
+    /// Moves the cursor to the peak of the heap.
     pub(crate) fn visit_peak(&mut self) {
         if let Some(heap) = self.heap() {
             self.visit(heap.peak.time_ns);
         }
     }
 
-    /// To the nearest event on that side of the cursor, if there is one.
+    /// Moves the cursor to the nearest event on that side, if there is one.
     pub(crate) fn visit_event(&mut self, side: Side) {
         let instants = &self.timeline.instants;
         let event = match side {
@@ -269,7 +253,7 @@ impl Run {
         }
     }
 
-    /// To another heap, around the end.
+    /// Selects the next heap, around the end.
     pub(crate) fn turn_heap(&mut self, side: Side) {
         let heaps = self.report.heaps.len().max(1);
         self.heap = match side {
@@ -278,7 +262,7 @@ impl Run {
         };
     }
 
-    /// To what something is to be shown at.
+    /// Selects the heap and the time of a goal.
     pub(crate) fn visit_goal(&mut self, goal: &Goal) {
         let named = |name: &Text| self.report.heaps.iter().position(|heap| heap.name == *name);
         if let Some(heap) = goal.heap.as_ref().and_then(named) {
@@ -289,7 +273,7 @@ impl Run {
         }
     }
 
-    /// To an event.
+    /// Moves the cursor to an event.
     pub(crate) fn visit_place(&mut self, place: EventPlace) {
         self.visit(place.time);
         self.place = Some(place);
@@ -302,11 +286,11 @@ impl Run {
     }
 
     /// The state that is looked at: on the instant of the heap's peak it is the peak, unless another event is meant.
-    pub(crate) fn spot(&self) -> Spot {
+    pub(crate) fn spot(&self) -> SnapshotPoint {
         let peaks = self.heap().map_or(&[][..], |heap| &heap.peaks);
         let peaks = peaks.iter().map(|peak| self.peak_at(peak.time_ns, peak.event_index));
         let here = self.peak().into_iter().chain(peaks).find(|peak| peak.time() == self.cursor);
-        here.filter(|_| self.place().rank == u64::MAX).unwrap_or(Spot::Behind(self.place()))
+        here.filter(|_| self.place().rank == u64::MAX).unwrap_or(SnapshotPoint::Behind(self.place()))
     }
 
     /// To the highest of the heap's distinct peaks that is lower than the one under the cursor, around the end. Which it is,
@@ -321,25 +305,25 @@ impl Run {
         (of > 1).then_some((next + 1, of))
     }
 
-    fn peak_at(&self, time: Nanos, event_index: u64) -> Spot {
-        Spot::Peak { time, heap: self.heap, event_index }
+    fn peak_at(&self, time: Nanos, event_index: u64) -> SnapshotPoint {
+        SnapshotPoint::Peak { time, heap: self.heap, event_index }
     }
 
     /// The peak of the heap.
-    pub(crate) fn peak(&self) -> Option<Spot> {
+    pub(crate) fn peak(&self) -> Option<SnapshotPoint> {
         let peak = &self.heap()?.peak;
         Some(self.peak_at(peak.time_ns, peak.event_index))
     }
 
-    /// To an instant.
+    /// Moves the cursor to an instant.
     pub(crate) fn visit(&mut self, time: Nanos) {
         self.cursor = Nanos(time.0.min(self.timeline.end.0));
         self.window.centre(self.cursor);
     }
 }
 
-fn moments(trace: Option<&Arc<Trace>>, checkpoints: Checkpoints) -> Option<Arc<Moments>> {
-    trace.map(|trace| Arc::new(Moments::new(Arc::clone(trace), Arc::new(checkpoints))))
+fn snapshots(trace: Option<&Arc<Trace>>, checkpoints: Checkpoints) -> Option<Arc<Snapshots>> {
+    trace.map(|trace| Arc::new(Snapshots::new(Arc::clone(trace), Arc::new(checkpoints))))
 }
 
 fn finest(timeline: &Timeline) -> Nanos {
