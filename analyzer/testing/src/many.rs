@@ -10,24 +10,40 @@ use crate::recording::{DEVICE, Recording, alloc, free, load, segment};
 
 /// What there is very much of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the words say it")]
 pub enum Many {
+    /// Phases, each of a name of its own.
     Phases,
+    /// Scopes, each of a name of its own.
     Scopes,
+    /// Marks, each of a name of its own.
     Marks,
+    /// Scopes that stay open, with a mark in each.
     OpenScopes,
+    /// Modules with a forward.
     Modules,
+    /// The same, half of them parts of others.
     Parts,
+    /// Modules that are loaded.
     Loads,
+    /// Threads.
     Threads,
+    /// Counters with a sample.
     Counters,
+    /// Stacks of one frame.
     Stacks,
+    /// Stacks of up to a hundred frames.
     Callers,
+    /// Pools of one heap.
     Pools,
+    /// Heaps.
     Heaps,
+    /// Devices with a counter.
     Devices,
+    /// Failed requests.
     Failures,
+    /// Levels that no instant before reached.
     Peaks,
+    /// Segments.
     Segments,
 }
 
