@@ -35,6 +35,9 @@ mod torch_reports;
 /// PyTorch programs, and the Python package.
 mod torch;
 
+/// PyTorch unmodified on a device of software, against its own books.
+mod software_torch;
+
 /// Faults of the example engine and the remedies for them: the same run with and without, compared.
 mod remedies;
 
@@ -61,6 +64,9 @@ mod record;
 
 /// Whatever happens to a process that records: nothing it committed is lost, and the recording hurts nobody.
 mod survival;
+
+/// Programs that know nothing of the tracer, and what a recording must not hurt them by.
+mod bystander;
 
 /// The page of `memtrace report --html`, in a browser.
 mod browser;

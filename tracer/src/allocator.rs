@@ -54,7 +54,7 @@ impl<A> TracedAllocator<A> {
 
     #[inline(always)]
     fn records(&self, size: usize) -> bool {
-        size >= self.threshold && state::enabled()
+        size >= self.threshold && !state::mode().is_off()
     }
 }
 

@@ -21,7 +21,7 @@ use memtrace_format::{
     Bytes, CounterId, DeviceId, Event, HeapId, ModuleId, NameId, PoolId, StackId, ThreadId, TransferEnd,
 };
 
-use crate::{Counter, Device, Heap, Module, Name, Pool, Stack, cursor, fork, signals};
+use crate::{Counter, Device, Heap, Module, Name, Pool, Stack, cursor, fork, signals, state};
 
 macro_rules! handles {
     ($($handle:ident: $id:ident,)*) => {
@@ -90,6 +90,17 @@ impl Module {
 #[inline(always)]
 pub fn inside() -> bool {
     cursor::is_inside()
+}
+
+/// Whether recording is on. What is not recorded because it had to stop is counted as lost: one event each time that this is
+/// asked. For hooks that do more for an event than to record it.
+#[inline(always)]
+pub fn enabled_or_counted() -> bool {
+    let mode = state::mode();
+    if mode.is_stopped() {
+        cursor::count_unrecorded();
+    }
+    mode.is_on()
 }
 
 /// Watches forks from now on, and not from when recording begins: before others do whose handlers would run while the tracer is

@@ -10,16 +10,19 @@ use std::{
     sync::atomic::{AtomicU32, Ordering, compiler_fence},
 };
 
-use memtrace_format::{ChunkHeader, ChunkKind, DropCause, Encoded, Event, Record, ThreadId, Ticks};
+use memtrace_format::{ChunkHeader, ChunkKind, DropCause, Encoded, Event, Record, ThreadId, Ticks, Word};
 
 use crate::{
-    clock,
+    clock, interruption,
     log::{Chunk, Log, Retired, write_record},
     losses::Losses,
     session::{self, Session},
     signals::{self, HeldBack},
     state,
-    sync::own_thread::{AtomicBool, Cell},
+    sync::{
+        own_thread::{AtomicUsize, Cell},
+        word,
+    },
     thread_end,
 };
 #[cfg(all(target_arch = "x86_64", not(loom)))]
@@ -32,6 +35,17 @@ pub(crate) fn record(event: impl FnOnce() -> Event) {
     if mode.is_on() {
         let encoded = event().encode(clock::now(mode));
         with_own(|cursor| cursor.append(encoded, session::current));
+    } else if mode.is_stopped() {
+        count_unrecorded();
+    }
+}
+
+/// Counts one event that cannot be recorded, because recording had to stop. It costs a count and nothing else.
+#[cold]
+#[inline(never)]
+pub(crate) fn count_unrecorded() {
+    if let Some(session) = session::begun() {
+        with_own(|cursor| cursor.count_unrecorded(&session.log));
     }
 }
 
@@ -84,13 +98,16 @@ pub(crate) struct Inside {
 /// Whether this thread is inside the tracer.
 #[inline(always)]
 pub(crate) fn is_inside() -> bool {
-    with_own(|cursor| cursor.taken.load(Ordering::Relaxed))
+    with_own(|cursor| cursor.is_taken() && !cursor.take_back(session::begun))
 }
 
 /// Enters the tracer. `None`: this thread is inside already.
 pub(crate) fn enter() -> Option<Inside> {
     CURSOR.with(|cursor| {
-        cursor.take().then(|| Inside { _signals: signals::hold_back(), not_send: PhantomData })
+        // First of all, for a handler that comes once the cursor is taken may never return.
+        let signals = signals::hold_back();
+        let taken = cursor.enter() || (cursor.take_back(session::begun) && cursor.enter());
+        taken.then(|| Inside { _signals: signals, not_send: PhantomData })
     })
 }
 
@@ -140,10 +157,29 @@ pub(crate) fn without_counting<T>(work: impl FnOnce() -> T) -> T {
 
 /// Makes this thread one whose events are neither recorded nor counted: the tracer's own.
 pub(crate) fn exclude_this_thread() {
-    CURSOR.with(|cursor| {
+    with_own(|cursor| {
         cursor.excluded.set(true);
-        cursor.taken.store(true, Ordering::Relaxed);
+        cursor.taken.store(Cursor::INSIDE, Ordering::Relaxed);
     });
+}
+
+/// Whether this thread is one of the tracer's own. Safe in a signal handler.
+pub(crate) fn is_excluded() -> bool {
+    in_handler(|cursor| cursor.excluded.get())
+}
+
+/// Whether SIGBUS comes to this thread only because the tracer lets it. Safe in a signal handler.
+pub(crate) fn lets_bus_errors_through() -> bool {
+    in_handler(|cursor| cursor.lets_bus_errors_through.get())
+}
+
+/// What `look` says of this thread's cursor, or `false` if it has none: to make one can take memory.
+fn in_handler(look: impl FnOnce(&Cursor) -> bool) -> bool {
+    #[cfg(all(target_arch = "x86_64", not(loom)))]
+    // SAFETY: as in `with_own`.
+    return own_place::kept::<Cursor>().is_some_and(|cursor| look(unsafe { cursor.as_ref() }));
+    #[cfg(not(all(target_arch = "x86_64", not(loom))))]
+    return CURSOR.with(look);
 }
 
 /// On a thread of the tracer's own: runs `work`, whose events are recorded as those of any thread. It must
@@ -154,7 +190,7 @@ pub(crate) fn on_behalf_of_the_program<T>(work: impl FnOnce() -> T) -> T {
         debug_assert!(cursor.excluded.get());
         cursor.put_back();
         let result = work();
-        cursor.taken.store(true, Ordering::Relaxed);
+        cursor.taken.store(Cursor::INSIDE, Ordering::Relaxed);
         result
     })
 }
@@ -162,10 +198,14 @@ pub(crate) fn on_behalf_of_the_program<T>(work: impl FnOnce() -> T) -> T {
 /// Where this thread's next record goes. A signal handler on the thread may use it too, but while the cursor is taken
 /// it touches nothing but `taken` and `losses`, so the rest are plain cells. A handler can come while a record is stored and
 /// hardly at another time (see [`signals`]).
+///
+/// `taken` is where the cursor is: its address need not be computed (`event_cost`).
+#[repr(C)]
 pub(crate) struct Cursor {
-    /// The cursor is in use further up this thread's stack: by the code that a signal interrupted, or by the tracer itself.
-    /// An atomic because of signal handlers; it costs what a plain bool does.
-    taken: AtomicBool,
+    /// The cursor is in use further up this thread's stack: by the tracer itself ([`Self::INSIDE`]), or by the code that a
+    /// signal interrupted while it stored an event, at this place of the stack. Zero: it is not.
+    /// An atomic because of signal handlers; it costs what a plain word does.
+    taken: AtomicUsize,
     /// What happens while it is taken is nobody's loss.
     excluded: Cell<bool>,
     /// The bytes left in the chunk.
@@ -177,6 +217,8 @@ pub(crate) struct Cursor {
     thread_sequence: Cell<u64>,
     correlation: AtomicU32,
     losses: Losses,
+    /// The thread held SIGBUS back before it recorded.
+    lets_bus_errors_through: Cell<bool>,
 }
 
 thread_local! {
@@ -201,6 +243,9 @@ pub(crate) trait Recording {
 
     /// An id for the calling thread.
     fn define_thread(&self) -> ThreadId;
+
+    /// No event will be recorded any more.
+    fn stop(&self);
 }
 
 impl Recording for Session {
@@ -215,12 +260,21 @@ impl Recording for Session {
     fn define_thread(&self) -> ThreadId {
         self.definitions.thread(&self.log)
     }
+
+    fn stop(&self) {
+        state::stop();
+    }
 }
 
 impl Cursor {
+    const FREE: usize = 0;
+
+    /// No stack ends here.
+    const INSIDE: usize = 1;
+
     pub(crate) const fn new() -> Self {
         Self {
-            taken: AtomicBool::new(false),
+            taken: AtomicUsize::new(Self::FREE),
             excluded: Cell::new(false),
             room: Cell::new(0),
             limit: Cell::new(ptr::null_mut()),
@@ -229,6 +283,7 @@ impl Cursor {
             thread_sequence: Cell::new(0),
             correlation: AtomicU32::new(0),
             losses: Losses::new(),
+            lets_bus_errors_through: Cell::new(false),
         }
     }
 
@@ -236,12 +291,12 @@ impl Cursor {
     pub(crate) fn append<'a, R: Recording + 'a>(
         &self,
         encoded: Encoded,
-        current: impl FnOnce() -> Option<&'a R>,
+        current: impl Fn() -> Option<&'a R>,
     ) {
         // What is handed on by its address lies in memory; a copy does, so that the rest stays in registers.
         if !self.take() {
             let copy = encoded;
-            return self.lose_inside(&copy, current);
+            return self.append_while_taken(&copy, current);
         }
         if self.room.get() >= encoded_bytes(&encoded) {
             self.store(&encoded);
@@ -254,7 +309,7 @@ impl Cursor {
 
     /// Gives the chunk back to be sealed.
     pub(crate) fn give_up_chunk(&self, log: &Log) {
-        if self.take() {
+        if self.enter() {
             self.retire(log, None);
             self.put_back();
         }
@@ -270,18 +325,81 @@ impl Cursor {
     /// are on the same thread, so nothing stronger is needed than that the compiler keeps the order.
     #[inline(always)]
     fn take(&self) -> bool {
-        if self.taken.load(Ordering::Relaxed) {
+        if self.is_taken() {
             return false;
         }
-        self.taken.store(true, Ordering::Relaxed);
+        interruption::note_place(&self.taken);
         compiler_fence(Ordering::SeqCst);
         true
+    }
+
+    /// Takes the cursor for the tracer itself, while signals are held back; `false` if it is taken.
+    fn enter(&self) -> bool {
+        let free = !self.is_taken();
+        if free {
+            self.taken.store(Self::INSIDE, Ordering::Relaxed);
+            compiler_fence(Ordering::SeqCst);
+        }
+        free
+    }
+
+    #[inline(always)]
+    fn is_taken(&self) -> bool {
+        self.taken.load(Ordering::Relaxed) != Self::FREE
     }
 
     #[inline(always)]
     fn put_back(&self) {
         compiler_fence(Ordering::SeqCst);
-        self.taken.store(false, Ordering::Relaxed);
+        self.taken.store(Self::FREE, Ordering::Relaxed);
+    }
+
+    /// Puts the cursor back, which is taken, if a signal handler interrupted the event that took it and left it for good. That
+    /// event is counted as lost; it is not if the handler came between its last two instructions, which nobody can tell.
+    #[cold]
+    #[inline(never)]
+    fn take_back<'a, R: Recording + 'a>(&self, current: impl FnOnce() -> Option<&'a R>) -> bool {
+        let is_over = || {
+            let interrupted = self.taken.load(Ordering::Relaxed);
+            interrupted != Self::INSIDE && interruption::is_over(interrupted)
+        };
+        if !is_over() {
+            return false;
+        }
+        let _signals = signals::hold_back();
+        // A handler may have come in between, and done the same.
+        if !self.is_taken() {
+            return true;
+        }
+        if !is_over() {
+            return false;
+        }
+        self.withdraw_unfinished();
+        if let Some(recording) = current() {
+            self.losses.count(&recording.log().ledger, DropCause::Reentrant, clock::now(state::mode()));
+        }
+        self.put_back();
+        true
+    }
+
+    /// Makes the places free again that were taken for an event and hold no record: readers look no further than that.
+    fn withdraw_unfinished(&self) {
+        let (limit, room) = (self.limit.get(), self.room.get());
+        // With an extension, which is stored first, and without.
+        let unfinished = [2, 1].into_iter().map(|records| room + records * Record::BYTES).find(|&room| {
+            // SAFETY: the place is one of this thread's chunk, as is everything between the chunk's header and its limit.
+            !limit.is_null()
+                && room <= Chunk::BODY_BYTES
+                && unsafe { !is_committed(limit.wrapping_sub(room)) }
+        });
+        let Some(before) = unfinished else { return };
+        for place in (room + Record::BYTES..=before).step_by(Record::BYTES) {
+            // SAFETY: as above, and this thread is the only one that writes there.
+            unsafe {
+                write_record(limit.wrapping_sub(place), &Record::new(Ticks(0), 0, 0, Word::from_bits(0)))
+            };
+        }
+        self.room.set(before);
     }
 
     /// Writes a record and its extension, for which there is room.
@@ -303,8 +421,15 @@ impl Cursor {
 
     #[cold]
     #[inline(never)]
-    fn lose_inside<'a, R: Recording + 'a>(&self, encoded: &Encoded, current: impl FnOnce() -> Option<&'a R>) {
-        if !self.excluded.get()
+    fn append_while_taken<'a, R: Recording + 'a>(
+        &self,
+        encoded: &Encoded,
+        current: impl Fn() -> Option<&'a R>,
+    ) {
+        if self.take_back(&current) {
+            let copy = *encoded;
+            self.append(copy, current);
+        } else if !self.excluded.get()
             && let Some(recording) = current()
         {
             let ledger = &recording.log().ledger;
@@ -317,9 +442,45 @@ impl Cursor {
     fn store_in_next_chunk<'a, R: Recording + 'a>(
         &self,
         encoded: &Encoded,
+        current: impl Fn() -> Option<&'a R>,
+    ) {
+        if self.loses_for_want_of_a_chunk(encoded, &current) {
+            return;
+        }
+        let mut signals = signals::hold_back();
+        if signals.let_bus_errors_through() {
+            self.lets_bus_errors_through.set(true);
+        }
+        // What is asked for while the tracer is at work comes from there, and not from a handler.
+        self.taken.store(Self::INSIDE, Ordering::Relaxed);
+        self.begin_next_chunk(encoded, current);
+        // Before signals come: the first of them may have a handler that never returns.
+        self.put_back();
+        drop(signals);
+    }
+
+    /// Whether this thread is without a chunk already, and there is still none. Then the event costs no more than a count.
+    fn loses_for_want_of_a_chunk<'a, R: Recording + 'a>(
+        &self,
+        encoded: &Encoded,
+        current: impl FnOnce() -> Option<&'a R>,
+    ) -> bool {
+        if !self.limit.get().is_null() || self.thread.get().is_none() {
+            return false;
+        }
+        let Some(log) = current().filter(|recording| recording.is_on()).map(R::log) else { return false };
+        let none = log.ready() == 0 && !log.is_stopped();
+        if none {
+            self.losses.count(&log.ledger, DropCause::NoChunk, encoded.record.time());
+        }
+        none
+    }
+
+    fn begin_next_chunk<'a, R: Recording + 'a>(
+        &self,
+        encoded: &Encoded,
         current: impl FnOnce() -> Option<&'a R>,
     ) {
-        let _signals = signals::hold_back();
         // A child that was forked a moment ago, by a handler that interrupted this event, is off.
         let Some(recording) = current().filter(|recording| recording.is_on()) else { return };
         let (time, log) = (encoded.record.time(), recording.log());
@@ -330,13 +491,36 @@ impl Cursor {
         self.retire(log, Some(time));
         match log.take_chunk() {
             Ok(chunk) => self.begin(chunk, recording, time),
-            Err(cause) => return self.losses.count(&log.ledger, cause, time),
+            Err(cause) => {
+                self.losses.count(&log.ledger, cause, time);
+                if log.is_stopped() {
+                    recording.stop();
+                }
+                return;
+            }
         }
         self.losses.report(|cause, count, since| {
             self.store(&Event::Dropped { cause: Some(cause), count, since }.encode(time));
         });
         self.store(encoded);
         thread_end::watch();
+    }
+
+    /// Counts one event that cannot be recorded any more. A thread that has lost nothing before gets a place of its own to
+    /// count in, so that threads do not count in one place for ever.
+    fn count_unrecorded(&self, log: &Log) {
+        if self.excluded.get() {
+            return;
+        }
+        if !self.losses.has_place() {
+            let _signals = signals::hold_back();
+            if self.enter() {
+                self.losses.acquire(&log.ledger);
+                thread_end::watch();
+                self.put_back();
+            }
+        }
+        self.losses.count_untimed(&log.ledger, log.why_there_is_no_chunk());
     }
 
     /// Makes `chunk` this thread's own.
@@ -381,6 +565,16 @@ unsafe fn replace_chunk(start: *mut u8) {
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED;
     // SAFETY: the caller says that nothing of the child's own is in that range.
     unsafe { libc::mmap(start.cast(), Chunk::BYTES, access, flags, -1, 0) };
+}
+
+/// Whether there is a record at `place`.
+///
+/// # Safety
+///
+/// `place` is the place of a record in a mapped chunk that this thread owns.
+unsafe fn is_committed(place: *mut u8) -> bool {
+    // SAFETY: the word is one of the record's, which the caller vouches for.
+    unsafe { word::atomic(place.add(Record::WORD_OFFSET).cast()).load(Ordering::Relaxed) != 0 }
 }
 
 /// The bytes that an event takes in its chunk.

@@ -19,6 +19,7 @@ use std::{
 use crate::{
     cursor::{self, Inside},
     definitions::{Definitions, State},
+    main_thread,
     message::say,
     session::{self, Session},
     state::{self, Mode},
@@ -99,7 +100,7 @@ extern "C" fn before() {
 /// Enters the tracer and keeps all other threads from the definitions that a child inherits. `None`: no child is to record.
 fn hold() -> Option<Result<Held, Unready>> {
     let session = || session::begun().or_else(parent).filter(|session| session.options.follow_fork);
-    let mut current = session().filter(|_| state::enabled())?;
+    let mut current = session().filter(|_| !state::mode().is_off())?;
     let Some(inside) = cursor::enter() else { return Some(Err(Unready::Inside)) };
     loop {
         let Some(definitions) = current.definitions.hold(PATIENCE) else { return Some(Err(Unready::Busy)) };
@@ -127,6 +128,7 @@ extern "C" fn in_child() {
     };
     cursor::start_over();
     session::start_over();
+    main_thread::start_over();
     PARENT.store(ptr::from_ref(*session).cast_mut(), Ordering::Release);
     state::turn_on(Mode::on(session.clock));
     // The thread leaves the tracer when this is dropped.

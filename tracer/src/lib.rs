@@ -70,7 +70,13 @@ mod own_place;
 
 mod signals;
 
+mod interruption;
+
+mod bus_error;
+
 mod thread_end;
+
+mod main_thread;
 
 mod clock;
 
@@ -93,7 +99,7 @@ mod sync;
 mod model;
 
 pub use allocator::TracedAllocator;
-pub use binding::{TransferId, inside, watch_forks, without_handlers};
+pub use binding::{TransferId, enabled_or_counted, inside, watch_forks, without_handlers};
 pub use counter::Counter;
 #[cfg(feature = "samples")]
 pub use figures::{

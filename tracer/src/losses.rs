@@ -32,6 +32,11 @@ impl Ledger {
         sum
     }
 
+    /// Counts so many events that were lost on whichever threads.
+    pub(crate) fn count(&self, cause: DropCause, events: u64) {
+        self.without_slot.counts[index(cause)].fetch_add(events, Ordering::Relaxed);
+    }
+
     /// Counts one definition that could not be written.
     pub(crate) fn count_definition(&self) {
         self.without_slot.counts[index(DropCause::Definition)].fetch_add(1, Ordering::Relaxed);
@@ -60,7 +65,7 @@ pub(crate) struct Losses {
     reported: Cell<[u64; DropCounts::CAUSES]>,
 }
 
-struct Slot {
+pub(crate) struct Slot {
     counts: [AtomicU64; DropCounts::CAUSES],
     /// When the first loss happened that the log was not told of; zero if there is none.
     since: [AtomicU64; DropCounts::CAUSES],
@@ -78,13 +83,24 @@ impl Losses {
 
     /// Counts one event lost at `time`. Safe in a signal handler.
     pub(crate) fn count(&self, ledger: &Ledger, cause: DropCause, time: Ticks) {
-        let slot = self.slot.get().unwrap_or(&ledger.without_slot);
-        // Relaxed: a sum is exact for whoever knows otherwise that the counting is over.
-        slot.counts[index(cause)].fetch_add(1, Ordering::Relaxed);
+        let slot = self.count_untimed(ledger, cause);
         let since = &slot.since[index(cause)];
         if since.load(Ordering::Relaxed) == 0 {
             since.store(time.0, Ordering::Relaxed);
         }
+    }
+
+    /// As [`count`](Self::count), where nobody will be told when it was.
+    pub(crate) fn count_untimed<'a>(&self, ledger: &'a Ledger, cause: DropCause) -> &'a Slot {
+        let slot = self.slot.get().unwrap_or(&ledger.without_slot);
+        // Relaxed: a sum is exact for whoever knows otherwise that the counting is over.
+        slot.counts[index(cause)].fetch_add(1, Ordering::Relaxed);
+        slot
+    }
+
+    /// Whether this thread counts in a slot of its own.
+    pub(crate) fn has_place(&self) -> bool {
+        self.slot.get().is_some()
     }
 
     /// What this thread has lost.
@@ -117,6 +133,8 @@ impl Losses {
     /// Gives this thread a slot.
     pub(crate) fn acquire(&self, ledger: &Ledger) {
         let slot = ledger.slot();
+        // What its last thread had no chunk to tell of is nothing of this thread's.
+        slot.since.iter().for_each(|since| since.store(0, Ordering::Relaxed));
         let counts = DropCause::ALL.iter().map(|&cause| slot.of(cause));
         let mut before = [0; DropCounts::CAUSES];
         before.iter_mut().zip(counts).for_each(|(place, count)| *place = count);
@@ -154,4 +172,24 @@ impl Slot {
 
 fn index(cause: DropCause) -> usize {
     cause as usize - 1
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_does_not_tell_of_losses_before_its_own() {
+        let ledger = Ledger::new();
+        let first = Losses::new();
+        first.acquire(&ledger);
+        first.count(&ledger, DropCause::NoChunk, Ticks(5));
+        first.release();
+        let second = Losses::new();
+        second.acquire(&ledger);
+        second.count(&ledger, DropCause::NoChunk, Ticks(9));
+        let mut told = Vec::new();
+        second.report(|cause, count, since| told.push((cause, count, since)));
+        assert_eq!(told, [(DropCause::NoChunk, 1, Ticks(9))]);
+    }
 }

@@ -18,6 +18,7 @@ use crate::{
     definitions::{DefinedId, Definitions, cut},
     fork,
     log::{Helper, HelperError, Log, MOST_READY},
+    main_thread,
     message::{self, say},
     options,
     sampler::Sampler,
@@ -94,6 +95,10 @@ pub fn start(options: &Options) -> Result<(), StartError> {
     let session = session.inspect_err(|_| STARTED.store(false, Ordering::Release))?;
     fork::watch();
     thread_end::prepare();
+    if main_thread::is_this() {
+        // Whether it records or not: the process may outlive it.
+        thread_end::watch();
+    }
     // SAFETY: the handler is a function that lives as long as the program and may be called at any time.
     unsafe { libc::atexit(at_exit) };
     let _ = session.sampler.set(Sampler::start(session, &options.sampling));
@@ -118,7 +123,19 @@ pub fn finish() {
     if let Some(helper) = helper {
         cursor::give_up_chunk(&signals, &session.log);
         helper.finish();
+        message::say_the_rest();
     }
+}
+
+/// Whether this process has a recording that did not end yet.
+pub(crate) fn is_recorded() -> bool {
+    begun().is_some_and(|session| session.pid == process::id() && session.has_helper())
+}
+
+/// On the helper's thread: the process ends with it.
+pub(crate) fn end_with_the_process() {
+    stop_sampling();
+    state::turn_off();
 }
 
 /// Ends sampling, with a last round. A forked child has nothing to end.
@@ -160,14 +177,15 @@ pub(crate) fn define<I: DefinedId>(describe: impl FnOnce(I) -> Definition) -> Op
     with_definitions(|definitions, log| definitions.define(log, describe)).flatten()
 }
 
-/// Runs `work` with the definitions, if recording is on and this thread is not inside the tracer already.
+/// Runs `work` with the definitions, if recording is on and this thread is not inside the tracer already. Where recording had to
+/// stop, they are counted as lost once there is no room for them.
 pub(crate) fn with_definitions<T>(work: impl FnOnce(&Definitions, &Log) -> T) -> Option<T> {
-    if !state::enabled() {
+    if state::mode().is_off() {
         return None;
     }
     let _inside = cursor::enter()?;
     // A child that was forked a moment ago, by a signal handler, may be off.
-    let session = current().filter(|_| state::enabled())?;
+    let session = current().filter(|_| !state::mode().is_off())?;
     Some(work(&session.definitions, &session.log))
 }
 
@@ -210,6 +228,10 @@ impl Session {
             sampler: OnceLock::new(),
             pid: process::id(),
         }
+    }
+
+    fn has_helper(&self) -> bool {
+        self.helper.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     /// Makes the log at `path` and publishes the recording.

@@ -6,7 +6,9 @@
 
 use std::{mem, ptr};
 
-/// Signals are held back from the thread that made this until it is dropped there.
+/// Signals are held back from the thread that made this until it is dropped there. Another thread, to which they do not come
+/// either, has the same mask when a clone is dropped there.
+#[derive(Clone)]
 pub(crate) struct HeldBack {
     before: libc::sigset_t,
 }
@@ -27,6 +29,18 @@ pub(crate) fn hold_back() -> HeldBack {
         }
         libc::pthread_sigmask(libc::SIG_BLOCK, &raw const held, &raw mut before);
         HeldBack { before }
+    }
+}
+
+impl HeldBack {
+    /// SIGBUS will not be held back from the thread any more, whose store into the log may raise it. Whether it was.
+    pub(crate) fn let_bus_errors_through(&mut self) -> bool {
+        // SAFETY: the set is a valid one.
+        unsafe {
+            let held = libc::sigismember(&raw const self.before, libc::SIGBUS) == 1;
+            libc::sigdelset(&raw mut self.before, libc::SIGBUS);
+            held
+        }
     }
 }
 

@@ -19,13 +19,16 @@ impl Page {
 
 static STATE: Page = Page { mode: AtomicU8::new(0), padding: [0; Page::BYTES - 1] };
 
-/// What an event has to do: nothing, or read this clock and be recorded.
+/// What an event has to do: nothing, or read this clock and be recorded, or be counted as lost. Its sign tells them apart.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(transparent)]
 pub(crate) struct Mode(u8);
 
 impl Mode {
     const OFF: Self = Self(0);
+
+    /// Recording had to stop before its time.
+    const STOPPED: Self = Self(0x80);
 
     /// The mode for recording with this clock.
     pub(crate) const fn on(clock: ClockKind) -> Self {
@@ -35,7 +38,19 @@ impl Mode {
     /// Whether events are recorded.
     #[inline(always)]
     pub(crate) fn is_on(self) -> bool {
-        self != Self::OFF
+        self.0.cast_signed() > 0
+    }
+
+    /// Whether events are counted and nothing else.
+    #[inline(always)]
+    pub(crate) fn is_stopped(self) -> bool {
+        self.0.cast_signed() < 0
+    }
+
+    /// Whether events are neither recorded nor counted.
+    #[inline(always)]
+    pub(crate) fn is_off(self) -> bool {
+        self == Self::OFF
     }
 
     /// Whether the clock is the processor's counter.
@@ -64,6 +79,13 @@ pub(crate) fn turn_on(mode: Mode) {
     STATE.mode.store(mode.0, Ordering::Relaxed);
 }
 
+/// No event can be recorded any more: those to come are only counted, as lost. Nothing if recording is not on.
+pub(crate) fn stop() {
+    let stop = |mode| Mode(mode).is_on().then_some(Mode::STOPPED.0);
+    // Relaxed: as `mode`.
+    let _ = STATE.mode.fetch_update(Ordering::Relaxed, Ordering::Relaxed, stop);
+}
+
 /// Turns recording off.
 pub(crate) fn turn_off() {
     STATE.mode.store(Mode::OFF.0, Ordering::Relaxed);
@@ -86,5 +108,9 @@ static START: extern "C" fn() = {
     }
     start
 };
+
+const _: () = assert!(
+    Mode::on(ClockKind::Tsc).0 < Mode::STOPPED.0 && Mode::on(ClockKind::Monotonic).0 < Mode::STOPPED.0
+);
 
 const _: () = assert!(std::mem::offset_of!(Page, padding) == 1 && size_of::<Page>() == Page::BYTES);

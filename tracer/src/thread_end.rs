@@ -9,7 +9,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-use crate::cursor;
+use crate::{cursor, main_thread};
 
 /// One more than the key; 0: there is none.
 static KEY: AtomicU64 = AtomicU64::new(0);
@@ -35,4 +35,5 @@ pub(crate) fn watch() {
 
 extern "C" fn at_end(_: *mut c_void) {
     cursor::at_thread_end();
+    main_thread::at_thread_end();
 }

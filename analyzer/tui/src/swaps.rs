@@ -186,9 +186,7 @@ fn totals(swaps: &Swaps, theme: Theme) -> Line<'static> {
             let text = format!("  thrash {}, {}", count(thrash.count), thrash.ns);
             spans.push(Span::styled(text, theme.warning()));
         }
-        (None, Some(why)) => {
-            spans.push(Span::styled(format!("  thrash: not known ({why})"), theme.faint()))
-        }
+        (None, Some(why)) => spans.push(Span::styled(format!("  thrash: not known ({why})"), theme.faint())),
         _ => {}
     }
     Line::from(spans)

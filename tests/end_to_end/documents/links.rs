@@ -28,6 +28,35 @@ fn every_link_leads_to_a_file_and_a_heading() {
     assert!(pages.len() > 15 && looked_at > 100, "{} pages, {looked_at} links", pages.len());
 }
 
+/// Paths in the text are those of files, from the root or from the page's folder. `NAME` stands for a file to write.
+#[test]
+fn every_path_that_is_named_is_there() {
+    let mut looked_at = 0;
+    let mut missing = Vec::new();
+    for page in files(&root(), ".md") {
+        for path in paths(&fs::read_to_string(&page).unwrap()) {
+            looked_at += 1;
+            if !root().join(&path).exists() && !page.parent().unwrap().join(&path).exists() {
+                missing.push(format!("{}: {path}", page.display()));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "{missing:#?}");
+    assert!(looked_at > 30, "{looked_at} paths");
+}
+
+/// What a page writes as code and begins with one of the project's folders.
+fn paths(text: &str) -> Vec<String> {
+    const FOLDERS: [&str; 8] =
+        ["analyzer/", "docs/", "examples/", "format/", "tests/", "tracer/", ".ci/", ".github/"];
+    let is_path =
+        |code: &str| FOLDERS.iter().any(|folder| code.starts_with(folder)) && !code.contains([' ', '*', '…']);
+    let parser = Parser::new_ext(text, Options::ENABLE_TABLES);
+    let code =
+        parser.filter_map(|event| if let Event::Code(code) = event { Some(code.to_string()) } else { None });
+    code.filter(|code| is_path(code) && !code.contains("NAME")).collect()
+}
+
 fn leads_somewhere(target: &Path, anchor: &str) -> bool {
     target.exists() && (anchor.is_empty() || anchors(target).contains(anchor))
 }

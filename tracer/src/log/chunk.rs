@@ -4,6 +4,7 @@ use std::ptr::NonNull;
 
 use memtrace_format::{CHUNK_BYTES, Calibration, ChunkHeader, Record, Seal, Ticks, chunk};
 
+use super::faults;
 use crate::sync::{Ordering, fence, word};
 
 /// The place of a chunk in the file, counted in chunks.
@@ -118,7 +119,8 @@ pub(crate) unsafe fn write_record(place: *mut u8, record: &Record) {
 }
 
 impl Retired {
-    /// Writes the seal: the bytes in use and the checksum of them.
+    /// Writes the seal: the bytes in use and the checksum of them. A chunk in which something else lies than the file stays
+    /// unsealed, which readers accept: what is read here is not what they will find.
     pub(crate) fn seal(self) {
         let start = self.chunk.words();
         // SAFETY: the chunk is mapped, by its invariant, and its thread has given it back: nobody writes to it any more.
@@ -135,6 +137,9 @@ impl Retired {
             unsafe { word::atomic(start).store(u64::from_le_bytes(*first).to_le(), Ordering::Relaxed) };
         }
         let Seal { length, crc } = chunk::seal(&header, &body);
+        if faults::is_damaged(self.chunk.start.as_ptr()) {
+            return;
+        }
         let seal = u64::from(length) | u64::from(crc) << 32;
         // SAFETY: length and checksum are a word of the header. Release: a reader in another process that sees the seal sees
         // what it seals.

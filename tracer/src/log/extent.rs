@@ -5,7 +5,10 @@ use std::{fs::File, io, ptr::NonNull};
 use memmap2::{Advice, MmapOptions, MmapRaw};
 use memtrace_format::{CHUNK_BYTES, Calibration, FIRST_CHUNK_OFFSET};
 
-use super::{Chunk, Slot};
+use super::{
+    Chunk, Slot,
+    faults::{self, Region},
+};
 
 /// The chunks of an extent: 4 MiB of file.
 pub(crate) const EXTENT_CHUNKS: u64 = 64;
@@ -16,6 +19,7 @@ pub(crate) const EXTENT_BYTES: u64 = EXTENT_CHUNKS * CHUNK_BYTES as u64;
 /// A mapped part of the file. It is unmapped when the last of its chunks is sealed.
 pub(crate) struct Extent {
     map: MmapRaw,
+    region: &'static Region,
     chunks: u64,
     unsealed: u64,
 }
@@ -27,7 +31,8 @@ impl Extent {
         let map = MmapOptions::new().offset(offset).len(chunks as usize * CHUNK_BYTES).map_raw(file)?;
         // A forked child must not write into its parent's log. Where the advice fails, the fork handler alone prevents it.
         let _ = map.advise(Advice::DontFork);
-        Ok(Self { map, chunks, unsealed: chunks })
+        let region = faults::watch(map.as_ptr(), map.len());
+        Ok(Self { map, region, chunks, unsealed: chunks })
     }
 
     /// The chunks of this extent, of which `first` is the first one's place in the file. Call it once.
@@ -57,5 +62,11 @@ impl Extent {
     pub(crate) fn seal_one(&mut self) -> bool {
         self.unsealed -= 1;
         self.unsealed == 0
+    }
+}
+
+impl Drop for Extent {
+    fn drop(&mut self) {
+        self.region.forget();
     }
 }

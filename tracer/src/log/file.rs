@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
-    io,
+    io, mem,
     os::{
         fd::AsRawFd,
         unix::fs::{FileExt, OpenOptionsExt},
@@ -11,7 +11,7 @@ use std::{
     process,
 };
 
-use memtrace_format::{CLOSING_OFFSET, Closing, DropCause, FileHeader};
+use memtrace_format::{CLOSING_OFFSET, Closing, DropCause, FIRST_CHUNK_OFFSET, FileHeader};
 use thiserror::Error;
 
 use crate::message::say;
@@ -49,6 +49,12 @@ pub(crate) enum LogFileError {
     Map { path: PathBuf, error: io::Error },
     #[error("cannot write to {path:?}: {error}")]
     Write { path: PathBuf, error: io::Error },
+    #[error("somebody made {path:?} shorter while it was recorded")]
+    Truncated { path: PathBuf },
+    #[error(
+        "there is no room for {path:?} to change what is on the disk already (a snapshot or a copy shares it)"
+    )]
+    Shared { path: PathBuf },
 }
 
 impl LogFileError {
@@ -56,7 +62,8 @@ impl LogFileError {
     pub(crate) fn cause(&self) -> DropCause {
         match self {
             Self::MaxSize { .. } | Self::FileSizeLimit { .. } | Self::Ring { .. } => DropCause::SizeLimit,
-            Self::Grow { error, .. } if error.kind() == io::ErrorKind::StorageFull => DropCause::DiskFull,
+            Self::Grow { error, .. } if is_full(error) => DropCause::DiskFull,
+            Self::Shared { .. } => DropCause::DiskFull,
             _ => DropCause::Failed,
         }
     }
@@ -81,6 +88,7 @@ impl LogFile {
             Err(error) => return Err(LogFileError::Create { path: path.to_owned(), error }),
             Ok(file) => (file, path.to_owned()),
         };
+        allow_overwriting(&file);
         // A filesystem without locks loses nothing but the reader's knowledge that the recording still runs.
         let _ = file.try_lock();
         Ok(Self { file, path, length: 0, max_size })
@@ -109,7 +117,7 @@ impl LogFile {
                     return Ok(Growth { units, shortage });
                 }
                 Err(error) => {
-                    units = if error.kind() == io::ErrorKind::StorageFull { units / 2 } else { 0 };
+                    units = if is_full(&error) { units / 2 } else { 0 };
                     shortage = Some(LogFileError::Grow { path: self.path.clone(), error });
                 }
             }
@@ -165,11 +173,35 @@ impl LogFile {
 
     /// Gives back what lies behind `size`.
     pub(crate) fn truncate(&self, size: u64) -> Result<(), LogFileError> {
+        if self.length_now().is_some_and(|length| length <= size) {
+            return Ok(());
+        }
         self.file.set_len(size).map_err(|error| LogFileError::Write { path: self.path.clone(), error })
     }
 
+    /// Why a store into a mapping of the file failed: somebody cut it, or the disk has no room for a copy of a page.
+    pub(crate) fn fault(&self) -> LogFileError {
+        let path = self.path.clone();
+        if self.was_truncated() { LogFileError::Truncated { path } } else { LogFileError::Shared { path } }
+    }
+
+    /// Whether somebody made the file shorter than this process made it.
+    pub(crate) fn was_truncated(&self) -> bool {
+        self.length_now().is_some_and(|length| length < self.length)
+    }
+
+    /// Whether header and closing block have their places in the file still.
+    pub(crate) fn has_its_beginning(&self) -> bool {
+        self.length_now().is_none_or(|length| length >= FIRST_CHUNK_OFFSET as u64)
+    }
+
+    /// How long the file is; none if that cannot be known.
+    fn length_now(&self) -> Option<u64> {
+        self.file.metadata().ok().map(|metadata| metadata.len())
+    }
+
     fn write_at(&self, bytes: &[u8], offset: u64) -> Result<(), LogFileError> {
-        let written = self.file.write_all_at(bytes, offset);
+        let written = write_all(&self.file, bytes, offset);
         written.map_err(|error| LogFileError::Write { path: self.path.clone(), error })
     }
 }
@@ -212,7 +244,36 @@ fn file_size_limit() -> Option<u64> {
     (outcome == 0 && limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur)
 }
 
+/// Whether the disk, or what this user may have of it, is full.
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+/// On btrfs every change goes to a new place, for which there may be no room, whatever was allocated. A file that is empty still
+/// can be made one that is changed in its place, as long as no snapshot shares it. Other filesystems refuse, and lose nothing.
+fn allow_overwriting(file: &File) {
+    const NO_COPY_ON_WRITE: libc::c_int = 0x0080_0000;
+    // SAFETY: both calls get a valid place for the flags, which are an int whatever the header says.
+    unsafe {
+        let mut status: libc::statfs = mem::zeroed();
+        if libc::fstatfs(file.as_raw_fd(), &raw mut status) != 0
+            || status.f_type as u64 != libc::BTRFS_SUPER_MAGIC as u64
+        {
+            return;
+        }
+        let mut flags: libc::c_int = 0;
+        if libc::ioctl(file.as_raw_fd(), libc::FS_IOC_GETFLAGS, &raw mut flags) == 0 {
+            flags |= NO_COPY_ON_WRITE;
+            libc::ioctl(file.as_raw_fd(), libc::FS_IOC_SETFLAGS, &raw const flags);
+        }
+    }
+}
+
+/// How often a call may be interrupted, on a thread that takes no signals, before that is taken for a refusal.
+const INTERRUPTIONS: u32 = 100;
+
 fn allocate(file: &File, offset: u64, length: u64) -> io::Result<()> {
+    let mut interruptions = 0;
     loop {
         // SAFETY: fallocate takes no pointers, and the descriptor is open.
         let outcome =
@@ -222,7 +283,7 @@ fn allocate(file: &File, offset: u64, length: u64) -> io::Result<()> {
         }
         let error = io::Error::last_os_error();
         match error.raw_os_error() {
-            Some(libc::EINTR) => {}
+            Some(libc::EINTR) if interruptions < INTERRUPTIONS => interruptions += 1,
             // The filesystem cannot. Written zeros take room just as well, only slower.
             Some(libc::EOPNOTSUPP | libc::ENOSYS) => return write_zeros(file, offset, length),
             _ => return Err(error),
@@ -235,8 +296,27 @@ fn write_zeros(file: &File, mut offset: u64, length: u64) -> io::Result<()> {
     let end = offset + length;
     while offset < end {
         let step = ZEROS.len().min((end - offset) as usize);
-        file.write_all_at(&ZEROS[..step], offset)?;
+        write_all(file, &ZEROS[..step], offset)?;
         offset += step as u64;
+    }
+    Ok(())
+}
+
+/// As the standard library's, but not for ever.
+fn write_all(file: &File, mut bytes: &[u8], mut offset: u64) -> io::Result<()> {
+    let mut interruptions = 0;
+    while !bytes.is_empty() {
+        match file.write_at(bytes, offset) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => {
+                bytes = &bytes[written..];
+                offset += written as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted && interruptions < INTERRUPTIONS => {
+                interruptions += 1;
+            }
+            Err(error) => return Err(error),
+        }
     }
     Ok(())
 }

@@ -14,13 +14,18 @@ use std::{
 use memtrace_format::{Closing, Ending, FIRST_CHUNK_OFFSET};
 
 use super::{
-    Chunk, Log, LogFile, LogFileError,
+    Chunk, Log, LogFile, LogFileError, faults,
     recycler::Recycler,
     supply::Supply,
     sync::Sync,
     thread::{Signal, Thread},
 };
-use crate::{clock, cursor, message::say, session::Session, signals};
+use crate::{
+    bus_error, clock, cursor, main_thread,
+    message::{self, say},
+    session::{self, Session},
+    signals, state,
+};
 
 /// How long the helper sleeps: when chunks are being taken, and at most while the next might not wake it. Each sleep in
 /// which no chunk was taken doubles the next; one that is longer than this ends when a chunk is taken.
@@ -29,6 +34,9 @@ const NAP: (Duration, Duration) = (Duration::from_millis(1), Duration::from_mill
 /// How often the closing block is written while recording, at first and at most. A killed run is timed by the last one. It is
 /// also what an idle helper wakes for.
 const HEARTBEAT: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
+
+/// How long the helper sleeps at most once the main thread has left: the process may end any time.
+const LAST_NAP: Duration = Duration::from_millis(10);
 
 /// The running helper thread.
 pub(crate) struct Helper {
@@ -53,6 +61,7 @@ impl Helper {
         let stop = Arc::new(AtomicBool::new(false));
         let ready = Arc::new(Signal::default());
         let (stopping, making) = (Arc::clone(&stop), Arc::clone(&ready));
+        faults::begin();
         // The thread gets the mask of this one, and so none of the program's signals.
         let signals = signals::hold_back();
         let thread = Thread::start(c"memtrace", 256 << 10, move || {
@@ -88,16 +97,23 @@ impl Helper {
     }
 }
 
-/// Gives the calling thread a table of descriptors of its own, with nothing in it but stderr. The log's descriptor is then
-/// none of the program's: it takes no number, is not closed by a program that closes all, and is not inherited. Where the
-/// kernel cannot (a sandbox, or before 5.9) the table stays shared, and all works but for these.
+/// Gives the calling thread a table of descriptors of its own, with none of the program's in it. The log's descriptor is then
+/// none of the program's: it takes no number, is not closed by a program that closes all, and is not inherited; and nothing of
+/// the program's stays open for it. Where the kernel cannot (a sandbox, or before 5.9) the table stays shared, and all works
+/// but for these.
 pub(crate) fn keep_descriptors_apart() {
-    // SAFETY: the first call concerns the calling thread's own view of the table, and the others close descriptors in
+    // SAFETY: the first call concerns the calling thread's own view of the table, and the others close and make descriptors in
     // that view, where only this thread sees them; nothing on this thread uses them.
     unsafe {
-        if libc::unshare(libc::CLONE_FILES) == 0 {
-            libc::syscall(libc::SYS_close_range, 0, libc::STDERR_FILENO - 1, 0);
-            libc::syscall(libc::SYS_close_range, libc::STDERR_FILENO + 1, libc::c_uint::MAX, 0);
+        if libc::unshare(libc::CLONE_FILES) == 0
+            && libc::syscall(libc::SYS_close_range, 0, libc::c_uint::MAX, 0) == 0
+        {
+            message::borrow_stderr_from_now_on();
+            // Nothing of the log's shall have the number that a panic's message goes to.
+            let nowhere = libc::eventfd(0, libc::EFD_NONBLOCK | libc::EFD_CLOEXEC);
+            if nowhere >= 0 && libc::dup3(nowhere, libc::STDERR_FILENO, libc::O_CLOEXEC) >= 0 {
+                libc::close(nowhere);
+            }
         }
     }
 }
@@ -162,24 +178,42 @@ impl Work {
         let mut used_before = 0;
         let mut heartbeat = HEARTBEAT.0;
         let mut last_heartbeat = Instant::now();
+        let mut ends_process = None;
         while !stop.load(Ordering::Acquire) {
             let used = self.used();
             self.supply.adapt(used - used_before);
             nap = if used > used_before { NAP.0 } else { (nap * 2).min(HEARTBEAT.1) };
             used_before = used;
+            self.notice_faults();
             self.seal_retired();
             self.make_ready(stop);
             self.recycle();
             self.session.definitions.write_pending(self.log);
             self.notice_stop();
-            if last_heartbeat.elapsed() >= heartbeat {
+            let due = last_heartbeat.elapsed() >= heartbeat;
+            if due || main_thread::has_left() {
+                ends_process = main_thread::end_process_if_alone();
+            }
+            if ends_process.is_some() {
+                session::end_with_the_process();
+                break;
+            }
+            if due {
                 self.write_closing(Ending::Running);
                 last_heartbeat = Instant::now();
                 heartbeat = (heartbeat * 2).min(HEARTBEAT.1);
             }
+            bus_error::stay_first();
+            if main_thread::has_left() {
+                nap = nap.min(LAST_NAP);
+            }
             self.sleep(nap.min(heartbeat.saturating_sub(last_heartbeat.elapsed())), used, stop);
         }
         self.finish();
+        if let Some(status) = ends_process {
+            // SAFETY: ending the process has no condition.
+            unsafe { libc::_exit(status) };
+        }
     }
 
     /// Sleeps for this time. A long sleep ends when threads have taken more than `used` chunks, every one when recording does.
@@ -277,6 +311,21 @@ impl Work {
         }
     }
 
+    /// When a store into the file failed, or is going to because the file is cut, recording is over; the program goes on.
+    fn notice_faults(&mut self) {
+        let failed = faults::happened();
+        if !self.stopped && (failed || self.supply.file.was_truncated()) {
+            self.recycler = None;
+            self.supply.replace_shortage(LogFile::fault);
+            self.tell_threads();
+            state::stop();
+            self.say_why_it_stops();
+        }
+        if failed && let Some(error) = self.supply.shortage() {
+            self.log.ledger.count(error.cause(), faults::take_lost());
+        }
+    }
+
     /// When the first event is lost because of a shortage, recording is over; the program goes on.
     fn notice_stop(&mut self) {
         self.tell_threads();
@@ -284,10 +333,16 @@ impl Work {
             return;
         };
         if self.log.ledger.total().of(error.cause()) > 0 {
-            say(format_args!("recording stops: {error}"));
-            self.stopped = true;
-            self.write_closing(Ending::Stopped);
+            self.say_why_it_stops();
         }
+    }
+
+    fn say_why_it_stops(&mut self) {
+        if let Some(error) = self.supply.shortage() {
+            say(format_args!("recording stops: {error}"));
+        }
+        self.stopped = true;
+        self.write_closing(Ending::Stopped);
     }
 
     fn write_closing(&mut self, ending: Ending) {
@@ -298,6 +353,9 @@ impl Work {
             drops: self.log.ledger.total(),
             text: why.map(ToString::to_string).unwrap_or_default(),
         };
+        if !self.supply.file.has_its_beginning() {
+            return;
+        }
         if let Err(error) = self.supply.file.write_closing(&closing, self.log.short_session()) {
             self.end(error);
         }
@@ -311,6 +369,7 @@ impl Work {
             unused.push(chunk.slot);
         }
         self.seal_retired();
+        self.notice_faults();
         self.notice_stop();
         self.write_closing(Ending::Clean);
         unused.extend(self.recycler.iter().flat_map(Recycler::unused));

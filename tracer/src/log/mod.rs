@@ -12,6 +12,7 @@
 mod bell;
 mod chunk;
 mod extent;
+mod faults;
 mod file;
 mod helper;
 mod queue;
@@ -24,11 +25,13 @@ use memtrace_format::{DropCause, FileHeader, RING};
 
 pub(crate) use bell::Bell;
 pub(crate) use chunk::{Chunk, Retired, Slot, write_record};
+pub(crate) use faults::mend;
 use file::{LogFile, LogFileError};
+#[cfg(feature = "samples")]
+pub(crate) use helper::keep_descriptors_apart;
 pub(crate) use helper::{Helper, HelperError};
 pub(crate) use queue::Queue;
-#[cfg(feature = "samples")]
-pub(crate) use {helper::keep_descriptors_apart, thread::Thread};
+pub(crate) use thread::{Signal, Thread};
 
 use crate::{
     losses::Ledger,
@@ -85,11 +88,19 @@ impl Log {
                 self.bell.ring();
                 Ok(chunk)
             }
-            // Relaxed: the cause orders nothing. A thread that sees it late counts its loss as one for want of a chunk.
-            None => {
-                Err(DropCause::decode(self.stopped.load(Ordering::Relaxed)).unwrap_or(DropCause::NoChunk))
-            }
+            None => Err(self.why_there_is_no_chunk()),
         }
+    }
+
+    /// Why an event finds no chunk.
+    pub(crate) fn why_there_is_no_chunk(&self) -> DropCause {
+        // Relaxed: the cause orders nothing. A thread that sees it late counts its loss as one for want of a chunk.
+        DropCause::decode(self.stopped.load(Ordering::Relaxed)).unwrap_or(DropCause::NoChunk)
+    }
+
+    /// Whether no further chunk will come.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed) != 0
     }
 
     /// Gives a chunk back to be sealed. If the helper is so far behind that there is no place for it, the chunk stays
@@ -120,6 +131,11 @@ impl Log {
     /// How many chunks are ready.
     pub(crate) fn ready(&self) -> usize {
         self.ready.len()
+    }
+
+    /// Wakes the helper, which finds something to do. Safe in a signal handler.
+    pub(crate) fn ring(&self) {
+        self.bell.ring();
     }
 
     fn stop(&self, cause: DropCause) {

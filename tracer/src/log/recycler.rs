@@ -9,7 +9,7 @@ use memtrace_format::{
     Ticks,
 };
 
-use super::{Chunk, Log, MOST_READY, Slot};
+use super::{Chunk, Log, MOST_READY, Slot, faults};
 use crate::{
     clock,
     ring::{Streams, WatchedChunk},
@@ -104,6 +104,10 @@ impl Recycler {
             let Some(chunk) = log.withdraw() else { return Err((images.len() * CHUNK_BYTES) as u64) };
             self.streams.forget(chunk.slot);
             self.reserve.push(chunk);
+        }
+        if faults::happened() {
+            // What was read is not what the file holds; nothing is used again.
+            return Ok(());
         }
         let baseline: Vec<Chunk> = self.reserve.drain(..images.len()).collect();
         for (chunk, image) in baseline.iter().zip(&images) {

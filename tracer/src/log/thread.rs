@@ -50,7 +50,6 @@ impl Thread {
     }
 
     /// Leaves it to itself.
-    #[cfg(feature = "samples")]
     pub(crate) fn detach(self) {
         // SAFETY: the thread was started joinable and, `self` being taken, is not joined.
         unsafe { libc::pthread_detach(self.0) };
@@ -72,25 +71,29 @@ extern "C" fn run(argument: *mut c_void) -> *mut c_void {
 }
 
 /// Something that one thread gives and another waits for.
-pub(super) struct Signal<T> {
+pub(crate) struct Signal<T> {
     given: Mutex<Option<T>>,
     changed: Condvar,
 }
 
 impl<T> Default for Signal<T> {
     fn default() -> Self {
-        Self { given: Mutex::new(None), changed: Condvar::new() }
+        Self::new()
     }
 }
 
 impl<T> Signal<T> {
-    pub(super) fn give(&self, value: T) {
+    pub(crate) const fn new() -> Self {
+        Self { given: Mutex::new(None), changed: Condvar::new() }
+    }
+
+    pub(crate) fn give(&self, value: T) {
         *self.lock() = Some(value);
         self.changed.notify_all();
     }
 
     /// Waits until it is given, and takes it.
-    pub(super) fn wait(&self) -> T {
+    pub(crate) fn wait(&self) -> T {
         let mut given = self.lock();
         loop {
             match given.take() {

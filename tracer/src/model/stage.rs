@@ -144,6 +144,8 @@ impl Recording for Stage {
     fn define_thread(&self) -> ThreadId {
         ThreadId(self.threads.fetch_add(1, Ordering::Relaxed) + 1)
     }
+
+    fn stop(&self) {}
 }
 
 /// A thread of the program.

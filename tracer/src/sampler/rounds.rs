@@ -8,6 +8,7 @@ use super::{Progress, Stage, recorder::Recorder};
 use crate::{
     sampling::Plan,
     sources::{Reading, Unavailable},
+    state,
 };
 
 /// How long a source that is not there yet is left alone at first; then twice as long each time, up to its period.
@@ -51,11 +52,12 @@ impl<S: Sources> Rounds<S> {
         Self { sources, turns: plans.iter().filter_map(turn).collect(), recorder: Recorder::new(plans) }
     }
 
-    /// Reads everything once, then each source in its turn until recording ends or none is left, then what is cheap once
-    /// more.
+    /// Reads everything once, then each source in its turn until recording ends, stops, or none is left, then what is cheap
+    /// once more.
     pub(super) fn run(mut self, progress: &Progress) {
         let mut wait = Duration::ZERO;
-        while !self.turns.is_empty() && !progress.wait_for(Stage::ToEnd, wait) {
+        while !self.turns.is_empty() && !state::mode().is_stopped() && !progress.wait_for(Stage::ToEnd, wait)
+        {
             self.turns.retain_mut(|turn| {
                 let later = turn.due > Instant::now() || progress.wait_for(Stage::ToEnd, Duration::ZERO);
                 later || turn.take(&mut self.sources, &mut self.recorder)

@@ -9,7 +9,7 @@ pub(crate) mod word;
 /// What one thread and its signal handlers share.
 #[cfg(not(loom))]
 pub(crate) mod own_thread {
-    pub(crate) use std::{cell::Cell, sync::atomic::AtomicBool};
+    pub(crate) use std::{cell::Cell, sync::atomic::AtomicUsize};
 }
 
 #[cfg(loom)]

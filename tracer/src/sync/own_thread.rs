@@ -70,19 +70,19 @@ impl<T: Default> Cell<T> {
     }
 }
 
-pub(crate) struct AtomicBool(std::sync::atomic::AtomicBool);
+pub(crate) struct AtomicUsize(std::sync::atomic::AtomicUsize);
 
-impl AtomicBool {
-    pub(crate) const fn new(value: bool) -> Self {
-        Self(std::sync::atomic::AtomicBool::new(value))
+impl AtomicUsize {
+    pub(crate) const fn new(value: usize) -> Self {
+        Self(std::sync::atomic::AtomicUsize::new(value))
     }
 
-    pub(crate) fn load(&self, ordering: Ordering) -> bool {
+    pub(crate) fn load(&self, ordering: Ordering) -> usize {
         access();
         self.0.load(ordering)
     }
 
-    pub(crate) fn store(&self, value: bool, ordering: Ordering) {
+    pub(crate) fn store(&self, value: usize, ordering: Ordering) {
         access();
         self.0.store(value, ordering);
     }

@@ -7,17 +7,19 @@
 //!
 //! Which events wait is found once for a trace. Whoever merges its chunks reads them with the times of these events set later.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
+    sync::Arc,
+};
 
 use memtrace_format::{
-    Address, BlockFree, Event, HeapId, Kind, PoolId, Record, Segment, ThreadId, Ticks, TransferBegin,
-    TransferEnd,
+    Address, BlockFree, Event, HeapId, PoolId, Segment, ThreadId, Ticks, TransferBegin, TransferEnd,
 };
 
 use super::{Events, Ticked};
 use crate::{
     Nanos,
-    source::{ReadError, Trace},
+    source::{Hold, Log, Order, ReadError},
 };
 
 /// How much earlier than its partner an event may be stamped. Five times the most that was seen (110 ns).
@@ -32,72 +34,28 @@ const AHEAD: usize = 512;
 /// How often one event waits. Two threads whose events wait for each other would wait on and on.
 const WAITS: u8 = 8;
 
-/// The events of a trace that happened later than their stamps say, and with them what their threads did next.
-#[derive(Debug, Default)]
-pub(crate) struct Order {
-    /// By the indices of the threads; none at all if every stamp is right.
-    threads: Vec<Vec<Hold>>,
+/// The order of a log, found in one walk over its events unless it is known. What is live then is in memory, and few events more.
+pub(crate) fn order_of(log: &Log) -> Result<&Order, ReadError> {
+    if let Some(order) = log.known_order() {
+        return Ok(order);
+    }
+    let found = find(log)?;
+    Ok(log.set_order(&Arc::new(found)))
 }
 
-/// A record that counts as made at another time than it says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Hold {
-    chunk: u32,
-    /// The place behind the record and its extension.
-    behind: u32,
-    until: Ticks,
-}
-
-impl Order {
-    /// Finds the order of a trace, in one walk over its events. What is live then is in memory, and few events more.
-    pub(crate) fn find(trace: &Trace) -> Result<Self, ReadError> {
-        if trace.directory.threads.len() < 2 {
-            // One thread's records are in order whatever their times say.
-            return Ok(Self::default());
-        }
-        let mut events = Events::as_stamped(trace);
-        let mut sorting = Sorting::new(trace);
-        events.replay_baseline(|_, thread, event| sorting.happened(thread, event))?;
-        while let Some(ticked) = events.next_ticked()? {
-            sorting.add(ticked, events.latest_place(ticked.thread));
-        }
-        sorting.finish();
-        Ok(Self { threads: sorting.holds })
+fn find(log: &Log) -> Result<Order, ReadError> {
+    if log.threads().len() < 2 {
+        // One thread's records are in order whatever their times say.
+        return Ok(Order::default());
     }
-
-    /// Whether the stamps are in the order of the events.
-    pub(crate) fn is_as_stamped(&self) -> bool {
-        self.threads.is_empty()
+    let mut events = Events::as_stamped(log);
+    let mut sorting = Sorting::new(log);
+    events.replay_baseline(|_, thread, event| sorting.happened(thread, event))?;
+    while let Some(ticked) = events.next_ticked()? {
+        sorting.add(ticked, events.latest_place(ticked.thread));
     }
-
-    /// Sets the times of these records of a thread's chunk so that they are in order.
-    pub(super) fn put(&self, thread: usize, chunk: usize, records: &mut [Record]) {
-        let Some(holds) = self.threads.get(thread) else { return };
-        let first = holds.partition_point(|hold| (hold.chunk as usize) < chunk);
-        let here = holds[first..].iter().take_while(|hold| hold.chunk as usize == chunk);
-        let mut here = here.peekable();
-        let mut until = first.checked_sub(1).map_or(Ticks(0), |before| holds[before].until);
-        for index in 0..records.len() {
-            let record = records[index];
-            if record.word().kind() == Some(Kind::Extension) {
-                continue;
-            }
-            let behind = index + 1;
-            let extended =
-                records.get(behind).is_some_and(|next| next.word().kind() == Some(Kind::Extension));
-            if let Some(hold) = here.next_if(|hold| {
-                let place = hold.behind as usize;
-                place == behind || (extended && place == behind + 1)
-            }) {
-                until = hold.until;
-            }
-            if record.time() < until {
-                records[index] = Record::new(until, record.value(), record.size(), record.word());
-            } else if here.peek().is_none() {
-                return;
-            }
-        }
-    }
+    sorting.finish();
+    Ok(Order::of(sorting.holds))
 }
 
 /// What an event is about, as far as order can be told by it.
@@ -189,7 +147,7 @@ impl Live {
 
 /// Events on their way into order.
 struct Sorting<'a> {
-    trace: &'a Trace,
+    log: &'a Log,
     window: u64,
     heaps: Vec<Option<u32>>,
     live: Live,
@@ -201,16 +159,16 @@ struct Sorting<'a> {
 }
 
 impl<'a> Sorting<'a> {
-    fn new(trace: &'a Trace) -> Self {
-        let clock = trace.clock;
+    fn new(log: &'a Log) -> Self {
+        let clock = log.clock;
         let window = clock.ticks(WINDOW).0.saturating_sub(clock.ticks(Nanos(0)).0);
         Self {
-            trace,
+            log,
             window,
             heaps: vec![None; usize::from(u16::MAX) + 1],
             live: Live::default(),
             waiting: VecDeque::new(),
-            held: vec![Ticks(0); trace.directory.threads.len()],
+            held: vec![Ticks(0); log.directory.threads.len()],
             holds: Vec::new(),
         }
     }
@@ -302,7 +260,7 @@ impl<'a> Sorting<'a> {
                 Deed::Release { heap: self.heap(*pool), address: address.0, size: size.0 }
             }
             Event::TransferBegin(TransferBegin { correlation, .. }) => {
-                Deed::Begin((self.trace.thread(thread), *correlation))
+                Deed::Begin((self.log.thread(thread), *correlation))
             }
             Event::TransferEnd(TransferEnd { origin, correlation, .. }) => Deed::End((*origin, *correlation)),
             _ => return None,
@@ -319,7 +277,7 @@ impl<'a> Sorting<'a> {
 
     /// The heap of a pool. A pool whose definition is lost is a heap of its own.
     fn heap(&mut self, pool: PoolId) -> u32 {
-        let definitions = self.trace.definitions();
+        let definitions = self.log.definitions();
         *self.heaps[usize::from(pool.0)].get_or_insert_with(|| match definitions.pool(pool) {
             Some(definition) => HeapId(definition.heap).0,
             None => u32::MAX - u32::from(pool.0),

@@ -5,20 +5,25 @@
 
 mod baseline;
 mod chunk;
+mod clock;
 mod definitions;
 mod directory;
 mod error;
 mod file;
 mod losses;
+mod order;
+pub(crate) mod packed;
 mod symbols;
 
 pub(crate) use baseline::Baseline;
 pub(crate) use chunk::ChunkReader;
+pub(crate) use clock::Clock;
 pub(crate) use definitions::parents;
 pub use definitions::{Call, Definitions};
 pub(crate) use directory::{Directory, FREE_RUN, ThreadChunks};
 pub use error::ReadError;
 pub use losses::{Damage, Losses};
+pub(crate) use order::{Hold, Order};
 
 use std::{
     fs::File,
@@ -29,18 +34,13 @@ use std::{
 
 use memtrace_format::{ClockKind, Closing, Definition, Ending, FileHeader, SIZES_DEDUCED, ThreadId};
 
-use crate::{
-    Nanos, Text,
-    clock::Clock,
-    merge::{Events, Order},
-    report::Ended,
-};
+use crate::{Nanos, Text, report::Ended};
 pub(crate) use file::LogFile;
 pub use file::RegularFile;
 
-/// An opened trace.
+/// An opened log: what a recording consists of, before any of its events is read.
 #[derive(Debug)]
-pub struct Trace {
+pub struct Log {
     pub(crate) file: LogFile,
     pub(crate) directory: Directory,
     pub(crate) clock: Clock,
@@ -56,7 +56,7 @@ pub struct Trace {
     order: OnceLock<Arc<Order>>,
 }
 
-impl Trace {
+impl Log {
     /// Opens the trace at `path`: reads its header, its closing block, the header of every chunk and all definitions.
     ///
     /// # Errors
@@ -167,7 +167,7 @@ impl Trace {
         self.directory.threads.get(index).map_or(ThreadId::NONE, |thread| thread.id)
     }
 
-    /// The damage found while opening. More may come to light while events are read: see [`Events::losses`].
+    /// The damage found while opening. More may come to light while events are read: see [`Events::losses`](crate::Events::losses).
     pub fn losses(&self) -> &Losses {
         &self.losses
     }
@@ -186,10 +186,10 @@ impl Trace {
         self.baseline.as_ref().map(|baseline| self.clock.nanos(baseline.at))
     }
 
-    /// The clean end, or the last of these events.
-    pub(crate) fn end(&self, events: &Events<'_>) -> Nanos {
+    /// The end: the clean one, or the time of the last event, which is `latest`.
+    pub(crate) fn end(&self, latest: Nanos) -> Nanos {
         let finally = self.closing.as_ref().filter(|closing| closing.ending != Ending::Running);
-        finally.map_or(Nanos(0), |closing| self.clock.nanos(closing.end.ticks)).max(events.latest())
+        finally.map_or(Nanos(0), |closing| self.clock.nanos(closing.end.ticks)).max(latest)
     }
 
     /// The latest instant of which is known, before any event is read, that the recording came so far.
@@ -223,29 +223,13 @@ impl Trace {
         self.cycle.as_ref()
     }
 
-    /// What the stamps do not say of the order of events. To find it takes one walk over them, unless it is known.
-    pub(crate) fn order(&self) -> Result<&Order, ReadError> {
-        match self.order.get() {
-            Some(order) => Ok(order),
-            None => {
-                let found = Arc::new(Order::find(self)?);
-                Ok(self.order.get_or_init(|| found))
-            }
-        }
+    /// What the stamps do not say of the order of events, if it is known.
+    pub(crate) fn known_order(&self) -> Option<&Arc<Order>> {
+        self.order.get()
     }
 
-    /// The order, if it is known.
-    pub(crate) fn known_order(&self) -> Option<Arc<Order>> {
-        self.order.get().cloned()
-    }
-
-    /// The order of this trace is known from elsewhere.
-    pub(crate) fn set_order(&self, order: &Arc<Order>) {
-        _ = self.order.set(Arc::clone(order));
-    }
-
-    /// The events of all threads in the order of time.
-    pub fn events(&self) -> Events<'_> {
-        Events::new(self)
+    /// The order is known now; the first one that was found stays.
+    pub(crate) fn set_order(&self, order: &Arc<Order>) -> &Order {
+        self.order.get_or_init(|| Arc::clone(order))
     }
 }

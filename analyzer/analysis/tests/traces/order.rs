@@ -1,10 +1,10 @@
 //! The order across threads, where stamps do not give it.
 
 use memtrace_analysis::{
-    Checkpoints, Nanos, Part, Recorded, Trace,
+    Checkpoints, Nanos, Recorded, Trace, TraceRange,
     cut::cut,
     events::{Browser, Entry},
-    instant::Instant,
+    snapshot::HeapSnapshot,
 };
 use memtrace_format::{Event, NameId};
 
@@ -173,7 +173,7 @@ fn every_way_to_the_events_has_the_same_order() {
         let fresh = Trace::open(file.path()).unwrap();
         let near = Trace::open(file.path()).unwrap().at(&checkpoints, time).unwrap();
         let far = fresh.at(&Checkpoints::default(), time).unwrap();
-        let live = |instant: &Instant| -> Vec<_> {
+        let live = |instant: &HeapSnapshot| -> Vec<_> {
             instant.heaps.iter().flat_map(|heap| &heap.blocks).map(|block| block.address).collect()
         };
         assert_eq!(live(&near), live(&far), "{time}");
@@ -188,7 +188,7 @@ fn every_way_to_the_events_has_the_same_order() {
     let inside: Vec<_> =
         whole.iter().filter(|event| event.time >= from && event.time <= to).copied().collect();
     assert_eq!(cut_out, inside);
-    let report = recording.part(&Part::Between { from, to: Some(to) }).unwrap();
+    let report = recording.part(&TraceRange::Between { from, to: Some(to) }).unwrap();
     assert!(report.trace.oddities.is_empty(), "{:?}", report.trace.oddities);
     assert_eq!(report.heaps[0].peak.figures.allocated_bytes.0, 512);
 }

@@ -1,10 +1,11 @@
-//! `memtrace doctor`: what can be captured on this machine, what not, and why.
+//! `memtrace doctor`: checks what can be recorded on this machine, and gives the reason where something cannot.
 
 mod loader;
 mod machine;
 mod nvidia;
 mod python;
 mod recording;
+mod sandbox;
 mod torch;
 
 use std::{
@@ -68,6 +69,7 @@ impl Check {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let mut checks = recording::checks(arguments.library.as_deref());
+    checks.extend(sandbox::checks());
     checks.extend(machine::checks());
     checks.extend(nvidia::checks());
     checks.extend(python::checks(&arguments.python, arguments.library.as_deref()));

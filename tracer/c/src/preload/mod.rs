@@ -49,9 +49,16 @@ pub(crate) fn active() -> bool {
     ACTIVE.load(Ordering::Relaxed)
 }
 
-/// Whether a hook is to record what it just did or is about to do: recording is on, and it is not the tracer's own doing.
+/// Whether a hook is to record what it just did or is about to do: recording is on, and it is not the tracer's own doing. Where
+/// recording had to stop, that is counted as lost.
 #[inline(always)]
 pub(crate) fn records() -> bool {
+    active() && memtrace_tracer::enabled_or_counted() && !memtrace_tracer::inside()
+}
+
+/// Whether hooks record now, for whoever asks before there is anything to record.
+#[inline(always)]
+pub(crate) fn listens() -> bool {
     active() && memtrace_tracer::enabled() && !memtrace_tracer::inside()
 }
 

@@ -15,6 +15,8 @@ mod books;
 
 mod device;
 
+mod mapped;
+
 use std::{
     ffi::{CStr, CString, c_int, c_void},
     ptr,
@@ -23,8 +25,10 @@ use std::{
 
 use memtrace_tracer::{Address, Bytes};
 
+pub(super) use self::mapped::watch_forks;
+
 use self::{books::Books, device::Device};
-use super::{flags::IN_TORCH, keeping_errno, next::Next, records, stacks};
+use super::{flags::IN_TORCH, keeping_errno, listens, next::Next, records, stacks};
 
 type ReportUsage = unsafe extern "C-unwind" fn(*mut c_void, i64, u64, u64, Device);
 type ReportOutOfMemory = unsafe extern "C-unwind" fn(u64, u64, u64, Device);
@@ -113,7 +117,7 @@ unsafe extern "C-unwind" fn report_out_of_memory_signed(
 /// `c10::memoryProfilingEnabled()`: the host's allocator keeps sums, and reports, only while this is true.
 #[unsafe(export_name = "_ZN3c1022memoryProfilingEnabledEv")]
 unsafe extern "C-unwind" fn memory_profiling_enabled() -> bool {
-    records() || profiler_listens()
+    listens() || profiler_listens()
 }
 
 /// `c10::alloc_cpu(size_t)`
@@ -144,7 +148,7 @@ struct Within(bool);
 impl Within {
     fn enter() -> Self {
         SEEN.store(true, Ordering::Relaxed);
-        Self(IN_TORCH.replace(records()))
+        Self(IN_TORCH.replace(listens()))
     }
 }
 
@@ -156,6 +160,9 @@ impl Drop for Within {
 
 fn record_usage(block: *mut c_void, size: i64, allocated: u64, reserved: u64, device: Device) {
     if !records() || size == 0 {
+        return;
+    }
+    if device.is_host() && mapped::record(block.addr() as u64, size, allocated) {
         return;
     }
     let Some(books) = Books::of(device, allocated.wrapping_sub(size as u64)) else { return };
