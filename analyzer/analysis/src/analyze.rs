@@ -13,7 +13,8 @@ use crate::{
     collectors::Collectors,
     findings,
     passes::{
-        CheckpointWriter, EventFilter, PLACES, RangeTracker, ReplayDriver, Replayed, rehearse, revisit,
+        CheckpointWriter, EventFilter, PLACES, RangeTracker, ReplayDriver, Replayed, rehearse, replay_whole,
+        revisit,
     },
     report::{Info, Range, Report},
     report_builder::{self, Built, describe},
@@ -38,13 +39,12 @@ pub(crate) fn analyze(
     mut watch: impl FnMut(Progress),
     mut show: impl FnMut(&SoFar<'_, '_>),
 ) -> Result<Analysis, ReadError> {
-    let mut driver = ReplayDriver::begin(log, Collectors::new(log))?;
-    driver.emit_places_every(PLACES);
-    let mut writer = CheckpointWriter::new(log);
-    let mut replayed = driver.replay(&mut watch, |replay, collectors, batch| {
-        writer.pass(replay, batch);
-        show(&SoFar(replay, collectors));
-    })?;
+    let start = || (Collectors::new(log), CheckpointWriter::new(log));
+    let (mut replayed, writer) =
+        replay_whole(log, Some(PLACES), start, &mut watch, |writer, replay, collectors, batch| {
+            writer.pass(replay, batch);
+            show(&SoFar(replay, collectors));
+        })?;
     let checkpoints = writer.finish(&replayed.replay);
     rehearse(log, None, replayed.observer.failures.numbered(), &mut watch)?;
     report(log, replayed, None, None, checkpoints, watch)
@@ -148,7 +148,8 @@ fn replay_range<'a>(
 
 /// What the file is.
 pub(crate) fn info(log: &Log, watch: impl FnMut(Progress)) -> Result<Info, ReadError> {
-    let driver = ReplayDriver::begin(log, Collectors::new(log))?;
-    let Replayed { replay, observer, events } = driver.replay(watch, |_, _, _| ())?;
+    let start = || (Collectors::new(log), ());
+    let (replayed, ()) = replay_whole(log, None, start, watch, |(), _, _, _| ())?;
+    let Replayed { replay, observer, events } = replayed;
     Ok(describe(&replay, &observer, &events))
 }

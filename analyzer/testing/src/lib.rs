@@ -10,12 +10,14 @@
 //! ```
 //!
 //! [`recording`] is an engine's run, written event by event; [`log`] a thread's events and nothing else; [`generated`] a
-//! run of any length. [`perfetto`] reads what an export wrote.
+//! run of any length; [`Many`] a run with very many things of one kind. [`perfetto`] reads what an export wrote.
 #![forbid(unsafe_code)]
 
 pub mod generated;
 mod log;
+mod many;
 pub mod perfetto;
 pub mod recording;
 
 pub use log::{log, log_file};
+pub use many::Many;

@@ -3,7 +3,7 @@
 use crate::{
     Nanos, ReadError,
     events::{Entry, EventPlace},
-    merge::Events,
+    merge::{Events, LATER},
     source::{Clock, Log, ThreadChunks},
 };
 
@@ -49,11 +49,13 @@ impl Iterator for EventsFrom<'_> {
     }
 }
 
-/// The last chunk that everything at `time` and behind it lies in or after.
+/// The last chunk that everything at `time` and behind it lies in or after. What is stamped earlier may count as later, but not by more
+/// than a window.
 ///
 /// A chunk whose times step back, and one that nobody has sealed, may have late events whatever those behind it begin with: no
 /// chunk behind such a one is begun with. One chunk more than necessary is read, for the latest time of a thread.
 fn first_chunk(thread: &ThreadChunks, clock: &Clock, time: Nanos) -> usize {
+    let time = Nanos(time.0.saturating_sub(LATER.0));
     let mut first = 0;
     for (index, chunk) in thread.chunks.iter().enumerate() {
         if chunk.first.is_some_and(|ticks| clock.nanos(ticks) >= time) {

@@ -3,6 +3,7 @@
 mod ahead;
 mod batch;
 mod cursor;
+mod order;
 
 use std::{cmp::Reverse, collections::BinaryHeap, mem, thread::Scope};
 
@@ -11,12 +12,13 @@ use memtrace_format::{Bytes, DropCounts, Event, Kind, Record, ThreadId, Ticks, W
 use crate::{
     Nanos,
     model::{EventContext, TimedEvent},
-    source::{ChunkReader, Clock, EventChunk, Log, Losses, ReadError},
+    source::{ChunkReader, Clock, EventChunk, Log, Losses, Order, ReadError},
 };
 
 use ahead::{Ahead, ReadChunk};
 pub(crate) use batch::Batch;
 use cursor::Cursor;
+pub(crate) use order::{LATER, order_of};
 
 /// An event, when it happened, and where.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -31,11 +33,14 @@ pub struct Recorded {
 
 /// The events of a trace in the order of time; at one time, in the order of the threads' ids.
 ///
-/// The order of one thread's events is never changed: where its time steps back, its latest time counts. One window of
+/// The order of one thread's events is never changed: where its time steps back, its latest time counts. Where a free, an alloc or the
+/// end of a transfer is stamped a little before what it must have come after, its time is the one behind that. One window of
 /// 64 KiB a thread is in memory, and only while the thread's time has come.
 #[derive(Debug)]
 pub struct Events<'a> {
     trace: &'a Log,
+    /// What its stamps do not say. None while that is being found.
+    order: Option<&'a Order>,
     reader: ChunkReader,
     ahead: Option<Ahead>,
     cursors: Vec<Cursor<'a>>,
@@ -85,14 +90,29 @@ impl<'a> Events<'a> {
         Self::from_chunks(trace, std::iter::repeat(0))
     }
 
+    /// The events in the order of their stamps, right or not.
+    pub(crate) fn as_stamped(trace: &'a Log) -> Self {
+        Self::begin(trace, None, std::iter::repeat(0))
+    }
+
     /// Begins with this chunk of each thread.
     pub(crate) fn from_chunks(trace: &'a Log, first_chunks: impl IntoIterator<Item = usize>) -> Self {
+        // A file that cannot be read says so when it is read for its events.
+        Self::begin(trace, order_of(trace).ok(), first_chunks)
+    }
+
+    fn begin(
+        trace: &'a Log,
+        order: Option<&'a Order>,
+        first_chunks: impl IntoIterator<Item = usize>,
+    ) -> Self {
         let threads = trace.directory.threads.iter().zip(first_chunks);
         let cursors: Vec<_> = threads.map(|(thread, chunk)| Cursor::new(thread, chunk)).collect();
         let waiting =
             cursors.iter().enumerate().map(|(index, cursor)| Reverse((cursor.due(), index))).collect();
         Self {
             trace,
+            order: order.filter(|order| !order.is_as_stamped()),
             reader: ChunkReader::new(trace.header().short_session()).until(trace.until),
             ahead: None,
             cursors,
@@ -141,6 +161,13 @@ impl<'a> Events<'a> {
             (chunk, record, cursor.latest)
         });
         MergePlace { now: self.now, threads: threads.collect() }
+    }
+
+    /// The chunk of the latest event of a thread, and the place behind it there.
+    fn latest_place(&self, thread: usize) -> (u32, u32) {
+        let cursor = &self.cursors[thread];
+        let number = |place: usize| u32::try_from(place).unwrap_or(u32::MAX);
+        (number(cursor.next_chunk.saturating_sub(1)), number(cursor.next_record))
     }
 
     /// What happened before is said to have happened then: a baseline tells of that instant.
@@ -313,6 +340,9 @@ impl<'a> Events<'a> {
         self.losses.join(&read.losses);
         let cursor = &mut self.cursors[index];
         cursor.records = read.records;
+        if let Some(order) = self.order {
+            order.put(index, number, &mut cursor.records);
+        }
         if let Some(header) = read.header? {
             for (cause, count) in header.drops.iter() {
                 let more = count.saturating_sub(cursor.drops.of(cause));

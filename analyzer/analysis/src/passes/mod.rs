@@ -22,5 +22,5 @@ pub use filter::thread_names;
 pub use range::RangeError;
 pub(crate) use range::RangeTracker;
 pub(crate) use rehearsal::rehearse;
-pub(crate) use replay_driver::{ReplayDriver, Replayed};
+pub(crate) use replay_driver::{ReplayDriver, Replayed, replay_whole};
 pub(crate) use second_pass::revisit;

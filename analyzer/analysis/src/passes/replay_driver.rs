@@ -4,13 +4,13 @@
 //! replayed by another, some events at a time: an event that went from one processor's cache to another's would cost more than
 //! its replay.
 
-use std::{ops::ControlFlow, thread};
+use std::{ops::ControlFlow, sync::Arc, thread};
 
 use memtrace_format::{Bytes, Event};
 
 use crate::{
     Progress, ReadError,
-    merge::{Batch, Events, MergePlace},
+    merge::{Batch, Events, MergePlace, order_of},
     model::EventContext,
     replay::{Observer, Replay},
     source::Log,
@@ -46,10 +46,18 @@ impl<'a, O: Observer<'a>> ReplayDriver<'a, O> {
     /// The same, with no more of what was before than is admitted.
     pub(crate) fn begin_with(
         log: &'a Log,
+        observer: O,
+        admits: impl FnMut(EventContext, &Event) -> bool,
+    ) -> Result<Self, ReadError> {
+        Self::begin_on(Events::new(log), log, observer, admits)
+    }
+
+    fn begin_on(
+        mut events: Events<'a>,
+        log: &'a Log,
         mut observer: O,
         mut admits: impl FnMut(EventContext, &Event) -> bool,
     ) -> Result<Self, ReadError> {
-        let mut events = Events::new(log);
         let mut replay = Replay::new(log);
         if log.baseline.is_some() {
             events.replay_baseline(|ticks, thread, event| {
@@ -88,11 +96,11 @@ impl<'a, O: Observer<'a>> ReplayDriver<'a, O> {
         })
     }
 
-    /// Replays all there is. `each` is told of every batch when it is replayed, and `watch` of progress.
-    pub(crate) fn replay(
+    /// Replays all there is, or as long as `each` lets it, which is told of every batch when it is replayed. `watch` is told of progress.
+    fn replay(
         self,
         watch: impl FnMut(Progress),
-        mut each: impl FnMut(&Replay<'a>, &O, &Batch),
+        mut each: impl FnMut(&Replay<'a>, &O, &Batch) -> ControlFlow<()>,
     ) -> Result<Replayed<'a, O>, ReadError> {
         self.drive(watch, |events, replay, observer, batch| {
             let more = if replay.is_crowded() {
@@ -102,8 +110,7 @@ impl<'a, O: Observer<'a>> ReplayDriver<'a, O> {
             } else {
                 events.pass_on(batch, |now, event| replay.apply(now, event, observer))?
             };
-            each(replay, observer, batch);
-            Ok(more)
+            Ok(each(replay, observer, batch).is_continue() && more)
         })
     }
 
@@ -139,5 +146,44 @@ impl<'a, O: Observer<'a>> ReplayDriver<'a, O> {
         };
         watch(Progress { done: total, total });
         Ok(Replayed { replay, observer, events })
+    }
+}
+
+/// Replays a whole log, with places now and then if so many events are to lie `between`. `each` is told of every batch when it is
+/// replayed, and `watch` of progress.
+///
+/// Nearly always the stamps are in the order of the events, so that is what is tried first. If something does not fit then, the order is
+/// looked for, and the replay begins anew, with what `start` makes: who observes it, and what `each` writes to.
+pub(crate) fn replay_whole<'a, O: Observer<'a>, S>(
+    log: &'a Log,
+    between: Option<u64>,
+    start: impl Fn() -> (O, S),
+    mut watch: impl FnMut(Progress),
+    mut each: impl FnMut(&mut S, &Replay<'a>, &O, &Batch),
+) -> Result<(Replayed<'a, O>, S), ReadError> {
+    loop {
+        let is_known = log.threads().len() < 2 || log.known_order().is_some();
+        let events = if is_known { Events::new(log) } else { Events::as_stamped(log) };
+        let (observer, mut state) = start();
+        let mut driver = ReplayDriver::begin_on(events, log, observer, |_, _| true)?;
+        if let Some(between) = between {
+            driver.emit_places_every(between);
+        }
+        let replayed = driver.replay(&mut watch, |replay, observer, batch| {
+            if !is_known && replay.oddities.question_the_order() {
+                return ControlFlow::Break(());
+            }
+            each(&mut state, replay, observer, batch);
+            ControlFlow::Continue(())
+        })?;
+        if is_known {
+            return Ok((replayed, state));
+        }
+        if replayed.replay.oddities.question_the_order() {
+            order_of(log)?;
+            continue;
+        }
+        log.set_order(&Arc::default());
+        return Ok((replayed, state));
     }
 }

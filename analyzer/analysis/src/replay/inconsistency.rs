@@ -56,6 +56,19 @@ impl Inconsistencies {
         self.0[oddity as usize] += more;
     }
 
+    /// Whether something did not fit that would fit if events had come in another order.
+    pub(crate) fn question_the_order(&self) -> bool {
+        [
+            Inconsistency::FreeOfUnknown,
+            Inconsistency::AllocOfLive,
+            Inconsistency::FreeRequestedTwice,
+            Inconsistency::CompletedWithoutRequest,
+            Inconsistency::EndWithoutBegin,
+        ]
+        .iter()
+        .any(|&oddity| self.0[oddity as usize] > 0)
+    }
+
     /// Those that happened, in words.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
         Inconsistency::TEXTS.iter().copied().zip(self.0).filter(|(_, count)| *count > 0)

@@ -11,6 +11,7 @@ mod directory;
 mod error;
 mod file;
 mod losses;
+mod order;
 pub(crate) mod packed;
 mod snapshot;
 mod symbols;
@@ -24,8 +25,14 @@ pub use definitions::{Call, Definitions};
 pub(crate) use directory::{Directory, EventChunk, FREE_RUN, ThreadChunks};
 pub use error::ReadError;
 pub use losses::{Damage, Losses};
+pub(crate) use order::{Hold, Order};
 
-use std::{fs::File, path::Path, thread::available_parallelism};
+use std::{
+    fs::File,
+    path::Path,
+    sync::{Arc, OnceLock},
+    thread::available_parallelism,
+};
 
 use memtrace_format::{
     ClockKind, Closing, Definition, Ending, FileHeader, RING, SIZES_DEDUCED, ThreadId, Ticks,
@@ -56,6 +63,8 @@ pub struct Log {
     being_written: bool,
     cycle: Option<Text>,
     one_thread: bool,
+    /// What the stamps do not say of the order of events, once that is found.
+    order: OnceLock<Arc<Order>>,
 }
 
 impl Log {
@@ -137,6 +146,7 @@ impl Log {
             being_written,
             cycle: None,
             one_thread: available_parallelism().is_ok_and(|threads| threads.get() == 1),
+            order: OnceLock::new(),
         })
     }
 
@@ -246,5 +256,15 @@ impl Log {
     /// The only cycle whose growth is looked for.
     pub(crate) fn cycle(&self) -> Option<&Text> {
         self.cycle.as_ref()
+    }
+
+    /// What the stamps do not say of the order of events, if it is known.
+    pub(crate) fn known_order(&self) -> Option<&Arc<Order>> {
+        self.order.get()
+    }
+
+    /// The order is known now; the first one that was found stays.
+    pub(crate) fn set_order(&self, order: &Arc<Order>) -> &Order {
+        self.order.get_or_init(|| Arc::clone(order))
     }
 }

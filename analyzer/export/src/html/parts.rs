@@ -17,8 +17,9 @@ pub(super) fn peaks(report: &Report) -> Markup {
         section #peak {
             h2 { "Peak" }
             @if report.heaps.is_empty() { p { "Nothing was allocated." } }
+            @let main = report.main_heap();
             @for (index, heap) in report.heaps.iter().enumerate() {
-                details open[Some(index) == report.main_heap()] { (peak(heap)) }
+                details open[Some(index) == main] { (peak(heap)) }
             }
         }
     }

@@ -1,5 +1,10 @@
 //! The live bytes of every owner at an instant.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
+
 use crate::replay::{OwnerId, ReplayHeap};
 
 /// The most owners of a heap that are told apart: those that have the most.
@@ -10,6 +15,8 @@ const OWNERS: usize = 1024;
 pub(crate) struct Census {
     /// In the order of the replay's heaps.
     pub(crate) heaps: Vec<HeapCensus>,
+    /// How many owners all censuses remember.
+    owners: Arc<AtomicU64>,
 }
 
 /// The live blocks of one heap, by their owners.
@@ -21,10 +28,25 @@ pub(crate) struct HeapCensus {
 }
 
 impl Census {
-    /// Counts every live block.
-    pub(crate) fn take(heaps: &[ReplayHeap]) -> Self {
+    /// Counts every live block. What it remembers is added to `owners` until it is dropped.
+    pub(super) fn take(heaps: &[ReplayHeap], owners: &Arc<AtomicU64>) -> Self {
         let mut sums = Vec::new();
-        Self { heaps: heaps.iter().map(|heap| HeapCensus::take(heap, &mut sums)).collect() }
+        let census = Self {
+            heaps: heaps.iter().map(|heap| HeapCensus::take(heap, &mut sums)).collect(),
+            owners: Arc::clone(owners),
+        };
+        owners.fetch_add(census.size(), Relaxed);
+        census
+    }
+
+    fn size(&self) -> u64 {
+        self.heaps.iter().map(|heap| heap.owners.len() as u64 + 2).sum()
+    }
+}
+
+impl Drop for Census {
+    fn drop(&mut self) {
+        self.owners.fetch_sub(self.size(), Relaxed);
     }
 }
 

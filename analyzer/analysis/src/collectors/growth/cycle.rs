@@ -3,11 +3,7 @@
 use std::sync::Arc;
 
 use super::census::Census;
-use crate::{
-    Nanos, Text,
-    replay::{ReplayHeap, ScopeId},
-    report::CycleSource,
-};
+use crate::{Nanos, Text, replay::ScopeId, report::CycleSource};
 
 /// The most ends that are kept one by one. When there are more, every second goes, and from then on every second is kept.
 const POINTS: usize = 128;
@@ -119,9 +115,8 @@ impl CycleWatch {
         }
     }
 
-    /// Whether counting all live blocks once more is cheap beside the `events` so far.
-    pub(crate) fn can_afford(&mut self, events: u64, heaps: &[ReplayHeap]) -> bool {
-        let visits = heaps.iter().map(|heap| heap.state.pieces_to_walk() as u64).sum::<u64>();
+    /// Whether `visits` of live blocks more are cheap beside the `events` so far.
+    pub(super) fn can_afford(&mut self, events: u64, visits: u64) -> bool {
         let affordable = self.visits.saturating_add(visits) <= FREE_VISITS + events / EVENTS_PER_VISIT;
         self.visits += if affordable { visits } else { 0 };
         affordable

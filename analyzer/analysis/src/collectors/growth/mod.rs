@@ -5,6 +5,7 @@
 //! end the sums of the heaps, and as often as that is cheap a [`Census`] of the live blocks. Nothing is done at an alloc or
 //! a free.
 
+mod budget;
 mod census;
 mod cycle;
 
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 use memtrace_format::{ModuleId, NameId, NotSampled, TransferBegin};
 
+use budget::Budget;
 pub(crate) use census::Census;
 pub(crate) use cycle::{CycleWatch, Point as CyclePoint};
 
@@ -47,6 +49,7 @@ pub(crate) struct Growth<'a> {
     pub(crate) left_out: u64,
     /// The latest census, and the number of the heaps' events when it was taken.
     latest: Option<(u64, Arc<Census>)>,
+    budget: Budget,
     /// The open spans of each thread, by the order in which they were entered.
     open: Vec<Vec<u64>>,
     entered: u64,
@@ -64,6 +67,7 @@ impl<'a> Collector<'a> for Growth<'a> {
             by_name: HashMap::new(),
             left_out: 0,
             latest: None,
+            budget: Budget::default(),
             open: vec![Vec::new(); log.threads().len()],
             entered: 0,
             awaited: HashMap::new(),
@@ -164,14 +168,15 @@ impl<'a> Growth<'a> {
         {
             self.awaited.entry(span).or_default().push(index);
         }
+        let is_new = cycle.is_new();
         cycle.end(now.time, self.open[now.thread].last().copied(), scope, levels);
         let events = heaps.iter().fold(0, |sum: u64, heap| sum.wrapping_add(heap.events));
         let kept =
             events.wrapping_sub(heaps.iter().fold(0, |sum: u64, heap| sum.wrapping_add(heap.first_event)));
         match &self.latest {
             Some((taken, census)) if *taken == events => cycle.keep(Arc::clone(census)),
-            _ if cycle.can_afford(kept, heaps) => {
-                let census = Arc::new(Census::take(heaps));
+            _ if self.budget.can_afford(heaps, kept, is_new, cycle) => {
+                let census = Arc::new(self.budget.census(heaps));
                 self.latest = Some((events, Arc::clone(&census)));
                 cycle.keep(census);
             }
@@ -207,8 +212,12 @@ impl<'a> Growth<'a> {
             let (index, _) = once.min_by_key(|(_, cycle)| cycle.latest.time)?;
             let old = std::mem::replace(&mut self.cycles[index], cycle);
             self.by_name.remove(&(old.source, old.name));
-            self.by_id.clear();
-            self.awaited.values_mut().for_each(|inside| inside.retain(|&other| other as usize != index));
+            // Emptied, a large table would take long to empty again.
+            self.by_id = HashMap::new();
+            self.awaited.retain(|_, inside| {
+                inside.retain(|&other| other as usize != index);
+                !inside.is_empty()
+            });
             index
         };
         self.by_name.insert((source, name), index as u32);

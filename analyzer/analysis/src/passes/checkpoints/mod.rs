@@ -15,9 +15,9 @@ use crate::{
     events::EventPlace,
     merge::MergePlace,
     model::EventContext,
-    passes::ReplayDriver,
+    passes::{ReplayDriver, replay_whole},
     replay::{Owners, Replay, ReplayCheckpoint, ScopeTree},
-    source::Log,
+    source::{Log, Order},
 };
 pub(crate) use writer::{CheckpointWriter, PLACES};
 
@@ -28,6 +28,8 @@ pub(crate) use writer::{CheckpointWriter, PLACES};
 pub struct Checkpoints {
     times: Vec<Nanos>,
     taken: Option<Arc<Taken>>,
+    /// The order of the events, so that who knows the checkpoints need not look for it.
+    order: Option<Arc<Order>>,
 }
 
 #[derive(Debug)]
@@ -74,10 +76,15 @@ impl Checkpoints {
     ///
     /// The operating system cannot read a part of the file.
     pub(crate) fn every(log: &Log, every: NonZeroU64) -> Result<Self, ReadError> {
-        let mut driver = ReplayDriver::begin(log, ())?;
-        driver.emit_places_every(every.get().min(PLACES));
-        let mut writer = CheckpointWriter::every(every.get(), log);
-        let replayed = driver.replay(|_| (), |replay, (), batch| writer.pass(replay, batch))?;
+        let between = Some(every.get().min(PLACES));
+        let start = || ((), CheckpointWriter::every(every.get(), log));
+        let (replayed, writer) = replay_whole(
+            log,
+            between,
+            start,
+            |_| (),
+            |writer, replay, (), batch| writer.pass(replay, batch),
+        )?;
         Ok(writer.finish(&replayed.replay))
     }
 
@@ -126,6 +133,9 @@ impl Checkpoints {
         time: Option<Nanos>,
         mut goes_on: impl FnMut(&Replay<'_>, EventContext) -> bool,
     ) -> Result<Replay<'a>, ReadError> {
+        if let Some(order) = &self.order {
+            log.set_order(order);
+        }
         let driver = match time.and_then(|time| self.resume(log, time)) {
             Some(driver) => driver,
             None => ReplayDriver::begin(log, ())?,

@@ -121,11 +121,12 @@ impl CheckpointWriter {
 
     /// What was taken of this replay, which has come to its end.
     pub(crate) fn finish(self, replay: &Replay<'_>) -> Checkpoints {
-        let Some(file) = self.file else { return Checkpoints::default() };
+        let order = replay.log.known_order().cloned();
+        let Some(file) = self.file else { return Checkpoints { order, ..Checkpoints::default() } };
         let times = self.list.iter().map(|checkpoint| checkpoint.time).collect();
         let (owners, scopes) = (replay.owners.clone(), replay.scopes.clone());
         let taken = Taken { file, list: self.list, owners, scopes };
-        Checkpoints { times, taken: Some(Arc::new(taken)) }
+        Checkpoints { times, taken: Some(Arc::new(taken)), order }
     }
 
     fn thin(&mut self) {
