@@ -11,6 +11,9 @@ mod optional;
 /// Random histories of memory through tracer and analyzer, against a model that recounts everything at every event.
 mod histories;
 
+/// Blocks that one thread hands to another faster than the clock can tell.
+mod handed_over;
+
 /// Parts of random histories, against the same model.
 mod ranges;
 

@@ -46,6 +46,11 @@ pub(crate) fn history() -> Command {
     quiet(Path::new(env!("CARGO_BIN_EXE_history")))
 }
 
+/// The program whose threads hand blocks over.
+pub(crate) fn handed_over() -> Command {
+    quiet(Path::new(env!("CARGO_BIN_EXE_handed-over")))
+}
+
 /// The program whose names are markup.
 pub(crate) fn hostile_names() -> Command {
     quiet(Path::new(env!("CARGO_BIN_EXE_hostile-names")))
