@@ -98,13 +98,13 @@ Examples:
     memtrace analyze run.trace --device 1              the second device only
     memtrace analyze run.trace --thread worker-2       one thread: what it allocated and did
 
-Ranges, filters, --at and --cycle print the report on a terminal too. --from, --to and --phase select
-a range: the report counts what happens in it, starting with everything that was live then. Both ends
-belong to the range. --device and --thread are filters: the report is that of a run in which nothing
-else was recorded.
+Ranges, filters, --at and --cycle print the report on a terminal too. --from, --to and --phase
+select a range: the report counts what happens in it, starting with everything that was live then.
+Both ends belong to the range. --device and --thread are filters: the report is that of a run in
+which nothing else was recorded.
 
-In JSON, times are nanoseconds since the trace's start and sizes are bytes. An unknown figure is null,
-and <name>_why beside it gives the reason.")]
+In JSON, times are nanoseconds since the trace's start and sizes are bytes. An unknown figure is
+null, and <name>_why beside it gives the reason.")]
 pub(crate) struct Analyze {
     /// The trace, or a recording that `memtrace import` reads; several, or a folder, give a table of processes
     #[arg(value_name = "RUN.trace", required = true)]

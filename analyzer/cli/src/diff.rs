@@ -14,9 +14,10 @@ Examples:
     memtrace diff before.trace after.trace
     memtrace diff main.trace branch.trace --fail-if-worse 2     for a pipeline
 
-Heaps and cycles are matched by name, modules by full name, stacks by their frames, and phases by name
-and ordinal. --fail-if-worse judges peaks, the bytes left at the end, the growth of cycles, failed
-requests and swapped bytes. Durations differ between any two runs, so only --fail-if-slower judges them.")]
+Heaps and cycles are matched by name, modules by full name, stacks by their frames, and phases by
+name and ordinal. --fail-if-worse judges peaks, the bytes left at the end, the growth of cycles,
+failed requests and swapped bytes. Durations differ between any two runs, so only --fail-if-slower
+judges them.")]
 pub(crate) struct Arguments {
     /// The run to compare with
     #[arg(value_name = "A.trace")]

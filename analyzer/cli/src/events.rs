@@ -28,8 +28,8 @@ Examples:
     memtrace events run.trace --grep 0x7f3a00001000     what held an address, and when
     memtrace events run.trace --grep 'unet alloc' --json | jq -s 'map(.bytes) | add'
 
-A word matches a part of a kind, thread, heap, module, name or frame, in any case; 0x… is an address
-and matches the blocks and segments that contain it. An event has to match all words.
+A word matches a part of a kind, thread, heap, module, name or frame, in any case; 0x… is an
+address and matches the blocks and segments that contain it. An event has to match all words.
 
 Times are seconds since the trace's start. With --json, every line is an object with times in
 nanoseconds and sizes in bytes.")]

@@ -26,10 +26,10 @@ Examples:
     memtrace scrub run.trace -o clean.trace --keep modules,scopes
     memtrace scrub run.trace -o clean.trace --key-file ~/.memtrace-key   stable pseudonyms
 
-Every word of a name becomes a pseudonym, the same one wherever it occurs. Paths and module trees keep
-their form, short numbers stay, and so does every figure. The trace keeps sizes, times, ids, the
-numbers of marks, the names of devices, samples, and the names that mean the same in every trace.
-docs/scrub.md lists all of it.")]
+Every word of a name becomes a pseudonym, the same one wherever it occurs. Paths and module trees
+keep their form, short numbers stay, and so does every figure. The trace keeps sizes, times, ids,
+the numbers of marks, the names of devices, samples, and the names that mean the same in every
+trace. docs/scrub.md lists all of it.")]
 pub(crate) struct Arguments {
     /// The trace, or a recording that `memtrace import` reads; `-` is standard input
     #[arg(value_name = "RUN.trace")]
