@@ -35,6 +35,9 @@ mod torch_reports;
 /// PyTorch programs, and the Python package.
 mod torch;
 
+/// PyTorch unmodified on a device of software, against its own books.
+mod software_torch;
+
 /// Faults of the example engine and the remedies for them: the same run with and without, compared.
 mod remedies;
 

@@ -25,6 +25,8 @@ pub(crate) enum Need {
     Pytorch,
     /// That Python, with accelerate and safetensors.
     Accelerate,
+    /// PyTorch on the software device, as `tests/torch/setup` installs it.
+    SoftwareTorch,
     /// A CPython whose frames can be read (3.8 to 3.13).
     Python,
     /// The headers of that Python.
@@ -50,6 +52,7 @@ impl Need {
         match self {
             Self::Pytorch => "pytorch",
             Self::Accelerate => "accelerate",
+            Self::SoftwareTorch => "software-torch",
             Self::Python => "python",
             Self::PythonHeaders => "python-headers",
             Self::Tmux => "tmux",
@@ -93,6 +96,29 @@ pub(crate) fn pytorch() -> Option<&'static Path> {
     });
     if found.is_none() {
         skip(Need::Pytorch, "no python3 has PyTorch (MEMTRACE_TEST_PYTHON names one that has)");
+    }
+    found.as_deref()
+}
+
+/// A Python that has PyTorch on the software device, of a version that `tests/torch/setup` has installed. `None`: the test is
+/// skipped.
+#[track_caller]
+pub(crate) fn software_torch() -> Option<&'static Path> {
+    static FOUND: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let found = FOUND.get_or_init(|| {
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent()?;
+        let mut installed: Vec<_> = target.read_dir().ok()?.flatten().map(|entry| entry.path()).collect();
+        installed.retain(|path| path.join("complete").exists());
+        installed.sort();
+        let python = installed.pop()?.join("bin/python3");
+        let works = "import torch; raise SystemExit(not torch.version.cuda)";
+        python_runs(&python, works).then_some(python)
+    });
+    if found.is_none() {
+        skip(
+            Need::SoftwareTorch,
+            "there is no PyTorch on the software device (tests/torch/setup installs it)",
+        );
     }
     found.as_deref()
 }

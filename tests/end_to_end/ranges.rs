@@ -1,4 +1,4 @@
-use memtrace_analysis::{Nanos, Part, Trace};
+use memtrace_analysis::{Nanos, Trace, TraceRange};
 use memtrace_format::Event;
 use memtrace_tests::HEAPS;
 use proptest::prelude::*;
@@ -30,14 +30,14 @@ proptest! {
             let mut ends = [one, other].map(|end| end.index(history.steps.len()));
             ends.sort_unstable();
             let [first, last] = ends;
-            let part = Part::Between { from: times[first], to: Some(times[last]) };
+            let part = TraceRange::Between { from: times[first], to: Some(times[last]) };
             // Steps that the clock does not tell apart are no borders.
             if first.checked_sub(1).is_some_and(|before| times[before] == times[first])
                 || times.get(last + 1) == Some(&times[last])
             {
                 continue;
             }
-            let report = trace.analyze_part(&part, |_| ()).unwrap().report;
+            let report = trace.analyze_range(&part, |_| ()).unwrap().report;
             prop_assert_eq!(report.trace.events, (last - first + 1) as u64);
             let range = report.trace.range.clone().unwrap();
             prop_assert_eq!((range.from_ns, range.to_ns), (times[first], times[last]));

@@ -2,7 +2,8 @@ use std::{ffi::OsString, path::Path};
 
 use memtrace_analysis::{
     Trace,
-    report::{Counter, CounterNumber, Ended, Report, ReportText},
+    rendering::ReportText,
+    report::{Counter, CounterNumber, Ended, Report},
 };
 use memtrace_format::{CounterValue, DeviceId, Event};
 

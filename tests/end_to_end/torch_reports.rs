@@ -59,6 +59,21 @@ fn sums_that_differ_in_passing_are_no_fault() {
     assert_eq!(verdict(&report), FindingVerdict::Ok, "{totals:?}");
 }
 
+/// Mapped storages are reported with a sum of 0: they are in a heap of their own, and the allocator's sums agree.
+#[test]
+fn mapped_storages_are_no_business_of_the_sums() {
+    let lab = Lab::new();
+    let (report, said) = lab.record("mapped");
+    assert_eq!(said, "0 0\n", "no profiler listens");
+    let own = heap(&report, "torch cpu");
+    assert_eq!((own.allocs, own.frees, own.end.allocated_bytes.0), (2, 2, 0));
+    assert_eq!((own.allocator.unwrap().samples, own.allocator.unwrap().differing), (4, 0));
+    let mapped = heap(&report, "torch mapped");
+    assert_eq!((mapped.allocs, mapped.frees, mapped.end.allocated_bytes.0), (2, 1, 3 << 20));
+    assert!(mapped.allocator.is_none());
+    assert_eq!((verdict(&report), report.trace.oddities.len()), (FindingVerdict::Ok, 0));
+}
+
 /// What was handed out before the first report is not taken for a fault.
 #[test]
 fn what_was_there_before_is_no_fault() {

@@ -173,3 +173,23 @@ impl Slot {
 fn index(cause: DropCause) -> usize {
     cause as usize - 1
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_does_not_tell_of_losses_before_its_own() {
+        let ledger = Ledger::new();
+        let first = Losses::new();
+        first.acquire(&ledger);
+        first.count(&ledger, DropCause::NoChunk, Ticks(5));
+        first.release();
+        let second = Losses::new();
+        second.acquire(&ledger);
+        second.count(&ledger, DropCause::NoChunk, Ticks(9));
+        let mut told = Vec::new();
+        second.report(|cause, count, since| told.push((cause, count, since)));
+        assert_eq!(told, [(DropCause::NoChunk, 1, Ticks(9))]);
+    }
+}

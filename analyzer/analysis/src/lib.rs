@@ -37,61 +37,58 @@
 //! the tracer, and never maps a file: one that is cut short while it is read ends early. What a trace cannot tell is said to be unknown, with the reason; it is never 0.
 #![forbid(unsafe_code)]
 
+mod table;
 mod text;
 mod time;
 
-mod clock;
+mod model;
+
 mod source;
 
 mod merge;
 
 pub mod events;
 
-pub mod allocator;
-
+pub mod allocator_model;
 pub mod replay;
 
-mod analyses;
+mod oom;
 
-mod autopsy;
+mod collectors;
 
-mod passage;
+mod passes;
 
-mod checkpoints;
-
-mod filter;
-mod part;
-mod revisit;
-pub mod walk;
-
-mod summary;
-
-mod findings;
-
-pub mod report;
-pub mod timeline;
-
-pub mod instant;
-
-pub mod processes;
-
-mod chunk_writer;
+mod report_builder;
 
 pub mod check;
-pub mod cut;
 pub mod diff;
+mod findings;
+pub mod processes;
+
+pub mod rendering;
+
+mod chunk_writer;
+pub mod cut;
 pub mod pack;
 pub mod scrub;
 
-mod analysis;
+mod analyze;
+mod seek;
+mod so_far;
+mod trace;
 
-pub use analysis::{Analysis, HeapSoFar, Progress, SoFar, analyze};
-pub use checkpoints::Checkpoints;
+pub use analyze::Analysis;
 pub use chunk_writer::ChunkWriter;
-pub use filter::Filter;
 pub use merge::{Events, Recorded};
-pub use part::{Part, PartError};
-pub use source::{Call, Damage, Definitions, Losses, ReadError, RegularFile, Trace};
-pub use summary::trend;
+pub use model::{
+    EventContext, Filter, HeapKey, Progress, SnapshotAt, TraceRange, TransferKey, report, snapshot, timeline,
+};
+pub use passes::{Checkpoints, Composition, CompositionPart, Grouping, RangeError, thread_names, walk};
+pub use report_builder::trend;
+pub use seek::SnapshotAtError;
+pub use so_far::{HeapSoFar, SoFar};
+pub use source::{Call, Damage, Definitions, Log, Losses, ReadError, RegularFile};
+pub use table::{grouped, utc};
 pub use text::{Text, as_cell, is_unsafe};
 pub use time::{Nanos, TimeError};
+pub use trace::{Trace, analyze};

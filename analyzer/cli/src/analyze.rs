@@ -7,11 +7,10 @@ use std::{
 };
 
 use memtrace_analysis::{
-    Checkpoints, ReadError, Text,
-    diff::InstantsDiffText,
-    instant::When,
-    processes::{Process, ProcessesText},
-    report::{Report, ReportText, StateText},
+    Checkpoints, ReadError, SnapshotAt, Text,
+    processes::Process,
+    rendering::{ProcessesText, ReportText, SnapshotsDiffText, StateText},
+    report::Report,
 };
 
 use crate::{
@@ -59,7 +58,7 @@ pub(crate) fn report(path: &Path, selection: &Selection, cycle: Option<&str>) ->
 }
 
 /// What was live at an instant, or what differs from it at another.
-fn run_at(arguments: &Analyze, path: &Path, when: &When) -> Result<(), Failure> {
+fn run_at(arguments: &Analyze, path: &Path, when: &SnapshotAt) -> Result<(), Failure> {
     let opened = memtrace_import::open(path, &mut progress::imported());
     let trace = opened.map_err(Failure::not_imported(path))?;
     let checkpoints = Checkpoints::default();
@@ -68,7 +67,7 @@ fn run_at(arguments: &Analyze, path: &Path, when: &When) -> Result<(), Failure> 
         return if arguments.json { output::print_json(&state) } else { output::print(StateText(&state)) };
     };
     let diff = trace.compare(&checkpoints, when, against).map_err(Failure::no_instant(path))?;
-    if arguments.json { output::print_json(&diff) } else { output::print(InstantsDiffText(&diff)) }
+    if arguments.json { output::print_json(&diff) } else { output::print(SnapshotsDiffText(&diff)) }
 }
 
 /// The arguments that stand for looking at these traces.

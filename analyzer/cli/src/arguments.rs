@@ -1,9 +1,9 @@
-//! What can be typed, and the help that explains it.
+//! The arguments of the command line, and their help.
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use memtrace_analysis::{Filter, Nanos, Part, Text, instant::When};
+use memtrace_analysis::{Filter, Nanos, SnapshotAt, Text, TraceRange};
 
 use crate::{check, completions, cut, diff, doctor, events, export, man, pack, record, report, scrub};
 
@@ -122,10 +122,10 @@ pub(crate) struct Analyze {
     pub(crate) selection: Selection,
     /// Report what is live at an instant, and which blocks keep which segments: a time, `peak`, `peak#2`, `oom`, `end`, or a mark's name
     #[arg(long, value_name = "WHEN", conflicts_with_all = ["from", "to", "phase", "device", "thread", "cycle"])]
-    pub(crate) at: Option<When>,
+    pub(crate) at: Option<SnapshotAt>,
     /// With --at: compare with this instant: what is new, what is gone, and its owners
     #[arg(long, value_name = "WHEN", requires = "at")]
-    pub(crate) against: Option<When>,
+    pub(crate) against: Option<SnapshotAt>,
     /// Look for growth over this cycle only: a phase, scope, mark or module that repeats
     #[arg(long, value_name = "NAME")]
     pub(crate) cycle: Option<String>,
@@ -153,11 +153,11 @@ pub(crate) struct Selection {
 
 impl Selection {
     /// The part of the trace that is asked for.
-    pub(crate) fn part(&self) -> Part {
+    pub(crate) fn part(&self) -> TraceRange {
         match (&self.phase, self.from, self.to) {
-            (Some(phase), ..) => Part::run(phase),
-            (None, None, None) => Part::Whole,
-            (None, from, to) => Part::Between { from: from.unwrap_or_default(), to },
+            (Some(phase), ..) => TraceRange::run(phase),
+            (None, None, None) => TraceRange::Whole,
+            (None, from, to) => TraceRange::Between { from: from.unwrap_or_default(), to },
         }
     }
 
@@ -171,7 +171,7 @@ impl Selection {
 
     /// Whether it is the whole trace, and all of it.
     pub(crate) fn is_everything(&self) -> bool {
-        self.part() == Part::Whole && self.filter().is_empty()
+        self.part() == TraceRange::Whole && self.filter().is_empty()
     }
 }
 

@@ -5,7 +5,8 @@ use std::{fs, path::PathBuf};
 use clap::Args;
 use memtrace_analysis::{
     Text,
-    check::{Budget, Check, CheckText, GrowthLimit, TimeLimit},
+    check::{Budget, Check, GrowthLimit, TimeLimit},
+    rendering::CheckText,
 };
 use memtrace_format::Bytes;
 

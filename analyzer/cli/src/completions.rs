@@ -1,4 +1,4 @@
-//! `memtrace completions`: what a shell needs to complete the command line, made from the flags themselves.
+//! `memtrace completions`: completion scripts for shells, made from the flags.
 
 use clap::{Args, CommandFactory as _};
 use clap_complete::Shell;

@@ -4,9 +4,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use memtrace_analysis::{
-    Nanos, Part, Trace,
+    Nanos, SnapshotAt, Trace, TraceRange,
     cut::{self, Cut, CutError},
-    instant::When,
 };
 
 use crate::{
@@ -56,7 +55,7 @@ pub(crate) struct Which {
     phase: Option<String>,
     /// Select the surroundings of an instant: a time, `peak`, `peak#2`, `oom`, `end`, or a mark's name
     #[arg(long, value_name = "WHEN", conflicts_with_all = ["from", "to"])]
-    around: Option<When>,
+    around: Option<SnapshotAt>,
     /// With --around: the length of the part, half of it before the instant
     #[arg(long, value_name = "TIME", default_value = WINDOW, requires = "around")]
     window: Nanos,
@@ -73,7 +72,7 @@ impl Which {
             return Ok((from, Some(to)));
         }
         let Some(phase) = &self.phase else { return Ok((self.from.unwrap_or_default(), self.to)) };
-        let ends = trace.ends_of(&Part::run(phase), progress::shown());
+        let ends = trace.ends_of(&TraceRange::run(phase), progress::shown());
         let (from, to) = ends.map_err(Failure::no_part(path))?;
         Ok((from, Some(to)))
     }
@@ -92,7 +91,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 /// When an instant is.
-pub(crate) fn instant(path: &Path, trace: &Trace, when: &When) -> Result<Nanos, Failure> {
+pub(crate) fn instant(path: &Path, trace: &Trace, when: &SnapshotAt) -> Result<Nanos, Failure> {
     trace.time_of(when).map_err(Failure::no_instant(path))
 }
 
@@ -112,7 +111,7 @@ pub(crate) fn write(
     let file = place.file.as_file().try_clone().map_err(|error| place.unwritable(error))?;
     let cut = cut::cut(trace, from, to, file, &mut progress::of("cutting"));
     cut.map_err(|error| match error {
-        CutError::Part(error) => Failure::no_part(path)(error),
+        CutError::Range(error) => Failure::no_part(path)(error),
         CutError::Write(error) => place.unwritable(error),
         error => place.unwritable(std::io::Error::other(error)),
     })

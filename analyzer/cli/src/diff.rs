@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use memtrace_analysis::diff::{Diff, DiffText, Tolerance};
+use memtrace_analysis::{
+    diff::{Diff, Tolerance},
+    rendering::DiffText,
+};
 
 use crate::{analyze::report, arguments::Selection, failure::Failure, output};
 

@@ -10,7 +10,7 @@ use clap::Args;
 use memtrace_analysis::{
     Nanos, ReadError, Trace,
     events::{Browser, Entry, EventLine, EventPlace, Query},
-    report::write_json_line,
+    rendering::write_json_line,
 };
 
 use crate::{failure::Failure, progress};

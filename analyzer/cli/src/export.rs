@@ -6,7 +6,7 @@ use std::{
 };
 
 use clap::{Args, ValueEnum};
-use memtrace_analysis::{Nanos, Trace, instant::When};
+use memtrace_analysis::{Nanos, SnapshotAt, Trace};
 use memtrace_export::{Export, ExportError, Format, Table};
 use memtrace_format::Bytes;
 
@@ -52,7 +52,7 @@ pub(crate) struct Arguments {
     table: Rows,
     /// For collapsed, flamegraph and speedscope: the instant to show: a time, `peak`, `peak#2`, `oom`, `end`, or a mark's name [default: peak]
     #[arg(long, value_name = "WHEN")]
-    at: Option<When>,
+    at: Option<SnapshotAt>,
     /// Begin the range at this time since the trace's start: 1.5s, 200ms, or plain seconds
     #[arg(long, value_name = "TIME")]
     from: Option<Nanos>,
@@ -127,8 +127,8 @@ fn write(
     unwritable: impl FnOnce(io::Error) -> Failure,
 ) -> Result<(), Failure> {
     memtrace_export::export(trace, export, out, progress::of("exporting")).map_err(|error| match error {
-        ExportError::Part(error) => Failure::no_part(path)(error),
-        ExportError::When(error) => Failure::no_instant(path)(error),
+        ExportError::Range(error) => Failure::no_part(path)(error),
+        ExportError::SnapshotAt(error) => Failure::no_instant(path)(error),
         ExportError::Selection(_) | ExportError::NothingLive(_) | ExportError::WithoutParquet => {
             Failure::NoSuchExport(error)
         }

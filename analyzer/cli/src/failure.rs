@@ -1,4 +1,4 @@
-//! What goes wrong, what is said about it, and with which status the command ends.
+//! Failures of the command: their messages and exit statuses.
 
 use std::{
     ffi::OsStr,
@@ -7,7 +7,7 @@ use std::{
     process::ExitCode,
 };
 
-use memtrace_analysis::{PartError, ReadError, Text, instant::WhenError};
+use memtrace_analysis::{RangeError, ReadError, SnapshotAtError, Text};
 use memtrace_export::ExportError;
 use memtrace_format::HeaderError;
 use memtrace_import::{ImportError, OpenError, PickleFault};
@@ -52,9 +52,9 @@ pub(crate) enum Failure {
     /// The name of what to write does not follow from what is read.
     NoName,
     /// The trace has no such part.
-    NoSuchPart(PartError),
+    NoSuchPart(RangeError),
     /// The trace has no such instant.
-    NoSuchInstant(WhenError),
+    NoSuchInstant(SnapshotAtError),
     /// What is asked for is not what the format shows.
     NoSuchExport(ExportError),
     /// A budget cannot be used.
@@ -88,16 +88,16 @@ impl Failure {
         }
     }
 
-    pub(crate) fn no_part(path: &Path) -> impl FnOnce(PartError) -> Self {
+    pub(crate) fn no_part(path: &Path) -> impl FnOnce(RangeError) -> Self {
         move |error| match error {
-            PartError::Read(error) => Self::unreadable(path)(error),
+            RangeError::Read(error) => Self::unreadable(path)(error),
             error => Self::NoSuchPart(error),
         }
     }
 
-    pub(crate) fn no_instant(path: &Path) -> impl FnOnce(WhenError) -> Self {
+    pub(crate) fn no_instant(path: &Path) -> impl FnOnce(SnapshotAtError) -> Self {
         move |error| match error {
-            WhenError::Read(error) => Self::unreadable(path)(error),
+            SnapshotAtError::Read(error) => Self::unreadable(path)(error),
             error => Self::NoSuchInstant(error),
         }
     }

@@ -1,6 +1,6 @@
-//! `memtrace info`: what a file is.
+//! `memtrace info`: the facts of a file.
 
-use memtrace_analysis::report::InfoText;
+use memtrace_analysis::rendering::InfoText;
 
 use crate::{arguments::Info, failure::Failure, output, progress};
 

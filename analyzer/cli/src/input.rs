@@ -1,4 +1,4 @@
-//! What is read: a trace, a packed one, or another program's recording; by name, or from standard input.
+//! Opens the input: a trace, a packed one, or another program's recording; by name, or from standard input.
 
 use std::{borrow::Cow, io, path::Path};
 

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufWriter, Write};
 
-use memtrace_analysis::report::write_json;
+use memtrace_analysis::rendering::write_json;
 use serde::Serialize;
 
 use crate::failure::Failure;

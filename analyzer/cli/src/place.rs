@@ -1,4 +1,4 @@
-//! New files: whatever goes wrong, there is no half of one under the name that was asked for.
+//! Writes new files whole: after a failure there is no partial file under the requested name.
 
 use std::{
     fmt::Display,

@@ -1,4 +1,4 @@
-//! Progress on stderr, for whoever waits at a terminal.
+//! Shows progress on stderr, if that is a terminal.
 
 use std::{
     io::{self, IsTerminal, Write},

@@ -1,4 +1,4 @@
-//! `memtrace report`: what to paste into an issue, and what to attach to it.
+//! `memtrace report`: the text to paste into an issue, and the archive to attach to it.
 
 use std::{
     io::{Seek as _, Write as _},
@@ -7,10 +7,9 @@ use std::{
 
 use clap::Args;
 use memtrace_analysis::{
-    Analysis, Nanos, Text, Trace,
-    instant::When,
-    pack,
-    report::{Markdown, Report, write_json},
+    Analysis, Nanos, SnapshotAt, Text, Trace, pack,
+    rendering::{Markdown, write_json},
+    report::Report,
 };
 use memtrace_export::html::Html;
 use memtrace_format::Bytes;
@@ -62,7 +61,7 @@ pub(crate) struct Arguments {
     whole: bool,
     /// Put the part around this instant into the archive: a time, `peak`, `peak#2`, `oom`, `end`, or a mark's name
     #[arg(long, value_name = "WHEN", requires = "output")]
-    around: Option<When>,
+    around: Option<SnapshotAt>,
     /// The length of that part
     #[arg(long, value_name = "TIME", default_value = WINDOW)]
     window: Nanos,
@@ -155,11 +154,11 @@ fn analyze(path: &Path, trace: &Trace) -> Result<Analysis, Failure> {
 }
 
 /// What of the trace tells why: the first request that failed, or the peak.
-fn telling(report: &Report) -> When {
+fn telling(report: &Report) -> SnapshotAt {
     match (report.ooms_total, report.heaps.is_empty()) {
-        (1.., _) => When::Failure(1),
-        (0, false) => When::Peak(1),
-        (0, true) => When::End,
+        (1.., _) => SnapshotAt::Failure(1),
+        (0, false) => SnapshotAt::Peak(1),
+        (0, true) => SnapshotAt::End,
     }
 }
 

@@ -25,8 +25,7 @@ mod torch;
 use std::io::{self, Write};
 
 use memtrace_analysis::{
-    Filter, Nanos, Part, PartError, Progress, ReadError, Trace,
-    instant::{When, WhenError},
+    Filter, Nanos, Progress, RangeError, ReadError, SnapshotAt, SnapshotAtError, Trace, TraceRange,
     walk::{WalkError, walk},
 };
 use thiserror::Error;
@@ -46,11 +45,11 @@ pub struct Export {
     /// The form to write.
     pub format: Format,
     /// The part of the trace.
-    pub part: Part,
+    pub part: TraceRange,
     /// The filter of events.
     pub filter: Filter,
     /// The instant, for formats of live memory. `None`: the highest peak.
-    pub at: Option<When>,
+    pub at: Option<SnapshotAt>,
 }
 
 /// The forms that other tools read.
@@ -79,10 +78,10 @@ pub enum Format {
 pub enum ExportError {
     /// The file cannot be read, or has no such part.
     #[error(transparent)]
-    Part(#[from] PartError),
+    Range(#[from] RangeError),
     /// The trace has no such instant.
     #[error(transparent)]
-    When(#[from] WhenError),
+    SnapshotAt(#[from] SnapshotAtError),
     /// An instant was asked for, and the format shows a course, or the other way round.
     #[error("{0}")]
     Selection(&'static str),
@@ -100,7 +99,7 @@ pub enum ExportError {
 impl From<WalkError> for ExportError {
     fn from(error: WalkError) -> Self {
         match error {
-            WalkError::Part(error) => Self::Part(error),
+            WalkError::Range(error) => Self::Range(error),
             WalkError::Write(error) => Self::Write(error),
             _ => Self::Write(io::Error::other(error)),
         }
@@ -109,7 +108,7 @@ impl From<WalkError> for ExportError {
 
 impl From<ReadError> for ExportError {
     fn from(error: ReadError) -> Self {
-        Self::Part(error.into())
+        Self::Range(error.into())
     }
 }
 
@@ -123,7 +122,7 @@ impl Format {
 impl Export {
     /// All of a trace.
     pub fn new(format: Format) -> Self {
-        Self { format, part: Part::Whole, filter: Filter::default(), at: None }
+        Self { format, part: TraceRange::Whole, filter: Filter::default(), at: None }
     }
 }
 
@@ -174,9 +173,9 @@ fn write_export(
         Format::FlameGraph => Shape::FlameGraph,
         Format::Speedscope => Shape::Speedscope,
     };
-    if export.part != Part::Whole {
+    if export.part != TraceRange::Whole {
         return Err(ExportError::Selection("this format shows an instant, not a course"));
     }
-    let when = export.at.as_ref().unwrap_or(&When::Peak(1));
+    let when = export.at.as_ref().unwrap_or(&SnapshotAt::Peak(1));
     live::write(trace, shape, (when, &export.filter), out)
 }

@@ -1,4 +1,4 @@
-//! Why a recording cannot be imported.
+//! Errors of an import.
 
 use std::{io, path::PathBuf};
 

@@ -1,4 +1,4 @@
-//! Foreign recordings become logs: the analyses know only the log.
+//! Turns recordings of other programs into logs, the only form that the analysis knows.
 //!
 //! Which recording a file is, is told by its content, never by its name. What is in it is not trusted: an importer gives an error
 //! that says where, and takes memory in proportion to the file at most.
@@ -23,7 +23,7 @@ pub use error::{ImportError, OpenError};
 #[cfg(feature = "nsight")]
 pub use nsight::NsightError;
 pub use pickle::{Opcode, PickleError, PickleFault};
-pub use recognize::Format;
+pub use recognize::ForeignFormat;
 pub use rmm::{RmmError, RmmFault};
 pub use torch::{SnapshotError, SnapshotFault};
 
@@ -32,7 +32,7 @@ pub use torch::{SnapshotError, SnapshotFault};
 #[non_exhaustive]
 pub struct Imported {
     /// What the file was.
-    pub format: Format,
+    pub format: ForeignFormat,
     /// The events that were written.
     pub events: u64,
     /// How often a block's deduced size is that which the recording shows at its end.
@@ -55,7 +55,7 @@ pub enum Stage {
 }
 
 impl Imported {
-    fn new(format: Format) -> Self {
+    fn new(format: ForeignFormat) -> Self {
         Self { format, events: 0, sizes_agree: 0, sizes_differ: 0, contradictions: 0, notes: Vec::new() }
     }
 }
@@ -75,12 +75,12 @@ pub fn import(
     let (file, length) = recognize::open(path)?;
     let mut watch = |stage, done, total| watch(stage, Progress { done: Bytes(done), total: Bytes(total) });
     match recognize::format(&file)? {
-        Some(Format::PyTorch) => torch::import(file, length, log, &mut watch),
-        Some(Format::Rmm) => rmm::import(file, length, log, &mut watch),
+        Some(ForeignFormat::PyTorch) => torch::import(file, length, log, &mut watch),
+        Some(ForeignFormat::Rmm) => rmm::import(file, length, log, &mut watch),
         #[cfg(feature = "nsight")]
-        Some(Format::Nsight) => nsight::import(path, log, &mut watch),
+        Some(ForeignFormat::Nsight) => nsight::import(path, log, &mut watch),
         #[cfg(not(feature = "nsight"))]
-        Some(Format::Nsight) => Err(ImportError::WithoutNsight),
+        Some(ForeignFormat::Nsight) => Err(ImportError::WithoutNsight),
         None => Err(ImportError::Unknown),
     }
 }

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags, types::ValueRef};
 use thiserror::Error;
 
 use super::{
-    Format, ImportError, Imported, Stage,
+    ForeignFormat, ImportError, Imported, Stage,
     plain::{Action, Heap, Pool, Recording, Row, Thread},
 };
 
@@ -170,7 +170,7 @@ impl Places {
         let pool = |heap| Pool { heap, name: "default".to_owned(), stream: 0 };
         let thread = |&pid: &u32| Thread { os_id: pid, name: format!("process {pid}") };
         Recording {
-            format: Format::Nsight,
+            format: ForeignFormat::Nsight,
             engine: "Nsight Systems",
             pid: if one_process { self.pid_list.first().copied().unwrap_or(0) } else { 0 },
             zero_unix_ns,

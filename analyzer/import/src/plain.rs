@@ -9,7 +9,7 @@ use memtrace_format::{
 };
 
 use super::{
-    Format, ImportError, Imported, Stage,
+    ForeignFormat, ImportError, Imported, Stage,
     writer::{LogWriter, Origin},
 };
 
@@ -22,7 +22,7 @@ const BETWEEN_LOOKS: usize = 1 << 16;
 /// A list of allocs and frees, in the order in which they happened.
 #[derive(Debug)]
 pub(super) struct Recording {
-    pub(super) format: Format,
+    pub(super) format: ForeignFormat,
     pub(super) engine: &'static str,
     pub(super) pid: u32,
     /// Nanoseconds since 1970 of the recording's time zero; none if it does not say.

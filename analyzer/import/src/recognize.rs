@@ -1,4 +1,4 @@
-//! What a file is, by its first bytes.
+//! Recognizes the format of a file by its first bytes.
 
 use std::{fmt, fs::File, io, os::unix::fs::FileExt as _, path::Path};
 
@@ -9,7 +9,7 @@ use super::{ImportError, rmm};
 /// A recording of another program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Format {
+pub enum ForeignFormat {
     /// A PyTorch memory snapshot: a pickle.
     PyTorch,
     /// An RMM log: comma-separated values.
@@ -18,7 +18,7 @@ pub enum Format {
     Nsight,
 }
 
-impl fmt::Display for Format {
+impl fmt::Display for ForeignFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::PyTorch => "PyTorch memory snapshot",
@@ -39,7 +39,7 @@ pub(super) fn open(path: &Path) -> Result<(File, u64), ReadError> {
 }
 
 /// The format of an opened file. `None`: none that this program imports.
-pub(super) fn format(file: &File) -> Result<Option<Format>, ImportError> {
+pub(super) fn format(file: &File) -> Result<Option<ForeignFormat>, ImportError> {
     let mut bytes = [0; BEGINNING];
     let mut have = 0;
     while have < bytes.len() {
@@ -52,9 +52,9 @@ pub(super) fn format(file: &File) -> Result<Option<Format>, ImportError> {
     }
     Ok(match &bytes[..have] {
         // The opcode that says which protocol a pickle has.
-        [0x80, 2..=u8::MAX, ..] => Some(Format::PyTorch),
-        beginning if beginning.starts_with(rmm::HEADER) => Some(Format::Rmm),
-        beginning if beginning.starts_with(b"SQLite format 3\0") => Some(Format::Nsight),
+        [0x80, 2..=u8::MAX, ..] => Some(ForeignFormat::PyTorch),
+        beginning if beginning.starts_with(rmm::HEADER) => Some(ForeignFormat::Rmm),
+        beginning if beginning.starts_with(b"SQLite format 3\0") => Some(ForeignFormat::Nsight),
         _ => None,
     })
 }

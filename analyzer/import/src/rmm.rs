@@ -10,7 +10,7 @@ use memtrace_format::MemoryKind;
 use thiserror::Error;
 
 use super::{
-    Format, ImportError, Imported, Stage,
+    ForeignFormat, ImportError, Imported, Stage,
     plain::{Action, Heap, Pool, Recording, Row, Thread},
 };
 
@@ -182,7 +182,7 @@ impl Rows {
         };
         let pool = |&stream: &u64| Pool { heap: 0, name: format!("stream {stream:#x}"), stream };
         Recording {
-            format: Format::Rmm,
+            format: ForeignFormat::Rmm,
             engine: "RMM",
             pid: 0,
             zero_unix_ns: self.since_1970.then_some(0),

@@ -6,7 +6,7 @@
 //! let mut run = Recording::new();
 //! run.at(1, 10, alloc(DEVICE, 0x1000, 512, 500));
 //! run.at(1, 20, free(DEVICE, 0x1000));
-//! assert!(run.bytes().starts_with(b"MEMTRACE"));
+//! assert!(memtrace_format::FileHeader::parse(&run.bytes()).is_ok());
 //! ```
 //!
 //! [`recording`] is an engine's run, written event by event; [`log`] a thread's events and nothing else; [`generated`] a

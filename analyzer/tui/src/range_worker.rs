@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use memtrace_analysis::{Analysis, Part, Trace, report::Report};
+use memtrace_analysis::{Analysis, Trace, TraceRange, report::Report};
 
 use super::{
     phase_lanes::PhaseLanes,
@@ -28,8 +28,8 @@ pub(crate) struct RangeFigures {
 /// Starts the worker.
 pub(crate) fn start(wake: Wake) -> RangeWorker {
     Worker::new("memtrace-range", wake, |(trace, range): RangeRequest, desk: &Mailbox<RangeRequest>| {
-        let part = Part::Between { from: range.from, to: Some(range.to) };
-        let analysis = trace.analyze_part(&part, |progress| {
+        let part = TraceRange::Between { from: range.from, to: Some(range.to) };
+        let analysis = trace.analyze_range(&part, |progress| {
             desk.tell_part(progress);
         });
         let figures = |Analysis { report, .. }: Analysis| {

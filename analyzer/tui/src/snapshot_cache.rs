@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use memtrace_analysis::{Checkpoints, Nanos, ReadError, Trace, events::EventPlace, instant::Instant};
+use memtrace_analysis::{Checkpoints, Nanos, ReadError, Trace, events::EventPlace, snapshot::HeapSnapshot};
 
 /// The number of snapshots kept: one at the cursor, one to compare it with. Each is as large as what was live.
 const KEPT: usize = 2;
@@ -49,7 +49,7 @@ impl SnapshotPoint {
 pub(crate) struct Snapshots {
     trace: Arc<Trace>,
     checkpoints: Arc<Checkpoints>,
-    kept: Mutex<VecDeque<(SnapshotPoint, Arc<Instant>)>>,
+    kept: Mutex<VecDeque<(SnapshotPoint, Arc<HeapSnapshot>)>>,
 }
 
 impl Snapshots {
@@ -64,7 +64,7 @@ impl Snapshots {
     }
 
     /// The state at this spot. Who asks while another one is replayed waits for that.
-    pub(crate) fn at(&self, spot: SnapshotPoint) -> Result<Arc<Instant>, ReadError> {
+    pub(crate) fn at(&self, spot: SnapshotPoint) -> Result<Arc<HeapSnapshot>, ReadError> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(found) = kept.iter().position(|(kept, _)| *kept == spot) {
             let known = kept.remove(found).expect("it was found there");

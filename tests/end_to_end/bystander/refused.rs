@@ -1,8 +1,9 @@
-use std::{os::unix::process::CommandExt, process::Command};
+use std::{collections::BTreeSet, fs, os::unix::process::CommandExt, path::Path, process::Command};
 
 use memtrace_format::{DropCause, Ending};
 
 use super::{Lab, bystander, closing, outcome};
+use crate::programs;
 
 /// Lets `fallocate` fail with this error where the file is to grow behind `offset`, and in the program alone.
 fn refuse_room(command: &mut Command, error: i32, offset: u32) {
@@ -58,4 +59,53 @@ fn a_quota_that_is_used_up_is_a_full_disk() {
     assert_eq!(closing.ending, Ending::Stopped);
     assert!(closing.drops.of(DropCause::DiskFull) > 0, "{closing:?}");
     assert_eq!(closing.drops.of(DropCause::Failed), 0, "{closing:?}");
+}
+
+/// The system calls of a run, as `strace` saw them.
+fn calls(trace: &Path) -> BTreeSet<String> {
+    let text = fs::read_to_string(trace).unwrap();
+    let call = |line: &str| {
+        let rest = line.split_once(' ')?.1.trim_start();
+        let name = rest.split_once('(')?.0;
+        name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_').then(|| name.to_owned())
+    };
+    text.lines().filter_map(call).collect()
+}
+
+#[test]
+fn the_doctor_lists_the_calls_of_a_recording() {
+    let lab = Lab::new();
+    let traced = |name: &str, preload: Option<&Path>| {
+        let mut command = lab.untraced("strace", &["-f", "-o", name]);
+        if let Some(library) = preload {
+            command.arg("-E").arg(format!("LD_PRELOAD={}", library.display()));
+            command.args([
+                "-E",
+                "MEMTRACE_RECORD=on",
+                "-E",
+                "MEMTRACE_FILE=run.trace",
+                "-E",
+                "MEMTRACE_SAMPLE=host=100",
+            ]);
+            command.args(["-E", "MEMTRACE_MAX_SIZE=1MiB"]);
+        }
+        command.arg(bystander()).args(["work", "20000"]);
+        command.status().is_ok_and(|status| status.success()).then(|| calls(&lab.path(name)))
+    };
+    let (Some(own), Some(recorded)) = (traced("own", None), traced("recorded", Some(programs::c_library())))
+    else {
+        eprintln!("skipped: needs strace, and leave to trace");
+        return;
+    };
+    assert!(recorded.contains("fallocate"), "it was recorded: {recorded:?}");
+    let doctor = programs::memtrace().arg("doctor").output().unwrap();
+    let said = String::from_utf8(doctor.stdout).unwrap();
+    let listed: BTreeSet<&str> = said
+        .lines()
+        .filter(|line| line.contains("sandbox:"))
+        .flat_map(|line| line.split([' ', ',']))
+        .collect();
+    let missing: Vec<&String> =
+        recorded.difference(&own).filter(|call| !listed.contains(call.as_str())).collect();
+    assert!(missing.is_empty(), "{missing:?}");
 }

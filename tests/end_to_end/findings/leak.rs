@@ -1,5 +1,5 @@
 use memtrace_analysis::{
-    check::{Budget, Check, Verdict},
+    check::{Budget, Check, LimitVerdict},
     diff::{Diff, Tolerance},
     report::{CycleHeap, Report, Shape},
 };
@@ -31,8 +31,8 @@ fn hooks_that_stay_are_found_on_both_heaps_and_go_with_them() {
         let budget: Budget = "max-growth = \"1KiB/cycle\"".parse().unwrap();
         Check::of(report, &budget).limits.iter().map(|limit| limit.verdict).collect::<Vec<_>>()
     };
-    assert!(check(&leaking.report).iter().all(|verdict| *verdict == Verdict::Fail));
-    assert!(check(&sound.report).iter().all(|verdict| *verdict == Verdict::Pass));
+    assert!(check(&leaking.report).iter().all(|verdict| *verdict == LimitVerdict::Fail));
+    assert!(check(&sound.report).iter().all(|verdict| *verdict == LimitVerdict::Pass));
     let judged = |a: &Report, b: &Report| {
         let judgement = Diff::between(a, b).judged(Tolerance::new(Some(0.0), None)).judgement.unwrap();
         judgement.worse.iter().map(|worse| worse.figure.recorded().to_owned()).collect::<Vec<_>>()

@@ -3,10 +3,7 @@
 use std::path::Path;
 
 use fastrand::Rng;
-use memtrace_analysis::{
-    pack,
-    report::{InfoText, Markdown, ReportText, write_json},
-};
+use memtrace_analysis::{pack, rendering::{InfoText, Markdown, ReportText, write_json}};
 
 use crate::{
     changes::{change, rearrange},

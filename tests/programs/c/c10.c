@@ -74,6 +74,11 @@ void fake_free(int which, uint64_t address, size_t size, bool old) {
     tell(which, (void *)address, -(int64_t)size, old);
 }
 
+// A file that is mapped, or memory that is shared: another pool than the allocator's, whose sum is told as 0.
+void fake_map(uint64_t address, int64_t size) {
+    report_usage((void *)address, size, 0, size > 0 ? (size_t)size : 0, devices[0]);
+}
+
 void fake_fail(size_t size) {
     report_failed((int64_t)size, allocated[1], reserved[1], devices[1]);
 }

@@ -1,8 +1,8 @@
 // Opens c10.so as Python opens libc10, for itself alone, and has it hand out and take back blocks.
 //
-//   c10_host LIBRARY sound|forgetful|threads|late
+//   c10_host LIBRARY sound|forgetful|threads|late|mapped
 //
-// `late` hands out a block before anybody is told of one. Prints what the profiler was told.
+// `late` hands out a block before anybody is told of one; `mapped` has mapped storages between blocks of the host's. Prints what the profiler was told.
 
 #include <dlfcn.h>
 #include <pthread.h>
@@ -16,6 +16,7 @@
 static void (*give)(int, uint64_t, size_t, bool, bool);
 static void (*take)(int, uint64_t, size_t, bool);
 static void (*fail)(size_t);
+static void (*map)(uint64_t, int64_t);
 
 static void *work(void *number) {
     uint64_t base = ((uint64_t)(uintptr_t)number + 1) << 32;
@@ -38,6 +39,17 @@ static void blocks(bool forgetful) {
         take(1, i << 20, i * 512, true);
 }
 
+static void mapped(void) {
+    map(1 << 24, 1 << 20);
+    give(0, 4096, 4096, false, false);
+    map(1 << 26, 3 << 20);
+    give(0, 16384, 8192, false, false);
+    map(1 << 24, -(1 << 20));
+    take(0, 4096, 4096, false);
+    // The last block of the allocator's own: its sum is 0 as well.
+    take(0, 16384, 8192, false);
+}
+
 int main(int count, char **arguments) {
     if (count < 3)
         return 2;
@@ -49,6 +61,7 @@ int main(int count, char **arguments) {
     *(void **)&give = dlsym(library, "fake_alloc");
     *(void **)&take = dlsym(library, "fake_free");
     *(void **)&fail = dlsym(library, "fake_fail");
+    *(void **)&map = dlsym(library, "fake_map");
     const char *what = arguments[2];
     if (!strcmp(what, "threads")) {
         pthread_t threads[4];
@@ -56,6 +69,8 @@ int main(int count, char **arguments) {
             pthread_create(&threads[i], NULL, work, (void *)i);
         for (int i = 0; i < 4; i++)
             pthread_join(threads[i], NULL);
+    } else if (!strcmp(what, "mapped")) {
+        mapped();
     } else if (!strcmp(what, "late")) {
         give(1, 4096, 1 << 20, false, true);
         blocks(false);

@@ -50,6 +50,13 @@ pub(crate) fn enter(name: &str, body: impl FnOnce() -> Result<(), Code>) -> Code
 pub(crate) struct Out<T>(*mut T);
 
 impl<T> Out<T> {
+    /// # Safety
+    ///
+    /// The place is null, or valid for a write.
+    pub(crate) unsafe fn to(place: *mut T) -> Self {
+        Self(place)
+    }
+
     /// Stores the answer; `CUDA_ERROR_INVALID_VALUE` if the pointer is null.
     pub(crate) fn set(self, value: T) -> Result<(), Code> {
         if self.0.is_null() {

@@ -12,7 +12,7 @@ use crate::pool::Pool;
 use crate::settings::Settings;
 
 /// How many times its capacity a device has in addresses, so that it runs out of memory and never of places to put it.
-const ADDRESSES_PER_BYTE: usize = 16;
+pub(crate) const ADDRESSES_PER_BYTE: usize = 16;
 
 /// Addresses begin on a multiple of this, as a device's do.
 const ADDRESS_ALIGNMENT: usize = 2 << 20;
@@ -38,6 +38,10 @@ pub(crate) struct Span {
 }
 
 impl Span {
+    pub(crate) fn new(backing: Arc<Mapping>, offset: usize) -> Self {
+        Self { backing, offset }
+    }
+
     pub(crate) fn start(&self) -> *mut u8 {
         self.backing.start().wrapping_add(self.offset)
     }
@@ -214,7 +218,7 @@ impl DeviceMemory {
         if bytes > block.bytes - offset {
             return Err(Code::INVALID_VALUE);
         }
-        Ok(Span { backing: Arc::clone(&block.backing), offset })
+        Ok(Span::new(Arc::clone(&block.backing), offset))
     }
 
     fn find(&self, address: DeviceAddress) -> Result<(DeviceAddress, &Block), Code> {

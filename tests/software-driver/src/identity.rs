@@ -11,3 +11,8 @@ pub(crate) fn uuid(ordinal: i32) -> [u8; 16] {
     uuid[15] = ordinal.to_le_bytes()[0];
     uuid
 }
+
+/// Where a device is: each on a bus of its own.
+pub(crate) fn bus_id(ordinal: i32) -> String {
+    format!("0000:{:02X}:00.0", ordinal + 1)
+}

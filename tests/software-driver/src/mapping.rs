@@ -1,5 +1,7 @@
 //! Anonymous memory from the operating system.
 
+use std::fs::File;
+use std::os::fd::AsRawFd;
 use std::ptr::{self, NonNull};
 
 /// A range of this process's address space, given back on drop.
@@ -27,6 +29,38 @@ impl Mapping {
 
     pub(crate) fn start(&self) -> *mut u8 {
         self.start.as_ptr()
+    }
+
+    /// Puts a part of `file` where this mapping, one of addresses alone, has `bytes` at `offset`. `None`: the system will not.
+    pub(crate) fn map(&self, offset: usize, bytes: usize, file: &File, from: u64) -> Option<()> {
+        let protection = libc::PROT_READ | libc::PROT_WRITE;
+        self.replace(offset, bytes, protection, libc::MAP_SHARED, file.as_raw_fd(), from)
+    }
+
+    /// Makes a part of this mapping addresses alone again.
+    pub(crate) fn unmap(&self, offset: usize, bytes: usize) -> Option<()> {
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+        self.replace(offset, bytes, libc::PROT_NONE, flags, -1, 0)
+    }
+
+    fn replace(
+        &self,
+        offset: usize,
+        bytes: usize,
+        protection: libc::c_int,
+        flags: libc::c_int,
+        file: libc::c_int,
+        from: u64,
+    ) -> Option<()> {
+        if offset.checked_add(bytes)? > self.bytes {
+            return None;
+        }
+        let place = self.start().wrapping_add(offset).cast();
+        // SAFETY: the place is a part of this mapping, which nothing but the copies of device memory looks behind.
+        let there = unsafe {
+            libc::mmap(place, bytes, protection, flags | libc::MAP_FIXED, file, from as libc::off_t)
+        };
+        (there != libc::MAP_FAILED).then_some(())
     }
 
     fn new(bytes: usize, protection: libc::c_int) -> Option<Self> {

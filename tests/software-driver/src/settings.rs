@@ -20,6 +20,7 @@ pub(crate) struct Settings {
     pub(crate) foreign_growth: usize,
     pub(crate) memory_pools: bool,
     pub(crate) integrated: bool,
+    pub(crate) lag: u64,
     faults: Faults,
 }
 
@@ -61,6 +62,7 @@ impl Settings {
             foreign_growth: parse.bytes("FOREIGN_GROWTH", 0)?,
             memory_pools: parse.one("MEMORY_POOLS", "0 or 1", true, flag)?,
             integrated: parse.one("INTEGRATED", "0 or 1", false, flag)?,
+            lag: parse.one("LAG", "a number of pieces of work", 0, |text| text.parse().ok())?,
             faults: parse.one(
                 "FAULTS",
                 "NAME:N=CODE or NAME:N+=CODE, separated by commas, of calls that exist",

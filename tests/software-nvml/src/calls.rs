@@ -1,13 +1,13 @@
 //! The exported calls. Names, numbers and signatures are those of nvml.h.
 
 use std::{
-    ffi::{CStr, c_char},
+    ffi::{CStr, c_char, c_void},
     process,
     sync::atomic::{AtomicU32, Ordering},
 };
 
 use crate::{
-    boundary::{Out, driver_calls},
+    boundary::{Out, Text, driver_calls},
     code::Code,
     settings::settings,
     unit::{Handle, Unit, count},
@@ -51,6 +51,13 @@ pub(crate) struct Process {
     pid: u32,
     memory: u64,
     instances: [u32; 2],
+}
+
+/// `nvmlProcessInfo_v1_t`.
+#[repr(C)]
+pub(crate) struct ProcessOfOld {
+    pid: u32,
+    memory: u64,
 }
 
 /// What a caller says and what it is answered.
@@ -97,6 +104,17 @@ driver_calls! {
     fn nvmlDeviceGetHandleByIndex_v2(index: u32, device: Out<Handle>) {
         initialized()?;
         device.set(Unit::of_index(index)?.handle())
+    }
+
+    /// As programs have it from the CUDA runtime.
+    fn nvmlDeviceGetHandleByPciBusId_v2(bus_id: Text, device: Out<Handle>) {
+        initialized()?;
+        let bus_id = bus_id.read().ok_or(Code::INVALID_VALUE)?;
+        device.set(Unit::on_bus(&bus_id.to_string_lossy())?.handle())
+    }
+
+    fn nvmlSystemGetCudaDriverVersion_v2(version: Out<i32>) {
+        version.set(13020)
     }
 
     fn nvmlDeviceGetName(device: Handle, name: *mut c_char, length: u32) {
@@ -146,25 +164,27 @@ driver_calls! {
     }
 
     fn nvmlDeviceGetComputeRunningProcesses_v3(device: Handle, length: InOut<u32>, list: *mut Process) {
-        let settings = settings()?;
-        let unit = unit(device)?;
         let instances = [u32::MAX; 2];
-        let foreign = unit.foreign()?;
-        let own = unit.used()?.saturating_sub(foreign);
-        let processes = [
-            Process { pid: process::id() + settings.pid_offset, memory: own, instances },
-            Process { pid: 1, memory: foreign, instances },
-        ];
-        let room = length.get()? as usize;
-        length.set(processes.len() as u32);
-        if list.is_null() || room < processes.len() {
-            return Err(Code::INSUFFICIENT_SIZE);
-        }
-        for (index, process) in processes.into_iter().enumerate() {
-            // SAFETY: the caller owes room for as many as it says, and these are not more.
-            unsafe { list.add(index).write_unaligned(process) };
-        }
-        Ok(())
+        write_processes(device, length, list, |pid, memory| Process { pid, memory, instances })
+    }
+
+    fn nvmlDeviceGetComputeRunningProcesses(device: Handle, length: InOut<u32>, list: *mut ProcessOfOld) {
+        write_processes(device, length, list, |pid, memory| ProcessOfOld { pid, memory })
+    }
+
+    fn nvmlDeviceGetGpuFabricInfoV(device: Handle, _information: *mut c_void) {
+        unit(device)?;
+        Err(Code::NOT_SUPPORTED)
+    }
+
+    fn nvmlDeviceGetNvLinkRemoteDeviceType(device: Handle, _link: u32, _kind: Out<u32>) {
+        unit(device)?;
+        Err(Code::NOT_SUPPORTED)
+    }
+
+    fn nvmlDeviceGetNvLinkRemotePciInfo_v2(device: Handle, _link: u32, _information: *mut c_void) {
+        unit(device)?;
+        Err(Code::NOT_SUPPORTED)
     }
 
     fn nvmlDeviceGetMigMode(device: Handle, current: Out<u32>, pending: Out<u32>) {
@@ -207,6 +227,29 @@ fn initialized() -> Result<(), Code> {
 fn unit(device: Handle) -> Result<Unit, Code> {
     initialized()?;
     Unit::of(device)
+}
+
+/// Writes this process and one other, if there is room for both, and how many they are.
+fn write_processes<P>(
+    device: Handle,
+    length: InOut<u32>,
+    list: *mut P,
+    process: impl Fn(u32, u64) -> P,
+) -> Result<(), Code> {
+    let unit = unit(device)?;
+    let foreign = unit.foreign()?;
+    let own = unit.used()?.saturating_sub(foreign);
+    let processes = [process(process::id() + settings()?.pid_offset, own), process(1, foreign)];
+    let room = length.get()? as usize;
+    length.set(processes.len() as u32);
+    if list.is_null() || room < processes.len() {
+        return Err(Code::INSUFFICIENT_SIZE);
+    }
+    for (index, process) in processes.into_iter().enumerate() {
+        // SAFETY: the caller owes room for as many as it says, and these are not more.
+        unsafe { list.add(index).write_unaligned(process) };
+    }
+    Ok(())
 }
 
 /// Writes text and a zero into `length` bytes at `place`.

@@ -42,6 +42,16 @@ impl Unit {
         })
     }
 
+    /// The device at a place on the bus, as the CUDA driver gives it, or with a domain of more digits.
+    pub(crate) fn on_bus(bus_id: &str) -> Result<Self, Code> {
+        let settings = settings()?;
+        let short = |text: &str| text.trim_start_matches('0').to_ascii_uppercase();
+        let ordinal =
+            (0..settings.devices).find(|ordinal| short(&identity::bus_id(*ordinal)) == short(bus_id));
+        let ordinal = ordinal.ok_or(Code::NOT_FOUND)?;
+        Ok(if settings.divided { Self::Divided } else { Self::Device(ordinal) })
+    }
+
     /// The part of this number.
     pub(crate) fn part(self, number: u32) -> Result<Self, Code> {
         let number = number.cast_signed();

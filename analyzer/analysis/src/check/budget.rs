@@ -1,4 +1,4 @@
-//! What a run may use.
+//! Budgets: the limits that a run is checked against.
 
 use std::{collections::BTreeMap, fmt, str::FromStr};
 

@@ -1,4 +1,4 @@
-//! What cycles may leave behind.
+//! Limits on the growth per cycle.
 
 use memtrace_format::Bytes;
 

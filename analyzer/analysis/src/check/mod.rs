@@ -1,8 +1,7 @@
-//! A run held against a budget: what it used beside what it may use.
+//! Checks a run against a budget.
 
 mod budget;
 mod growth;
-mod text;
 
 use memtrace_format::Bytes;
 use serde::Serialize;
@@ -11,7 +10,6 @@ pub use budget::{
     Budget, BudgetError, CycleBudget, GrowthLimit, HeapBudget, ParseGrowthLimitError, ParseTimeLimitError,
     TimeLimit,
 };
-pub use text::CheckText;
 
 use crate::{
     Nanos, Text,
@@ -47,7 +45,7 @@ pub struct Limit {
     /// What it was; none if it is not known at all.
     pub found: Option<u64>,
     /// Whether the limit was kept.
-    pub verdict: Verdict,
+    pub verdict: LimitVerdict,
     /// Why that is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<&'static str>,
@@ -56,7 +54,7 @@ pub struct Limit {
 /// Whether a limit was kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Verdict {
+pub enum LimitVerdict {
     /// It was.
     Pass,
     /// It was not.
@@ -110,9 +108,9 @@ impl Check {
     /// `allowed`; a rule that cannot tell fails nothing.
     pub fn passes(&self, unknown_allowed: bool) -> bool {
         let limits = self.limits.iter().all(|limit| match limit.verdict {
-            Verdict::Pass => true,
-            Verdict::Fail => false,
-            Verdict::Unknown => unknown_allowed,
+            LimitVerdict::Pass => true,
+            LimitVerdict::Fail => false,
+            LimitVerdict::Unknown => unknown_allowed,
         });
         limits && self.failed_findings.as_ref().is_none_or(Vec::is_empty)
     }
@@ -184,16 +182,16 @@ impl Checker {
     fn limit(&mut self, figure: String, unit: &'static str, limit: u64, found: u64, trust: Trust) {
         let kept = found <= limit;
         let (verdict, why) = match trust {
-            Trust::Exact if kept => (Verdict::Pass, None),
-            Trust::AtLeast(why) if kept => (Verdict::Unknown, Some(why)),
-            Trust::Exact | Trust::AtLeast(_) => (Verdict::Fail, None),
-            Trust::None(why) => (Verdict::Unknown, Some(why)),
+            Trust::Exact if kept => (LimitVerdict::Pass, None),
+            Trust::AtLeast(why) if kept => (LimitVerdict::Unknown, Some(why)),
+            Trust::Exact | Trust::AtLeast(_) => (LimitVerdict::Fail, None),
+            Trust::None(why) => (LimitVerdict::Unknown, Some(why)),
         };
         self.limits.push(Limit { figure: Text::new(figure), unit, limit, found: Some(found), verdict, why });
     }
 
     fn unknown(&mut self, figure: String, limit: Bytes, why: &'static str) {
-        let (figure, verdict) = (Text::new(figure), Verdict::Unknown);
+        let (figure, verdict) = (Text::new(figure), LimitVerdict::Unknown);
         self.limits.push(Limit {
             figure,
             unit: "bytes",

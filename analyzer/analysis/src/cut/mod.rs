@@ -2,9 +2,9 @@
 //!
 //! ```no_run
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! use memtrace_analysis::{Nanos, Trace, cut::cut};
+//! use memtrace_analysis::{Nanos, Log, cut::cut};
 //!
-//! let trace = Trace::open("run.trace")?;
+//! let trace = Log::open("run.trace")?;
 //! let part = std::fs::File::create_new("part.trace")?;
 //! cut(&trace, Nanos(1_500_000_000), Some(Nanos(2_000_000_000)), part, &mut |_| ())?;
 //! # Ok(())
@@ -21,11 +21,11 @@ use memtrace_format::{
     Ticks,
 };
 
-use crate::{Nanos, PartError, Progress, ReadError, Trace, chunk_writer::ChunkWriter, merge::Events};
+use crate::{
+    Nanos, Progress, RangeError, ReadError, chunk_writer::ChunkWriter, merge::Events, report::CUT,
+    source::Log,
+};
 use references::References;
-
-/// What the closing block of a cut says that ends before its trace.
-pub(crate) const CUT: &str = "this is a part of a longer trace";
 
 /// What cutting did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +47,7 @@ pub struct Cut {
 pub enum CutError {
     /// The trace has no such part, or cannot be read.
     #[error(transparent)]
-    Part(#[from] PartError),
+    Range(#[from] RangeError),
     /// The part cannot be written.
     #[error("it cannot be written: {0}")]
     Write(#[from] io::Error),
@@ -55,7 +55,7 @@ pub enum CutError {
 
 impl From<ReadError> for CutError {
     fn from(error: ReadError) -> Self {
-        Self::Part(error.into())
+        Self::Range(error.into())
     }
 }
 
@@ -66,14 +66,14 @@ impl From<ReadError> for CutError {
 ///
 /// The trace has no such part, it cannot be read, or the part cannot be written. What is in `part` then is no log.
 pub fn cut(
-    trace: &Trace,
+    trace: &Log,
     from: Nanos,
     to: Option<Nanos>,
     part: File,
     watch: &mut dyn FnMut(Progress),
 ) -> Result<Cut, CutError> {
     if let Some(to) = to.filter(|&to| to < from) {
-        return Err(PartError::Backwards { from, to }.into());
+        return Err(RangeError::Backwards { from, to }.into());
     }
     let from = trace.kept_from().map_or(from, |kept| kept.max(from));
     let header = FileHeader { incompatible: trace.header().incompatible & !RING, ..*trace.header() };
@@ -87,7 +87,7 @@ pub fn cut(
         drops: DropCounts::default(),
     };
     cutting.fold.know_pools(&heap_of_pool(trace));
-    let mut events = trace.events();
+    let mut events = Events::new(trace);
     events.replay_baseline(|ticks, thread, event| cutting.fold_in(ticks, thread, event))?;
     let total = Bytes(trace.directory.event_bytes());
     let (mut count, mut begun, mut cut_off) = (0, false, false);
@@ -108,9 +108,9 @@ pub fn cut(
         count += 1;
         cutting.write(next.latest, next.thread, &next.event)?;
     }
-    let end = trace.end(&events);
+    let end = trace.end(events.latest());
     if from > end {
-        return Err(PartError::BehindTheEnd { from, end }.into());
+        return Err(RangeError::BehindTheEnd { from, end }.into());
     }
     if !begun {
         cutting.write_baseline()?;
@@ -123,7 +123,7 @@ pub fn cut(
 }
 
 struct Cutting<'a> {
-    trace: &'a Trace,
+    trace: &'a Log,
     /// Where the part begins.
     at: Ticks,
     fold: Fold,
@@ -205,7 +205,7 @@ impl Cutting<'_> {
 }
 
 /// The heap of each pool. A pool whose definition is lost is a heap of its own.
-fn heap_of_pool(trace: &Trace) -> Vec<HeapId> {
+fn heap_of_pool(trace: &Log) -> Vec<HeapId> {
     let heap = |pool: u16| match trace.definitions().pool(PoolId(pool)) {
         Some(definition) => HeapId(definition.heap),
         None => HeapId(u32::MAX - u32::from(pool)),

@@ -1,9 +1,9 @@
-//! Which definitions a part of a trace refers to.
+//! The definitions that a part of a trace refers to.
 
 use hashbrown::{HashMap, HashSet};
 use memtrace_format::{Definition, Event, NameId, StackId};
 
-use crate::{ReadError, Trace};
+use crate::{ReadError, source::Log};
 
 /// The stacks and names that events refer to. Other definitions are few, and all of them come along; so do names that are no frame's.
 #[derive(Debug, Default)]
@@ -33,7 +33,7 @@ impl References {
     }
 
     /// All events are known: follows stacks to their callers, and to the names in them.
-    pub(super) fn follow(&mut self, trace: &Trace) -> Result<(), ReadError> {
+    pub(super) fn follow(&mut self, trace: &Log) -> Result<(), ReadError> {
         let mut frames = HashMap::new();
         trace.each_definition(|definition| {
             if let Definition::Stack(id, frame) = definition {

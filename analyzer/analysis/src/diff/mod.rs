@@ -6,10 +6,9 @@
 
 mod change;
 mod growth;
-mod instants;
 mod owners;
 mod parts;
-mod text;
+mod snapshots;
 mod worse;
 
 use serde::Serialize;
@@ -20,12 +19,9 @@ use crate::{
 };
 pub use change::{Change, Figure, Side};
 pub use growth::{CycleDiff, CycleHeapDiff};
-pub use instants::{
-    AgeFlow, Flow, HeapFlow, InstantsDiff, InstantsDiffText, Lot, OwnerFlow, SizeFlow, StackFlow,
-};
 pub use owners::{ShareDiff, StackDiff};
 pub use parts::{DirectionDiff, HeapDiff, HeapInPhaseDiff, ModuleDiff, PhaseDiff, SwapsDiff, TransfersDiff};
-pub use text::DiffText;
+pub use snapshots::{AgeFlow, Flow, HeapFlow, Lot, OwnerFlow, SizeFlow, SnapshotsDiff, StackFlow};
 pub use worse::{Judgement, Tolerance, Worse};
 
 /// The version of the keys.

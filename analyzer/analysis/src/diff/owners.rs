@@ -1,4 +1,4 @@
-//! Whose it was, in two runs.
+//! The owners of memory, in two runs.
 
 use std::cmp::Reverse;
 

@@ -1,4 +1,4 @@
-//! The parts of two reports, brought together.
+//! Matches the parts of two reports.
 
 use std::{cmp::Reverse, collections::BTreeMap};
 

@@ -1,4 +1,4 @@
-//! Whether B is worse than A.
+//! Decides if run B is worse than run A.
 
 use serde::Serialize;
 

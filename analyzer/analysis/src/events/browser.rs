@@ -3,8 +3,9 @@
 use std::{collections::VecDeque, ops::ControlFlow};
 
 use crate::{
-    Nanos, ReadError, Recorded, Trace,
+    Nanos, ReadError, Recorded,
     events::{Entry, EventPlace, EventsFrom},
+    source::Log,
 };
 
 /// After so many events, whoever waits is asked whether he still does.
@@ -16,14 +17,14 @@ const STRIDE: usize = 64;
 /// Goes to any place in a trace.
 #[derive(Debug)]
 pub struct Browser<'a> {
-    trace: &'a Trace,
+    trace: &'a Log,
     /// When chunks begin, in order.
     borders: Vec<Nanos>,
 }
 
 /// Which way to go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
+pub enum SeekSide {
     /// Towards the beginning.
     Back,
     /// Towards the end.
@@ -35,7 +36,7 @@ pub type Watch<'a> = dyn FnMut(Nanos) -> ControlFlow<()> + 'a;
 
 impl<'a> Browser<'a> {
     /// Looks up where chunks begin; reads nothing.
-    pub fn new(trace: &'a Trace) -> Self {
+    pub fn new(trace: &'a Log) -> Self {
         let chunks = trace.directory.threads.iter().flat_map(|thread| &thread.chunks);
         let mut borders: Vec<_> =
             chunks.filter_map(|chunk| chunk.first).map(|ticks| trace.clock.nanos(ticks)).collect();
@@ -45,7 +46,7 @@ impl<'a> Browser<'a> {
     }
 
     /// The trace.
-    pub fn trace(&self) -> &'a Trace {
+    pub fn trace(&self) -> &'a Log {
         self.trace
     }
 
@@ -129,13 +130,13 @@ impl<'a> Browser<'a> {
     pub fn find(
         &self,
         place: EventPlace,
-        side: Side,
+        side: SeekSide,
         wanted: &mut dyn FnMut(&Recorded) -> bool,
         watch: &mut Watch<'_>,
     ) -> Result<Option<Option<Entry>>, ReadError> {
         match side {
-            Side::Forward => self.find_behind(place, wanted, watch),
-            Side::Back => self.find_before(place, wanted, watch),
+            SeekSide::Forward => self.find_behind(place, wanted, watch),
+            SeekSide::Back => self.find_before(place, wanted, watch),
         }
     }
 

@@ -21,7 +21,7 @@ mod place;
 mod query;
 mod seek;
 
-pub use browser::{Browser, Side, Watch};
+pub use browser::{Browser, SeekSide, Watch};
 pub use line::EventLine;
 pub use place::{Entry, EventPlace};
 pub use query::Query;

@@ -1,4 +1,4 @@
-//! Where an event is among all events.
+//! The place of an event among all events.
 
 use crate::{Nanos, Recorded};
 

@@ -1,4 +1,4 @@
-//! What is looked for among the events.
+//! Queries that events are searched with.
 
 use std::hash::Hash;
 

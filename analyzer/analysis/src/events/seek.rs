@@ -1,14 +1,13 @@
 //! From an instant on: the merge begins at the chunks in which each thread's first event behind it can be.
 
 use crate::{
-    Nanos, ReadError, Trace,
-    clock::Clock,
+    Nanos, ReadError,
     events::{Entry, EventPlace},
     merge::Events,
-    source::ThreadChunks,
+    source::{Clock, Log, ThreadChunks},
 };
 
-/// The events from an instant on, in the order of [`Trace::events`].
+/// The events from an instant on, in the order of [`Log::events`].
 #[derive(Debug)]
 pub struct EventsFrom<'a> {
     events: Events<'a>,
@@ -17,7 +16,7 @@ pub struct EventsFrom<'a> {
 }
 
 impl<'a> EventsFrom<'a> {
-    pub(super) fn new(trace: &'a Trace, from: Nanos) -> Self {
+    pub(super) fn new(trace: &'a Log, from: Nanos) -> Self {
         let first_chunks =
             trace.directory.threads.iter().map(|thread| first_chunk(thread, &trace.clock, from));
         let mut events = Events::from_chunks(trace, first_chunks);

@@ -3,7 +3,8 @@
 use super::{Case, Judgement, Rule};
 use crate::{
     Nanos,
-    report::{AllocatorTotals, Heap, Place, Report, Topic, table::grouped},
+    report::{AllocatorTotals, Heap, Place, Report, Topic},
+    table::grouped,
 };
 
 pub(super) const RULE: Rule = Rule {

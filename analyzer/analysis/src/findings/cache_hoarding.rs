@@ -1,7 +1,10 @@
 //! A cache that keeps what one peak needed, long after it.
 
 use super::{Case, Judgement, Rule};
-use crate::report::{Idle, Place, Report, Topic, table::grouped};
+use crate::{
+    report::{Idle, Place, Report, Topic},
+    table::grouped,
+};
 
 pub(super) const RULE: Rule =
     Rule { id: "cache-hoarding", title: "the cache keeps what one peak needed", topic: Topic::Growth, judge };

@@ -3,7 +3,10 @@
 use memtrace_format::Bytes;
 
 use super::{Case, Judgement, Rule, share_of_run};
-use crate::report::{Duplicate, Place, Report, Topic, table::shorten};
+use crate::{
+    report::{Duplicate, Place, Report, Topic},
+    table::shorten,
+};
 
 pub(super) const RULE: Rule = Rule {
     id: "duplicate-module",

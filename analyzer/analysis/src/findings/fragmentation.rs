@@ -3,8 +3,8 @@
 use memtrace_format::Bytes;
 
 use super::{Case, Judgement, Rule};
-use crate::report::{
-    Finding, FragmentationAt, Heap, Pin, Place, Report, Topic,
+use crate::{
+    report::{Finding, FragmentationAt, Heap, Pin, Place, Report, Topic},
     table::{grouped, shorten},
 };
 

@@ -3,8 +3,8 @@
 use memtrace_format::Bytes;
 
 use super::{Case, Judgement, Rule};
-use crate::report::{
-    Cycle, CycleHeap, Place, Report, Retained, Shape, Topic, is_nobody,
+use crate::{
+    report::{Cycle, CycleHeap, Place, Report, Retained, Shape, Topic, is_nobody},
     table::{grouped, shorten},
 };
 

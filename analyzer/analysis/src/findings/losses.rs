@@ -1,7 +1,10 @@
 //! Events that are missing from the trace: its figures are then guesses.
 
 use super::{Case, Judgement, Rule};
-use crate::report::{Place, Report, Topic, table::grouped};
+use crate::{
+    report::{Place, Report, Topic},
+    table::grouped,
+};
 
 pub(super) const RULE: Rule =
     Rule { id: "losses", title: "events are missing from the trace", topic: Topic::Trace, judge };

@@ -1,4 +1,4 @@
-//! Rules that say what is wrong with a run, how that is known, and what to try.
+//! Rules over the report. Each gives a verdict, its evidence and advice.
 //!
 //! A rule reads the finished report and nothing else, so that whoever has a report can check it. One file a rule; its
 //! thresholds stand at the top of it, and each has a reason. A rule that cannot know says so: silence is not OK.

@@ -1,7 +1,10 @@
 //! Events that contradict each other although none is missing: the engine's hooks are wrong.
 
 use super::{Case, Judgement, Rule};
-use crate::report::{Report, Topic, table::grouped};
+use crate::{
+    report::{Report, Topic},
+    table::grouped,
+};
 
 pub(super) const RULE: Rule =
     Rule { id: "oddities", title: "events contradict each other", topic: Topic::Trace, judge };

@@ -5,10 +5,8 @@ use memtrace_format::{Bytes, SampledCounter};
 use super::{Case, Judgement, Rule, sampled};
 use crate::{
     Nanos, Text,
-    report::{
-        LedgerEntry, LedgerMoment, Place, Report, Topic,
-        table::{grouped, shorten},
-    },
+    report::{LedgerEntry, LedgerMoment, Place, Report, Topic},
+    table::{grouped, shorten},
 };
 
 pub(super) const RULE: Rule = Rule {

@@ -1,8 +1,8 @@
 //! Failed requests, and what would have served them.
 
 use super::{Case, Judgement, Rule};
-use crate::report::{
-    OutOfMemory, Place, Report, Topic, Verdict,
+use crate::{
+    report::{OutOfMemory, Place, Report, Topic, Verdict},
     table::{grouped, shorten},
 };
 

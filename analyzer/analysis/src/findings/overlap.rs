@@ -3,7 +3,10 @@
 use memtrace_format::Bytes;
 
 use super::{Case, Judgement, Rule, percent_of_run, share_of_run};
-use crate::report::{Module, Place, Report, Topic, table::grouped};
+use crate::{
+    report::{Module, Place, Report, Topic},
+    table::grouped,
+};
 
 pub(super) const RULE: Rule = Rule {
     id: "overlap",

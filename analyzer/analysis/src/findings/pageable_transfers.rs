@@ -1,7 +1,10 @@
 //! Weights that move repeatedly through pageable host memory: the driver copies them twice, and nothing overlaps.
 
 use super::{Case, Judgement, Rule, percent_of_run, share_of_run};
-use crate::report::{Direction, Module, Place, Report, Topic, table::grouped};
+use crate::{
+    report::{Direction, Module, Place, Report, Topic},
+    table::grouped,
+};
 
 pub(super) const RULE: Rule = Rule {
     id: "pageable-transfers",

@@ -1,4 +1,4 @@
-//! What rules ask of the counters that recorders sample by themselves.
+//! Sampled counters, as rules need them.
 
 use memtrace_format::{SampledCounter, well_known::OTHER_PROCESS};
 

@@ -1,7 +1,10 @@
 //! Modules that are evicted and loaded again within one phase: the swaps undo each other.
 
 use super::{Case, Judgement, Rule, percent_of_run, share_of_run};
-use crate::report::{ModuleSwaps, Place, Report, Topic, table::grouped};
+use crate::{
+    report::{ModuleSwaps, Place, Report, Topic},
+    table::grouped,
+};
 
 pub(super) const RULE: Rule =
     Rule { id: "thrash", title: "modules are evicted and soon loaded again", topic: Topic::Swaps, judge };

@@ -14,7 +14,7 @@ use std::{
 use memtrace_format::{ChunkHeader, Record, Ticks};
 
 use super::Events;
-use crate::source::{ChunkReader, LogFile, Losses, ReadError, ThreadChunks, Trace};
+use crate::source::{ChunkReader, Log, LogFile, Losses, ReadError, ThreadChunks};
 
 /// How many chunks are handed over at once: waking a thread takes as long as reading one.
 const GROUP: usize = 8;
@@ -97,7 +97,7 @@ impl Ahead {
 
 /// Reads chunks until there are no more, or nobody takes them.
 fn read(
-    trace: &Trace,
+    trace: &Log,
     mut expected: Expected<'_>,
     empty: &Receiver<Vec<Record>>,
     full: &SyncSender<Vec<ReadChunk>>,

@@ -1,16 +1,18 @@
-//! Events some at a time: handed over, or replayed on the spot.
+//! Events some at a time: gathered, or handed on one by one.
+
+use memtrace_format::Event;
 
 use super::{Events, MergePlace};
 use crate::{
-    replay::{Replay, Step},
+    model::{EventContext, TimedEvent},
     source::ReadError,
 };
 
 /// Events in their order, some at a time.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
-    /// None of them if they are replayed already.
-    pub(crate) steps: Vec<Step>,
+    /// None of them if they were handed on.
+    pub(crate) steps: Vec<TimedEvent>,
     /// How many they are.
     pub(crate) events: u64,
     /// The chunks read so far.
@@ -22,12 +24,12 @@ pub(crate) struct Batch {
 /// The most events in a batch: few enough to stay in the nearest cache.
 const BATCH: usize = 128;
 
-/// The most events that are replayed without looking up.
-const REPLAYED: usize = 1024;
+/// The most events that are handed on without looking up.
+const PASSED_ON: usize = 1024;
 
 impl Events<'_> {
     /// From now on, batches say where they stand, with at least so many events between.
-    pub(crate) fn tell_places(&mut self, between: u64) {
+    pub(crate) fn emit_places_every(&mut self, between: u64) {
         self.places = Some((between, 0));
     }
 
@@ -38,34 +40,33 @@ impl Events<'_> {
         steps.reserve(BATCH);
         let most = self.most(BATCH);
         let clock = self.trace.clock;
-        self.hand_out(|ticked| {
+        self.for_each_event(|ticked| {
             steps.push(ticked.step(clock));
             steps.len() < most
         })?;
         batch.events = steps.len() as u64;
-        self.sum_up(batch);
+        self.finish_batch(batch);
         Ok(batch.events > 0)
     }
 
-    /// Replays the next events, and lets the batch tell of them. `false`: there are none.
-    pub(crate) fn replay(&mut self, replay: &mut Replay<'_>, batch: &mut Batch) -> Result<bool, ReadError> {
-        if replay.is_crowded() {
-            let more = self.fill(batch)?;
-            replay.apply_all(&batch.steps);
-            return Ok(more);
-        }
+    /// Hands each of the next events to `each`, and lets the batch tell of them. `false`: there are none.
+    pub(crate) fn pass_on(
+        &mut self,
+        batch: &mut Batch,
+        mut each: impl FnMut(EventContext, &Event),
+    ) -> Result<bool, ReadError> {
         batch.steps.clear();
-        let most = self.most(REPLAYED);
+        let most = self.most(PASSED_ON);
         let clock = self.trace.clock;
         let mut events = 0;
-        self.hand_out(|ticked| {
-            let Step { now, event } = ticked.step(clock);
-            replay.apply(now, &event);
+        self.for_each_event(|ticked| {
+            let TimedEvent { now, event } = ticked.step(clock);
+            each(now, &event);
             events += 1;
             events < most
         })?;
         batch.events = events as u64;
-        self.sum_up(batch);
+        self.finish_batch(batch);
         Ok(batch.events > 0)
     }
 
@@ -75,7 +76,7 @@ impl Events<'_> {
     }
 
     /// What else is to be said of the events of a batch.
-    fn sum_up(&mut self, batch: &mut Batch) {
+    fn finish_batch(&mut self, batch: &mut Batch) {
         batch.chunks = self.chunks_read;
         batch.place = None;
         if let Some((between, since)) = &mut self.places {

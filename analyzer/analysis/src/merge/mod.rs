@@ -10,9 +10,8 @@ use memtrace_format::{Bytes, CHUNK_BYTES, DropCounts, Event, Kind, Record, Threa
 
 use crate::{
     Nanos,
-    clock::Clock,
-    replay::{Moment, Step},
-    source::{ChunkReader, Losses, ReadError, Trace},
+    model::{EventContext, TimedEvent},
+    source::{ChunkReader, Clock, Log, Losses, ReadError},
 };
 
 use ahead::{Ahead, ReadChunk};
@@ -36,7 +35,7 @@ pub struct Recorded {
 /// 64 KiB a thread is in memory, and only while the thread's time has come.
 #[derive(Debug)]
 pub struct Events<'a> {
-    trace: &'a Trace,
+    trace: &'a Log,
     reader: ChunkReader,
     ahead: Option<Ahead>,
     cursors: Vec<Cursor<'a>>,
@@ -82,12 +81,12 @@ impl MergePlace {
 const NEVER: (Ticks, usize) = (Ticks(u64::MAX), usize::MAX);
 
 impl<'a> Events<'a> {
-    pub(crate) fn new(trace: &'a Trace) -> Self {
+    pub(crate) fn new(trace: &'a Log) -> Self {
         Self::from_chunks(trace, std::iter::repeat(0))
     }
 
     /// Begins with this chunk of each thread.
-    pub(crate) fn from_chunks(trace: &'a Trace, first_chunks: impl IntoIterator<Item = usize>) -> Self {
+    pub(crate) fn from_chunks(trace: &'a Log, first_chunks: impl IntoIterator<Item = usize>) -> Self {
         let threads = trace.directory.threads.iter().zip(first_chunks);
         let cursors: Vec<_> = threads.map(|(thread, chunk)| Cursor::new(thread, chunk)).collect();
         let waiting =
@@ -110,7 +109,7 @@ impl<'a> Events<'a> {
     }
 
     /// Goes on from this place.
-    pub(crate) fn from_place(trace: &'a Trace, place: &MergePlace) -> Self {
+    pub(crate) fn from_place(trace: &'a Log, place: &MergePlace) -> Self {
         let mut events = Self::from_chunks(trace, place.threads.iter().map(|(chunk, ..)| *chunk));
         events.now = place.now;
         events.waiting.clear();
@@ -220,7 +219,7 @@ impl<'a> Events<'a> {
     }
 
     /// The next event.
-    pub(crate) fn next_event(&mut self) -> Result<Option<Step>, ReadError> {
+    pub(crate) fn next_event(&mut self) -> Result<Option<TimedEvent>, ReadError> {
         let clock = self.trace.clock;
         Ok(self.next_ticked()?.map(|ticked| ticked.step(clock)))
     }
@@ -228,7 +227,7 @@ impl<'a> Events<'a> {
     /// The next event, by the log's own clock.
     pub(crate) fn next_ticked(&mut self) -> Result<Option<Ticked>, ReadError> {
         let mut next = None;
-        self.hand_out(|ticked| {
+        self.for_each_event(|ticked| {
             next = Some(ticked);
             false
         })?;
@@ -237,7 +236,7 @@ impl<'a> Events<'a> {
 
     /// Hands out the next events, until `take` returns `false` or there are none.
     #[inline(always)]
-    fn hand_out(&mut self, mut take: impl FnMut(Ticked) -> bool) -> Result<(), ReadError> {
+    fn for_each_event(&mut self, mut take: impl FnMut(Ticked) -> bool) -> Result<(), ReadError> {
         loop {
             let Some(index) = self.current else {
                 let Some(Reverse((_, index))) = self.waiting.pop() else { return Ok(()) };
@@ -247,7 +246,7 @@ impl<'a> Events<'a> {
             };
             let cursor = &mut self.cursors[index];
             let Some(record) = cursor.records.get(cursor.next_record) else {
-                self.turn_page(index)?;
+                self.load_next_chunk(index)?;
                 continue;
             };
             let time = record.time().max(cursor.latest);
@@ -288,7 +287,7 @@ impl<'a> Events<'a> {
 
     /// Reads the thread's next chunk if its time has come; else lets the thread wait for it.
     #[cold]
-    fn turn_page(&mut self, index: usize) -> Result<(), ReadError> {
+    fn load_next_chunk(&mut self, index: usize) -> Result<(), ReadError> {
         let cursor = &mut self.cursors[index];
         cursor.next_record = 0;
         let mut room = mem::take(&mut cursor.records);
@@ -332,8 +331,11 @@ impl<'a> Events<'a> {
 
 impl Ticked {
     #[inline(always)]
-    fn step(self, clock: Clock) -> Step {
-        Step { now: Moment { time: clock.nanos(self.now), thread: self.thread }, event: self.event }
+    fn step(self, clock: Clock) -> TimedEvent {
+        TimedEvent {
+            now: EventContext { time: clock.nanos(self.now), thread: self.thread },
+            event: self.event,
+        }
     }
 }
 
@@ -342,7 +344,7 @@ impl Iterator for Events<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         match self.next_event() {
-            Ok(step) => step.map(|Step { now, event }| {
+            Ok(step) => step.map(|TimedEvent { now, event }| {
                 Ok(Recorded { time: now.time, thread: self.cursors[now.thread].thread.id, event })
             }),
             Err(error) => {

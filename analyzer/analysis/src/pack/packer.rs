@@ -8,13 +8,13 @@ use std::{
 use memtrace_format::{Bytes, CHUNK_BYTES, ChunkHeader, ChunkKind, FIRST_CHUNK_OFFSET};
 use rayon::prelude::*;
 
-use super::{
+use crate::source::packed::{
     HEAD, archive, chunk_offset,
     frame::{self, BODIES, FrameKind, HEADS, Preamble},
 };
 use crate::{
-    Progress, ReadError, Trace,
-    source::{FREE_RUN, LogFile},
+    Progress, ReadError,
+    source::{FREE_RUN, Log, LogFile},
 };
 
 /// So many frames are made at a time, by all processors together.
@@ -22,7 +22,7 @@ const AT_ONCE: usize = 16;
 
 /// As many threads as this have frames of full length. More have shorter ones, so that a reader who goes through all threads side
 /// by side needs no more memory.
-const THREADS: usize = super::reader::CACHED / (BODIES * CHUNK_BYTES);
+const THREADS: usize = crate::source::packed::reader::CACHED / (BODIES * CHUNK_BYTES);
 
 /// What packing did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +53,7 @@ pub enum PackError {
 ///
 /// The log cannot be read or the archive cannot be written.
 pub fn pack(
-    trace: &Trace,
+    trace: &Log,
     name: &str,
     beside: &[(&str, &[u8])],
     archive: impl Write + Seek,

@@ -4,8 +4,11 @@ use std::{fs::File, os::unix::fs::FileExt as _};
 
 use memtrace_format::{Bytes, CHUNK_BYTES, FIRST_CHUNK_OFFSET};
 
-use super::{PackError, chunk_offset};
-use crate::{Progress, Trace, source::FREE_RUN};
+use crate::{
+    Progress,
+    source::{FREE_RUN, Log},
+};
+use crate::{pack::PackError, source::packed::chunk_offset};
 
 /// A chunk that nobody used. Compared as a whole, for an archive may claim thousands of them.
 static UNUSED: [u8; CHUNK_BYTES] = [0; CHUNK_BYTES];
@@ -24,7 +27,7 @@ pub struct Unpacked {
 /// # Errors
 ///
 /// The trace cannot be read or the log cannot be written.
-pub fn unpack(trace: &Trace, log: &File, watch: &mut dyn FnMut(Progress)) -> Result<Unpacked, PackError> {
+pub fn unpack(trace: &Log, log: &File, watch: &mut dyn FnMut(Progress)) -> Result<Unpacked, PackError> {
     let file = &trace.file;
     let log_bytes = file.bytes();
     log.set_len(log_bytes)?;

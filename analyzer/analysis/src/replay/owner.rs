@@ -1,11 +1,11 @@
-//! Whose a block is: module, scope, thread and stack, interned, so that a block carries four bytes for all of it.
+//! The owner of a block: module, scope, thread and stack. Owners are interned; a block carries four bytes.
 
 use hashbrown::HashMap;
 use memtrace_format::{ModuleId, StackId};
 
 use super::ScopeId;
 
-/// An interned [`Owner`].
+/// An interned [`BlockOwner`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct OwnerId(pub(super) u32);
 
@@ -18,7 +18,7 @@ impl OwnerId {
 
 /// Whose a block is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Owner {
+pub struct BlockOwner {
     /// The module that it was allocated for.
     pub module: ModuleId,
     /// The scopes that were open.
@@ -40,12 +40,12 @@ impl OwnerId {
 /// Every owner that a block had.
 #[derive(Clone, Debug, Default)]
 pub struct Owners {
-    list: Vec<Owner>,
-    ids: HashMap<Owner, OwnerId>,
+    list: Vec<BlockOwner>,
+    ids: HashMap<BlockOwner, OwnerId>,
 }
 
 impl Owners {
-    pub(crate) fn intern(&mut self, owner: Owner) -> OwnerId {
+    pub(crate) fn intern(&mut self, owner: BlockOwner) -> OwnerId {
         if let Some(&known) = self.ids.get(&owner) {
             return known;
         }
@@ -55,7 +55,7 @@ impl Owners {
                 self.list.push(owner);
                 self.ids.insert(owner, id);
             }
-            KEPT => self.list.push(Owner {
+            KEPT => self.list.push(BlockOwner {
                 module: ModuleId::NONE,
                 scope: ScopeId::NONE,
                 thread: u32::MAX,
@@ -67,7 +67,7 @@ impl Owners {
     }
 
     /// The owner with this id.
-    pub fn owner(&self, id: OwnerId) -> Option<&Owner> {
+    pub fn owner(&self, id: OwnerId) -> Option<&BlockOwner> {
         self.list.get(id.0 as usize)
     }
 }
@@ -79,8 +79,12 @@ mod tests {
     #[test]
     fn owners_beyond_the_most_are_one_that_nobody_is() {
         let mut owners = Owners::default();
-        let owner =
-            |stack| Owner { module: ModuleId(1), scope: ScopeId::NONE, thread: 0, stack: StackId(stack) };
+        let owner = |stack| BlockOwner {
+            module: ModuleId(1),
+            scope: ScopeId::NONE,
+            thread: 0,
+            stack: StackId(stack),
+        };
         for stack in 0..KEPT as u32 {
             assert_eq!(owners.intern(owner(stack)), OwnerId(stack));
         }

@@ -1,4 +1,4 @@
-//! Which piece starts at an address: a table of 8 bytes an entry, so that a million live blocks are found without a cache miss
+//! Finds the piece that starts at an address: a table of 8 bytes an entry, so that a million live blocks are found without a cache miss
 //! more than the block itself costs. `benches/replay.rs` is why it is not a map of the library.
 
 use std::hash::{BuildHasher, Hasher, RandomState};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use memtrace_format::PoolId;
 
 use super::{
-    Block,
+    HeldBlock,
     pieces::{PieceId, Pieces},
 };
 
@@ -18,7 +18,7 @@ pub struct Segments {
 
 /// A segment. Its start is where it is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Segment {
+pub struct ReservedSegment {
     /// The address behind its last byte.
     pub end: u64,
     /// The pool it was reserved for; of an expandable segment, that of its first piece.
@@ -31,7 +31,7 @@ pub struct Segment {
 /// A segment with the border that encloses its pieces.
 #[derive(Clone, Copy, Debug)]
 struct Enclosed {
-    segment: Segment,
+    segment: ReservedSegment,
     border: PieceId,
 }
 
@@ -47,7 +47,7 @@ impl Segments {
     }
 
     /// Every segment with its start, in the order of their addresses.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = (u64, Segment)> {
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (u64, ReservedSegment)> {
         self.by_start.iter().map(|(&start, enclosed)| (start, enclosed.segment))
     }
 
@@ -69,10 +69,10 @@ impl Segments {
         let left = self.by_start.range(..start).next_back().filter(|(_, left)| left.segment.end == start);
         let continued = left.and_then(|(&left_start, &left)| {
             let granule = Some(common(left.segment.granule, granule)?);
-            Some((left_start, Enclosed { segment: Segment { end, granule, ..left.segment }, ..left }))
+            Some((left_start, Enclosed { segment: ReservedSegment { end, granule, ..left.segment }, ..left }))
         });
         let (whole_start, mut whole) = continued.unwrap_or_else(|| {
-            (start, Enclosed { segment: Segment { end, pool, granule }, border: pieces.add_border() })
+            (start, Enclosed { segment: ReservedSegment { end, pool, granule }, border: pieces.add_border() })
         });
         pieces.append(whole.border, start, end);
         if let Some(right) = self.by_start.get(&end).copied()
@@ -80,13 +80,14 @@ impl Segments {
         {
             self.by_start.remove(&end);
             pieces.join(whole.border, right.border);
-            whole.segment = Segment { end: right.segment.end, granule: Some(granule), ..whole.segment };
+            whole.segment =
+                ReservedSegment { end: right.segment.end, granule: Some(granule), ..whole.segment };
         }
         self.by_start.insert(whole_start, whole);
     }
 
     /// Adds a segment with nothing in it yet.
-    pub(super) fn restore(&mut self, pieces: &mut Pieces, start: u64, segment: Segment) {
+    pub(super) fn restore(&mut self, pieces: &mut Pieces, start: u64, segment: ReservedSegment) {
         self.reserved += segment.end - start;
         self.by_start.insert(start, Enclosed { segment, border: pieces.add_border() });
     }
@@ -113,7 +114,7 @@ impl Segments {
         &mut self,
         pieces: &mut Pieces,
         (start, end): (u64, u64),
-        lost: &mut Vec<(u64, Block)>,
+        lost: &mut Vec<(u64, HeldBlock)>,
     ) -> Result<(), Tangled> {
         let (whole_start, Enclosed { segment, border }) = self.around(start).ok_or(Tangled)?;
         pieces.changing(border);
@@ -129,11 +130,11 @@ impl Segments {
             let border = if left { pieces.split(border, before) } else { border };
             let granule = common(segment.granule, Some(segment.end - end));
             pieces.changed(border);
-            self.by_start.insert(end, Enclosed { segment: Segment { granule, ..segment }, border });
+            self.by_start.insert(end, Enclosed { segment: ReservedSegment { granule, ..segment }, border });
         }
         if left {
             let granule = common(segment.granule, Some(start - whole_start));
-            let segment = Segment { end: start, granule, ..segment };
+            let segment = ReservedSegment { end: start, granule, ..segment };
             pieces.changed(border);
             self.by_start.insert(whole_start, Enclosed { segment, border });
         }

@@ -1,8 +1,8 @@
-//! What is open on a thread: scopes, forwards, transfers.
+//! The state of a thread: open scopes, forwards and transfers.
 
 use memtrace_format::{ModuleId, NameId, StackId};
 
-use super::{Owner, OwnerId, Owners, ScopeId, TransferKey};
+use super::{BlockOwner, OwnerId, Owners, ScopeId, TransferKey};
 
 /// What is nested deeper than this is not told apart any more.
 const DEPTH: usize = 4096;
@@ -13,7 +13,7 @@ pub struct ThreadState {
     scopes: Vec<OpenScope>,
     modules: Vec<OpenModule>,
     /// The owner that an alloc had last; holds while nothing is opened or closed.
-    latest_owner: Option<(Owner, OwnerId)>,
+    latest_owner: Option<(BlockOwner, OwnerId)>,
 }
 
 /// A scope that is open.
@@ -80,7 +80,7 @@ impl ThreadState {
         stack: StackId,
     ) -> OwnerId {
         let module = if module.is_none() { self.module() } else { module };
-        let owner = Owner { module, scope: self.scope(), thread, stack };
+        let owner = BlockOwner { module, scope: self.scope(), thread, stack };
         match self.latest_owner {
             Some((latest, id)) if latest == owner => id,
             _ => {

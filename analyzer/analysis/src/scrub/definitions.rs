@@ -1,10 +1,10 @@
-//! What ids stand for, with pseudonyms.
+//! Definitions with pseudonyms.
 
 use hashbrown::HashSet;
 use memtrace_format::{Definition, NameId, NotSampled, SampledCounter, well_known};
 
 use super::pseudonyms::{Key, Pseudonyms};
-use crate::{ReadError, Text, Trace, allocator::SETTING};
+use crate::{ReadError, Text, allocator_model::SETTING, source::Log};
 
 /// Which names stay.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub(super) struct Definitions<'a> {
 }
 
 impl<'a> Definitions<'a> {
-    pub(super) fn new(trace: &Trace, key: &'a Key, keep: &'a Keep) -> Result<Self, ReadError> {
+    pub(super) fn new(trace: &Log, key: &'a Key, keep: &'a Keep) -> Result<Self, ReadError> {
         let mut of_frames = HashSet::new();
         trace.each_definition(|definition| {
             if let Definition::Stack(_, frame) = definition {

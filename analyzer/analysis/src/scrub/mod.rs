@@ -1,4 +1,4 @@
-//! A trace with other names: pseudonyms for what says whose it is, and every figure as it was.
+//! A trace with pseudonyms in place of names. Every figure stays as it was.
 //!
 //! Chunks stay where they are, and records keep their places, times, sizes and ids; addresses of each heap are moved together, and
 //! definitions are written anew. `docs/scrub.md` says what goes, what stays, and what a pseudonym gives away.
@@ -18,11 +18,10 @@ use memtrace_format::{
 };
 
 use crate::{
-    Trace,
     chunk_writer::ChunkWriter,
-    cut::CUT,
-    pack::{PackError, chunk_offset},
-    source::FREE_RUN,
+    pack::PackError,
+    report::CUT,
+    source::{FREE_RUN, Log, packed::chunk_offset},
 };
 use addresses::Addresses;
 use definitions::Definitions;
@@ -44,7 +43,7 @@ pub struct Scrubbed {
 /// # Errors
 ///
 /// The trace cannot be read, or the log cannot be written.
-pub fn scrub(trace: &Trace, key: &Key, keep: &Keep, log: &File) -> Result<Scrubbed, PackError> {
+pub fn scrub(trace: &Log, key: &Key, keep: &Keep, log: &File) -> Result<Scrubbed, PackError> {
     let session =
         key.number("session", u64::from_le_bytes(*key.bytes().first_chunk().expect("a key is longer")));
     let mut scrubbed = Scrubbed::default();
@@ -109,7 +108,7 @@ type Chunk<'a> = (ChunkHeader, &'a [u8; ChunkHeader::BYTES], &'a mut [u8]);
 
 /// Hands every chunk that is used to `each`, with its number; none for one that is damaged.
 fn each_chunk(
-    trace: &Trace,
+    trace: &Log,
     mut each: impl FnMut(u64, Option<Chunk<'_>>) -> io::Result<()>,
 ) -> Result<(), PackError> {
     let session = trace.header().short_session();

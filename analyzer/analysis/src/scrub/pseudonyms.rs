@@ -1,4 +1,4 @@
-//! Keyed pseudonyms: who has the key can make them again, and who has not cannot even try names out.
+//! Keyed pseudonyms. With the key they can be made again; without it names cannot be guessed.
 
 use std::io;
 

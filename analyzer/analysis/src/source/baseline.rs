@@ -1,4 +1,4 @@
-//! The baseline of a ring: what the events that are not in the file any more have brought about.
+//! The baseline of a ring: the effect of the events that are no longer in the file.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

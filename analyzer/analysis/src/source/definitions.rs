@@ -1,4 +1,4 @@
-//! What the ids in records stand for.
+//! Definitions: the names and facts behind ids.
 
 use hashbrown::HashMap;
 use memtrace_format::{
@@ -13,7 +13,7 @@ use super::{
     losses::{Fault, Losses},
     symbols::{self, Symbols},
 };
-use crate::{Text, replay::HeapKey};
+use crate::{Text, model::HeapKey};
 
 /// The most parents that are followed up: definitions may be damaged, and parents form a circle.
 const DEPTH: usize = 64;
@@ -63,6 +63,14 @@ pub(crate) fn parents(definitions: &Definitions, module: ModuleId) -> impl Itera
 }
 
 impl Definitions {
+    /// The heap that a pool is of.
+    pub fn heap_key(&self, pool: PoolId) -> HeapKey {
+        match self.pool(pool) {
+            Some(definition) => HeapKey::Heap(HeapId(definition.heap)),
+            None => HeapKey::LostPool(pool),
+        }
+    }
+
     pub(super) fn read(
         file: &LogFile,
         directory: &Directory,

@@ -1,4 +1,4 @@
-//! Where the chunks lie: one walk over their headers, before anything else of them is read.
+//! The directory of chunks, from one walk over their headers.
 
 use std::collections::BTreeMap;
 

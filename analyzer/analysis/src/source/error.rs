@@ -1,4 +1,4 @@
-//! Why a file cannot be read as a trace.
+//! Errors of reading a file as a trace.
 
 use std::io;
 

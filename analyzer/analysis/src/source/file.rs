@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::ReadError;
-use crate::pack::PackedFile;
+use crate::source::packed::PackedFile;
 
 /// A log: a file as a tracer wrote it, or a packed one.
 #[derive(Debug)]

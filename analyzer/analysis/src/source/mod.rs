@@ -5,15 +5,18 @@
 
 mod baseline;
 mod chunk;
+mod clock;
 mod definitions;
 mod directory;
 mod error;
 mod file;
 mod losses;
+pub(crate) mod packed;
 mod symbols;
 
 pub(crate) use baseline::Baseline;
 pub(crate) use chunk::ChunkReader;
+pub(crate) use clock::Clock;
 pub(crate) use definitions::parents;
 pub use definitions::{Call, Definitions};
 pub(crate) use directory::{Directory, FREE_RUN, ThreadChunks};
@@ -24,13 +27,13 @@ use std::{fs::File, path::Path, thread::available_parallelism};
 
 use memtrace_format::{ClockKind, Closing, Definition, Ending, FileHeader, SIZES_DEDUCED, ThreadId};
 
-use crate::{Nanos, Text, clock::Clock, merge::Events, report::Ended};
+use crate::{Nanos, Text, report::Ended};
 pub(crate) use file::LogFile;
 pub use file::RegularFile;
 
-/// An opened trace.
+/// An opened log: what a recording consists of, before any of its events is read.
 #[derive(Debug)]
-pub struct Trace {
+pub struct Log {
     pub(crate) file: LogFile,
     pub(crate) directory: Directory,
     pub(crate) clock: Clock,
@@ -44,7 +47,7 @@ pub struct Trace {
     one_thread: bool,
 }
 
-impl Trace {
+impl Log {
     /// Opens the trace at `path`: reads its header, its closing block, the header of every chunk and all definitions.
     ///
     /// # Errors
@@ -154,7 +157,7 @@ impl Trace {
         self.directory.threads.get(index).map_or(ThreadId::NONE, |thread| thread.id)
     }
 
-    /// The damage found while opening. More may come to light while events are read: see [`Events::losses`].
+    /// The damage found while opening. More may come to light while events are read: see [`Events::losses`](crate::Events::losses).
     pub fn losses(&self) -> &Losses {
         &self.losses
     }
@@ -173,10 +176,10 @@ impl Trace {
         self.baseline.as_ref().map(|baseline| self.clock.nanos(baseline.at))
     }
 
-    /// The clean end, or the last of these events.
-    pub(crate) fn end(&self, events: &Events<'_>) -> Nanos {
+    /// The end: the clean one, or the time of the last event, which is `latest`.
+    pub(crate) fn end(&self, latest: Nanos) -> Nanos {
         let finally = self.closing.as_ref().filter(|closing| closing.ending != Ending::Running);
-        finally.map_or(Nanos(0), |closing| self.clock.nanos(closing.end.ticks)).max(events.latest())
+        finally.map_or(Nanos(0), |closing| self.clock.nanos(closing.end.ticks)).max(latest)
     }
 
     /// The latest instant of which is known, before any event is read, that the recording came so far.
@@ -208,10 +211,5 @@ impl Trace {
     /// The only cycle whose growth is looked for.
     pub(crate) fn cycle(&self) -> Option<&Text> {
         self.cycle.as_ref()
-    }
-
-    /// The events of all threads in the order of time.
-    pub fn events(&self) -> Events<'_> {
-        Events::new(self)
     }
 }

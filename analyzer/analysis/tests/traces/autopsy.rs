@@ -1,7 +1,7 @@
 //! Failed requests: why, and what would have let them through. Every figure here is counted by hand.
 
 use memtrace_analysis::{
-    Nanos, Part,
+    Nanos, TraceRange,
     report::{OutOfMemory, Proof, Report, Verdict},
 };
 use memtrace_format::{
@@ -225,7 +225,7 @@ fn a_part_of_a_trace_tells_of_its_failures_what_the_whole_does() {
     fail(&mut recording, 95, 32, Some(2));
     fail(&mut recording, 96, 32, Some(2));
     let whole = recording.report();
-    let part = recording.part(&Part::Between { from: Nanos(92), to: None }).unwrap();
+    let part = recording.part(&TraceRange::Between { from: Nanos(92), to: None }).unwrap();
     let json = |oom: &OutOfMemory| serde_json::to_value(oom).unwrap();
     assert_eq!((whole.ooms.len(), part.ooms.len()), (3, 2));
     assert_eq!(json(&whole.ooms[1]), json(&part.ooms[0]));

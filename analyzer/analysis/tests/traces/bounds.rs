@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use memtrace_analysis::{
     Trace,
     pack::pack,
-    report::{ReportText, write_json},
+    rendering::{ReportText, write_json},
 };
 use memtrace_format::{
     BlockAlloc, CounterId, CounterValue, Definition, DropCause, Event, ModuleId, StackDefinition, StackId,

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU64;
 
-use memtrace_analysis::{Checkpoints, Nanos, Trace, instant::Instant};
+use memtrace_analysis::{Checkpoints, Nanos, Trace, snapshot::HeapSnapshot};
 use memtrace_format::{Event, ModuleId, NameId};
 use proptest::prelude::*;
 
@@ -95,7 +95,7 @@ fn record(deeds: &[(Deed, u32, u64)]) -> (Recording, Vec<u64>) {
 }
 
 /// All that an instant says, with names for owners.
-fn told(instant: &Instant) -> String {
+fn told(instant: &HeapSnapshot) -> String {
     let mut text = String::new();
     for heap in &instant.heaps {
         text += &format!(

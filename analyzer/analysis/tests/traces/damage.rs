@@ -1,6 +1,6 @@
 //! Cut, changed and hostile files: no panic, no hang, and what is sound reads as before.
 
-use memtrace_analysis::{ReadError, Trace, report::ReportText};
+use memtrace_analysis::{ReadError, Trace, rendering::ReportText};
 use memtrace_format::{
     CHUNK_BYTES, ChunkHeader, Definition, Event, FIRST_CHUNK_OFFSET, FileHeader, HeaderError, ModuleId,
     NameId, Record, chunk,

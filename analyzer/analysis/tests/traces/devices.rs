@@ -1,7 +1,7 @@
 //! What a monitor of a device would have shown, and what a profile run found, from a trace alone.
 
 use memtrace_analysis::{
-    Nanos, Part,
+    Nanos, TraceRange,
     report::{Monitor, Report},
 };
 use memtrace_format::{
@@ -76,7 +76,8 @@ fn a_monitor_has_the_driver_s_words_and_the_heaps_sums() {
     let some = |figures: [u64; 8]| figures.map(Some);
     assert_eq!(monitor(&recording.report()), some([500, 1000, 350, 650, 100, 350, 500, 500]));
 
-    let part = |from, to| recording.part(&Part::Between { from: Nanos(from), to: Some(Nanos(to)) }).unwrap();
+    let part =
+        |from, to| recording.part(&TraceRange::Between { from: Nanos(from), to: Some(Nanos(to)) }).unwrap();
     assert_eq!(
         monitor(&part(7, 9)),
         some([500, 1000, 350, 650, 100, 350, 500, 500]),
@@ -120,9 +121,9 @@ fn an_integrated_device_has_what_its_host_has() {
     assert_eq!((free, total), (Some(650), Some(1000)));
     // Until the host was asked, there was only the driver's word.
     assert_eq!((min_free, system_peak), (Some(100), Some(900)));
-    let part = recording.part(&Part::Between { from: Nanos(4), to: None }).unwrap();
+    let part = recording.part(&TraceRange::Between { from: Nanos(4), to: None }).unwrap();
     assert_eq!(monitor(&part)[2], Some(100), "the range begins with that word");
-    let part = recording.part(&Part::Between { from: Nanos(5), to: None }).unwrap();
+    let part = recording.part(&TraceRange::Between { from: Nanos(5), to: None }).unwrap();
     assert_eq!(monitor(&part)[2], Some(600));
 }
 
@@ -165,11 +166,11 @@ fn a_profile_run_is_told_from_its_phases() {
     assert_eq!(run.before_create.as_ref().map(beside), Some(1 << 30));
     assert_eq!((beside(&run.before_profile), beside(&run.after_profile)), (3 << 29, 2 << 30));
     assert_eq!(run.after_profile.reserved, Some(Bytes(3 * GIB)));
-    let text = memtrace_analysis::report::ReportText(&report).to_string();
+    let text = memtrace_analysis::rendering::ReportText(&report).to_string();
     assert!(text.contains("5.00 GiB needed beside the cache"), "{text}");
 
     // In a range without the weights there is no telling what they took.
-    let alone = recording.part(&Part::run(well_known::PROFILE_PHASE)).unwrap();
+    let alone = recording.part(&TraceRange::run(well_known::PROFILE_PHASE)).unwrap();
     let run = &alone.profile[0];
     assert_eq!((run.peak_activation, run.non_kv_cache_memory), (2 * GIB, None));
     assert!(run.weights_memory_why.is_some() && run.before_create_why.is_some());
@@ -210,7 +211,7 @@ proptest! {
         let mut ends = ends.map(|end| end.index(levels.len()));
         ends.sort_unstable();
         let [first, last] = ends;
-        let part = Part::Between { from: Nanos(first as u64), to: Some(Nanos(last as u64)) };
+        let part = TraceRange::Between { from: Nanos(first as u64), to: Some(Nanos(last as u64)) };
         let report = recording.part(&part).unwrap();
         let from = first.saturating_sub(1);
         let expected = levels[from..=last].iter().max().copied();

@@ -1,7 +1,8 @@
 //! Two runs compared: by stack, and who kept what.
 
 use memtrace_analysis::{
-    diff::{Diff, DiffText, StackDiff},
+    diff::{Diff, StackDiff},
+    rendering::DiffText,
     report::Report,
 };
 use memtrace_format::{

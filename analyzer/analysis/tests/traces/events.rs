@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use memtrace_analysis::{
     Checkpoints, Nanos, Recorded, Trace,
-    events::{Browser, Entry, EventLine, EventPlace, Query, Side},
+    events::{Browser, Entry, EventLine, EventPlace, Query, SeekSide},
 };
 use memtrace_format::{Event, NameId};
 use proptest::prelude::*;
@@ -131,15 +131,19 @@ fn an_event_is_found_on_either_side_by_its_name_its_kind_and_its_address() {
         let found = browser.find(EventPlace::at(Nanos(from)), side, &mut wanted, &mut never);
         found.unwrap().unwrap().map(|entry| entry.place.time.0)
     };
-    assert_eq!(find("Switch", 5000, Side::Forward), Some(9000));
-    assert_eq!(find("Switch", 5000, Side::Back), Some(1000));
-    assert_eq!(find("Switch", 9000, Side::Forward), None, "the event at the place itself is not looked at");
-    assert_eq!(find("Switch", 1000, Side::Back), None);
-    assert_eq!(find("0x3200", 0, Side::Forward), None, "behind the end of the block at 0x3000");
-    assert_eq!(find("0x31ff", 9990, Side::Back), Some(20));
-    assert_eq!(find("cuda:0 free", 0, Side::Forward), Some(10));
-    assert_eq!(find("worker mark", 0, Side::Forward), Some(1000));
-    assert_eq!(find("nothing like it", 0, Side::Forward), None);
+    assert_eq!(find("Switch", 5000, SeekSide::Forward), Some(9000));
+    assert_eq!(find("Switch", 5000, SeekSide::Back), Some(1000));
+    assert_eq!(
+        find("Switch", 9000, SeekSide::Forward),
+        None,
+        "the event at the place itself is not looked at"
+    );
+    assert_eq!(find("Switch", 1000, SeekSide::Back), None);
+    assert_eq!(find("0x3200", 0, SeekSide::Forward), None, "behind the end of the block at 0x3000");
+    assert_eq!(find("0x31ff", 9990, SeekSide::Back), Some(20));
+    assert_eq!(find("cuda:0 free", 0, SeekSide::Forward), Some(10));
+    assert_eq!(find("worker mark", 0, SeekSide::Forward), Some(1000));
+    assert_eq!(find("nothing like it", 0, SeekSide::Forward), None);
 }
 
 #[test]
@@ -175,8 +179,12 @@ fn a_search_that_nobody_waits_for_any_more_ends() {
         asked.push(time);
         ControlFlow::Break(())
     };
-    let found =
-        Browser::new(&trace).find(EventPlace::default(), Side::Forward, &mut |_: &Recorded| false, &mut stop);
+    let found = Browser::new(&trace).find(
+        EventPlace::default(),
+        SeekSide::Forward,
+        &mut |_: &Recorded| false,
+        &mut stop,
+    );
     assert_eq!(found.unwrap(), None);
     assert_eq!(asked.len(), 1);
 }

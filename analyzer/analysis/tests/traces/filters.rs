@@ -1,8 +1,7 @@
 //! One device, or the threads of one name: as though nothing else had been recorded.
 
 use memtrace_analysis::{
-    Filter, Nanos, Part, PartError, Trace,
-    report::{Report, ReportText},
+    Filter, Nanos, RangeError, Trace, TraceRange, rendering::ReportText, report::Report,
 };
 use memtrace_format::{
     Address, BlockAlloc, Bytes, CounterDefinition, CounterId, CounterValue, Definition, DeviceDefinition,
@@ -35,7 +34,7 @@ fn recording() -> Recording {
     recording
 }
 
-fn filtered(recording: &Recording, part: &Part, filter: &Filter) -> Result<Report, PartError> {
+fn filtered(recording: &Recording, part: &TraceRange, filter: &Filter) -> Result<Report, RangeError> {
     let file = file(&recording.bytes());
     let trace = Trace::open(file.path()).expect("a readable trace");
     trace.analyze_filtered(part, filter, |_| ()).map(|analysis| analysis.report)
@@ -100,13 +99,13 @@ fn busy(devices: &[u32]) -> Recording {
 #[test]
 fn of_one_device_is_what_would_have_been_recorded_with_it_alone() {
     for device in [0, 1] {
-        let report = filtered(&busy(&[0, 1, 9]), &Part::Whole, &of_device(device)).unwrap();
+        let report = filtered(&busy(&[0, 1, 9]), &TraceRange::Whole, &of_device(device)).unwrap();
         assert_eq!(figures(&report), figures(&busy(&[device]).report()), "device {device}");
         assert_eq!(report.trace.filter.as_ref().unwrap().device, Some(device));
         let text = ReportText(&report).to_string();
         assert!(text.contains(&format!("only        device {device}")), "{text}");
     }
-    let part = Part::Between { from: Nanos(25), to: Some(Nanos(80)) };
+    let part = TraceRange::Between { from: Nanos(25), to: Some(Nanos(80)) };
     let report = filtered(&busy(&[0, 1, 9]), &part, &of_device(1)).unwrap();
     assert_eq!(figures(&report), figures(&busy(&[1]).part(&part).unwrap()), "in a range");
     assert_eq!(report.heaps.len(), 1);
@@ -114,7 +113,7 @@ fn of_one_device_is_what_would_have_been_recorded_with_it_alone() {
 
 #[test]
 fn what_there_is_not_says_what_there_is() {
-    let error = |filter| filtered(&busy(&[0]), &Part::Whole, &filter).unwrap_err().to_string();
+    let error = |filter| filtered(&busy(&[0]), &TraceRange::Whole, &filter).unwrap_err().to_string();
     assert_eq!(error(of_device(7)), "there is no device 7; there are: 0, 1");
     assert_eq!(error(of_thread("x")), "no thread is called x; there are: main");
 }
@@ -141,7 +140,7 @@ fn of_a_thread_is_what_it_allocated_and_did() {
     for events in recording.threads.values_mut() {
         events.sort_by_key(|&(time, _)| time);
     }
-    let report = filtered(&recording, &Part::Whole, &of_thread("worker")).unwrap();
+    let report = filtered(&recording, &TraceRange::Whole, &of_thread("worker")).unwrap();
     let heap = &report.heaps[0];
     assert_eq!((heap.allocs, heap.frees, heap.peak.figures.allocated_bytes.0), (2, 1, 80));
     assert_eq!((heap.end.allocated_bytes.0, heap.baseline_bytes.0), (30, 0));
@@ -150,9 +149,9 @@ fn of_a_thread_is_what_it_allocated_and_did() {
     let phases: Vec<_> = report.phases.iter().map(|phase| phase.name.recorded()).collect();
     assert_eq!(phases, ["worker's"]);
     assert!(report.ledger.is_empty() && report.trace.oddities.is_empty());
-    let run = filtered(&recording, &Part::run("worker's"), &of_thread("worker")).unwrap();
+    let run = filtered(&recording, &TraceRange::run("worker's"), &of_thread("worker")).unwrap();
     assert_eq!(run.trace.range.unwrap().to_ns, Nanos(80));
-    assert!(filtered(&recording, &Part::run("main's"), &of_thread("worker")).is_err());
+    assert!(filtered(&recording, &TraceRange::run("main's"), &of_thread("worker")).is_err());
 }
 
 proptest! {
@@ -191,7 +190,7 @@ proptest! {
             let name = format!("t{}", thread + 1);
             let mut filter = of_thread(&name);
             filter.device = Some(0);
-            let Ok(report) = filtered(&recording, &Part::Whole, &filter) else {
+            let Ok(report) = filtered(&recording, &TraceRange::Whole, &filter) else {
                 // It has recorded nothing, so that there is no such thread.
                 prop_assert!(expected[thread as usize] == 0);
                 continue;

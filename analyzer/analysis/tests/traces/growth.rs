@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use memtrace_analysis::{
-    Nanos, Part, Trace,
+    Nanos, Trace, TraceRange,
     report::{Cycle, CycleSource, Growth, Report, Shape},
 };
 use memtrace_format::{
@@ -146,12 +146,12 @@ fn a_cycle_that_is_asked_for_is_the_only_one() {
 
 #[test]
 fn a_range_counts_its_own_ends() {
-    let part = Part::Between { from: Nanos(250), to: Some(Nanos(620)) };
+    let part = TraceRange::Between { from: Nanos(250), to: Some(Nanos(620)) };
     let growth = leaking(10, |_| 64).part(&part).unwrap().growth;
     let job = cycle(&growth, "job");
     assert_eq!((job.count, job.first_ns, job.last_ns), (4, Nanos(300), Nanos(600)));
     assert_eq!(job.trend.retained_bytes_per_cycle, Some(64));
-    let nothing = Part::Between { from: Nanos(1), to: Some(Nanos(9)) };
+    let nothing = TraceRange::Between { from: Nanos(1), to: Some(Nanos(9)) };
     let growth = leaking(10, |_| 64).part(&nothing).unwrap().growth;
     assert!(growth.cycles.is_empty() && growth.cycles_why.is_some());
 }

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use memtrace_analysis::{
-    Checkpoints, Nanos, Trace,
-    diff::{Flow, HeapFlow, InstantsDiff, InstantsDiffText, Lot},
-    instant::{BlockState, Instant, LiveHeap, When},
+    Checkpoints, Nanos, SnapshotAt, Trace,
+    diff::{Flow, HeapFlow, Lot, SnapshotsDiff},
+    rendering::SnapshotsDiffText,
     report::Layout,
+    snapshot::{BlockState, HeapSnapshot, LiveHeap},
 };
 use memtrace_format::{Address, Bytes, Event};
 use proptest::prelude::*;
@@ -94,7 +95,7 @@ proptest! {
             assert_is(&by_event, naive, born);
             prop_assert_eq!(by_time.heaps[0].events, index as u64 + 1);
             let other = &history[index / 2];
-            let [a, b] = [index, index / 2].map(|index| When::At(Nanos(index as u64)));
+            let [a, b] = [index, index / 2].map(|index| SnapshotAt::At(Nanos(index as u64)));
             let diff = trace.compare(&Checkpoints::default(), &a, &b).unwrap();
             assert_flow(&diff.heaps[0], (naive, born), (&other.0, &other.1));
         }
@@ -224,7 +225,7 @@ fn assert_layout(layout: &Layout, naive: &Naive) {
     }
 }
 
-fn assert_is(instant: &Instant, naive: &Naive, born: &BTreeMap<u64, u64>) {
+fn assert_is(instant: &HeapSnapshot, naive: &Naive, born: &BTreeMap<u64, u64>) {
     let heap = &instant.heaps[0];
     let live = naive.live.iter().map(|(&place, &(length, requested))| (place, (length, Some(requested))));
     let pending = naive.pending.iter().map(|(&place, &length)| (place, (length, None)));
@@ -336,19 +337,19 @@ fn what_differs_between_two_peaks_is_told_by_owner() {
     let sizes: Vec<_> =
         heap.by_size.iter().map(|of| (of.from_bytes.0, of.flow.new.bytes.0, of.flow.gone.bytes.0)).collect();
     assert_eq!(sizes, [(512, 0, 0), (1024, 2000, 0), (4096, 5000, 5000)]);
-    let text = InstantsDiffText(&diff).to_string();
+    let text = SnapshotsDiffText(&diff).to_string();
     assert!(text.contains("new 6.84 KiB in 2, gone 4.88 KiB in 1"), "{text}");
     assert!(
         text.contains("by scope") && !text.contains("by module") && !text.contains("by thread"),
         "{text}"
     );
     // What stays grows older.
-    let ages = |diff: &InstantsDiff| -> Vec<_> {
+    let ages = |diff: &SnapshotsDiff| -> Vec<_> {
         diff.heaps[0].by_age.iter().map(|of| (of.from_ns.0, of.flow.a.blocks, of.flow.b.blocks)).collect()
     };
     assert_eq!(ages(&compare("peak", "end")), [(0, 3, 0), (1_000_000_000, 0, 2)]);
     assert!(compare("end", "end").heaps[0].is_same());
-    assert!(InstantsDiffText(&compare("peak", "peak")).to_string().contains("nothing came or went"));
+    assert!(SnapshotsDiffText(&compare("peak", "peak")).to_string().contains("nothing came or went"));
     // Before a heap's first event there is nothing of it.
     let from_nothing = compare("0ns", "end");
     assert_eq!((from_nothing.heaps[0].all.a, from_nothing.heaps[0].all.new), (lot(0, 0), lot(2, 6000)));

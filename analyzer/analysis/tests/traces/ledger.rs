@@ -1,8 +1,9 @@
 //! What device memory is made of: samples and events put together, each at its own instant.
 
 use memtrace_analysis::{
-    Nanos, Part,
-    report::{Known, LedgerEntry, LedgerMoment, Report, ReportText},
+    Nanos, TraceRange,
+    rendering::ReportText,
+    report::{Known, LedgerEntry, LedgerMoment, Report},
 };
 use memtrace_format::{
     Bytes, CounterDefinition, CounterId, CounterValue, Definition, Event, NotSampled, OutOfMemory,
@@ -207,7 +208,8 @@ fn a_range_begins_with_what_was_said_before_it() {
     driver(&mut recording, 30, 600);
     recording.at(1, 40, Event::SegmentFree(segment(0, 300)));
     driver(&mut recording, 50, 880);
-    let part = |from, to| recording.part(&Part::Between { from: Nanos(from), to: Some(Nanos(to)) }).unwrap();
+    let part =
+        |from, to| recording.part(&TraceRange::Between { from: Nanos(from), to: Some(Nanos(to)) }).unwrap();
     let report = part(25, 45);
     let free = |moment| entry(&report, moment).free.unwrap().0;
     assert_eq!(free(LedgerMoment::Begin), 600, "900, less what was reserved since");

@@ -1,7 +1,7 @@
 //! Parts of a trace: between two instants, and runs of phases.
 
 use memtrace_analysis::{
-    Nanos, Part, PartError,
+    Nanos, RangeError, TraceRange,
     check::Check,
     report::{CounterNumber, FindingVerdict},
 };
@@ -11,8 +11,8 @@ use memtrace_format::{
 
 use crate::recording::{Analyzed, DEVICE, HOST, Recording, alloc, evict, free, load, segment};
 
-fn between(from: u64, to: u64) -> Part {
-    Part::Between { from: Nanos(from), to: Some(Nanos(to)) }
+fn between(from: u64, to: u64) -> TraceRange {
+    TraceRange::Between { from: Nanos(from), to: Some(Nanos(to)) }
 }
 
 /// A job of two steps and another job, around a heap that goes up and down.
@@ -38,7 +38,7 @@ fn jobs() -> Recording {
 fn a_run_of_a_phase_is_what_happened_in_it() {
     let recording = jobs();
     let figures = |part: &str| {
-        let report = recording.part(&Part::run(part)).unwrap();
+        let report = recording.part(&TraceRange::run(part)).unwrap();
         let range = report.trace.range.unwrap();
         let heap = &report.heaps[0];
         let bytes = [heap.peak.figures.allocated_bytes, heap.end.allocated_bytes].map(|bytes| bytes.0);
@@ -48,7 +48,7 @@ fn a_run_of_a_phase_is_what_happened_in_it() {
     assert_eq!(figures("step#1"), ((20, 25), (0, 0), [110, 110], 2));
     assert_eq!(figures("step#2"), ((31, 40), (0, 0), [10, 10], 2));
     assert_eq!(figures("job#2"), ((50, 60), (1, 0), [15, 15], 2));
-    let report = recording.part(&Part::run("job#1")).unwrap();
+    let report = recording.part(&TraceRange::run("job#1")).unwrap();
     assert_eq!(report.trace.duration_ns.0, 60, "that is the trace's");
     let phases: Vec<_> = report.phases.iter().map(|phase| (phase.name.to_string(), phase.ended)).collect();
     let of = |name: &str| (name.to_owned(), true);
@@ -58,14 +58,14 @@ fn a_run_of_a_phase_is_what_happened_in_it() {
 #[test]
 fn what_is_no_part_says_what_there_is() {
     let recording = jobs();
-    let error = |part: Part| recording.part(&part).unwrap_err().to_string();
-    assert_eq!(error(Part::run("nap")), "no phase is called nap; there are: job, step");
-    assert_eq!(error(Part::run("job#3")), "phase job has 2 runs: say which, as job#1");
-    assert_eq!(error(Part::run("job")), "phase job has 2 runs: say which, as job#1");
-    assert!(matches!(recording.part(&between(9, 8)), Err(PartError::Backwards { .. })));
+    let error = |part: TraceRange| recording.part(&part).unwrap_err().to_string();
+    assert_eq!(error(TraceRange::run("nap")), "no phase is called nap; there are: job, step");
+    assert_eq!(error(TraceRange::run("job#3")), "phase job has 2 runs: say which, as job#1");
+    assert_eq!(error(TraceRange::run("job")), "phase job has 2 runs: say which, as job#1");
+    assert!(matches!(recording.part(&between(9, 8)), Err(RangeError::Backwards { .. })));
     assert_eq!(error(between(61, 70)), "it would begin at 61 ns, and the trace ends at 60 ns");
     assert_eq!(
-        Recording::new().part(&Part::run("x")).unwrap_err().to_string(),
+        Recording::new().part(&TraceRange::run("x")).unwrap_err().to_string(),
         "no phase is called x; the trace has no phases"
     );
 }
@@ -90,7 +90,7 @@ fn both_ends_of_a_range_belong_to_it_and_the_past_counts_for_nothing() {
     assert_eq!(figures(4, 4), ((4, 10, 1), (0, 0), 10));
     assert_eq!(figures(0, 2), ((1, 100, 1), (1, 1), 0));
     assert_eq!(figures(9, 9), ((9, 510, 2), (1, 0), 510));
-    let whole = recording.part(&Part::Whole).unwrap();
+    let whole = recording.part(&TraceRange::Whole).unwrap();
     assert!(whole.trace.range.is_none());
     let beyond = recording.part(&between(3, 1_000_000)).unwrap();
     assert_eq!(beyond.trace.range.unwrap().to_ns.0, 9);
@@ -135,7 +135,7 @@ fn shares_are_those_of_the_range() {
     recording.at(1, 100_000, alloc(HOST, 512, 5, 5));
     let budget = "max-swap-time = \"5%\"".parse().unwrap();
     for (part, kept, thrash) in
-        [(Part::Whole, true, FindingVerdict::Ok), (between(0, 100), false, FindingVerdict::Fail)]
+        [(TraceRange::Whole, true, FindingVerdict::Ok), (between(0, 100), false, FindingVerdict::Fail)]
     {
         let report = recording.part(&part).unwrap();
         let check = Check::of(&report, &budget);

@@ -1,6 +1,6 @@
 //! Recordings made in memory, and what is found in them.
 
-use memtrace_analysis::{Analysis, Nanos, Part, PartError, Trace, report::Report};
+use memtrace_analysis::{Analysis, Nanos, RangeError, Trace, TraceRange, report::Report};
 use memtrace_format::Event;
 
 pub(crate) use memtrace_testing::recording::{
@@ -11,7 +11,7 @@ pub(crate) use memtrace_testing::recording::{
 pub(crate) trait Analyzed {
     fn analyze(&self) -> Analysis;
     fn report(&self) -> Report;
-    fn part(&self, part: &Part) -> Result<Report, PartError>;
+    fn part(&self, part: &TraceRange) -> Result<Report, RangeError>;
 }
 
 impl Analyzed for Recording {
@@ -23,10 +23,10 @@ impl Analyzed for Recording {
         self.analyze().report
     }
 
-    fn part(&self, part: &Part) -> Result<Report, PartError> {
+    fn part(&self, part: &TraceRange) -> Result<Report, RangeError> {
         let file = file(&self.bytes());
         let trace = Trace::open(file.path()).expect("a readable trace");
-        let report = trace.analyze_part(part, |_| ()).map(|analysis| analysis.report);
+        let report = trace.analyze_range(part, |_| ()).map(|analysis| analysis.report);
         // When the part is can be asked for without all the rest.
         let ends = trace.ends_of(part, |_| ());
         match &report {

@@ -1,7 +1,7 @@
 //! Phases, marks, counters, failed requests, and what the trace says of itself.
 
 use memtrace_analysis::{
-    Nanos, Part,
+    Nanos, TraceRange,
     report::{CounterNumber, Ended, Report, Verdict},
 };
 use memtrace_format::{
@@ -212,6 +212,6 @@ fn what_was_not_sampled_is_reported_with_the_reason() {
     assert_eq!(told(&report), [("nvml".to_owned(), None, Some(11)), power(Some(13))]);
     assert!(report.marks.is_empty());
     // Where the marks are not kept, what they said is known from their names.
-    let later = recording.part(&Part::Between { from: Nanos(19), to: None }).unwrap();
+    let later = recording.part(&TraceRange::Between { from: Nanos(19), to: None }).unwrap();
     assert_eq!(told(&later), [("nvml".to_owned(), None, None), power(None)]);
 }

@@ -2,7 +2,7 @@
 
 use memtrace_analysis::{
     Trace,
-    report::{InfoText, ReportText, write_json},
+    rendering::{InfoText, ReportText, write_json},
 };
 use memtrace_format::{Definition, Ending, Event, HeapId, OutOfMemory, StackId};
 

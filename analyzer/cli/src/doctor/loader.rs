@@ -1,4 +1,4 @@
-//! Where the dynamic loader would find a library: nothing is loaded to find out.
+//! Finds a library as the dynamic loader would, without loading it.
 
 use std::{
     env,

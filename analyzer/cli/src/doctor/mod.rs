@@ -1,4 +1,4 @@
-//! `memtrace doctor`: what can be captured on this machine, what not, and why.
+//! `memtrace doctor`: checks what can be recorded on this machine, and gives the reason where something cannot.
 
 mod loader;
 mod machine;

@@ -1,4 +1,4 @@
-//! NVIDIA's driver: whether it is there, and may be used.
+//! Checks that NVIDIA's driver is present and may be used.
 
 use std::fs::{self, OpenOptions};
 

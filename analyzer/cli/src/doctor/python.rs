@@ -1,4 +1,4 @@
-//! Stacks of Python: whether the library can read this interpreter's frames. It is tried.
+//! Checks, by a trial, that the library can read the frames of this Python interpreter.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! Whether a program can be recorded at all: it is tried.
+//! Checks, by a trial, that a program can be recorded.
 
 use std::{
     fs,

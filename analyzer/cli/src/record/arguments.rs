@@ -1,4 +1,4 @@
-//! What can be typed behind `memtrace record`.
+//! The arguments of `memtrace record`.
 
 use std::{ffi::OsString, path::PathBuf};
 

@@ -1,4 +1,4 @@
-//! Running the program, as `time` and `strace` do: it has the terminal, signals go on to it, and its status is ours.
+//! Runs the program as `time` and `strace` do: it has the terminal, signals are forwarded to it, and its exit status is returned.
 
 use std::{
     fs, io,

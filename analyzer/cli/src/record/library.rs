@@ -1,4 +1,4 @@
-//! Where the library is that records.
+//! Finds the library that records.
 
 use std::{
     env,

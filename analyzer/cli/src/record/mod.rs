@@ -1,4 +1,4 @@
-//! `memtrace record`: a program is run with the tracer's library in it.
+//! `memtrace record`: runs a program with the tracer's library preloaded.
 //!
 //! The file is the only interface between tracer and analyzer: all that this does is to name the library and the file in
 //! the program's environment, to stand aside until the program ends, and to say where the trace is.

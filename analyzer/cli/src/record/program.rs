@@ -1,4 +1,4 @@
-//! The program to be recorded: whether a library can be preloaded into it, as far as its file tells.
+//! Checks from its file that a library can be preloaded into a program.
 
 use std::{
     env,

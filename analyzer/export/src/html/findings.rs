@@ -1,7 +1,10 @@
 //! The findings of the rules, and the requests that failed.
 
 use maud::{Markup, html};
-use memtrace_analysis::report::{Finding, OutOfMemory, Place, Report, grouped};
+use memtrace_analysis::{
+    grouped,
+    report::{Finding, OutOfMemory, Place, Report},
+};
 
 pub(super) fn findings(report: &Report) -> Markup {
     let wrong = |finding: &&Finding| finding.verdict.is_bad();

@@ -13,10 +13,7 @@ use std::fmt::{self, Display, Formatter};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
-use memtrace_analysis::{
-    report::{Report, grouped, utc},
-    timeline::Timeline,
-};
+use memtrace_analysis::{grouped, report::Report, timeline::Timeline, utc};
 use sha2::{Digest, Sha256};
 
 /// <https://github.com/leeoniya/uPlot>, with its licence beside it.

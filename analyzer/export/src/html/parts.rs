@@ -2,8 +2,9 @@
 
 use maud::{Markup, html};
 use memtrace_analysis::{
+    grouped,
     replay::BETWEEN_SCOPES,
-    report::{Cycle, Heap, Peak, Report, Retained, grouped},
+    report::{Cycle, Heap, Peak, Report, Retained},
 };
 
 use super::tree::Tree;

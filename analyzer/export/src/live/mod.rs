@@ -13,10 +13,10 @@ use std::{
 use hashbrown::HashMap;
 use inferno::flamegraph;
 use memtrace_analysis::{
-    Checkpoints, Filter, Nanos, Text, Trace,
-    instant::{LiveHeap, Owner, When},
+    Checkpoints, Filter, Nanos, SnapshotAt, Text, Trace,
     replay::BETWEEN_SCOPES,
     report::is_nobody,
+    snapshot::{LiveHeap, Owner},
 };
 
 use super::ExportError;
@@ -44,7 +44,7 @@ type Paths = BTreeMap<Vec<String>, u64>;
 pub(super) fn write(
     trace: &Trace,
     shape: Shape,
-    (when, filter): (&When, &Filter),
+    (when, filter): (&SnapshotAt, &Filter),
     mut out: impl Write,
 ) -> Result<(), ExportError> {
     let live = Live::read(trace, when, filter)?;
@@ -57,8 +57,8 @@ pub(super) fn write(
 }
 
 impl Live {
-    fn read(trace: &Trace, when: &When, filter: &Filter) -> Result<Self, ExportError> {
-        let threads = filter.thread_names(trace)?;
+    fn read(trace: &Trace, when: &SnapshotAt, filter: &Filter) -> Result<Self, ExportError> {
+        let threads = memtrace_analysis::thread_names(filter, trace)?;
         let instant = trace.instant(&Checkpoints::default(), when)?;
         let heaps = instant
             .heaps

@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 
 use memtrace_analysis::{
-    Nanos, Trace,
-    replay::{HeapKey, HeapState, Replay},
+    HeapKey, Nanos, Trace,
+    replay::{HeapState, Replay},
 };
 
 use super::{

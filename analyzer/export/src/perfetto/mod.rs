@@ -141,7 +141,7 @@ impl<W: Write> Visitor for Perfetto<'_, W> {
                 let thread = self.threads.id(now.thread);
                 self.transfers.begun(packets, now.time, (thread, begin))
             }
-            Event::TransferEnd(end) => self.transfers.ended(packets, replay, now.time, end),
+            Event::TransferEnd(end) => self.transfers.ended(packets, now.time, seen.made_room, end),
             Event::Mark { name, value } => {
                 let event = TrackEvent {
                     debug_annotations: vec![number("value", *value)],

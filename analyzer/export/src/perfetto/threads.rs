@@ -2,10 +2,7 @@
 
 use std::io::{self, Write};
 
-use memtrace_analysis::{
-    Nanos, Trace,
-    replay::{Moment, Replay},
-};
+use memtrace_analysis::{EventContext, Nanos, Trace, replay::Replay};
 use memtrace_format::{ModuleId, ThreadId};
 
 use super::{
@@ -55,7 +52,7 @@ impl<'a> ThreadTracks<'a> {
         from: Nanos,
     ) -> io::Result<()> {
         for thread in 0..self.threads.len() {
-            let now = Moment { time: from, thread };
+            let now = EventContext { time: from, thread };
             self.scopes(packets, replay, now, 0)?;
             replay
                 .thread(thread)
@@ -94,7 +91,7 @@ impl<'a> ThreadTracks<'a> {
         &mut self,
         packets: &mut Packets<W>,
         replay: &Replay<'_>,
-        now: Moment,
+        now: EventContext,
         before: usize,
     ) -> io::Result<()> {
         let open = replay.thread(now.thread).scopes();
@@ -111,7 +108,7 @@ impl<'a> ThreadTracks<'a> {
     pub(super) fn forward_begin<W: Write>(
         &mut self,
         packets: &mut Packets<W>,
-        now: Moment,
+        now: EventContext,
         module: ModuleId,
     ) -> io::Result<()> {
         if self.threads[now.thread].open.len() == DEPTH {
@@ -131,7 +128,7 @@ impl<'a> ThreadTracks<'a> {
     pub(super) fn forward_end<W: Write>(
         &mut self,
         packets: &mut Packets<W>,
-        now: Moment,
+        now: EventContext,
         module: ModuleId,
     ) -> io::Result<()> {
         let thread = &mut self.threads[now.thread];

@@ -3,10 +3,7 @@
 use std::io::{self, Write};
 
 use hashbrown::HashMap;
-use memtrace_analysis::{
-    Nanos, Text, Trace,
-    replay::{Replay, TransferKey},
-};
+use memtrace_analysis::{Nanos, Text, Trace, TransferKey, replay::Replay, walk::MadeRoom};
 use memtrace_format::{ModuleId, ThreadId, Tier, TransferBegin, TransferEnd};
 
 use super::{
@@ -90,8 +87,8 @@ impl<'a> TransferTracks<'a> {
     pub(super) fn ended<W: Write>(
         &mut self,
         packets: &mut Packets<W>,
-        replay: &Replay<'_>,
         now: Nanos,
+        made_room: Option<MadeRoom<'_>>,
         end: &TransferEnd,
     ) -> io::Result<()> {
         let key = TransferKey { origin: end.origin, correlation: end.correlation };
@@ -109,17 +106,17 @@ impl<'a> TransferTracks<'a> {
                 self.flows.insert((open.module, open.from), self.evictions);
             }
             if open.to.is_device() {
-                event.terminating_flow_ids = self.made_room(replay, now, key.origin, open);
+                event.terminating_flow_ids = self.made_room(made_room, open);
             }
         }
         self.close(packets, now, open, event)
     }
 
     /// The flows of the evictions that made room for a load that ended now.
-    fn made_room(&mut self, replay: &Replay<'_>, now: Nanos, origin: ThreadId, load: Open) -> Vec<u64> {
-        let Some((evicted, device)) = replay.evicted_for(origin, now, load.module) else { return Vec::new() };
+    fn made_room(&mut self, made_room: Option<MadeRoom<'_>>, load: Open) -> Vec<u64> {
+        let Some(made) = made_room.filter(|made| made.module == load.module) else { return Vec::new() };
         // Each flow ends once: a second swap at this instant has others.
-        evicted.iter().filter_map(|&module| self.flows.remove(&(module, device))).collect()
+        made.evicted.iter().filter_map(|&module| self.flows.remove(&(module, made.from))).collect()
     }
 
     fn close<W: Write>(

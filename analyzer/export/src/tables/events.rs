@@ -7,7 +7,7 @@ use memtrace_analysis::walk::{Seen, Visitor};
 use memtrace_analysis::{
     Nanos, Recorded, Text, Trace,
     events::EventLine,
-    replay::{Block, Owner, Replay, ScopeId},
+    replay::{BlockOwner, HeldBlock, Replay, ScopeId},
 };
 use memtrace_format::{CounterValue, Event};
 
@@ -49,8 +49,9 @@ impl<'a, R: Rows> Events<'a, R> {
     }
 
     /// The owner of an event's block, from the replay: the event itself need not name it.
-    fn owner(&mut self, replay: &Replay<'_>, block: Option<Block>) -> (Cell, Cell) {
-        let Some(&Owner { module, scope, .. }) = block.and_then(|block| replay.owners.owner(block.owner))
+    fn owner(&mut self, replay: &Replay<'_>, block: Option<HeldBlock>) -> (Cell, Cell) {
+        let Some(&BlockOwner { module, scope, .. }) =
+            block.and_then(|block| replay.owners.owner(block.owner))
         else {
             return (Cell::Empty, Cell::Empty);
         };

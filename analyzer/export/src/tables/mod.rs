@@ -9,7 +9,7 @@ mod samples;
 
 use std::io;
 
-use memtrace_analysis::{Filter, Part, Progress, Text, Trace, walk::walk};
+use memtrace_analysis::{Filter, Progress, Text, Trace, TraceRange, walk::walk};
 
 use super::ExportError;
 pub(super) use csv::Csv;
@@ -78,7 +78,7 @@ trait Rows {
 pub(super) fn write(
     trace: &Trace,
     table: Table,
-    selection: (&Part, &Filter),
+    selection: (&TraceRange, &Filter),
     rows: impl Rows,
     watch: impl FnMut(Progress),
 ) -> Result<(), ExportError> {

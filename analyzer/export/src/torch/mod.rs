@@ -16,8 +16,8 @@ use std::{
 
 use hashbrown::HashMap;
 use memtrace_analysis::{
-    Nanos, Trace,
-    replay::{HeapKey, Moment, Replay},
+    EventContext, HeapKey, Nanos, Trace,
+    replay::Replay,
     walk::{Seen, Visitor},
 };
 use memtrace_format::{DeviceId, Event, MemoryKind, ModuleId, NameId, PoolId, Segment, StackId};
@@ -120,7 +120,7 @@ impl<'a, W: Write> Torch<'a, W> {
     }
 
     /// The pool of blocks that are in no segment: all of a heap without segments are of one as well as of another.
-    fn pool_of_loose(&self, heap: &memtrace_analysis::replay::Heap) -> PoolId {
+    fn pool_of_loose(&self, heap: &memtrace_analysis::replay::ReplayHeap) -> PoolId {
         let pools = heap.key.heap().map(|id| self.trace.definitions().pools_of(id)).unwrap_or_default();
         pools.first().map_or(PoolId::NONE, |&(id, _)| id)
     }
@@ -138,7 +138,7 @@ impl<'a, W: Write> Torch<'a, W> {
     /// Remembers who asked for what is reserved.
     fn note(&mut self, event: &Event) {
         let mut change = |segment: &Segment, reserves: bool| {
-            let stacks = self.reserved_by.entry(HeapKey::of(self.trace, segment.pool)).or_default();
+            let stacks = self.reserved_by.entry(self.trace.definitions().heap_key(segment.pool)).or_default();
             let end = segment.address.0.saturating_add(segment.size.0.max(1));
             stacks.extract_if(segment.address.0..end, |_, _| true).for_each(drop);
             if reserves {
@@ -167,7 +167,7 @@ impl<'a, W: Write> Torch<'a, W> {
         more: &[(&'static str, Item<'_>)],
     ) -> io::Result<()> {
         let (action, pool) = what;
-        let Some(place) = self.place(HeapKey::of(self.trace, pool)) else { return Ok(()) };
+        let Some(place) = self.place(self.trace.definitions().heap_key(pool)) else { return Ok(()) };
         let list = self.trace_of(place)?;
         let pool = self.pool(pool);
         let mut entries = vec![("action", Item::Text(action)), ("stream", Item::Number(pool.stream))];
@@ -232,7 +232,7 @@ impl<'a, W: Write> Torch<'a, W> {
     }
 
     /// An end of a scope.
-    fn annotation(&mut self, now: Moment, name: NameId, begins: bool) -> io::Result<()> {
+    fn annotation(&mut self, now: EventContext, name: NameId, begins: bool) -> io::Result<()> {
         let text = self.trace.definitions().name(name);
         let device = self.device_of(now.thread);
         let mut entries = vec![
@@ -271,7 +271,7 @@ impl<W: Write> Visitor for Torch<'_, W> {
 
     fn begin(&mut self, replay: &Replay<'_>, from: Nanos) -> io::Result<()> {
         for thread in 0..self.trace.threads().len() {
-            let now = Moment { time: from, thread };
+            let now = EventContext { time: from, thread };
             // What had begun before an imported recording has no beginning there either.
             if self.trace.is_imported() && self.trace.kept_from() == Some(from) {
                 break;

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use memtrace_analysis::replay::{Block, Heap, Piece, Replay};
+use memtrace_analysis::replay::{HeldBlock, Piece, Replay, ReplayHeap};
 use memtrace_format::PoolId;
 
 use super::{
@@ -27,7 +27,7 @@ impl<W: Write> Torch<'_, W> {
     pub(super) fn segments(
         &mut self,
         replay: &Replay<'_>,
-        heap: &Heap,
+        heap: &ReplayHeap,
         device: u64,
         list: Remembered,
     ) -> io::Result<()> {
@@ -57,7 +57,7 @@ impl<W: Write> Torch<'_, W> {
     fn segment(
         &mut self,
         replay: &Replay<'_>,
-        heap: &Heap,
+        heap: &ReplayHeap,
         (device, list): (u64, Remembered),
         segment: &Segment,
         pieces: &[(u64, u64, Piece)],
@@ -112,7 +112,7 @@ impl<W: Write> Torch<'_, W> {
     }
 
     /// Returns the owners of a block, as frames.
-    fn frames_of(&mut self, replay: &Replay<'_>, block: &Block) -> io::Result<Remembered> {
+    fn frames_of(&mut self, replay: &Replay<'_>, block: &HeldBlock) -> io::Result<Remembered> {
         let owner = replay.owners.owner(block.owner);
         let (stack, module) = owner.map(|owner| (owner.stack, owner.module)).unwrap_or_default();
         self.frames.list(&mut self.pickle, stack, module)

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use memtrace_analysis::allocator::SETTING;
+use memtrace_analysis::allocator_model::SETTING;
 
 use super::pickle::{Item, Pickle, Remembered};
 

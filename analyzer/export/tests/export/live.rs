@@ -1,6 +1,6 @@
 //! What is live at an instant, in the forms that flame graphs are made of.
 
-use memtrace_analysis::instant::When;
+use memtrace_analysis::SnapshotAt;
 use memtrace_export::{Export, ExportError, Format};
 use serde_json::Value;
 
@@ -100,16 +100,16 @@ fn a_course_is_no_instant() {
     let trace = memtrace_analysis::Trace::open(file.path()).unwrap();
     for export in [at(Format::Perfetto, "end"), {
         let mut part = Export::new(Format::Collapsed);
-        part.part = memtrace_analysis::Part::run("job");
+        part.part = memtrace_analysis::TraceRange::run("job");
         part
     }] {
         let refused = memtrace_export::export(&trace, &export, Vec::new(), |_| ());
         assert!(matches!(refused, Err(ExportError::Selection(_))), "{refused:?}");
     }
     let mut export = Export::new(Format::Collapsed);
-    export.at = Some(When::Peak(99));
+    export.at = Some(SnapshotAt::Peak(99));
     assert!(matches!(
         memtrace_export::export(&trace, &export, Vec::new(), |_| ()),
-        Err(ExportError::When(_))
+        Err(ExportError::SnapshotAt(_))
     ));
 }

@@ -1,6 +1,6 @@
 //! A trace for Perfetto, decoded without any message of the exporter's.
 
-use memtrace_analysis::{Filter, Nanos, Part};
+use memtrace_analysis::{Filter, Nanos, TraceRange};
 use memtrace_export::{Export, Format};
 
 use memtrace_testing::perfetto::lines;
@@ -16,7 +16,7 @@ fn a_timeline_has_everything_that_happened() {
 #[test]
 fn a_part_begins_with_what_is_open() {
     let mut export = Export::new(Format::Perfetto);
-    export.part = Part::Between { from: Nanos(48), to: Some(Nanos(75)) };
+    export.part = TraceRange::Between { from: Nanos(48), to: Some(Nanos(75)) };
     let all = lines(&exported(&swapping(), &export));
     assert_eq!(
         all.iter().filter(|line| line.starts_with("48 ")).collect::<Vec<_>>(),

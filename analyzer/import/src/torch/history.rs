@@ -1,4 +1,4 @@
-//! What was there before the first event: the snapshot shows the end, and the events lead back from it.
+//! The state before the first event, derived backwards from the end that the snapshot shows.
 //!
 //! A block was live before if it is in use at the end and no event handed it out, or if an event gives it back that none
 //! handed out. What was reserved before is what is reserved at the end with the events on segments undone, the last first.

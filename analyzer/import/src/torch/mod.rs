@@ -22,7 +22,7 @@ use std::{collections::BTreeMap, fs::File};
 use memtrace_format::{MemoryKind, SIZES_DEDUCED, ThreadId, Ticks};
 
 use super::{
-    Format, ImportError, Imported, Stage,
+    ForeignFormat, ImportError, Imported, Stage,
     pickle::{Arena, ObjectId, Pickle, Value, View},
     writer::{LogWriter, Origin},
 };
@@ -77,7 +77,7 @@ pub(super) fn import(
     let mut log = LogWriter::new(log, origin);
     log.engine("PyTorch")?;
     let mut stacks = Stacks::new(arena);
-    let mut imported = Imported::new(Format::PyTorch);
+    let mut imported = Imported::new(ForeignFormat::PyTorch);
     let total: u64 =
         sources.values().filter_map(|source| source.trace).map(|trace| u64::from(arena.count(trace))).sum();
     let mut threads = (1..).map(ThreadId);

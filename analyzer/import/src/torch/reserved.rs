@@ -1,4 +1,4 @@
-//! What a heap has reserved, and which pool each part of it serves.
+//! The reserved memory of a heap, and the pool that each part serves.
 
 use std::collections::BTreeMap;
 

@@ -3,7 +3,7 @@
 //! A snapshot's events say what was asked for; with the free memory behind a block's address, which the replay knows, the
 //! rules say what was handed out.
 
-use memtrace_analysis::allocator::{self, Class, MIN_BLOCK, SMALL, SMALL_SEGMENT};
+use memtrace_analysis::allocator_model::{self, Class, MIN_BLOCK, SMALL, SMALL_SEGMENT};
 
 use super::{
     keys::{EXPANDABLE_SEGMENTS, MAX_SPLIT_SIZE, ROUNDUP_POWER2_DIVISIONS},
@@ -14,12 +14,12 @@ use crate::pickle::View;
 
 /// The allocator's rules with the settings of a snapshot.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Rules(allocator::Rules);
+pub(super) struct Rules(allocator_model::Rules);
 
 impl Rules {
     /// As `allocator_settings` has them. What is missing or of another kind is as PyTorch has it by default.
     pub(super) fn read(settings: Dict<'_>) -> Self {
-        let mut rules = allocator::Rules::default();
+        let mut rules = allocator_model::Rules::default();
         rules.expandable_segments = settings.view(EXPANDABLE_SEGMENTS) == Some(View::Bool(true));
         rules.max_split_size = settings.number(MAX_SPLIT_SIZE).ok().flatten().unwrap_or(u64::MAX);
         if let Some(View::Dict(divisions)) = settings.view(ROUNDUP_POWER2_DIVISIONS) {

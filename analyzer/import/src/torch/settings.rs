@@ -1,6 +1,6 @@
 //! The allocator's settings, as marks that say `allocator_settings.max_split_size=-1`.
 
-use memtrace_analysis::allocator::SETTING;
+use memtrace_analysis::allocator_model::SETTING;
 
 use super::keys::ALLOCATOR_SETTINGS;
 use super::schema::Dict;

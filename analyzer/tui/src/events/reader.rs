@@ -132,8 +132,8 @@ impl<'a> ReadRows<'a> {
         let definitions = self.trace.definitions();
         let mut wanted = |recorded: &Recorded| query.matches(recorded, definitions) && admitted(recorded);
         let towards = match side {
-            Side::Back => events::Side::Back,
-            Side::Forward => events::Side::Forward,
+            Side::Back => events::SeekSide::Back,
+            Side::Forward => events::SeekSide::Forward,
         };
         let Some(found) = self.browser.find(place, towards, &mut wanted, self.watch)? else {
             return Ok(None);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 use memtrace_analysis::{
     Definitions, ReadError, Text,
-    instant::{Instant, LiveHeap, Owner},
+    snapshot::{HeapSnapshot, LiveHeap, Owner},
 };
 use memtrace_format::StackId;
 
@@ -115,7 +115,7 @@ impl TreeBuilder {
         &self,
         tree: &mut OwnerTree,
         of: ComparedAt,
-        instant: &Instant,
+        instant: &HeapSnapshot,
         heap: &LiveHeap,
         by: LiveGrouping,
     ) {

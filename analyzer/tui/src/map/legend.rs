@@ -3,7 +3,7 @@
 use hashbrown::HashMap;
 use memtrace_analysis::{
     Definitions, Nanos, Text,
-    instant::{Block, Instant, LiveHeap, Owner},
+    snapshot::{HeapSnapshot, LiveBlock, LiveHeap, Owner},
 };
 use memtrace_format::Bytes;
 
@@ -97,7 +97,7 @@ pub(crate) enum Tints {
 
 impl Tints {
     /// The block's.
-    pub(crate) fn of(&self, block: &Block) -> u8 {
+    pub(crate) fn of(&self, block: &LiveBlock) -> u8 {
         match self {
             Self::Owners(tints) => tints.get(block.owner.0 as usize).copied().unwrap_or(OTHERS),
             Self::Ages(now) => age(now.since(block.born_ns)),
@@ -110,7 +110,7 @@ impl LegendLetters {
     pub(crate) fn hand_out(
         &mut self,
         colouring: Colouring,
-        instant: &Instant,
+        instant: &HeapSnapshot,
         heap: &LiveHeap,
         definitions: &Definitions,
     ) -> (Tints, Legend) {

@@ -8,7 +8,7 @@ use std::{
 use memtrace_analysis::{
     ReadError, Recorded, Text,
     events::{self, Browser, EventLine, EventPlace},
-    instant::{Block, BlockState, Instant, LiveHeap, Pin},
+    snapshot::{BlockState, HeapSnapshot, LiveBlock, LiveHeap, SegmentPin},
 };
 use memtrace_format::{Address, Bytes, PoolId};
 
@@ -80,7 +80,7 @@ pub(crate) struct MapPicture {
     /// The request that it answers.
     pub(crate) request: MapRequest,
     /// The state, to explain blocks with.
-    pub(crate) instant: Arc<Instant>,
+    pub(crate) instant: Arc<HeapSnapshot>,
     /// The place of the heap in it; none if the heap had no event yet.
     pub(crate) heap: Option<usize>,
     /// The regions with their cells.
@@ -91,7 +91,7 @@ pub(crate) struct MapPicture {
     pub(crate) close: Option<Magnified>,
     pub(crate) legend: Legend,
     /// The blocks that pin the most free memory, in the order in which to release them.
-    pub(crate) pins: Vec<Pin>,
+    pub(crate) pins: Vec<SegmentPin>,
     /// Their addresses in order, each with the place of its pin.
     pub(crate) pinned: Vec<(u64, usize)>,
     /// The event that was stepped to.
@@ -124,7 +124,7 @@ pub(crate) struct SteppedEvent {
 
 impl MapPicture {
     /// The pin that the block at this address is of.
-    pub(crate) fn pin_of(&self, address: u64) -> Option<&Pin> {
+    pub(crate) fn pin_of(&self, address: u64) -> Option<&SegmentPin> {
         let place = self.pinned.binary_search_by_key(&address, |(address, _)| *address).ok()?;
         self.pins.get(self.pinned[place].1)
     }
@@ -195,8 +195,8 @@ impl Painter {
         let mut watch =
             |_| if desk.is_overtaken() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
         let towards = match side {
-            Side::Back => events::Side::Back,
-            Side::Forward => events::Side::Forward,
+            Side::Back => events::SeekSide::Back,
+            Side::Forward => events::SeekSide::Forward,
         };
         let browser = Browser::new(trace);
         let mut from = request.spot.place();
@@ -216,7 +216,12 @@ impl Painter {
         }))
     }
 
-    fn paint(&self, request: MapRequest, instant: Arc<Instant>, step: Option<SteppedEvent>) -> MapPicture {
+    fn paint(
+        &self,
+        request: MapRequest,
+        instant: Arc<HeapSnapshot>,
+        step: Option<SteppedEvent>,
+    ) -> MapPicture {
         let heap = instant.heaps.iter().position(|heap| heap.name == request.heap);
         let picture = MapPicture {
             request,
@@ -267,7 +272,7 @@ fn close(
     range: AddressRange,
     (lines, width): (u16, u16),
     heap: &LiveHeap,
-    instant: &Instant,
+    instant: &HeapSnapshot,
     tints: &Tints,
     pinned: &[(u64, usize)],
 ) -> Magnified {
@@ -283,7 +288,7 @@ fn close(
         pin(&mut tiles, part, pinned);
         (part, tiles)
     });
-    let mut listed: Vec<&Block> = blocks.iter().collect();
+    let mut listed: Vec<&LiveBlock> = blocks.iter().collect();
     let rows_total = listed.len();
     if listed.len() > BLOCKS {
         listed.select_nth_unstable_by_key(BLOCKS, |block| std::cmp::Reverse(block.bytes));
@@ -303,7 +308,7 @@ fn pin(tiles: &mut [Tile], range: AddressRange, pinned: &[(u64, usize)]) {
     }
 }
 
-fn row(block: &Block, instant: &Instant) -> Row {
+fn row(block: &LiveBlock, instant: &HeapSnapshot) -> Row {
     let owner = instant.owner(block);
     let state = match block.state {
         BlockState::Allocated => "live",
@@ -325,9 +330,9 @@ fn row(block: &Block, instant: &Instant) -> Row {
 }
 
 /// The blocks that a range touches. One that begins before it may reach into it.
-pub(crate) fn within(blocks: &[Block], range: AddressRange) -> &[Block] {
+pub(crate) fn within(blocks: &[LiveBlock], range: AddressRange) -> &[LiveBlock] {
     let first = blocks.partition_point(|block| block.address.0 < range.from);
-    let reaches = |block: &Block| block.address.0.saturating_add(block.bytes.0) > range.from;
+    let reaches = |block: &LiveBlock| block.address.0.saturating_add(block.bytes.0) > range.from;
     let first = if first > 0 && reaches(&blocks[first - 1]) { first - 1 } else { first };
     let last = blocks.partition_point(|block| block.address < Address(range.to));
     &blocks[first..last.max(first)]

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use memtrace_analysis::{
     Text,
-    instant::{Block, LiveHeap},
+    snapshot::{LiveBlock, LiveHeap},
 };
 use memtrace_format::Bytes;
 
@@ -76,7 +76,7 @@ pub(crate) fn regions(heap: &LiveHeap) -> (Vec<Region>, usize) {
     (regions, total)
 }
 
-fn of_segment(heap: &LiveHeap, segment: &memtrace_analysis::instant::Segment) -> Region {
+fn of_segment(heap: &LiveHeap, segment: &memtrace_analysis::snapshot::LiveSegment) -> Region {
     let holes = &heap.holes[segment.holes.clone()];
     Region {
         from: segment.address.0,
@@ -92,7 +92,7 @@ fn of_segment(heap: &LiveHeap, segment: &memtrace_analysis::instant::Segment) ->
 }
 
 /// Merges ranges that lie no further apart than `gap`.
-fn parts(blocks: &[Block], gap: u64) -> Vec<Region> {
+fn parts(blocks: &[LiveBlock], gap: u64) -> Vec<Region> {
     let mut parts: Vec<Region> = Vec::new();
     for (index, block) in blocks.iter().enumerate() {
         let (from, to) = (block.address.0, block.address.0.saturating_add(block.bytes.0));

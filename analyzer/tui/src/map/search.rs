@@ -14,7 +14,7 @@ impl MapView {
             name.to_string().to_lowercase().contains(&text)
         };
         let named: Vec<bool> = picture.instant.owners.iter().map(named).collect();
-        let has = |block: &&memtrace_analysis::instant::Block| {
+        let has = |block: &&memtrace_analysis::snapshot::LiveBlock| {
             named.get(block.owner.0 as usize).copied().unwrap_or(false)
         };
         let focus = self.focus.unwrap_or(0);

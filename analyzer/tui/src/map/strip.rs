@@ -1,6 +1,6 @@
 //! A range of addresses as a row of cells.
 
-use memtrace_analysis::instant::{Block, BlockState};
+use memtrace_analysis::snapshot::{BlockState, LiveBlock};
 use memtrace_format::Bytes;
 
 /// The number of colours of a cell: [`OTHERS`], or one for each name in the legend.
@@ -37,10 +37,10 @@ pub(crate) enum Filling {
 
 /// Draws the addresses from `from` up to `to` in at most `width` cells. `blocks` are in the order of their addresses.
 pub(crate) fn strip(
-    blocks: &[Block],
+    blocks: &[LiveBlock],
     (from, to): (u64, u64),
     width: u16,
-    tint: impl Fn(&Block) -> u8,
+    tint: impl Fn(&LiveBlock) -> u8,
 ) -> Vec<Tile> {
     let length = to.saturating_sub(from);
     let cells = usize::try_from(length).unwrap_or(usize::MAX).min(usize::from(width));
@@ -134,10 +134,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use memtrace_analysis::{Nanos, instant::OwnerIndex};
+    use memtrace_analysis::{Nanos, snapshot::OwnerIndex};
 
-    fn block(address: u64, bytes: u64, owner: u32) -> Block {
-        Block {
+    fn block(address: u64, bytes: u64, owner: u32) -> LiveBlock {
+        LiveBlock {
             address: Address(address),
             bytes: Bytes(bytes),
             requested_bytes: Bytes(bytes),
@@ -149,7 +149,7 @@ mod tests {
         }
     }
 
-    fn signs(blocks: &[Block], range: (u64, u64), width: u16) -> String {
+    fn signs(blocks: &[LiveBlock], range: (u64, u64), width: u16) -> String {
         let tiles = strip(blocks, range, width, |block| block.owner.0 as u8);
         let sign = |tile: &Tile| match tile.filling {
             Filling::FreeSpace => '.',

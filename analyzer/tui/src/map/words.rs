@@ -2,7 +2,7 @@
 
 use memtrace_analysis::{
     Text,
-    instant::{Block, BlockState, LiveHeap},
+    snapshot::{BlockState, LiveBlock, LiveHeap},
 };
 use memtrace_format::{Address, Bytes};
 use ratatui::text::{Line, Span};
@@ -64,7 +64,7 @@ fn of_address(
     vec![Line::styled(format!(" nothing is known of {address} at this time"), theme.faint())]
 }
 
-fn of_block(picture: &MapPicture, block: &Block, run: &OpenRun, theme: Theme) -> Vec<Line<'static>> {
+fn of_block(picture: &MapPicture, block: &LiveBlock, run: &OpenRun, theme: Theme) -> Vec<Line<'static>> {
     let owner = picture.instant.owner(block);
     let state = match block.state {
         BlockState::Allocated => "",
@@ -138,7 +138,7 @@ fn of_region(view: &MapView, theme: Theme) -> Vec<Line<'static>> {
 
 /// Returns the owners of the blocks on both sides.
 fn neighbours(picture: &MapPicture, heap: &LiveHeap, from: Address, bytes: Bytes) -> String {
-    let name = |block: Option<&Block>| match block {
+    let name = |block: Option<&LiveBlock>| match block {
         Some(block) => picture.instant.owner(block).module.to_string(),
         None => "the segment's end".to_owned(),
     };

@@ -12,9 +12,9 @@
 use std::sync::Arc;
 
 use memtrace_analysis::{
-    Trace,
+    Composition, CompositionPart, Grouping, Trace,
     report::PeakBy,
-    timeline::{Composition, Extent, Grouping, Part, Series},
+    timeline::{Extent, Series},
 };
 use ratatui::{
     buffer::Buffer,
@@ -169,7 +169,7 @@ pub(super) fn legend(
     cells: usize,
     lines: usize,
 ) -> Vec<Line<'static>> {
-    let mut parts: Vec<(usize, &Part, Extent)> = parts(composition)
+    let mut parts: Vec<(usize, &CompositionPart, Extent)> = parts(composition)
         .enumerate()
         .filter_map(|(place, part)| Some((place, part, part.bytes.at(run.cursor)?)))
         .collect();
@@ -183,7 +183,7 @@ pub(super) fn legend(
         (name, room)
     });
     let names = fit_names(&names.collect::<Vec<_>>());
-    let line = |(((place, ..), name), bytes): ((&(usize, &Part, Extent), String), String)| {
+    let line = |(((place, ..), name), bytes): ((&(usize, &CompositionPart, Extent), String), String)| {
         let (sign, style) = look(composition, *place, theme);
         Line::from(vec![
             Span::styled(format!("{sign} "), style),
@@ -195,7 +195,7 @@ pub(super) fn legend(
 }
 
 /// The parts from the foot of the stack.
-fn parts(composition: &Composition) -> impl Iterator<Item = &Part> {
+fn parts(composition: &Composition) -> impl Iterator<Item = &CompositionPart> {
     composition.parts.iter().chain(&composition.others)
 }
 

@@ -9,6 +9,9 @@ use crate::device::Ordinal;
 use crate::driver;
 use crate::handle::Handle;
 
+/// Of streams; the least is 0.
+const GREATEST_PRIORITY: i32 = -5;
+
 driver_calls! {
     fn cuDevicePrimaryCtxRetain(context: Out<Handle>, device: Ordinal) {
         let driver = driver::driver()?;
@@ -75,7 +78,7 @@ driver_calls! {
     fn cuCtxGetStreamPriorityRange(least: Out<i32>, greatest: Out<i32>) {
         context::current()?;
         least.set_if_wanted(0);
-        greatest.set_if_wanted(0);
+        greatest.set_if_wanted(GREATEST_PRIORITY);
         Ok(())
     }
 
@@ -84,7 +87,9 @@ driver_calls! {
     }
 
     fn cuCtxSynchronize() {
-        context::current().map(drop)
+        let current = context::current()?;
+        current.driver.order.wait_for_all(current.context);
+        Ok(())
     }
 }
 

@@ -6,7 +6,7 @@ use std::ptr;
 use crate::boundary::{Out, driver_calls};
 use crate::calls::streams;
 use crate::code::Code;
-use crate::context;
+use crate::context::{self, Current};
 use crate::device::Device;
 use crate::device_memory::{DeviceAddress, Span};
 use crate::driver::Driver;
@@ -18,7 +18,8 @@ driver_calls! {
     }
 
     fn cuMemcpyHtoDAsync_v2(to: DeviceAddress, from: usize, bytes: usize, stream: Handle) {
-        copy(streams::context_of(stream)?.driver, Side::Device(to), Side::Host(from), bytes)
+        let Some(Current { driver, .. }) = streams::work_on(stream)? else { return Ok(()) };
+        copy(driver, Side::Device(to), Side::Host(from), bytes)
     }
 
     fn cuMemcpyDtoH_v2(to: usize, from: DeviceAddress, bytes: usize) {
@@ -26,7 +27,8 @@ driver_calls! {
     }
 
     fn cuMemcpyDtoHAsync_v2(to: usize, from: DeviceAddress, bytes: usize, stream: Handle) {
-        copy(streams::context_of(stream)?.driver, Side::Host(to), Side::Device(from), bytes)
+        let Some(Current { driver, .. }) = streams::work_on(stream)? else { return Ok(()) };
+        copy(driver, Side::Host(to), Side::Device(from), bytes)
     }
 
     fn cuMemcpyDtoD_v2(to: DeviceAddress, from: DeviceAddress, bytes: usize) {
@@ -34,7 +36,8 @@ driver_calls! {
     }
 
     fn cuMemcpyDtoDAsync_v2(to: DeviceAddress, from: DeviceAddress, bytes: usize, stream: Handle) {
-        copy(streams::context_of(stream)?.driver, Side::Device(to), Side::Device(from), bytes)
+        let Some(Current { driver, .. }) = streams::work_on(stream)? else { return Ok(()) };
+        copy(driver, Side::Device(to), Side::Device(from), bytes)
     }
 
     fn cuMemcpyPeer(to: DeviceAddress, to_context: Handle, from: DeviceAddress, from_context: Handle, bytes: usize) {
@@ -50,7 +53,7 @@ driver_calls! {
         bytes: usize,
         stream: Handle,
     ) {
-        let driver = streams::context_of(stream)?.driver;
+        let Some(Current { driver, .. }) = streams::work_on(stream)? else { return Ok(()) };
         peer_copy(driver, (to, to_context), (from, from_context), bytes)
     }
 
@@ -64,7 +67,8 @@ driver_calls! {
     }
 
     fn cuMemcpy2DAsync_v2(shape: *const Rectangle, stream: Handle) {
-        copy_rows(streams::context_of(stream)?.driver, shape)
+        let Some(Current { driver, .. }) = streams::work_on(stream)? else { return Ok(()) };
+        copy_rows(driver, shape)
     }
 
     fn cuMemcpy3D_v2(shape: *const Cuboid) {
@@ -72,7 +76,8 @@ driver_calls! {
     }
 
     fn cuMemcpy3DAsync_v2(shape: *const Cuboid, stream: Handle) {
-        copy_layers(streams::context_of(stream)?.driver, shape)
+        let Some(Current { driver, .. }) = streams::work_on(stream)? else { return Ok(()) };
+        copy_layers(driver, shape)
     }
 
     fn cuMemcpyBatchAsync(
@@ -86,7 +91,7 @@ driver_calls! {
         failed: Out<usize>,
         stream: Handle,
     ) {
-        let driver = streams::context_of(stream)?.driver;
+        let Some(Current { driver, .. }) = streams::work_on(stream)? else { return Ok(()) };
         for place in 0..count {
             // SAFETY: the caller owes `count` of each.
             let (to, from, bytes) = unsafe { (*to.add(place), *from.add(place), *bytes.add(place)) };
@@ -100,7 +105,7 @@ driver_calls! {
     }
 
     fn cuMemcpyAsync(to: DeviceAddress, from: DeviceAddress, bytes: usize, stream: Handle) {
-        let driver = streams::context_of(stream)?.driver;
+        let Some(Current { driver, .. }) = streams::work_on(stream)? else { return Ok(()) };
         copy(driver, Side::unified(driver, to), Side::unified(driver, from), bytes)
     }
 }
@@ -202,10 +207,7 @@ enum Side {
 impl Side {
     /// What an address means under unified addressing.
     fn unified(driver: &Driver, address: DeviceAddress) -> Self {
-        match driver.device_at(address) {
-            Some(_) => Self::Device(address),
-            None => Self::Host(address.0 as usize),
-        }
+        if driver.is_of_a_device(address) { Self::Device(address) } else { Self::Host(address.0 as usize) }
     }
 
     /// The device, if it is one's.
@@ -221,7 +223,7 @@ impl Side {
             Self::Device(address) => driver.span(address, bytes).map(Bytes::Device),
             // A device address passed as a host's would fault in the middle of the copy.
             Self::Host(0) => Err(Code::INVALID_VALUE),
-            Self::Host(address) if driver.device_at(DeviceAddress(address as u64)).is_some() => {
+            Self::Host(address) if driver.is_of_a_device(DeviceAddress(address as u64)) => {
                 Err(Code::INVALID_VALUE)
             }
             Self::Host(address) => Ok(Bytes::Host(ptr::with_exposed_provenance_mut(address))),

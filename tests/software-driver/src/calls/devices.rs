@@ -19,17 +19,7 @@ driver_calls! {
 
     fn cuDeviceGetName(name: *mut c_char, size: i32, device: Ordinal) {
         let text = driver::driver()?.device(device)?.name();
-        let room = usize::try_from(size).ok().filter(|room| *room > 0).ok_or(Code::INVALID_VALUE)?;
-        if name.is_null() {
-            return Err(Code::INVALID_VALUE);
-        }
-        let length = text.len().min(room - 1);
-        // SAFETY: the caller owes `size` writable bytes at `name`, and `length` and the zero after it fit them.
-        unsafe {
-            name.copy_from_nonoverlapping(text.as_ptr().cast(), length);
-            name.add(length).write(0);
-        }
-        Ok(())
+        write_text(&text, name, size)
     }
 
     fn cuDeviceGetUuid(uuid: Out<[u8; 16]>, device: Ordinal) {
@@ -53,6 +43,30 @@ driver_calls! {
     }
 
     fn cuDeviceGetMemPool(pool: Out<Handle>, device: Ordinal) {
-        pool.set(driver::driver()?.device(device)?.default_pool()?)
+        pool.set(driver::driver()?.device(device)?.pool_in_use()?)
     }
+
+    fn cuDeviceSetMemPool(device: Ordinal, pool: Handle) {
+        driver::driver()?.device(device)?.use_pool(pool)
+    }
+
+    fn cuDeviceGetPCIBusId(text: *mut c_char, size: i32, device: Ordinal) {
+        let device = driver::driver()?.device(device)?;
+        write_text(&device.bus_id(), text, size)
+    }
+}
+
+/// As much of a text as there is room for in `size` bytes, and a zero.
+fn write_text(text: &str, place: *mut c_char, size: i32) -> Result<(), Code> {
+    let room = usize::try_from(size).ok().filter(|room| *room > 0).ok_or(Code::INVALID_VALUE)?;
+    if place.is_null() {
+        return Err(Code::INVALID_VALUE);
+    }
+    let length = text.len().min(room - 1);
+    // SAFETY: the caller owes `size` writable bytes there, and `length` and the zero after it fit them.
+    unsafe {
+        place.copy_from_nonoverlapping(text.as_ptr().cast(), length);
+        place.add(length).write(0);
+    }
+    Ok(())
 }

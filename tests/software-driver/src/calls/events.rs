@@ -1,4 +1,4 @@
-//! Events: instants of the host's clock, for a stream has nothing left to do when an event is recorded.
+//! Events: instants of the host's clock, and places in the order of a stream's work.
 
 use std::time::Instant;
 
@@ -8,6 +8,7 @@ use crate::code::Code;
 use crate::context;
 use crate::driver::Event;
 use crate::handle::Handle;
+use crate::order::Work;
 
 /// `CU_EVENT_DISABLE_TIMING`.
 const DISABLE_TIMING: u32 = 2;
@@ -19,6 +20,8 @@ driver_calls! {
             context: current.context,
             timed: flags & DISABLE_TIMING == 0,
             recorded: None,
+            after: Work::default(),
+            captured_in: None,
         }))
     }
 
@@ -27,16 +30,22 @@ driver_calls! {
     }
 
     fn cuEventRecord(event: Handle, stream: Handle) {
-        let current = streams::context_of(stream)?;
-        current.driver.events.with(event, |event| event.recorded = Some(Instant::now()))
+        record(event, stream)
+    }
+
+    fn cuEventRecordWithFlags(event: Handle, stream: Handle, _flags: u32) {
+        record(event, stream)
     }
 
     fn cuEventQuery(event: Handle) {
-        context::current()?.driver.events.with(event, |_| ())
+        let driver = context::current()?.driver;
+        if driver.order.is_done(work_before(event)?) { Ok(()) } else { Err(Code::NOT_READY) }
     }
 
     fn cuEventSynchronize(event: Handle) {
-        context::current()?.driver.events.with(event, |_| ())
+        let driver = context::current()?.driver;
+        driver.order.wait(work_before(event)?);
+        Ok(())
     }
 
     fn cuEventElapsedTime(milliseconds: Out<f32>, start: Handle, end: Handle) {
@@ -49,6 +58,23 @@ driver_calls! {
         };
         milliseconds.set(signed * 1000.0)
     }
+}
+
+fn record(event: Handle, stream: Handle) -> Result<(), Code> {
+    let current = streams::context_of(stream)?;
+    let driver = current.driver;
+    let after = driver.order.last((current.context, stream));
+    let captured_in = driver.graphs.capture_of(stream).map(|capture| capture.graph);
+    driver.events.with(event, |event| {
+        *event = Event { recorded: Some(Instant::now()), after, captured_in, ..*event };
+    })
+}
+
+/// What has to be done before the event has happened. One that was captured never happens.
+fn work_before(event: Handle) -> Result<Work, Code> {
+    let (after, captured_in) =
+        context::current()?.driver.events.with(event, |event| (event.after, event.captured_in))?;
+    if captured_in.is_some() { Err(Code::CAPTURED_EVENT) } else { Ok(after) }
 }
 
 /// When a timed event was recorded.

@@ -3,7 +3,7 @@
 use crate::boundary::driver_calls;
 use crate::calls::streams;
 use crate::code::Code;
-use crate::context;
+use crate::context::{self, Current};
 use crate::device_memory::DeviceAddress;
 use crate::driver::Driver;
 use crate::handle::Handle;
@@ -14,7 +14,8 @@ driver_calls! {
     }
 
     fn cuMemsetD8Async(address: DeviceAddress, value: u8, count: usize, stream: Handle) {
-        fill(streams::context_of(stream)?.driver, address, value, count)
+        let Some(Current { driver, .. }) = streams::work_on(stream)? else { return Ok(()) };
+        fill(driver, address, value, count)
     }
 
     fn cuMemsetD16_v2(address: DeviceAddress, value: u16, count: usize) {
@@ -22,7 +23,8 @@ driver_calls! {
     }
 
     fn cuMemsetD16Async(address: DeviceAddress, value: u16, count: usize, stream: Handle) {
-        fill(streams::context_of(stream)?.driver, address, value, count)
+        let Some(Current { driver, .. }) = streams::work_on(stream)? else { return Ok(()) };
+        fill(driver, address, value, count)
     }
 
     fn cuMemsetD32_v2(address: DeviceAddress, value: u32, count: usize) {
@@ -30,7 +32,8 @@ driver_calls! {
     }
 
     fn cuMemsetD32Async(address: DeviceAddress, value: u32, count: usize, stream: Handle) {
-        fill(streams::context_of(stream)?.driver, address, value, count)
+        let Some(Current { driver, .. }) = streams::work_on(stream)? else { return Ok(()) };
+        fill(driver, address, value, count)
     }
 }
 

@@ -4,8 +4,8 @@ use crate::boundary::{Out, driver_calls};
 use crate::code::Code;
 use crate::driver;
 
-/// The interface this driver has, as cuda.h counts: 12.8.
-pub(super) const VERSION: i32 = 12080;
+/// The interface this driver has, as cuda.h counts: 13.2.
+pub(super) const VERSION: i32 = 13020;
 
 driver_calls! {
     fn cuInit(flags: u32) {

@@ -2,7 +2,6 @@
 
 use crate::boundary::{Out, driver_calls};
 use crate::calls::streams;
-use crate::code::Code;
 use crate::context;
 use crate::device::Ordinal;
 use crate::device_memory::{DeviceAddress, Origin};
@@ -17,7 +16,7 @@ driver_calls! {
 
     fn cuMemAllocAsync(address: Out<DeviceAddress>, bytes: usize, stream: Handle) {
         let current = streams::context_of(stream)?;
-        let origin = Origin::Pool(current.device.default_pool()?);
+        let origin = Origin::Pool(current.device.pool_in_use()?);
         address.set(current.device.memory().allocate(bytes, origin, current.context)?)
     }
 
@@ -28,16 +27,17 @@ driver_calls! {
     }
 
     fn cuMemFree_v2(address: DeviceAddress) {
-        let driver = context::current()?.driver;
+        let current = context::current()?;
         if address == DeviceAddress(0) {
             return Ok(());
         }
-        driver.free(address)
+        current.driver.order.wait_for_all(current.context);
+        current.driver.free(address)
     }
 
     fn cuMemFreeAsync(address: DeviceAddress, stream: Handle) {
         let current = streams::context_of(stream)?;
-        current.device.default_pool()?;
+        current.device.pool_in_use()?;
         if address == DeviceAddress(0) {
             return Ok(());
         }
@@ -61,9 +61,7 @@ driver_calls! {
     }
 
     fn cuMemGetAddressRange_v2(start: Out<DeviceAddress>, bytes: Out<usize>, address: DeviceAddress) {
-        let driver = context::current()?.driver;
-        let device = driver.device_at(address).ok_or(Code::INVALID_VALUE)?;
-        let (block, size) = device.memory().block_around(address)?;
+        let (block, size) = context::current()?.driver.range_around(address)?;
         start.set_if_wanted(block);
         bytes.set_if_wanted(size);
         Ok(())

@@ -1,6 +1,7 @@
 //! Memory pools: making them, their figures, and giving back what they keep.
 
 use crate::boundary::{Out, driver_calls};
+use crate::calls::virtual_memory::{Access, of_device};
 use crate::code::Code;
 use crate::device::Ordinal;
 use crate::driver;
@@ -9,14 +10,7 @@ use crate::pool::Pool;
 
 driver_calls! {
     fn cuMemPoolCreate(pool: Out<Handle>, properties: *const Properties) {
-        /// `CU_MEM_LOCATION_TYPE_DEVICE`
-        const DEVICE: i32 = 1;
-        // SAFETY: the caller owes null or a whole structure.
-        let properties = unsafe { properties.as_ref() }.ok_or(Code::INVALID_VALUE)?;
-        if properties.location_kind != DEVICE {
-            return Err(Code::NOT_SUPPORTED);
-        }
-        let device = driver::driver()?.device(Ordinal(properties.location))?;
+        let device = driver::driver()?.device(Properties::device(properties)?)?;
         device.default_pool()?;
         let made = device.memory().make_pool();
         pool.set(made)
@@ -51,6 +45,12 @@ driver_calls! {
         device.memory().pool(pool)?.set_attribute(attribute, value)
     }
 
+    /// Every device can use every pool.
+    fn cuMemPoolSetAccess(pool: Handle, wanted: *const Access, count: usize) {
+        driver::driver()?.device_of_pool(pool)?;
+        if wanted.is_null() && count > 0 { Err(Code::INVALID_VALUE) } else { Ok(()) }
+    }
+
     fn cuMemPoolTrimTo(pool: Handle, keep: usize) {
         let device = driver::driver()?.device_of_pool(pool)?;
         device.memory().pool(pool)?.trim(keep);
@@ -58,11 +58,20 @@ driver_calls! {
     }
 }
 
-/// The beginning of `CUmemPoolProps`.
+/// The beginning of `CUmemPoolProps` and of `CUmemAllocationProp`.
 #[repr(C)]
 pub(crate) struct Properties {
     kind: i32,
     handle_types: i32,
     location_kind: i32,
     location: i32,
+}
+
+impl Properties {
+    /// The device that memory of this kind is to be on.
+    pub(super) fn device(place: *const Self) -> Result<Ordinal, Code> {
+        // SAFETY: the caller owes null or a whole structure.
+        let properties = unsafe { place.as_ref() }.ok_or(Code::INVALID_VALUE)?;
+        of_device(properties.location_kind, properties.location)
+    }
 }

@@ -55,7 +55,7 @@ fn look_up(wanted: &Text, version: i32) -> (Option<&'static Symbol>, i32) {
 }
 
 fn base_name(name: &str) -> &str {
-    ["_v2", "_v4"].into_iter().find_map(|suffix| name.strip_suffix(suffix)).unwrap_or(name)
+    ["_v2", "_v3", "_v4"].into_iter().find_map(|suffix| name.strip_suffix(suffix)).unwrap_or(name)
 }
 
 /// The version of cuda.h that brought a call.
@@ -63,8 +63,13 @@ fn since(name: &str) -> i32 {
     match name {
         "cuGetProcAddress_v2" => 12000,
         "cuCtxCreate_v4" => 12050,
+        "cuStreamGetCaptureInfo_v3" | "cuStreamBeginCaptureToGraph" => 12030,
         "cuMemcpyBatchAsync" => 12080,
-        "cuDeviceGetUuid_v2" => 11040,
+        "cuDeviceGetUuid_v2" | "cuGraphInstantiateWithFlags" => 11040,
+        "cuStreamGetCaptureInfo_v2" => 11030,
+        "cuMemRetainAllocationHandle" => 11000,
+        "cuStreamBeginCapture_v2" | "cuThreadExchangeStreamCaptureMode" => 10010,
+        "cuLaunchHostFunc" | "cuStreamEndCapture" | "cuStreamIsCapturing" => 10000,
         "cuDevicePrimaryCtxRelease_v2" => 11000,
         "cuGetProcAddress" => 11030,
         "cuCtxDestroy_v2" | "cuCtxPopCurrent_v2" | "cuCtxPushCurrent_v2" => 4000,
@@ -72,6 +77,14 @@ fn since(name: &str) -> i32 {
         _ if name.contains("MemPool") || name.starts_with("cuMemAllocAsync") || name == "cuMemFreeAsync" => {
             11020
         }
+        _ if name.starts_with("cuGraph") => 10000,
+        "cuMemAddressReserve"
+        | "cuMemAddressFree"
+        | "cuMemCreate"
+        | "cuMemRelease"
+        | "cuMemMap"
+        | "cuMemUnmap" => 10020,
+        "cuMemSetAccess" | "cuMemGetAccess" | "cuMemGetAllocationGranularity" => 10020,
         _ if name.ends_with("_v2") => 3020,
         _ => 2000,
     }

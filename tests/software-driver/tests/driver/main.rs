@@ -11,3 +11,4 @@ mod process;
 mod streams;
 mod symbols;
 mod threads;
+mod virtual_memory;

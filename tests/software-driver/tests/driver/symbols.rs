@@ -34,7 +34,7 @@ on_the_driver! {
 
     fn what_is_not_there_is_said_not_to_be() {
         let not_found = sys::CUresult::CUDA_ERROR_NOT_FOUND;
-        assert_eq!(look_up(c"cuLaunchKernel", 12080), (ptr::null_mut(), 1, not_found));
+        assert_eq!(look_up(c"cuModuleLoadData", 12080), (ptr::null_mut(), 1, not_found));
         assert_eq!(look_up(c"cuMemAlloc_v2", 12080), (ptr::null_mut(), 1, not_found));
         assert_eq!(look_up(c"cuMemAlloc", 3000), (ptr::null_mut(), 2, not_found));
         assert_ne!(look_up(c"cuGetProcAddress", 11030).0, look_up(c"cuGetProcAddress", 12000).0);

@@ -19,7 +19,7 @@ use std::{
 
 use memtrace_tracer::Options;
 
-use crate::preload::{code, driver, exec, host, stacks};
+use crate::preload::{code, driver, exec, host, stacks, torch};
 
 const VARIABLE: &str = "MEMTRACE_RECORD";
 
@@ -42,6 +42,7 @@ pub(crate) fn begin() -> bool {
     let number = |name| value(name).and_then(|number| number.parse().ok());
     code::prepare();
     driver::watch();
+    torch::watch_forks();
     if let Some(kind) = value("stacks=") {
         stacks::begin(kind, number("depth="));
     }

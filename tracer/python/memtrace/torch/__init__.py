@@ -14,8 +14,9 @@ def hook():
     if _hooked or LIBRARY is None:
         return
     _hooked = True
-    from . import forwards, loads, moves
+    from . import forwards, loads, moves, parents
 
+    parents.hook()
     forwards.hook()
     moves.hook()
     loads.hook()

@@ -1,4 +1,5 @@
-"""Files of weights: `torch.load`, `safetensors.torch.load_file`, and the models that get what was in them.
+"""Files of weights: `torch.load`, `safetensors.torch.load_file`, and the models that get what was in them, as a whole or tensor by
+tensor by accelerate.
 
 A file is a transfer from the disk, of no module, for it is not said whose it is. When a model takes its tensors, they are
 that module's: it has come from the disk, and nothing more is copied from there.
@@ -14,8 +15,8 @@ from ..activate import when_imported
 from ..library import LIBRARY
 from ..names import scope
 from .forwards import innermost
-from .modules import MODULES
-from .moves import DISK, HOST, tier
+from .modules import MODULES, size
+from .moves import DISK, HOST, is_moving, tier
 
 _HOST_UNKNOWN, _EXPLICIT, _DEMAND = 0, 4, 1
 
@@ -27,13 +28,14 @@ def hook():
     """Records files being loaded from now on."""
     torch.load = _from_file(torch.load, lambda f, map_location=None, *_, **__: (f, map_location))
     when_imported("safetensors.torch", _hook_safetensors)
+    when_imported("accelerate.utils.modeling", _hook_accelerate)
     original = torch.nn.Module.load_state_dict
 
     @functools.wraps(original)
     def load_state_dict(self, state_dict, *args, **kwargs):
         if not LIBRARY.enabled() or not any(id(tensor) in _loaded for tensor in _values(state_dict)):
             return original(self, state_dict, *args, **kwargs)
-        handle = MODULES.meet(self, innermost())
+        handle = MODULES.mover(self, innermost())
         if not handle:
             return original(self, state_dict, *args, **kwargs)
         first = next(self.parameters(), None)
@@ -50,6 +52,34 @@ def hook():
 
 def _hook_safetensors(module):
     module.load_file = _from_file(module.load_file, lambda filename, device="cpu", *_, **__: (filename, device))
+
+
+def _hook_accelerate(modeling):
+    """A model that was made without weights gets them one by one. What came from a file that was seen is not copied twice."""
+    original = modeling.set_module_tensor_to_device
+
+    @functools.wraps(original)
+    def set_tensor(module, tensor_name, device, value=None, *args, **kwargs):
+        if is_moving() or value is None or not LIBRARY.enabled():
+            return original(module, tensor_name, device, value, *args, **kwargs)
+        owner = module
+        for part in tensor_name.split(".")[:-1]:
+            owner = getattr(owner, part, owner)
+        before = getattr(owner, tensor_name.rsplit(".", 1)[-1], None)
+        if getattr(getattr(before, "device", None), "type", None) != "meta":
+            return original(module, tensor_name, device, value, *args, **kwargs)
+        handle = MODULES.mover(owner, innermost())
+        count = 0 if id(value) in _loaded else size(value)
+        transfer = LIBRARY.transfer_begin(handle, DISK, _tier_of(device), count, _HOST_UNKNOWN, _EXPLICIT, 0)
+        moved = 0
+        try:
+            result = original(module, tensor_name, device, value, *args, **kwargs)
+            moved = count
+        finally:
+            LIBRARY.transfer_end(transfer, moved)
+        return result
+
+    modeling.set_module_tensor_to_device = set_tensor
 
 
 def _from_file(original, arguments):

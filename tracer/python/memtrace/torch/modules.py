@@ -10,6 +10,7 @@ import weakref
 import torch
 
 from ..library import LIBRARY
+from .parents import holder, root
 
 # Modules deeper in the tree than this are parts of their ancestors.
 DEPTH = int(os.environ.get("MEMTRACE_TORCH_DEPTH", "6"))
@@ -22,15 +23,20 @@ _PLAIN = (torch.Tensor, torch.nn.Parameter)
 _VAGUE = {"self", "module", "model", "m", "mod", "net", "x", "obj", "sub_module", "submodule", "child", "component"}
 
 # So many frames are looked at for a name.
-_FRAMES = 12
+_FRAMES = 16
 
 
 class Modules:
-    """The modules that have a handle. A handle of 0 is of one that counts as a part of its parent."""
+    """The modules that have a handle. A handle of 0 is of one that counts as a part of another."""
 
     def __init__(self):
         self._handles = {}
+        # Of those too deep for a handle, the one that they count as a part of.
+        self._wholes = {}
+        # Those that were met without what they are a part of.
+        self._alone = set()
         self._references = {}
+        self._modules = {}
         self._lock = threading.RLock()
 
     def handle(self, module):
@@ -44,43 +50,89 @@ class Modules:
         # While PyTorch traces, even a tensor's size would be a part of what is traced.
         if handle is None and not torch.jit.is_tracing():
             holds_weights = next(module.parameters(), None) is not None or next(module.buffers(), None) is not None
-            handle = self._define_tree(module, _name_in_sight(module), parent) if holds_weights else 0
+            handle = self._define_around(module, parent) if holds_weights else 0
         return handle or 0
+
+    def mover(self, module, parent):
+        """The handle on which a move of a module counts: its own, or that of what it is a part of."""
+        return self.meet(module, parent) or self._wholes.get(id(module), 0)
 
     def watch(self, module, name=None):
         """Names a module and what is in it."""
         if LIBRARY is not None and LIBRARY.enabled() and self.handle(module) is None:
             self._define_tree(module, name or _name_in_sight(module), 0)
 
-    def _define_tree(self, root, name, parent):
+    def _define_around(self, module, parent):
+        """Names a module and the tree that it is in: an engine may move or call a part by itself first."""
+        above = holder(module)
+        if above is not None and (whole := self._handles.get(id(above[0]))):
+            # A part that came to a tree which is known, or came back to it.
+            return self._define_tree(module, above[1], whole)
+        # What is called within a forward is a part of what is called there, unless it is known to be of another tree.
+        calling = self._modules.get(parent, lambda: None)()
+        if above is None and calling is not None:
+            tree = calling
+        else:
+            tree = root(module)
+        if tree is not module and id(tree) not in self._handles:
+            self._define_tree(tree, _name_in_sight(tree), 0)
+        elif tree is not module:
+            self._define_below(tree)
+        if id(module) not in self._handles:
+            self._define_tree(module, _name_in_sight(module), parent)
+            self._alone.add(id(module))
+        return self._handles[id(module)]
+
+    def _define_tree(self, tree, name, parent):
         with self._lock:
-            self._define(root, name, parent, 0)
-            return self._handles[id(root)]
+            self._define(tree, name, parent, 0)
+            return self._handles[id(tree)]
+
+    def _define_below(self, tree):
+        """Names what came to a tree since that was named."""
+        with self._lock:
+            known = self._handles[id(tree)]
+            for name, child in tree.named_children():
+                if id(child) in self._handles:
+                    self._define_below(child)
+                else:
+                    self._define(child, name, known or self._wholes.get(id(tree), 0), 1 if known else DEPTH + 1)
 
     def _define(self, module, name, parent, depth):
-        # One that is in the tree twice, or was met before the tree, stays what it was.
-        if id(module) in self._handles:
-            return
+        # One that is in the tree twice stays what it was; so does a tree of its own. One that was met alone joins now.
+        key = id(module)
+        if key in self._handles:
+            if key not in self._alone or not parent:
+                return
+            LIBRARY.module_released(self._handles[key])
+        self._alone.discard(key)
         handle = 0
         if depth <= DEPTH:
             fingerprint = _fingerprint(module) if depth == 0 else 0
             handle = LIBRARY.module_define(name.encode(), parent, weight(module), fingerprint)
+        else:
+            self._wholes[key] = parent
         self._keep(module, handle)
         for child_name, child in module.named_children():
-            self._define(child, child_name, handle, depth + 1)
+            self._define(child, child_name, handle or parent, depth + 1)
 
     def _keep(self, module, handle):
         key = id(module)
 
-        def gone(_, handles=self._handles, references=self._references, released=LIBRARY.module_released):
-            handles.pop(key, None)
-            references.pop(key, None)
+        def gone(_, released=LIBRARY.module_released):
+            self._handles.pop(key, None)
+            self._wholes.pop(key, None)
+            self._alone.discard(key)
+            self._references.pop(key, None)
+            self._modules.pop(handle, None)
             # What goes when the program ends was not let go of.
             if handle and not sys.is_finalizing():
                 released(handle)
 
         self._handles[key] = handle
         self._references[key] = weakref.ref(module, gone)
+        if handle:
+            self._modules[handle] = self._references[key]
 
 
 def tensors(module):
@@ -135,7 +187,7 @@ def _name_in_sight(module):
         owner = frame.f_locals.get("self")
         if owner is not None and owner is not module:
             for name, value in _held_by(owner):
-                if value is module:
+                if value is module and name not in _VAGUE:
                     return name
         for variables in (frame.f_locals, frame.f_globals):
             for name, value in list(variables.items()):

@@ -27,6 +27,11 @@ class _Moving(threading.local):
 _moving = _Moving()
 
 
+def is_moving():
+    """Whether a move is under way on this thread: what it does inside is a part of it."""
+    return _moving.on
+
+
 def tier(device):
     """Where the memory of a device is; `NOWHERE` of `meta`, which has none."""
     if device.type == "cpu":
@@ -48,7 +53,7 @@ class Move:
     def __enter__(self):
         _moving.on = True
         inner = innermost()
-        handle = MODULES.meet(self._module, inner)
+        handle = MODULES.mover(self._module, inner)
         if handle:
             sources = _bytes_by_tier(self._module)
             sources.pop(self._to, None)

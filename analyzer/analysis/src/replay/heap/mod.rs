@@ -37,7 +37,7 @@ pub struct Totals {
 
 /// A block that was handed out and is not yet wholly back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Block {
+pub struct HeldBlock {
     /// Its bytes.
     pub size: u64,
     /// The bytes that were asked for.
@@ -57,7 +57,7 @@ pub struct Block {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Change {
     /// It fitted, and this block left the allocated ones.
-    Left { address: u64, block: Block },
+    Left { address: u64, block: HeldBlock },
     /// It fitted, and no block left the allocated ones.
     Done,
     /// It is about a block that nobody handed out: it was live before recording began, or its alloc is lost.
@@ -72,7 +72,7 @@ pub enum Piece {
     /// Free memory.
     Hole,
     /// A block.
-    Block(Block),
+    Block(HeldBlock),
 }
 
 /// What an event will look at, by and by: each step has to wait for memory if it comes too soon after the one before.
@@ -109,7 +109,7 @@ impl HeapState {
     }
 
     /// Adds a segment as it was, with nothing in it yet.
-    pub(super) fn restore_segment(&mut self, start: u64, segment: super::segments::Segment) {
+    pub(super) fn restore_segment(&mut self, start: u64, segment: super::segments::ReservedSegment) {
         self.segments.restore(&mut self.contents, start, segment);
     }
 
@@ -121,13 +121,13 @@ impl HeapState {
     }
 
     /// Adds a block that is not placed.
-    pub(super) fn restore_loose(&mut self, address: u64, block: Block) {
+    pub(super) fn restore_loose(&mut self, address: u64, block: HeldBlock) {
         let found = self.contents.find(address);
         self.contents.put_apart(found, address, block);
     }
 
     /// The blocks that are not wholly back, with their addresses, in no order.
-    pub fn blocks(&self) -> impl Iterator<Item = (u64, Block)> + '_ {
+    pub fn blocks(&self) -> impl Iterator<Item = (u64, HeldBlock)> + '_ {
         self.contents.blocks()
     }
 
@@ -137,7 +137,7 @@ impl HeapState {
     }
 
     /// The block at this address.
-    pub fn block(&self, address: u64) -> Option<Block> {
+    pub fn block(&self, address: u64) -> Option<HeldBlock> {
         self.contents.block_at(address)
     }
 
@@ -204,12 +204,12 @@ impl HeapState {
 
     /// Whether the block counts for the peak: its requested bytes do until its free is completed.
     #[inline(always)]
-    pub(crate) fn counts(&self, block: &Block) -> bool {
+    pub(crate) fn counts(&self, block: &HeldBlock) -> bool {
         !block.pending || self.by == PeakBy::Requested
     }
 
     /// What a block counts for in the sum that the peak is taken on.
-    pub(crate) fn bytes_of(&self, block: &Block) -> u64 {
+    pub(crate) fn bytes_of(&self, block: &HeldBlock) -> u64 {
         match self.by {
             PeakBy::Allocated => block.size,
             PeakBy::Requested => block.requested,
@@ -224,8 +224,15 @@ impl HeapState {
         else {
             return Change::Impossible;
         };
-        let block =
-            Block { size, requested: alloc.requested.0, born, event, owner, pending: false, placed: false };
+        let block = HeldBlock {
+            size,
+            requested: alloc.requested.0,
+            born,
+            event,
+            owner,
+            pending: false,
+            placed: false,
+        };
         let mut found = self.contents.find(start);
         let mut change = Change::Done;
         self.totals = totals;
@@ -279,7 +286,7 @@ impl HeapState {
         &mut self,
         segment: &Segment,
         expandable: bool,
-        lost: &mut Vec<(u64, Block)>,
+        lost: &mut Vec<(u64, HeldBlock)>,
     ) -> Change {
         let start = segment.address.0;
         let Some(end) = start.checked_add(segment.size.0).filter(|&end| end > start) else {
@@ -296,7 +303,7 @@ impl HeapState {
     }
 
     /// Releases a segment, or unmaps a piece of one; a size of zero means all that was reserved at the address.
-    pub(crate) fn release(&mut self, segment: &Segment, lost: &mut Vec<(u64, Block)>) -> Change {
+    pub(crate) fn release(&mut self, segment: &Segment, lost: &mut Vec<(u64, HeldBlock)>) -> Change {
         let start = segment.address.0;
         let end = match segment.size.0 {
             0 => self.segments.end_of(start),
@@ -314,7 +321,7 @@ impl HeapState {
         Change::Done
     }
 
-    fn withdraw(&mut self, start: u64, end: u64, lost: &mut Vec<(u64, Block)>) -> bool {
+    fn withdraw(&mut self, start: u64, end: u64, lost: &mut Vec<(u64, HeldBlock)>) -> bool {
         let mut gone = Vec::new();
         let done = self.segments.withdraw(&mut self.contents, (start, end), &mut gone).is_ok();
         for &(_, block) in &gone {
@@ -338,7 +345,7 @@ impl Totals {
     }
 
     #[inline(always)]
-    fn without(self, block: &Block, by: PeakBy) -> Self {
+    fn without(self, block: &HeldBlock, by: PeakBy) -> Self {
         let allocated = if block.pending { 0 } else { block.size };
         let requested = if block.pending && by == PeakBy::Allocated { 0 } else { block.requested };
         Self {
@@ -349,7 +356,7 @@ impl Totals {
     }
 }
 
-impl Block {
+impl HeldBlock {
     /// Whether the program still has it: if not, a stream may still use it.
     pub fn is_allocated(&self) -> bool {
         !self.pending

@@ -32,12 +32,12 @@ fn segment(at: u64, size: u64) -> Segment {
 }
 
 /// What must be so of every heap, found by looking at all of it.
-fn assert_whole(heap: &mut HeapState, model: &BTreeMap<u64, Block>) {
-    let blocks: BTreeMap<u64, Block> = heap.blocks().collect();
+fn assert_whole(heap: &mut HeapState, model: &BTreeMap<u64, HeldBlock>) {
+    let blocks: BTreeMap<u64, HeldBlock> = heap.blocks().collect();
     assert_eq!(heap.blocks().count(), model.len());
     for (at, block) in model {
         let found = blocks[at];
-        assert_eq!(Block { placed: block.placed, ..found }, *block);
+        assert_eq!(HeldBlock { placed: block.placed, ..found }, *block);
         assert!(!found.placed || block.size > 0);
     }
     let mut holes = Vec::new();
@@ -64,7 +64,7 @@ fn assert_whole(heap: &mut HeapState, model: &BTreeMap<u64, Block>) {
     assert_eq!(heap.segments.reserved(), reserved);
     assert_eq!((heap.hole_bytes(), heap.holes()), (holes.iter().sum(), holes.len() as u64));
     assert_eq!(heap.largest_hole(), holes.iter().copied().max().unwrap_or(0));
-    let sum = |size: fn(&Block) -> u64| model.values().map(size).sum::<u64>();
+    let sum = |size: fn(&HeldBlock) -> u64| model.values().map(size).sum::<u64>();
     assert_eq!(heap.totals.active, sum(|block| block.size));
     assert_eq!(heap.totals.allocated, sum(|block| if block.pending { 0 } else { block.size }));
 }
@@ -74,7 +74,7 @@ proptest! {
     #[test]
     fn whatever_a_file_says_a_heap_is_whole(history in prop::collection::vec(said(), 1..120)) {
         let mut heap = HeapState::new(PeakBy::Allocated);
-        let mut model: BTreeMap<u64, Block> = BTreeMap::new();
+        let mut model: BTreeMap<u64, HeldBlock> = BTreeMap::new();
         for (event, said) in (0..).zip(history) {
             let mut lost = Vec::new();
             match said {
@@ -90,7 +90,7 @@ proptest! {
                     let born = Nanos(event);
                     heap.alloc(&alloc, OwnerId::default(), born, event);
                     let (owner, requested) = (OwnerId::default(), size / 2);
-                    model.insert(at, Block { size, requested, born, event, owner, pending: false, placed: false });
+                    model.insert(at, HeldBlock { size, requested, born, event, owner, pending: false, placed: false });
                 }
                 Said::Free(at) => {
                     let free = BlockFree { pool: PoolId(1), address: Address(at), size: Bytes(0) };
@@ -103,12 +103,12 @@ proptest! {
                     model.entry(at).and_modify(|block| block.pending = true);
                 }
                 Said::Reserve(at, size, expandable) => {
-                    let before: BTreeMap<u64, Block> = heap.blocks().collect();
+                    let before: BTreeMap<u64, HeldBlock> = heap.blocks().collect();
                     heap.reserve(&segment(at, size), expandable, &mut lost);
                     forget(&mut model, &before, &heap, (at, at + size));
                 }
                 Said::Release(at, size) => {
-                    let before: BTreeMap<u64, Block> = heap.blocks().collect();
+                    let before: BTreeMap<u64, HeldBlock> = heap.blocks().collect();
                     let end = if size == 0 { u64::MAX } else { at + size };
                     heap.release(&segment(at, size), &mut lost);
                     forget(&mut model, &before, &heap, (at, end));
@@ -121,12 +121,12 @@ proptest! {
 
 /// Only placed blocks that overlap the range may be gone.
 fn forget(
-    model: &mut BTreeMap<u64, Block>,
-    before: &BTreeMap<u64, Block>,
+    model: &mut BTreeMap<u64, HeldBlock>,
+    before: &BTreeMap<u64, HeldBlock>,
     heap: &HeapState,
     (from, to): (u64, u64),
 ) {
-    let now: BTreeMap<u64, Block> = heap.blocks().collect();
+    let now: BTreeMap<u64, HeldBlock> = heap.blocks().collect();
     model.retain(|at, block| {
         let gone = !now.contains_key(at);
         assert!(!gone || (before[at].placed && *at < to && from < at + block.size));

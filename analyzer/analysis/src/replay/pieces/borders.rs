@@ -1,6 +1,6 @@
-//! What happens to segments: their pieces are enclosed, joined, cut and taken away.
+//! Segments in the list of pieces: they are enclosed, joined, cut and removed.
 
-use super::{super::Block, Node, PieceId, Pieces, What};
+use super::{super::HeldBlock, Node, PieceId, Pieces, What};
 
 impl Pieces {
     /// The border of a new segment.
@@ -40,7 +40,7 @@ impl Pieces {
         &mut self,
         border: PieceId,
         at: u64,
-        lost: &mut Vec<(u64, Block)>,
+        lost: &mut Vec<(u64, HeldBlock)>,
     ) -> Option<PieceId> {
         if let Some(piece) = self.find(at).filter(|&piece| self.node(piece).is_in_segment()) {
             return Some(piece);
@@ -74,7 +74,7 @@ impl Pieces {
         &mut self,
         first: PieceId,
         end: u64,
-        lost: &mut Vec<(u64, Block)>,
+        lost: &mut Vec<(u64, HeldBlock)>,
     ) -> PieceId {
         let before = self.node(first).prev;
         let mut piece = first;

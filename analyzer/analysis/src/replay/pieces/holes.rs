@@ -1,6 +1,6 @@
 //! Holes: they are filled, left behind, merged.
 
-use super::{super::Block, Node, PieceId, Pieces, What};
+use super::{super::HeldBlock, Node, PieceId, Pieces, What};
 
 impl Pieces {
     /// The bytes of a hole that is all that its border encloses; of another piece none.
@@ -12,7 +12,7 @@ impl Pieces {
 
     /// Fills the front of a hole.
     #[inline]
-    pub(super) fn fill(&mut self, piece: PieceId, block: Block) {
+    pub(super) fn fill(&mut self, piece: PieceId, block: HeldBlock) {
         self.whole_bytes -= self.alone(piece);
         let node = &mut self.nodes[piece.0 as usize];
         let (start, rest) = (node.start, node.size - block.size);

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use hashbrown::HashMap;
 
-use super::{Block, largest::Largest, places::Places};
+use super::{HeldBlock, largest::Largest, places::Places};
 pub(super) use node::{Node, PieceId, What};
 
 /// Blocks and holes.
@@ -24,7 +24,7 @@ pub(super) struct Pieces {
     vacant: PieceId,
     places: Places,
     /// Blocks that lie in no hole, at whose address a hole starts that is too small for them.
-    strays: HashMap<u64, Block>,
+    strays: HashMap<u64, HeldBlock>,
     largest: Largest,
     /// The holes by their starts; built when a hole is looked for by an address inside it, and kept up from then on.
     in_order: Option<BTreeMap<u64, PieceId>>,
@@ -75,7 +75,7 @@ impl Pieces {
     }
 
     /// Puts a block at its address, where there is none, though not in the hole that may have been found there.
-    pub(super) fn put_apart(&mut self, found: Option<PieceId>, start: u64, block: Block) {
+    pub(super) fn put_apart(&mut self, found: Option<PieceId>, start: u64, block: HeldBlock) {
         match found {
             Some(_) => _ = self.strays.insert(start, block),
             None => _ = self.add_block(start, block, What::Loose),
@@ -107,7 +107,7 @@ impl Pieces {
     }
 
     /// Every block, in no order.
-    pub(super) fn blocks(&self) -> impl Iterator<Item = (u64, Block)> + '_ {
+    pub(super) fn blocks(&self) -> impl Iterator<Item = (u64, HeldBlock)> + '_ {
         let strays = self.strays.iter().map(|(&address, &block)| (address, block));
         self.nodes.iter().filter(|node| node.is_block()).map(|node| (node.start, node.block())).chain(strays)
     }
@@ -156,7 +156,7 @@ impl Pieces {
 
     /// Puts a block at its address, where there is none; `found` is the hole that starts there, if one does.
     #[inline]
-    pub(super) fn put(&mut self, found: Option<PieceId>, start: u64, block: Block) {
+    pub(super) fn put(&mut self, found: Option<PieceId>, start: u64, block: HeldBlock) {
         match found {
             Some(piece) if block.size > 0 && self.node(piece).size >= block.size => self.fill(piece, block),
             _ => self.put_apart(found, start, block),
@@ -165,7 +165,7 @@ impl Pieces {
 
     /// Puts a block inside of a hole, but not at its front, if there is one that holds it.
     #[cold]
-    pub(super) fn put_inside(&mut self, start: u64, block: Block) -> bool {
+    pub(super) fn put_inside(&mut self, start: u64, block: HeldBlock) -> bool {
         let Some(hole) = self.hole_around(start) else { return false };
         let node = *self.node(hole);
         let before = start - node.start;
@@ -188,7 +188,7 @@ impl Pieces {
 
     /// Takes the block at this address; `found` is what was found there.
     #[inline(always)]
-    pub(super) fn take_found(&mut self, found: Option<PieceId>, address: u64) -> Option<Block> {
+    pub(super) fn take_found(&mut self, found: Option<PieceId>, address: u64) -> Option<HeldBlock> {
         let piece = found.unwrap_or(PieceId::NONE);
         let node = self.node(piece);
         let block = node.block();
@@ -207,13 +207,13 @@ impl Pieces {
     }
 
     /// The block at this address.
-    pub(super) fn block_at(&self, address: u64) -> Option<Block> {
+    pub(super) fn block_at(&self, address: u64) -> Option<HeldBlock> {
         let piece = self.find(address).map(|piece| self.node(piece)).filter(|node| node.is_block());
         piece.map(Node::block).or_else(|| self.strays.get(&address).copied())
     }
 
     /// The block at this address is given back but may still be used. Returns it as it was.
-    pub(super) fn mark_pending(&mut self, address: u64) -> Option<Block> {
+    pub(super) fn mark_pending(&mut self, address: u64) -> Option<HeldBlock> {
         if let Some(piece) = self.find(address).filter(|&piece| self.node(piece).is_block()) {
             let node = &mut self.nodes[piece.0 as usize];
             let before = node.block();
@@ -227,7 +227,7 @@ impl Pieces {
     }
 
     /// Adds a block where no piece starts; what lies beside it is for the caller to say.
-    fn add_block(&mut self, start: u64, block: Block, what: What) -> PieceId {
+    fn add_block(&mut self, start: u64, block: HeldBlock, what: What) -> PieceId {
         let mut node = Node::new(start, 0, what);
         node.fill(what, block);
         let piece = self.add(node);

@@ -1,6 +1,6 @@
 //! One piece: a cache line.
 
-use super::super::{Block, OwnerId};
+use super::super::{HeldBlock, OwnerId};
 use crate::Nanos;
 
 /// A piece's place in the list of [`Pieces`](super::Pieces).
@@ -61,8 +61,8 @@ impl Node {
     }
 
     #[inline(always)]
-    pub(super) fn fill(&mut self, what: What, block: Block) {
-        let Block { size, requested, born, event, owner, pending, placed: _ } = block;
+    pub(super) fn fill(&mut self, what: What, block: HeldBlock) {
+        let HeldBlock { size, requested, born, event, owner, pending, placed: _ } = block;
         (self.size, self.requested, self.born, self.event) = (size, requested, born, event);
         (self.owner, self.pending, self.what) = (owner, pending, what);
     }
@@ -82,8 +82,8 @@ impl Node {
     }
 
     #[inline(always)]
-    pub(in crate::replay) fn block(&self) -> Block {
+    pub(in crate::replay) fn block(&self) -> HeldBlock {
         let &Self { size, requested, born, event, owner, pending, .. } = self;
-        Block { size, requested, born, event, owner, pending, placed: self.what == What::Placed }
+        HeldBlock { size, requested, born, event, owner, pending, placed: self.what == What::Placed }
     }
 }

@@ -1,4 +1,4 @@
-//! What a pickle says is put into the arena.
+//! Builds the objects of a pickle in the arena.
 
 use std::hash::BuildHasher as _;
 

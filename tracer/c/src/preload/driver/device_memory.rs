@@ -50,7 +50,7 @@ hooked! {
         // SAFETY: whatever the caller passes is passed on.
         let code = unsafe { next(place, bytes, stream) };
         // SAFETY: as above.
-        unsafe { allocated(code, place, bytes, context::device) }
+        unsafe { allocated_in_order(code, place, bytes, context::device) }
     }
 
     3020 fn [cuMemFree_v2](address: DeviceAddress) |next| {
@@ -79,8 +79,37 @@ pub(super) unsafe fn allocated(
     bytes: usize,
     device: impl FnOnce() -> u16,
 ) -> Code {
+    // SAFETY: the caller says so.
+    unsafe { allocated_for(|owner| owner, code, place, bytes, device) }
+}
+
+/// As [`allocated`], of a request that is ordered by a stream.
+///
+/// # Safety
+///
+/// As for [`allocated`].
+pub(super) unsafe fn allocated_in_order(
+    code: Code,
+    place: *mut DeviceAddress,
+    bytes: usize,
+    device: impl FnOnce() -> u16,
+) -> Code {
+    // SAFETY: the caller says so.
+    unsafe { allocated_for(Owner::of_stream_ordered, code, place, bytes, device) }
+}
+
+/// # Safety
+///
+/// As for [`allocated`].
+unsafe fn allocated_for(
+    owner: impl FnOnce(Owner) -> Owner,
+    code: Code,
+    place: *mut DeviceAddress,
+    bytes: usize,
+    device: impl FnOnce() -> u16,
+) -> Code {
     if records() && (code == SUCCESS || code == OUT_OF_MEMORY) {
-        let (owner, device) = (Owner::of_caller(), device());
+        let (owner, device) = (owner(Owner::of_caller()), device());
         if code == SUCCESS {
             // SAFETY: the caller says so.
             live::handed_out(owner, device, unsafe { *place }, bytes, false);

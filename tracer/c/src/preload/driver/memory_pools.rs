@@ -4,8 +4,8 @@
 use std::ffi::{c_int, c_void};
 
 use super::{
-    Code, DeviceAddress, Handle, SUCCESS, context, device_memory::allocated, hooked, live, pinned::pinned,
-    virtual_memory::Properties,
+    Code, DeviceAddress, Handle, SUCCESS, context, device_memory::allocated_in_order, hooked, live,
+    pinned::pinned, virtual_memory::Properties,
 };
 use crate::preload::{extents::Extents, records};
 
@@ -68,9 +68,9 @@ hooked! {
             // SAFETY: a call that succeeded has written the address.
             Some(Location::Host) => pinned(code, || std::ptr::without_provenance_mut(unsafe { *place } as usize), bytes),
             // SAFETY: as above.
-            Some(Location::Device(device)) => unsafe { allocated(code, place, bytes, || device) },
+            Some(Location::Device(device)) => unsafe { allocated_in_order(code, place, bytes, || device) },
             // SAFETY: as above.
-            None => unsafe { allocated(code, place, bytes, context::device) },
+            None => unsafe { allocated_in_order(code, place, bytes, context::device) },
         }
     }
 

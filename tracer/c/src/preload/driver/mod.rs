@@ -2,7 +2,7 @@
 //! here in place of the driver's; looking them up, by `dlsym` or as the CUDA runtime does by `cuGetProcAddress`, it is
 //! handed them ([`symbols`]).
 //!
-//! What a caching allocator asks for are segments of its heap, `cuda:0`; what the program itself asks for are blocks of that
+//! What a caching allocator asks for are segments of its heap, `cuda:0`, unless it asks a pool of the driver's, which caches; what the program itself asks for are blocks of that
 //! heap; what a library asks for (NCCL, cuBLAS) are blocks of a heap named after it ([`owner`]).
 
 mod batches;

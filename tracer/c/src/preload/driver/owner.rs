@@ -56,6 +56,12 @@ impl Owner {
         matches!(self, Self::CachingAllocator)
     }
 
+    /// Whose the blocks are that a pool of the driver's hands out: what a caching allocator asks of one, it does not cache but
+    /// hands on.
+    pub(super) fn of_stream_ordered(self) -> Self {
+        if self.is_caching_allocator() { Self::Program } else { self }
+    }
+
     /// The pool of its memory on a device.
     pub(super) fn pool(self, device: u16) -> Pool {
         let Self::Library(place) = self else { return pools::cuda(device) };

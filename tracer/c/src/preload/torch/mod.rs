@@ -15,6 +15,8 @@ mod books;
 
 mod device;
 
+mod mapped;
+
 use std::{
     ffi::{CStr, CString, c_int, c_void},
     ptr,
@@ -22,6 +24,8 @@ use std::{
 };
 
 use memtrace_tracer::{Address, Bytes};
+
+pub(super) use self::mapped::watch_forks;
 
 use self::{books::Books, device::Device};
 use super::{flags::IN_TORCH, keeping_errno, listens, next::Next, records, stacks};
@@ -156,6 +160,9 @@ impl Drop for Within {
 
 fn record_usage(block: *mut c_void, size: i64, allocated: u64, reserved: u64, device: Device) {
     if !records() || size == 0 {
+        return;
+    }
+    if device.is_host() && mapped::record(block.addr() as u64, size, allocated) {
         return;
     }
     let Some(books) = Books::of(device, allocated.wrapping_sub(size as u64)) else { return };

@@ -1,0 +1,106 @@
+//! Remedies for a failed request. Each is applied to a model in the recorded state, and the request is made again.
+
+use super::{Examination, OomContext, Remedy, bytes, inventory::Inventory, pins};
+use crate::{
+    allocator_model::{Class, Requester},
+    report::{Proof, Verdict},
+};
+
+/// Tries everything that can be tried on the state alone.
+pub(super) fn try_all(
+    context: &OomContext,
+    verdict: Verdict,
+    requester: Requester,
+    inventory: &Inventory,
+    found: &mut Examination,
+) {
+    let free = context.device_free.unwrap_or(0);
+    let fits_with = |free: u64| inventory.with_free(free).allocate(requester, context.requested).is_some();
+    let mut fits = |what: &str, bytes: u64| {
+        found.fits.push(Remedy { what: what.to_owned(), bytes, proof: Proof::State });
+    };
+    // Where the model serves the request as it was, it cannot say what was missing.
+    let unexplained = verdict == Verdict::Unknown;
+
+    let releasable = inventory.model.releasable();
+    if !unexplained && releasable > 0 {
+        if fits_with(free) {
+            fits("cached segments given back to the driver (torch.cuda.empty_cache())", releasable);
+        } else {
+            let why = format!("only {} of it are in segments that nothing lives in", bytes(releasable));
+            found.in_vain.push(("cached segments given back".to_owned(), why));
+        }
+    } else if !unexplained && inventory.model.reserved() > 0 {
+        let why = "no segment was without a live block".to_owned();
+        found.in_vain.push(("cached segments given back".to_owned(), why));
+    }
+    if verdict == Verdict::Fragmentation {
+        without_pins(context, requester, inventory, found);
+    }
+    if let Some(largest) = smaller_request(context, requester, inventory) {
+        found.fits.push(Remedy { what: "a smaller request".to_owned(), bytes: largest, proof: Proof::State });
+    }
+    if unexplained {
+        return;
+    }
+    if let Some(others) = context.other_processes.filter(|&others| others > 0) {
+        if fits_with(free.saturating_add(others)) {
+            let what = "no other process on the device".to_owned();
+            found.fits.push(Remedy { what, bytes: others, proof: Proof::State });
+        } else {
+            let why = format!("they had only {}", bytes(others));
+            found.in_vain.push(("no other process on the device".to_owned(), why));
+        }
+    }
+    // Nobody knows how much more it takes where nobody knows how much there was.
+    if let Some(free) = context.device_free {
+        let more = context.needs().saturating_sub(free.saturating_add(releasable));
+        if more > 0 && fits_with(free.saturating_add(more)) {
+            let what = "so much more free on the device".to_owned();
+            found.fits.push(Remedy { what, bytes: more, proof: Proof::State });
+        }
+    }
+}
+
+fn without_pins(context: &OomContext, requester: Requester, inventory: &Inventory, found: &mut Examination) {
+    for set in pins::candidates(context, requester, inventory) {
+        let mut model = inventory.with_free(context.device_free.unwrap_or(0));
+        for (_, block) in &set {
+            model.free(*block);
+        }
+        if model.allocate(requester, context.requested).is_some() {
+            found.pins = set.into_iter().map(|(pin, _)| pin).collect();
+            let sum = found.pins.iter().map(|pin| pin.bytes).sum();
+            let count = found.pins.len();
+            let what = format!(
+                "without the {}",
+                if count == 1 { "pinning block".to_owned() } else { format!("{count} pinning blocks") }
+            );
+            found.fits.push(Remedy { what, bytes: sum, proof: Proof::State });
+            return;
+        }
+    }
+}
+
+/// The largest request of the same stream and memory pool that would have been served. With expandable segments it is one
+/// that would have been, and nearly the largest.
+fn smaller_request(context: &OomContext, requester: Requester, inventory: &Inventory) -> Option<u64> {
+    let rules = &inventory.rules;
+    let free = context.device_free.unwrap_or(0);
+    let room = free.saturating_add(inventory.model.releasable());
+    let hole = |class: Class| {
+        let segments = inventory.segments.iter();
+        let own = segments.filter(|segment| segment.key.requester == requester && segment.key.class == class);
+        let parts = own.flat_map(|segment| &inventory.pieces[segment.pieces.clone()]);
+        parts.filter(|part| part.block.is_none()).map(|part| part.size).max().unwrap_or(0)
+    };
+    let mut sizes = vec![hole(Class::Large), rules.largest_in(room)];
+    if !rules.plain {
+        sizes.extend([hole(Class::Small).min(crate::allocator_model::SMALL), crate::allocator_model::SMALL]);
+    }
+    let mut requests: Vec<u64> = sizes.into_iter().map(|size| rules.largest_request(size)).collect();
+    requests.retain(|&request| request > 0 && request < context.requested);
+    requests.sort_unstable_by(|a, b| b.cmp(a));
+    requests.dedup();
+    requests.into_iter().find(|&request| inventory.with_free(free).allocate(requester, request).is_some())
+}

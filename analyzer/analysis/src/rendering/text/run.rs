@@ -1,0 +1,129 @@
+//! The recording: its facts, its end, its losses.
+
+use std::fmt::{self, Display, Formatter};
+
+use super::{NAME, ROWS, and_more, plural};
+use crate::{
+    report::{Ended, Filtered, Info, Range, TraceInfo},
+    table::{Table, grouped, shorten, utc},
+};
+
+/// What `memtrace info` says, as text.
+#[derive(Clone, Copy, Debug)]
+pub struct InfoText<'a>(pub &'a Info);
+
+impl Display for InfoText<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Info { trace, file_bytes, session, .. } = self.0;
+        header(f, trace)?;
+        let chunks = &trace.chunks;
+        writeln!(f, "file        {file_bytes}, format {}, session {session}", trace.format_version)?;
+        writeln!(
+            f,
+            "chunks      {} of events ({} not finished), {} of definitions, {} never used ({})",
+            grouped(chunks.events),
+            grouped(chunks.unsealed),
+            grouped(chunks.definitions),
+            grouped(chunks.free),
+            trace.never_used_bytes,
+        )?;
+        losses(f, trace)?;
+        let mut table = Table::new(["EVENTS", "count"]);
+        for (kind, count) in &self.0.events_by_kind {
+            table.row([(*kind).to_owned(), grouped(*count)]);
+        }
+        write!(f, "\n{table}")?;
+        let mut table = Table::new(["DEFINITIONS", "count"]);
+        for (kind, count) in &self.0.definitions {
+            table.row([(*kind).to_owned(), grouped(*count)]);
+        }
+        write!(f, "\n{table}")?;
+        let mut table = Table::new(["THREADS", "id", "os id", "events", "chunks"]);
+        for thread in self.0.threads.iter().take(ROWS) {
+            table.row([
+                shorten(&thread.name, NAME),
+                thread.id.to_string(),
+                thread.os_id.map_or_else(|| "?".to_owned(), |id| id.to_string()),
+                grouped(thread.events),
+                grouped(thread.chunks),
+            ]);
+        }
+        write!(f, "\n{table}")?;
+        and_more(f, self.0.threads.len() as u64, ROWS, "threads")
+    }
+}
+
+pub(super) fn header(f: &mut Formatter<'_>, trace: &TraceInfo) -> fmt::Result {
+    let engine = match (&trace.engine, &trace.engine_version) {
+        (Some(engine), Some(version)) => format!("{} {}", shorten(engine, NAME), shorten(version, NAME)),
+        (Some(engine), None) => shorten(engine, NAME),
+        (None, _) => "unknown engine".to_owned(),
+    };
+    let ended = match trace.ended {
+        Ended::Clean => "cleanly",
+        Ended::Killed => "without closing the trace (killed or crashed); every recorded event is here",
+        Ended::Running => "not yet: the process is still recording",
+    };
+    let process = trace.pid.map_or_else(|| "unknown process".to_owned(), |pid| format!("process {pid}"));
+    let start = trace.start_unix_ns.map_or_else(|| "on an unknown day".to_owned(), utc);
+    writeln!(f, "engine      {engine}, {process}")?;
+    writeln!(f, "recorded    {start}, for {}", trace.duration_ns)?;
+    writeln!(f, "ended       {ended}")?;
+    if let Some(range) = &trace.range {
+        writeln!(f, "range       {}", range_words(range))?;
+        writeln!(f, "            starts with what was live then; counts and peaks are the range's")?;
+    }
+    if let Some(filter) = &trace.filter {
+        writeln!(f, "only        {}", filter_words(filter))?;
+    }
+    if let Some(from) = trace.kept_from_ns {
+        writeln!(
+            f,
+            "kept        from {from} on (ring), with what was live then; counts and peaks start there"
+        )?;
+    }
+    if let Some(why) = &trace.stopped_why {
+        writeln!(f, "stopped     {}", shorten(why, 88))?;
+    }
+    let (events, threads) = (grouped(trace.events), grouped(trace.threads));
+    writeln!(
+        f,
+        "events      {events} of {threads} {}, clock {}",
+        plural(trace.threads, "thread"),
+        trace.clock
+    )
+}
+
+pub(crate) fn range_words(range: &Range) -> String {
+    let phase = range.phase.as_ref().map_or_else(String::new, |phase| {
+        format!(", run {} of phase {}", range.run.unwrap_or(1), shorten(phase, NAME))
+    });
+    format!("from {} to {} ({}){phase}", range.from_ns, range.to_ns, range.to_ns.since(range.from_ns))
+}
+
+pub(crate) fn filter_words(filter: &Filtered) -> String {
+    let device = filter.device.map(|device| format!("device {device}, and what is of no device"));
+    let thread = filter.thread.as_ref().map(|thread| format!("threads called {}", shorten(thread, NAME)));
+    device.into_iter().chain(thread).collect::<Vec<_>>().join("; of these ")
+}
+
+pub(super) fn losses(f: &mut Formatter<'_>, trace: &TraceInfo) -> fmt::Result {
+    if trace.dropped.total == 0 && trace.damaged_chunks == 0 && trace.oddities.is_empty() {
+        return Ok(());
+    }
+    writeln!(f, "\nLOSSES (figures below lack what is missing here)")?;
+    for (cause, &count) in trace.dropped.by_cause.iter().filter(|(_, count)| **count > 0) {
+        writeln!(f, "  {} {} dropped: {cause}", grouped(count), plural(count, "event"))?;
+    }
+    if trace.damaged_chunks > 0 {
+        let (chunks, word) = (grouped(trace.damaged_chunks), plural(trace.damaged_chunks, "chunk"));
+        writeln!(f, "  {chunks} damaged {word}, {} unreadable", trace.unreadable_bytes)?;
+    }
+    for place in &trace.damage {
+        writeln!(f, "    {place}")?;
+    }
+    for (what, &count) in &trace.oddities {
+        writeln!(f, "  {} × {what}", grouped(count))?;
+    }
+    Ok(())
+}
