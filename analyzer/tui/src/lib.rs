@@ -7,8 +7,8 @@
 //!  ? help  q quit  Tab view  ←→ cursor  +- zoom                          footer
 //! ```
 //!
-//! Everything that is shown lives in [`state::State`], which knows no terminal: keys become [`action::Action`]s,
-//! `State::update` takes one, and [`screen::draw`] draws the state into a buffer. The analysis runs on a thread of its
+//! Everything that is shown lives in [`state::UiState`], which knows no terminal: keys become [`action::Action`]s,
+//! `UiState::update` takes one, and [`screen::draw`] draws the state into a buffer. The analysis runs on a thread of its
 //! own, so the first frame does not wait for it.
 //!
 //! # Adding a view
@@ -33,9 +33,9 @@
 
 mod action;
 mod details;
+mod effect;
 mod everywhere;
 mod export;
-mod flow;
 mod frame;
 mod goal;
 mod growth;
@@ -100,8 +100,8 @@ use memtrace_analysis::Text;
 use memtrace_import::OpenError;
 
 use self::{
-    flow::Flow, message::Message, reading::ReadingThread, state::State, terminal::Terminal, theme::Theme,
-    wake::Wake,
+    effect::Effect, message::Message, reading::ReadingThread, state::UiState, terminal::Terminal,
+    theme::Theme, wake::Wake,
 };
 
 /// Shows the analysis of the trace at `path` until the user has seen enough.
@@ -132,14 +132,14 @@ fn show(path: &Path, follow: bool) -> Result<(), Error> {
     input::watch(sender.clone());
     let wake = Wake::new(sender.clone());
     let mut reading = Some(reading::start(path, follow, sender));
-    let mut state = State::new(file_name(path), Theme::of_environment(), terminal.size()?);
+    let mut state = UiState::new(file_name(path), Theme::of_environment(), terminal.size()?);
     state.following = follow;
     loop {
         terminal.draw(|area, buffer| screen::draw(&state, area, buffer))?;
         let Ok(first) = messages.recv() else { return Ok(()) };
         // What has come in the meantime is drawn in one frame, however fast somebody scrolls.
         for message in std::iter::once(first).chain(messages.try_iter()) {
-            let flow = match message {
+            let effect = match message {
                 Message::Action(action) => state.update(action),
                 Message::Key(key) => state.press(key),
                 Message::Woken => state.woken(),
@@ -149,20 +149,20 @@ fn show(path: &Path, follow: bool) -> Result<(), Error> {
                 Message::Analyzed(analysis, trace) => state.ready(*analysis, Some(trace), wake.clone()),
                 Message::Lost(error) => state.lost(&error),
                 Message::Read => finish(reading.take(), &mut terminal).map(|()| state.read())?,
-                Message::Redraw => terminal.resume().map(|()| Flow::Continue)?,
+                Message::Redraw => terminal.resume().map(|()| Effect::Continue)?,
                 Message::Die(signal) => {
                     terminal.leave();
                     signals::die(signal);
-                    Flow::Quit
+                    Effect::Quit
                 }
-                Message::InputLost => Flow::Quit,
+                Message::InputLost => Effect::Quit,
             };
-            match flow {
-                Flow::Continue => {}
-                Flow::Copy(text) => terminal.copy(&text)?,
-                Flow::Save(export) => state.message = Some(export.save()),
-                Flow::Suspend => suspend(&mut terminal)?,
-                Flow::Quit => return Ok(()),
+            match effect {
+                Effect::Continue => {}
+                Effect::Copy(text) => terminal.copy(&text)?,
+                Effect::Save(export) => state.message = Some(export.save()),
+                Effect::Suspend => suspend(&mut terminal)?,
+                Effect::Quit => return Ok(()),
             }
         }
     }

@@ -8,7 +8,7 @@ use memtrace_import::OpenError;
 use super::{
     action::Action,
     keys::Key,
-    opening::{Facts, SoFar},
+    opening::{Facts, FirstFigures},
 };
 
 /// Messages from the threads around the UI.
@@ -25,7 +25,7 @@ pub(crate) enum Message {
     /// The analysis has come this far.
     Progress(Progress),
     /// Figures of the part that is read.
-    Found(SoFar),
+    Found(FirstFigures),
     /// The trace is analyzed, as far as it is written.
     Analyzed(Box<Analysis>, Arc<Trace>),
     /// The trace that is followed cannot be read any more.

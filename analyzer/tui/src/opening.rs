@@ -25,7 +25,7 @@ pub(crate) struct Opening {
     /// The analysis has come this far, if it says so.
     pub(crate) progress: Option<Progress>,
     /// The figures up to there, if there are any.
-    pub(crate) so_far: Option<SoFar>,
+    pub(crate) so_far: Option<FirstFigures>,
     /// Facts from the trace's directory.
     pub(crate) facts: Facts,
 }
@@ -36,12 +36,12 @@ pub(crate) struct Facts(Vec<String>);
 
 /// Heap figures of the part read so far, the largest heap first.
 #[derive(Debug)]
-pub(crate) struct SoFar {
+pub(crate) struct FirstFigures {
     until: Nanos,
     heaps: Vec<HeapSoFar>,
 }
 
-impl SoFar {
+impl FirstFigures {
     pub(crate) fn of(found: &memtrace_analysis::SoFar<'_, '_>) -> Self {
         Self { until: found.until(), heaps: found.largest_heaps(NAMED) }
     }

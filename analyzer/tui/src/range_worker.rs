@@ -50,10 +50,10 @@ mod tests {
     use crate::{
         Message,
         action::{Action, Side},
+        effect::Effect,
         fixture,
-        flow::Flow,
         page::Page,
-        state::{Content, State},
+        state::{Content, UiState},
     };
     use memtrace_analysis::Nanos;
 
@@ -70,7 +70,7 @@ mod tests {
         fixture::log(&events)
     }
 
-    fn peak(state: &State) -> Bytes {
+    fn peak(state: &UiState) -> Bytes {
         let Content::Ready(ready) = &state.content else { panic!("nothing is read") };
         ready.run.heap_figures().map_or(Bytes(0), |heap| heap.peak.figures.allocated_bytes)
     }
@@ -81,7 +81,7 @@ mod tests {
         let (sender, messages) = channel();
         let mut state = fixture::reading(80, 24, false);
         let analysis = trace.analyze(|_| ()).unwrap();
-        assert_eq!(state.ready(analysis, Some(trace), Wake::new(sender)), Flow::Continue);
+        assert_eq!(state.ready(analysis, Some(trace), Wake::new(sender)), Effect::Continue);
         assert_eq!(peak(&state), Bytes(10 * 1024));
         for action in [
             Action::Show(Page::Timeline),
@@ -90,21 +90,21 @@ mod tests {
             Action::MoveCursor(40),
             Action::Range,
         ] {
-            assert_eq!(state.update(action), Flow::Continue);
+            assert_eq!(state.update(action), Effect::Continue);
         }
         let Content::Ready(ready) = &state.content else { panic!("nothing is read") };
         let range = ready.run.range.unwrap();
         assert_eq!(range.from, Nanos(0));
         let live = (1..=10_u64).filter(|number| number * 2000 <= range.to.0).max().unwrap();
         while let Ok(Message::Woken) = messages.recv_timeout(std::time::Duration::from_secs(60)) {
-            assert_eq!(state.woken(), Flow::Continue);
+            assert_eq!(state.woken(), Effect::Continue);
             if peak(&state) == Bytes(live * 1024) {
                 break;
             }
         }
         assert_eq!(peak(&state), Bytes(live * 1024));
         assert!(live < 10);
-        assert_eq!(state.update(Action::Back), Flow::Continue);
+        assert_eq!(state.update(Action::Back), Effect::Continue);
         assert_eq!(peak(&state), Bytes(10 * 1024));
     }
 }

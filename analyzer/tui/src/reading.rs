@@ -12,7 +12,7 @@ use memtrace_import::{OpenError, Stage};
 
 use super::{
     message::Message,
-    opening::{Facts, SoFar},
+    opening::{Facts, FirstFigures},
 };
 
 /// The least time between two messages of progress.
@@ -79,7 +79,7 @@ impl TraceReader {
         self.tell(Message::Opened(Facts::of(&trace)));
         let analysis = trace.analyze_showing(tell, |found| {
             if tells_progress && found_told.is_long_ago() {
-                self.tell(Message::Found(SoFar::of(found)));
+                self.tell(Message::Found(FirstFigures::of(found)));
             }
         });
         let analysis = Box::new(analysis?);

@@ -17,12 +17,12 @@ use memtrace_format::{
 use super::{
     Message,
     action::Action,
+    effect::Effect,
     fixture,
-    flow::Flow,
     goal::Goal,
     page::Page,
     snapshot_tests::SIZES,
-    state::{Content, State},
+    state::{Content, UiState},
     wake::Wake,
 };
 
@@ -131,7 +131,7 @@ pub(crate) fn showing(trace: &Arc<Trace>, page: Page, width: u16, height: u16) -
     let (sender, messages) = mpsc::channel();
     let mut state = fixture::reading(width, height, true);
     let analysis = trace.analyze(|_| ()).expect("a readable file");
-    assert_eq!(state.ready(analysis, Some(Arc::clone(trace)), Wake::new(sender)), Flow::Continue);
+    assert_eq!(state.ready(analysis, Some(Arc::clone(trace)), Wake::new(sender)), Effect::Continue);
     let mut session = Session { state, messages };
     session.update(&[Action::Show(page)]);
     session
@@ -149,7 +149,7 @@ pub(crate) fn everywhere(page: Page) -> impl Iterator<Item = (String, Session)> 
 
 /// A UI whose workers are waited for.
 pub(crate) struct Session {
-    pub(crate) state: State,
+    pub(crate) state: UiState,
     messages: mpsc::Receiver<Message>,
 }
 
@@ -157,7 +157,7 @@ impl Session {
     /// Does what the user wants, and waits for what the workers make of each.
     pub(crate) fn update(&mut self, actions: &[Action]) {
         for action in actions {
-            assert_eq!(self.state.update(*action), Flow::Continue, "{action:?}");
+            assert_eq!(self.state.update(*action), Effect::Continue, "{action:?}");
             self.wait();
         }
     }
@@ -172,14 +172,14 @@ impl Session {
     pub(crate) fn wait(&mut self) {
         while self.is_waiting() {
             self.messages.recv_timeout(Duration::from_secs(60)).expect("a worker answers");
-            assert_eq!(self.state.woken(), Flow::Continue);
+            assert_eq!(self.state.woken(), Effect::Continue);
         }
     }
 
     /// Takes a longer version of the trace.
     pub(crate) fn renew(&mut self, trace: &Arc<Trace>) {
         let analysis = trace.analyze(|_| ()).expect("a readable file");
-        assert_eq!(self.state.ready(analysis, Some(Arc::clone(trace)), Wake::default()), Flow::Continue);
+        assert_eq!(self.state.ready(analysis, Some(Arc::clone(trace)), Wake::default()), Effect::Continue);
         self.wait();
     }
 

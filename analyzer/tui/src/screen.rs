@@ -14,13 +14,13 @@ use super::{
     header::{self, Header},
     help,
     overlay::{Letter, Overlay},
-    state::{Content, State},
+    state::{Content, UiState},
     tabs,
     widget::{fit_tail, put},
 };
 
 /// Draws the state.
-pub(crate) fn draw(state: &State, area: Rect, buffer: &mut Buffer) {
+pub(crate) fn draw(state: &UiState, area: Rect, buffer: &mut Buffer) {
     if area.width < SMALLEST.width || area.height < SMALLEST.height {
         return draw_too_small(area, buffer);
     }
@@ -43,14 +43,14 @@ pub(crate) fn draw(state: &State, area: Rect, buffer: &mut Buffer) {
 }
 
 /// Draws the state as it is on the screen.
-pub(crate) fn drawn(state: &State) -> Buffer {
+pub(crate) fn drawn(state: &UiState) -> Buffer {
     let area = Rect::from((Position::ORIGIN, state.size));
     let mut buffer = Buffer::empty(area);
     draw(state, area, &mut buffer);
     buffer
 }
 
-fn header(state: &State) -> Header<'_> {
+fn header(state: &UiState) -> Header<'_> {
     let ready = match &state.content {
         Content::Ready(ready) => Some(ready),
         Content::Reading(_) => None,
@@ -64,7 +64,7 @@ fn header(state: &State) -> Header<'_> {
     }
 }
 
-fn draw_foot(state: &State, area: Rect, buffer: &mut Buffer) {
+fn draw_foot(state: &UiState, area: Rect, buffer: &mut Buffer) {
     let theme = state.theme;
     match &state.overlay {
         Overlay::Prompt(prompt) => {

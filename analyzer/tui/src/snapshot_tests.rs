@@ -11,14 +11,13 @@ use ratatui::{
 
 use super::{
     action::{Action, Side},
-    fixture,
-    flow::Flow,
-    frame,
+    effect::Effect,
+    fixture, frame,
     keys::Key,
-    opening::{Facts, SoFar},
+    opening::{Facts, FirstFigures},
     page::Page,
     recorded, screen,
-    state::State,
+    state::UiState,
 };
 
 pub(super) const SIZES: [(u16, u16); 3] = [(40, 10), (80, 24), (200, 50)];
@@ -64,15 +63,15 @@ fn every_view_of_a_run_that_goes_on() {
 fn help_and_the_time_before() {
     let mut state = fixture::reading(80, 24, true);
     insta::assert_snapshot!("reading", text(&state));
-    assert_eq!(state.progress(Progress { done: Bytes(300 << 20), total: Bytes(1 << 30) }), Flow::Continue);
+    assert_eq!(state.progress(Progress { done: Bytes(300 << 20), total: Bytes(1 << 30) }), Effect::Continue);
     insta::assert_snapshot!("reading_with_progress", text(&state));
-    assert_eq!(state.opened(Facts::of(&recorded::small())), Flow::Continue);
+    assert_eq!(state.opened(Facts::of(&recorded::small())), Effect::Continue);
     insta::assert_snapshot!("reading_with_facts", text(&state));
     let mut found = None;
-    recorded::small().analyze_showing(|_| (), |replay| found = Some(SoFar::of(replay))).unwrap();
-    assert_eq!(state.found(found.unwrap()), Flow::Continue);
+    recorded::small().analyze_showing(|_| (), |replay| found = Some(FirstFigures::of(replay))).unwrap();
+    assert_eq!(state.found(found.unwrap()), Effect::Continue);
     insta::assert_snapshot!("reading_with_figures", text(&state));
-    assert_eq!(state.update(Action::Help), Flow::Continue);
+    assert_eq!(state.update(Action::Help), Effect::Continue);
     insta::assert_snapshot!("help_80x24", text(&state));
     state.size = ratatui::layout::Size::new(80, 50);
     insta::assert_snapshot!("help_80x50", text(&state));
@@ -88,7 +87,7 @@ fn what_lies_over_a_view() {
     ] {
         for (width, height) in SIZES {
             let mut state = fixture::showing(fixture::large(), page, width, height);
-            assert_eq!(state.press(Key::Char(key)), Flow::Continue);
+            assert_eq!(state.press(Key::Char(key)), Effect::Continue);
             insta::assert_snapshot!(format!("{name}_{width}x{height}"), text(&state));
         }
     }
@@ -122,7 +121,7 @@ fn zoomed_in_the_axis_is_as_fine_as_its_columns() {
     for action in
         [Action::Edge(Side::Back), Action::Event(Side::Forward)].into_iter().chain([Action::ZoomIn; 9])
     {
-        assert_eq!(state.update(action), Flow::Continue);
+        assert_eq!(state.update(action), Effect::Continue);
     }
     insta::assert_snapshot!("timeline_small_zoomed", text(&state));
 }
@@ -185,14 +184,14 @@ fn no_control_character_reaches_the_screen() {
             assert!(!text(&state).replace('\n', "").chars().any(memtrace_analysis::is_unsafe));
             assert_eq!(
                 state.update(Action::Scroll(super::action::Scroll::Page(Side::Forward))),
-                Flow::Continue
+                Effect::Continue
             );
         }
     }
 }
 
 /// Returns the screen without the tabs, which are the same in every view: `the_tabs_fit_every_width` has them.
-pub(super) fn text(state: &State) -> String {
+pub(super) fn text(state: &UiState) -> String {
     let all = of_cells(&screen::drawn(state), |cell| cell.symbol().to_owned());
     let is_large = state.size.width >= frame::SMALLEST.width && state.size.height >= frame::SMALLEST.height;
     let tabs = if is_large { Some(1) } else { None };
@@ -201,7 +200,7 @@ pub(super) fn text(state: &State) -> String {
 }
 
 /// A letter for the colour of each cell, large if it is bold; `#` for reversed, `.` for faint.
-pub(super) fn styles(state: &State) -> String {
+pub(super) fn styles(state: &UiState) -> String {
     of_cells(&screen::drawn(state), |cell| {
         let letter = match cell.fg {
             Color::Reset => " ",

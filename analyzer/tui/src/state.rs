@@ -10,15 +10,16 @@ use ratatui::layout::{Rect, Size};
 
 use super::{
     action::{Action, Scroll, Side},
-    details, everywhere,
+    details,
+    effect::Effect,
+    everywhere,
     export::ExportFile,
-    flow::Flow,
     frame,
     goal::Goal,
     keys::{Binding, Key, action_of},
     listing::Listing,
     open_run::OpenRun,
-    opening::{Facts, Opening, SoFar},
+    opening::{Facts, FirstFigures, Opening},
     overlay::{self, Overlay},
     page::Page,
     palette::{Palette, PaletteOutcome},
@@ -34,7 +35,7 @@ use super::{
 
 /// Everything that the screen depends on.
 #[derive(Debug)]
-pub(crate) struct State {
+pub(crate) struct UiState {
     /// The name of the file.
     pub(crate) file: Text,
     /// Colours and styles.
@@ -62,7 +63,7 @@ pub(crate) enum Content {
     Ready(Box<Ready>),
 }
 
-impl State {
+impl UiState {
     /// The state before anything is read.
     pub(crate) fn new(file: Text, theme: Theme, size: Size) -> Self {
         Self {
@@ -78,37 +79,37 @@ impl State {
     }
 
     /// The analysis has come this far.
-    pub(crate) fn progress(&mut self, progress: Progress) -> Flow {
+    pub(crate) fn progress(&mut self, progress: Progress) -> Effect {
         if let Content::Reading(opening) = &mut self.content {
             opening.progress = Some(progress);
         }
-        Flow::Continue
+        Effect::Continue
     }
 
     /// Shows figures of the part that is read.
-    pub(crate) fn found(&mut self, so_far: SoFar) -> Flow {
+    pub(crate) fn found(&mut self, so_far: FirstFigures) -> Effect {
         if let Content::Reading(opening) = &mut self.content {
             opening.so_far = Some(so_far);
         }
-        Flow::Continue
+        Effect::Continue
     }
 
     /// Shows facts about the trace that is being read.
-    pub(crate) fn opened(&mut self, facts: Facts) -> Flow {
+    pub(crate) fn opened(&mut self, facts: Facts) -> Effect {
         if let Content::Reading(opening) = &mut self.content {
             opening.facts = facts;
         }
-        Flow::Continue
+        Effect::Continue
     }
 
     /// Takes an analysis: the first, or a newer one of the same trace.
-    pub(crate) fn ready(&mut self, analysis: Analysis, trace: Option<Arc<Trace>>, wake: Wake) -> Flow {
+    pub(crate) fn ready(&mut self, analysis: Analysis, trace: Option<Arc<Trace>>, wake: Wake) -> Effect {
         if let Content::Ready(ready) = &mut self.content {
             let Ready { run, views, .. } = ready.as_mut();
             run.renew(analysis, trace);
             views.iter_mut().for_each(|view| view.prepare(run));
             self.settle();
-            return Flow::Continue;
+            return Effect::Continue;
         }
         let mut run = OpenRun::new(analysis, trace, wake);
         if self.following {
@@ -119,45 +120,45 @@ impl State {
         let ready = Ready { run, views, trail: Trail::default(), anchor: None };
         self.content = Content::Ready(Box::new(ready));
         self.settle();
-        Flow::Continue
+        Effect::Continue
     }
 
     /// Notes that the last analysis is done.
-    pub(crate) fn read(&mut self) -> Flow {
+    pub(crate) fn read(&mut self) -> Effect {
         self.following = false;
-        Flow::Continue
+        Effect::Continue
     }
 
     /// The trace that is followed cannot be read any more.
-    pub(crate) fn lost(&mut self, error: &OpenError) -> Flow {
+    pub(crate) fn lost(&mut self, error: &OpenError) -> Effect {
         self.message = Some(format!("no longer followed: {error}"));
-        Flow::Continue
+        Effect::Continue
     }
 
     /// Workers have something for their views.
-    pub(crate) fn woken(&mut self) -> Flow {
+    pub(crate) fn woken(&mut self) -> Effect {
         if let Content::Ready(ready) = &mut self.content {
             let Ready { run, views, .. } = ready.as_mut();
             views.iter_mut().for_each(|view| view.woken(run));
         }
         self.settle();
-        Flow::Continue
+        Effect::Continue
     }
 
     /// A key was pressed.
-    pub(crate) fn press(&mut self, key: Key) -> Flow {
+    pub(crate) fn press(&mut self, key: Key) -> Effect {
         match &mut self.overlay {
             Overlay::Prompt(prompt) => {
                 let written = prompt::write(&mut prompt.text, key);
-                let flow = self.write(written);
+                let effect = self.write(written);
                 self.settle();
-                flow
+                effect
             }
             Overlay::Palette(palette) => match palette.press(key) {
-                PaletteOutcome::Open => Flow::Continue,
+                PaletteOutcome::Open => Effect::Continue,
                 PaletteOutcome::Closed => {
                     self.overlay = Overlay::None;
-                    Flow::Continue
+                    Effect::Continue
                 }
                 PaletteOutcome::Action(action) => {
                     self.overlay = Overlay::None;
@@ -171,29 +172,29 @@ impl State {
                     self.message = everywhere::letter(&mut ready.run, letter, key);
                 }
                 self.settle();
-                Flow::Continue
+                Effect::Continue
             }
             Overlay::None | Overlay::Help(_) | Overlay::Details(_) => match action_of(key, self.own_keys()) {
                 Some(action) => self.update(action),
                 None => {
                     self.message = Some(views::unbound(key));
-                    Flow::Continue
+                    Effect::Continue
                 }
             },
         }
     }
 
     /// Does what the user wants.
-    pub(crate) fn update(&mut self, action: Action) -> Flow {
+    pub(crate) fn update(&mut self, action: Action) -> Effect {
         self.message = None;
-        let flow = match action {
-            Action::Quit => Flow::Quit,
-            Action::Suspend => Flow::Suspend,
+        let effect = match action {
+            Action::Quit => Effect::Quit,
+            Action::Suspend => Effect::Suspend,
             Action::Back => self.back(),
             Action::Help => {
                 let open = matches!(self.overlay, Overlay::Help(_));
                 self.overlay = if open { Overlay::None } else { Overlay::Help(0) };
-                Flow::Continue
+                Effect::Continue
             }
             Action::Details => {
                 let open = matches!(self.overlay, Overlay::Details(_));
@@ -203,7 +204,7 @@ impl State {
                     Some(_) => self.overlay = Overlay::None,
                     None => self.message = Some("there is no row to read".to_owned()),
                 }
-                Flow::Continue
+                Effect::Continue
             }
             Action::Palette => {
                 let heaps = match &self.content {
@@ -211,11 +212,11 @@ impl State {
                     Content::Reading(_) => &[],
                 };
                 self.overlay = Overlay::Palette(Palette::new(self.own_keys(), heaps));
-                Flow::Continue
+                Effect::Continue
             }
             Action::Resize(size) => {
                 self.size = size;
-                Flow::Continue
+                Effect::Continue
             }
             Action::Show(page) => self.show(page),
             Action::Turn(side) => self.show(self.page.beside(side)),
@@ -226,7 +227,7 @@ impl State {
             action => self.look(action),
         };
         self.settle();
-        flow
+        effect
     }
 
     /// The keys that mean something only in the view on the screen.
@@ -253,15 +254,15 @@ impl State {
         }
     }
 
-    fn show(&mut self, page: Page) -> Flow {
+    fn show(&mut self, page: Page) -> Effect {
         self.page = page;
         self.overlay = Overlay::None;
-        Flow::Continue
+        Effect::Continue
     }
 
-    fn back(&mut self) -> Flow {
+    fn back(&mut self) -> Effect {
         if std::mem::replace(&mut self.overlay, Overlay::None) != Overlay::None {
-            return Flow::Continue;
+            return Effect::Continue;
         }
         let body = self.body();
         let left = match &mut self.content {
@@ -269,7 +270,7 @@ impl State {
                 let (view, run) = ready.parts(self.page);
                 match view.update(run, Action::Back, body) {
                     Answer::Ignored => everywhere::back(ready, self.page),
-                    _ => return Flow::Continue,
+                    _ => return Effect::Continue,
                 }
             }
             Content::Reading(_) => None,
@@ -278,21 +279,21 @@ impl State {
             Some(page) => self.page = page,
             None => self.message = Some("q quits".to_owned()),
         }
-        Flow::Continue
+        Effect::Continue
     }
 
     /// Passes an action to the view on the screen, and to the frame if the view ignores it.
-    pub(super) fn look(&mut self, action: Action) -> Flow {
+    pub(super) fn look(&mut self, action: Action) -> Effect {
         let body = self.body();
         match &mut self.overlay {
             Overlay::Help(scrolled) => {
                 overlay::scroll(scrolled, action, body);
-                return Flow::Continue;
+                return Effect::Continue;
             }
             Overlay::Details(scrolled) => match action {
                 Action::Scroll(Scroll::Page(_)) | Action::Wheel(..) => {
                     overlay::scroll(scrolled, action, body);
-                    return Flow::Continue;
+                    return Effect::Continue;
                 }
                 Action::Scroll(Scroll::Line(_)) => *scrolled = 0,
                 Action::Copy | Action::CopyAll => {}
@@ -300,19 +301,19 @@ impl State {
             },
             _ => {}
         }
-        let Content::Ready(ready) = &mut self.content else { return Flow::Continue };
+        let Content::Ready(ready) = &mut self.content else { return Effect::Continue };
         if let Action::Search | Action::Filter | Action::Mark | Action::GoToMark = action {
             let asked = everywhere::ask(ready, self.page, action);
             match asked {
                 Ok(overlay) => self.overlay = overlay,
                 Err(why) => self.message = Some(why.to_owned()),
             }
-            return Flow::Continue;
+            return Effect::Continue;
         }
         if action == Action::Export {
             let text = ExportFile::suggestion(&self.file, self.page);
             self.overlay = Overlay::Prompt(Prompt { purpose: Purpose::Export, text });
-            return Flow::Continue;
+            return Effect::Continue;
         }
         if let Action::Copy | Action::CopyAll = action {
             return self.copy(action);
@@ -327,7 +328,7 @@ impl State {
             Answer::Say(text) => self.message = Some(text),
             Answer::Open(goal) => self.open(&goal),
         }
-        Flow::Continue
+        Effect::Continue
     }
 
     fn open(&mut self, goal: &Goal) {
@@ -339,14 +340,14 @@ impl State {
         view.visit(run, goal);
     }
 
-    fn copy(&mut self, action: Action) -> Flow {
-        let Content::Ready(ready) = &self.content else { return Flow::Continue };
+    fn copy(&mut self, action: Action) -> Effect {
+        let Content::Ready(ready) = &self.content else { return Effect::Continue };
         let Some((text, said)) = everywhere::copied(ready.view(self.page), action) else {
             self.message = Some("there is no row to copy".to_owned());
-            return Flow::Continue;
+            return Effect::Continue;
         };
         self.message = Some(said);
-        Flow::Copy(text)
+        Effect::Copy(text)
     }
 
     /// Lets the view know what it will be drawn with.

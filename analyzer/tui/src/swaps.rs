@@ -219,16 +219,16 @@ mod tests {
     use super::*;
     use crate::{
         action::{Scroll, Side},
+        effect::Effect,
         fixture,
-        flow::Flow,
-        state::{Content, State},
+        state::{Content, UiState},
     };
 
-    fn state() -> State {
+    fn state() -> UiState {
         fixture::showing(fixture::small(), Page::Swaps, 100, 24)
     }
 
-    fn run(state: &mut State) -> &mut OpenRun {
+    fn run(state: &mut UiState) -> &mut OpenRun {
         match &mut state.content {
             Content::Ready(ready) => &mut ready.run,
             Content::Reading(_) => panic!("nothing is read"),
@@ -240,10 +240,10 @@ mod tests {
         let mut state = state();
         let second = run(&mut state).report.swaps.costliest[1].clone();
         for action in [Action::Scroll(Scroll::Line(Side::Forward)), Action::Open] {
-            assert_eq!(state.update(action), Flow::Continue);
+            assert_eq!(state.update(action), Effect::Continue);
         }
         assert_eq!((state.page, run(&mut state).cursor), (Page::Residency, second.began_ns));
-        assert_eq!(state.update(Action::Back), Flow::Continue);
+        assert_eq!(state.update(Action::Back), Effect::Continue);
         assert_eq!(state.page, Page::Swaps);
     }
 

@@ -4,7 +4,7 @@ use memtrace_analysis::{Nanos, events::EventPlace};
 
 use crate::{
     action::{Action, Scroll, Side},
-    flow::Flow,
+    effect::Effect,
     keys::Key,
     page::Page,
     recorded::{self, Session},
@@ -17,7 +17,7 @@ const MS: u64 = 1_000_000;
 
 fn type_keys(session: &mut Session, keys: &str) {
     for key in keys.chars().map(|c| if c == '\n' { Key::Enter } else { Key::Char(c) }) {
-        assert_eq!(session.state.press(key), Flow::Continue);
+        assert_eq!(session.state.press(key), Effect::Continue);
         session.wait();
     }
 }

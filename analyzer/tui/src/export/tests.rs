@@ -6,8 +6,8 @@ use ratatui::{
 use super::*;
 use crate::{
     action::Action,
+    effect::Effect,
     fixture,
-    flow::Flow,
     keys::Key,
     listing::{self, Column, Listing, Row},
     overlay::Overlay,
@@ -84,12 +84,12 @@ fn a_file_is_asked_for_and_written_once() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("shown.txt");
     let mut state = fixture::showing(fixture::small(), Page::Overview, 80, 24);
-    assert_eq!(state.update(Action::Export), Flow::Continue);
+    assert_eq!(state.update(Action::Export), Effect::Continue);
     let Overlay::Prompt(prompt) = &state.overlay else { panic!("nothing is asked") };
     assert!(prompt.text.ends_with("-overview.svg"), "{}", prompt.text);
     let _ = state.press(Key::Control('u'));
-    path.to_str().unwrap().chars().for_each(|c| assert_eq!(state.press(Key::Char(c)), Flow::Continue));
-    let Flow::Save(export) = state.press(Key::Enter) else { panic!("nothing is to be written") };
+    path.to_str().unwrap().chars().for_each(|c| assert_eq!(state.press(Key::Char(c)), Effect::Continue));
+    let Effect::Save(export) = state.press(Key::Enter) else { panic!("nothing is to be written") };
     assert!(export.save().starts_with("wrote "));
     let written = std::fs::read_to_string(&path).unwrap();
     assert_eq!(written, text(&screen::drawn(&state)));

@@ -1,16 +1,16 @@
 use crate::{
+    effect::Effect,
     fixture,
-    flow::Flow,
-    state::{Content, State},
+    state::{Content, UiState},
 };
 
 use super::*;
 
-fn state() -> State {
+fn state() -> UiState {
     fixture::showing(fixture::small(), Page::Residency, 100, 24)
 }
 
-fn run(state: &State) -> &OpenRun {
+fn run(state: &UiState) -> &OpenRun {
     match &state.content {
         Content::Ready(ready) => &ready.run,
         Content::Reading(_) => panic!("nothing is read"),
@@ -24,7 +24,7 @@ fn a_key_goes_from_one_costly_swap_to_the_next() {
         run(&state).report.swaps.costliest.iter().map(|swap| (swap.began_ns, swap.module.clone())).collect();
     assert!(swaps.len() > 2);
     for (began, _) in [&swaps[0], &swaps[1], &swaps[2]] {
-        assert_eq!(state.update(Action::Own(WORST)), Flow::Continue);
+        assert_eq!(state.update(Action::Own(WORST)), Effect::Continue);
         assert_eq!(run(&state).cursor, *began);
     }
 }

@@ -8,45 +8,45 @@ use crate::{fixture, keys, screen, window::TimeRange};
 
 const MS: u64 = 1_000_000;
 
-fn ready(state: &State) -> &Ready {
+fn ready(state: &UiState) -> &Ready {
     match &state.content {
         Content::Ready(ready) => ready,
         Content::Reading(_) => panic!("nothing is read"),
     }
 }
 
-fn run(state: &State) -> &OpenRun {
+fn run(state: &UiState) -> &OpenRun {
     &ready(state).run
 }
 
-fn plot(state: &State) -> Rect {
+fn plot(state: &UiState) -> Rect {
     ready(state).view(state.page).plot(run(state), state.body()).unwrap()
 }
 
-fn selected(state: &State) -> String {
+fn selected(state: &UiState) -> String {
     let listing = ready(state).view(state.page).listing().unwrap();
     listing.selected().unwrap().cells[0].to_string()
 }
 
-fn timeline() -> State {
+fn timeline() -> UiState {
     fixture::showing(fixture::small(), Page::Timeline, 80, 24)
 }
 
-fn after(mut state: State, actions: &[Action]) -> State {
+fn after(mut state: UiState, actions: &[Action]) -> UiState {
     for action in actions {
-        assert_eq!(state.update(*action), Flow::Continue, "{action:?}");
+        assert_eq!(state.update(*action), Effect::Continue, "{action:?}");
     }
     state
 }
 
-fn typed(mut state: State, text: &str) -> State {
+fn typed(mut state: UiState, text: &str) -> UiState {
     for key in text.chars() {
         let key = match key {
             '\n' => Key::Enter,
             '\u{1b}' => Key::Escape,
             key => Key::Char(key),
         };
-        assert_eq!(state.press(key), Flow::Continue, "{key:?}");
+        assert_eq!(state.press(key), Effect::Continue, "{key:?}");
     }
     state
 }
@@ -61,7 +61,7 @@ fn what_is_followed_is_seen_at_its_end_until_the_user_looks_elsewhere() {
     let seen = (run(&state).window.from(), run(&state).window.to());
     let longer = fixture::large();
     let end = longer.timeline.end;
-    assert_eq!(state.ready(longer, None, Wake::default()), Flow::Continue);
+    assert_eq!(state.ready(longer, None, Wake::default()), Effect::Continue);
     assert_eq!(run(&state).timeline.end, end);
     assert_eq!(run(&state).cursor, Nanos(0));
     assert_eq!((run(&state).window.from(), run(&state).window.to()), seen);
@@ -167,7 +167,7 @@ fn enter_leads_to_what_a_finding_is_about_and_escape_back() {
     assert_eq!((state.page, run(&state).cursor), (Page::Overview, Nanos(0)));
     let mut state = after(state, &[Action::Back]);
     assert_eq!(state.message.as_deref(), Some("q quits"));
-    assert_eq!(state.press(Key::Char('q')), Flow::Quit);
+    assert_eq!(state.press(Key::Char('q')), Effect::Quit);
 }
 
 #[test]
@@ -194,14 +194,14 @@ fn the_overview_scrolls_on_behind_the_last_finding_and_back() {
     assert_eq!(screen_text(&state), screen_text(&fixture::showing(fixture::large(), Page::Overview, 80, 24)));
 }
 
-fn screen_lines(state: &State) -> String {
+fn screen_lines(state: &UiState) -> String {
     let buffer = screen::drawn(state);
     let cells: Vec<&str> = buffer.content().iter().map(|cell| cell.symbol()).collect();
     let lines = cells.chunks(usize::from(buffer.area.width)).map(<[&str]>::concat);
     lines.collect::<Vec<_>>().join("\n")
 }
 
-fn screen_text(state: &State) -> String {
+fn screen_text(state: &UiState) -> String {
     screen::drawn(state).content().iter().map(|cell| cell.symbol()).collect()
 }
 
@@ -253,7 +253,7 @@ fn rows_are_searched_and_filtered_as_they_are_typed() {
     let state = typed(timeline(), "/vae\n");
     assert_eq!(selected(&state), "vae");
     let state = typed(state, "gFe");
-    let shown = |state: &State| ready(state).view(state.page).listing().unwrap().len();
+    let shown = |state: &UiState| ready(state).view(state.page).listing().unwrap().len();
     assert_eq!((shown(&state), selected(&state)), (3, "vae".to_owned()));
     let state = typed(state, "nc");
     assert_eq!((shown(&state), selected(&state)), (1, "text_encoder".to_owned()));
@@ -268,13 +268,13 @@ fn rows_are_copied_with_tabs_between_their_cells() {
     let mut state = typed(timeline(), "/unet\n");
     assert_eq!(
         state.press(Key::Char('y')),
-        Flow::Copy("unet\t100.00 MiB\t2\t2\t400.00 MiB\t40.0 ms".to_owned())
+        Effect::Copy("unet\t100.00 MiB\t2\t2\t400.00 MiB\t40.0 ms".to_owned())
     );
-    let Flow::Copy(all) = state.press(Key::Char('Y')) else { panic!("nothing is copied") };
+    let Effect::Copy(all) = state.press(Key::Char('Y')) else { panic!("nothing is copied") };
     assert_eq!(all.lines().count(), 4);
     assert!(all.starts_with("module\tbytes\tloads"));
     let mut empty = fixture::showing(fixture::empty(), Page::Timeline, 80, 24);
-    assert_eq!(empty.press(Key::Char('y')), Flow::Continue);
+    assert_eq!(empty.press(Key::Char('y')), Effect::Continue);
     assert_eq!(empty.message.as_deref(), Some("there is no row to copy"));
 }
 
@@ -327,15 +327,15 @@ fn every_key_is_harmless_before_anything_is_read_and_when_nothing_was_recorded()
         let own = views::build(page).keys();
         for key in keys::BINDINGS.iter().chain(own).flat_map(|binding| binding.keys).copied() {
             let mut reading = fixture::reading(80, 24, true);
-            assert_eq!(reading.progress(Progress { done: Bytes(1), total: Bytes(2) }), Flow::Continue);
+            assert_eq!(reading.progress(Progress { done: Bytes(1), total: Bytes(2) }), Effect::Continue);
             for mut state in [
                 reading,
                 fixture::showing(fixture::empty(), page, 80, 24),
                 fixture::showing(fixture::large(), page, 80, 24),
             ] {
-                let flow = state.press(key);
+                let effect = state.press(key);
                 let ends = matches!(key, Key::Char('q') | Key::Control('c' | 'z'));
-                assert_eq!(matches!(flow, Flow::Quit | Flow::Suspend), ends, "{key:?}");
+                assert_eq!(matches!(effect, Effect::Quit | Effect::Suspend), ends, "{key:?}");
                 let _ = state.press(Key::Enter);
                 let _ = state.press(Key::Escape);
             }

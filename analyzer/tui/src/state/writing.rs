@@ -1,19 +1,19 @@
 //! A line of text that the user has written: what it was asked for is done.
 
-use super::{Content, State};
+use super::{Content, UiState};
 use crate::{
     action::{Action, Side},
+    effect::Effect,
     export::ExportFile,
-    flow::Flow,
     overlay::Overlay,
     prompt::{PromptOutcome, Purpose},
     screen,
 };
 
-impl State {
+impl UiState {
     /// Does what a line of text was written for.
-    pub(super) fn write(&mut self, written: PromptOutcome) -> Flow {
-        let Overlay::Prompt(prompt) = &self.overlay else { return Flow::Continue };
+    pub(super) fn write(&mut self, written: PromptOutcome) -> Effect {
+        let Overlay::Prompt(prompt) = &self.overlay else { return Effect::Continue };
         let prompt = prompt.clone();
         if let PromptOutcome::Done | PromptOutcome::Cancelled = written {
             self.overlay = Overlay::None;
@@ -21,7 +21,7 @@ impl State {
         if let (Purpose::Export, PromptOutcome::Done) = (prompt.purpose, written) {
             return self.export(&prompt.text);
         }
-        let Content::Ready(ready) = &mut self.content else { return Flow::Continue };
+        let Content::Ready(ready) = &mut self.content else { return Effect::Continue };
         let listing = ready.parts(self.page).0.listing_mut();
         match (prompt.purpose, written) {
             (Purpose::Filter, PromptOutcome::Changed) => {
@@ -36,15 +36,15 @@ impl State {
             }
             _ => {}
         }
-        Flow::Continue
+        Effect::Continue
     }
 
-    fn export(&mut self, name: &str) -> Flow {
+    fn export(&mut self, name: &str) -> Effect {
         match self.exported(name) {
-            Ok(export) => Flow::Save(export),
+            Ok(export) => Effect::Save(export),
             Err(why) => {
                 self.message = Some(why);
-                Flow::Continue
+                Effect::Continue
             }
         }
     }

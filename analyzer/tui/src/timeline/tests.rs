@@ -5,12 +5,13 @@ use ratatui::buffer::Buffer;
 
 use super::*;
 use crate::{
-    Message, fixture,
-    flow::Flow,
+    Message,
+    effect::Effect,
+    fixture,
     page::Page,
     recorded, screen,
     snapshot_tests::{styles, text},
-    state::State,
+    state::UiState,
     wake::Wake,
 };
 
@@ -29,7 +30,7 @@ fn three() -> memtrace_analysis::Trace {
     fixture::log(&[(1, 3), (2, 2), (3, 1)].map(alloc))
 }
 
-fn lines(state: &State) -> Vec<String> {
+fn lines(state: &UiState) -> Vec<String> {
     let area = Rect::new(0, 0, state.size.width, state.size.height);
     let mut buffer = Buffer::empty(area);
     screen::draw(state, area, &mut buffer);
@@ -43,16 +44,16 @@ fn the_heap_is_stacked_by_whose_its_bytes_are() {
     let analysis = trace.analyze(|_| ()).unwrap();
     let (sender, messages) = channel();
     let mut state = fixture::reading(120, 40, false);
-    assert_eq!(state.ready(analysis, Some(trace), Wake::new(sender)), Flow::Continue);
+    assert_eq!(state.ready(analysis, Some(trace), Wake::new(sender)), Effect::Continue);
     for action in
         [Action::Show(Page::Timeline), Action::Edge(super::super::action::Side::Forward), Action::Own(STACK)]
     {
-        assert_eq!(state.update(action), Flow::Continue);
+        assert_eq!(state.update(action), Effect::Continue);
     }
     while !lines(&state).concat().contains("▒ <lost #3>") {
         let message = messages.recv_timeout(std::time::Duration::from_secs(60));
         assert!(matches!(message, Ok(Message::Woken)), "{message:?}:\n{}", lines(&state).join("\n"));
-        assert_eq!(state.woken(), Flow::Continue);
+        assert_eq!(state.woken(), Effect::Continue);
     }
     let drawn = lines(&state);
     assert!(drawn[2].contains("by module"), "{}", drawn[2]);
@@ -68,12 +69,12 @@ fn the_heap_is_stacked_by_whose_its_bytes_are() {
         assert!(share(sign).abs_diff(expected) < 6, "{sign} {} of {expected}: {column:?}", share(sign));
     }
     for _ in 0..3 {
-        assert_eq!(state.update(Action::Own(STACK)), Flow::Continue);
+        assert_eq!(state.update(Action::Own(STACK)), Effect::Continue);
     }
     assert!(!lines(&state)[2].contains(" by "));
 }
 
-fn run_of(state: &State) -> &super::super::ready::Ready {
+fn run_of(state: &UiState) -> &super::super::ready::Ready {
     match &state.content {
         super::super::state::Content::Ready(ready) => ready,
         super::super::state::Content::Reading(_) => panic!("nothing is read"),
@@ -85,14 +86,14 @@ fn marks_and_the_range_are_on_the_axis() {
     let mut state = fixture::showing(fixture::small(), Page::Timeline, 80, 24);
     let keys = "gmar".chars().map(Key::Char).chain([Key::Right; 8]).chain("rmb".chars().map(Key::Char));
     for key in keys {
-        assert_eq!(state.press(key), Flow::Continue);
+        assert_eq!(state.press(key), Effect::Continue);
     }
     let drawn = lines(&state);
     let events = drawn.iter().find(|line| line.contains("events │")).unwrap();
     assert!(events.contains("│a"), "{events}");
     assert!(events.contains("▾ b  ⇄"), "{events}");
     assert!(drawn[0].contains("range 0 ms – "), "{}", drawn[0]);
-    assert_eq!(state.press(Key::Char('R')), Flow::Continue);
+    assert_eq!(state.press(Key::Char('R')), Effect::Continue);
     let run = &run_of(&state).run;
     assert_eq!(run.window.from(), Nanos(0));
     assert!(run.window.length() >= run.range.unwrap().to, "{:?}", run.window);

@@ -13,11 +13,11 @@ const BITS: [[u8; 2]; 4] = [[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x8
 pub(crate) struct Dots {
     width: usize,
     height: usize,
-    cells: Vec<Cell>,
+    cells: Vec<DotCell>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-struct Cell {
+struct DotCell {
     pattern: u8,
     layer: usize,
 }
@@ -26,7 +26,7 @@ impl Dots {
     /// An empty canvas of so many cells.
     pub(crate) fn new(width: u16, height: u16) -> Self {
         let (width, height) = (usize::from(width), usize::from(height));
-        Self { width, height, cells: vec![Cell::default(); width * height] }
+        Self { width, height, cells: vec![DotCell::default(); width * height] }
     }
 
     /// Returns the number of dots side by side.

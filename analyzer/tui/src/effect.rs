@@ -5,7 +5,7 @@ use super::export::ExportFile;
 /// The effect of an action on the program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
-pub(crate) enum Flow {
+pub(crate) enum Effect {
     /// Draw and go on.
     Continue,
     /// Put this on the user's clipboard, draw and go on.
