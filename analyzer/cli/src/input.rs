@@ -19,7 +19,7 @@ pub(crate) fn open(path: &Path) -> Result<Trace, Failure> {
         Ok(file)
     });
     let kept = kept.map_err(|error| Failure::not_imported(path)(error.into()))?;
-    let opened = memtrace_import::open(&kept.path(), &mut progress::imported());
+    let opened = memtrace_import::open(kept.path(), &mut progress::imported());
     opened.map_err(Failure::not_imported(path))
 }
 
