@@ -9,7 +9,7 @@
 //! assert!(memtrace_format::FileHeader::parse(&run.bytes()).is_ok());
 //! ```
 //!
-//! [`recording`] is an engine's run, written event by event; [`log`] a thread's events and nothing else; [`generated`] a
+//! [`recording`] is an engine's run, written event by event; [`log`](mod@log) a thread's events and nothing else; [`generated`] a
 //! run of any length; [`Many`] a run with very many things of one kind. [`perfetto`] reads what an export wrote.
 #![forbid(unsafe_code)]
 

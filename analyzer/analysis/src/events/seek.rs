@@ -7,7 +7,7 @@ use crate::{
     source::{Clock, Log, ThreadChunks},
 };
 
-/// The events from an instant on, in the order of [`Log::events`].
+/// The events from an instant on, in the order of [`Trace::events`](crate::Trace::events).
 #[derive(Debug)]
 pub struct EventsFrom<'a> {
     events: Events<'a>,

@@ -1,7 +1,7 @@
 //! Ways through the events of a log: the driver that all take, and the passes that are made with it.
 //!
 //! The first pass replays everything and lets the collectors watch. [`second_pass`] goes back to instants that the first one found,
-//! [`rehearsal`] follows the whole course with other settings of the allocator, [`composition`] counts by part or module over time,
+//! [`rehearsal`] follows the whole course with other settings of the allocator, [`composition`](mod@composition) counts by part or module over time,
 //! [`walk`] shows each event with the state that it led to. [`checkpoints`] are where a replay can start.
 
 mod checkpoints;

@@ -22,8 +22,8 @@ fn time_of(many: Many, count: u32) -> Option<u64> {
     let mut least = None;
     for _ in 0..3 {
         let before = processor_time()?;
-        let trace = Trace::open(file.path()).unwrap().with_one_thread();
-        let report = trace.analyze(|_| ()).unwrap().report;
+        let trace = Trace::open(file.path()).expect("the log is sound").with_one_thread();
+        let report = trace.analyze(|_| ()).expect("the log is sound").report;
         assert!(report.trace.events >= u64::from(count));
         let time = processor_time()?.saturating_sub(before);
         least = Some(least.map_or(time, |least: u64| least.min(time)));
