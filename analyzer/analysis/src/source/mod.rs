@@ -129,9 +129,7 @@ impl Log {
             losses.join(&torn);
         }
         let is_over = closing.as_ref().is_some_and(|closing| closing.is_final());
-        let untold = !is_over
-            && !being_written
-            && untold::may_be(&file, &directory, &definitions, header.incompatible & RING == 0)?;
+        let untold = !is_over && !being_written && untold::may_be(&file, &directory, &definitions)?;
         Ok(Self {
             file,
             directory,

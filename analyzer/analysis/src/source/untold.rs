@@ -10,15 +10,16 @@ use super::{Definitions, Directory, EventChunk, ReadError, file::LogFile};
 /// The place in a chunk that, once it is taken, leaves no room for an event with its extension.
 const LAST_PLACE: usize = CHUNK_RECORDS - 2;
 
-/// Whether there was a thread that needed a chunk at the end. `keeps_all`: no chunk was used twice.
+/// Whether there was a thread that needed a chunk at the end.
 pub(super) fn may_be(
     file: &LogFile,
     directory: &Directory,
     definitions: &Definitions,
-    keeps_all: bool,
 ) -> Result<bool, ReadError> {
-    // A thread is defined when it needs its first chunk.
-    if keeps_all && definitions.threads() > directory.threads.len() {
+    // A thread is defined when it needs its first chunk. In a ring, the chunks of a thread that gets no other are used again, and
+    // then it looks like one that has ended.
+    let have_chunks = directory.threads.iter().filter(|thread| !thread.chunks.is_empty()).count();
+    if definitions.threads() > have_chunks {
         return Ok(true);
     }
     for thread in &directory.threads {
