@@ -65,7 +65,7 @@ mod killed;
 /// Programs that know nothing of the tracer, under `memtrace record`.
 mod record;
 
-/// Files that commands write, ended early.
+/// Files that commands write: ended early, and where there is no room.
 mod writers;
 
 /// Whatever happens to a process that records: nothing it committed is lost, and the recording hurts nobody.

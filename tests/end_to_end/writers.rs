@@ -1,8 +1,8 @@
 use std::{
     fs,
-    os::unix::process::ExitStatusExt as _,
+    os::unix::process::{CommandExt as _, ExitStatusExt as _},
     path::Path,
-    process::{Command, Stdio},
+    process::{Command, Output, Stdio},
     thread,
     time::Duration,
 };
@@ -68,4 +68,29 @@ fn a_writer_that_is_ended_leaves_nothing_behind() {
         }
     }
     assert!(ended > 5, "only {ended} were ended before they were done");
+}
+
+/// Where there is no room, one line names the file that was asked for, and the status is that of a failed write.
+#[test]
+fn a_writer_without_room_says_so_once() {
+    let folder = folder(20_000);
+    for mut writer in writers(folder.path()) {
+        // SAFETY: these calls may be made between a fork and an exec.
+        unsafe {
+            writer.pre_exec(|| {
+                libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+                let least = libc::rlimit { rlim_cur: 8192, rlim_max: 8192 };
+                libc::setrlimit(libc::RLIMIT_FSIZE, &raw const least);
+                Ok(())
+            })
+        };
+        let output: Output = writer.output().unwrap();
+        assert_eq!(output.status.code(), Some(4), "{writer:?}: {output:?}");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains("cannot be written: File too large"), "{writer:?}: {said}");
+        assert!(!said.contains(".memtrace-") && !said.contains("/proc/self/fd"), "{said}");
+        assert_eq!(said.lines().filter(|line| line.contains("memtrace:")).count(), 1, "{said}");
+        assert!(!said.contains("ZipWriter"), "{said}");
+        assert_eq!(names(folder.path()), ["run.trace"]);
+    }
 }

@@ -23,8 +23,8 @@ Record an unmodified program, or an engine that links the tracer:
 Recordings of other programs open directly: memtrace analyze snapshot.pickle
 
 Exit status: 0 done; 1 a check or comparison failed; 2 wrong usage; 3 the file cannot be read as a
-trace; 4 the output cannot be written. A damaged trace is read as far as it goes, and the report says
-what is missing."
+trace; 4 the output cannot be written. A damaged trace is read as far as it goes, and the report
+says what is missing."
 )]
 pub(crate) struct Arguments {
     #[command(subcommand)]

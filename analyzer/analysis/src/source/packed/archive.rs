@@ -1,7 +1,7 @@
 //! The ZIP archive around a packed log. The log is stored in it as it is, so that it can be read at any place.
 
 use std::{
-    io::{self, BufReader, Seek, Write},
+    io::{self, BufReader, Seek, SeekFrom, Write},
     path::Path,
 };
 
@@ -24,9 +24,12 @@ pub(crate) fn is_archive(beginning: &[u8]) -> bool {
     beginning.starts_with(&ARCHIVE_MAGIC)
 }
 
+/// An archive that is being written.
+pub(crate) type Archive<W> = ZipWriter<Quiet<W>>;
+
 /// Begins an archive with the entry for a packed log. What is written to it now is the entry.
-pub(crate) fn begin<W: Write + Seek>(out: W, log: &str, log_bytes: u64) -> io::Result<ZipWriter<W>> {
-    let mut archive = ZipWriter::new(out);
+pub(crate) fn begin<W: Write + Seek>(out: W, log: &str, log_bytes: u64) -> io::Result<Archive<W>> {
+    let mut archive = ZipWriter::new(Quiet { out, has_failed: false });
     // Without times: the same log makes the same archive.
     let options = SimpleFileOptions::default()
         .compression_method(CompressionMethod::Stored)
@@ -37,7 +40,7 @@ pub(crate) fn begin<W: Write + Seek>(out: W, log: &str, log_bytes: u64) -> io::R
 }
 
 /// Adds an entry of its own.
-pub(crate) fn add<W: Write + Seek>(archive: &mut ZipWriter<W>, name: &str, content: &[u8]) -> io::Result<()> {
+pub(crate) fn add<W: Write + Seek>(archive: &mut Archive<W>, name: &str, content: &[u8]) -> io::Result<()> {
     let options = SimpleFileOptions::default()
         .compression_method(CompressionMethod::Deflated)
         .last_modified_time(zip::DateTime::default());
@@ -46,8 +49,38 @@ pub(crate) fn add<W: Write + Seek>(archive: &mut ZipWriter<W>, name: &str, conte
 }
 
 /// Ends it, and says how long it is.
-pub(crate) fn end<W: Write + Seek>(archive: ZipWriter<W>) -> io::Result<u64> {
-    archive.finish()?.stream_position()
+pub(crate) fn end<W: Write + Seek>(archive: Archive<W>) -> io::Result<u64> {
+    archive.finish()?.out.stream_position()
+}
+
+/// What an archive is written to. An archive that is dropped before its end tries to end itself, and says on stderr what keeps it
+/// from that; what has failed once is said by whoever wrote, and so from then on what is written is passed over.
+pub(crate) struct Quiet<W> {
+    out: W,
+    has_failed: bool,
+}
+
+impl<W: Write + Seek> Write for Quiet<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.has_failed {
+            // The archive counts on being where it would be.
+            self.out.seek_relative(bytes.len() as i64)?;
+            return Ok(bytes.len());
+        }
+        let written = self.out.write(bytes);
+        self.has_failed = written.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::Interrupted);
+        written
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.has_failed { Ok(()) } else { self.out.flush() }
+    }
+}
+
+impl<W: Seek> Seek for Quiet<W> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.out.seek(to)
+    }
 }
 
 /// From where to where the packed log lies in an archive.
