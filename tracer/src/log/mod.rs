@@ -16,6 +16,7 @@
 
 mod bell;
 mod chunk;
+mod descriptors;
 mod extent;
 mod faults;
 mod file;
@@ -31,11 +32,11 @@ use memtrace_format::{DropCause, FileHeader, RING};
 
 pub(crate) use bell::Bell;
 pub(crate) use chunk::{Chunk, Retired, Slot, write_record};
+#[cfg(feature = "samples")]
+pub(crate) use descriptors::keep_descriptors_apart;
 pub(crate) use faults::mend;
 pub(crate) use file::Place;
 use file::{LogFile, LogFileError};
-#[cfg(feature = "samples")]
-pub(crate) use helper::keep_descriptors_apart;
 pub(crate) use helper::{Helper, HelperError};
 use patience::Patience;
 pub(crate) use queue::Queue;
