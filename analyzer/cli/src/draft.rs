@@ -10,7 +10,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat, open};
+use rustix::{
+    fs::{AtFlags, CWD, Mode, OFlags, linkat, open},
+    io::Errno,
+};
 use tempfile::NamedTempFile;
 
 const PREFIX: &str = ".memtrace-";
@@ -26,11 +29,12 @@ impl Draft {
         let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
         match open(folder, flags, Mode::RUSR | Mode::WUSR) {
             Ok(file) => Ok(Self::Unnamed(file.into())),
-            // What else is wrong is wrong with a name as well, and that says it.
-            Err(_) => {
+            // There are no such files here.
+            Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => {
                 let named = tempfile::Builder::new().prefix(PREFIX).tempfile_in(folder);
                 named.map(Self::Named).map_err(without_its_path)
             }
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -98,11 +102,13 @@ impl Write for Draft {
     }
 }
 
-/// The error itself: nobody asked for the name that it tells.
+/// The error itself, without the name that tempfile adds to it: nobody asked for that name.
 fn without_its_path(error: io::Error) -> io::Error {
-    let inner = error.get_ref().and_then(|told| told.source()).and_then(|source| source.downcast_ref());
-    let number = error.raw_os_error().or_else(|| inner.and_then(io::Error::raw_os_error));
-    number.map_or(error, io::Error::from_raw_os_error)
+    let told = error.to_string();
+    match told.split_once(" at path ") {
+        Some((what, _)) => io::Error::new(error.kind(), what.to_owned()),
+        None => error,
+    }
 }
 
 #[cfg(test)]
@@ -144,8 +150,15 @@ mod tests {
 
     #[test]
     fn an_error_tells_no_name_that_nobody_asked_for() {
-        let error = Draft::begin(Path::new("/nowhere/at/all")).err().unwrap();
-        assert_eq!(error.kind(), io::ErrorKind::NotFound);
-        assert!(!error.to_string().contains(PREFIX), "{error}");
+        let nowhere = Path::new("/nowhere/at/all");
+        let of_tempfile = tempfile::Builder::new().prefix(PREFIX).tempfile_in(nowhere).unwrap_err();
+        assert!(of_tempfile.to_string().contains(PREFIX));
+        for error in [Draft::begin(nowhere).err().unwrap(), without_its_path(of_tempfile)] {
+            assert_eq!(error.kind(), io::ErrorKind::NotFound);
+            assert!(
+                !error.to_string().contains(PREFIX) && error.to_string().contains("directory"),
+                "{error}"
+            );
+        }
     }
 }
