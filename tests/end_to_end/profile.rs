@@ -39,7 +39,9 @@ fn the_worked_example_needs_five_gibibytes_and_the_trace_says_the_same() {
         assert_memory(found, &told[key], key);
     }
     let (found, told) = (found.profile_time_ns.0, told["profile_time_ns"].as_u64().unwrap());
-    assert!(found <= told, "the phase of {found} ns lies between the snapshots, {told} ns apart");
+    // Two clocks: the trace's is calibrated against the program's, over a run of some milliseconds.
+    let most = told + told / 20;
+    assert!(found <= most, "the phase of {found} ns lies between the snapshots, {told} ns apart");
 
     let monitor = &report.samples.monitor[0];
     assert_eq!(monitor.system_peak.map(|bytes| bytes.0), Some(5 << 30), "of all snapshots");

@@ -14,6 +14,9 @@ use memtrace_tracer::{Address, Bytes, Heap, MemoryKind};
 
 const BLOCK: Bytes = Bytes(512);
 
+/// Where every block is: what is given back is handed out again, as allocators do.
+const ADDRESS: u64 = 0x1000;
+
 /// After so many looks the other thread may need the processor.
 const LOOKS: u32 = 10_000;
 
@@ -24,11 +27,10 @@ fn main() {
     let place = AtomicU64::new(0);
     thread::scope(|scope| {
         scope.spawn(|| {
-            for number in 0..blocks {
+            for _ in 0..blocks {
                 wait_until(|| place.load(Ordering::Acquire) == 0);
-                let address = 0x1000 * (number % 4 + 1);
-                pool.block_alloc(Address(address), BLOCK, BLOCK);
-                place.store(address, Ordering::Release);
+                pool.block_alloc(Address(ADDRESS), BLOCK, BLOCK);
+                place.store(ADDRESS, Ordering::Release);
             }
         });
         scope.spawn(|| {
