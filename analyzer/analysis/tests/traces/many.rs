@@ -10,6 +10,9 @@ use crate::recording::file;
 /// Of four times as many, the most that the time may grow by. Quadratic time is 16 times.
 const GROWTH: u64 = 9;
 
+/// What takes less, in nanoseconds, is not looked at: kernels count in steps of milliseconds. What was quadratic took a second and more.
+const ENOUGH: u64 = 400_000_000;
+
 /// What this thread has used of a processor, in nanoseconds. `None`: this kernel does not say.
 fn processor_time() -> Option<u64> {
     let told = fs::read_to_string("/proc/thread-self/schedstat").ok()?;
@@ -41,8 +44,7 @@ fn four_times_as_many_take_about_four_times_as_long() {
             return;
         };
         eprintln!("{many:?}: {count} in {} ms, {} in {} ms", few / 1_000_000, 4 * count, more / 1_000_000);
-        // What is done in no time is measured badly.
-        if more > (few * GROWTH).max(20_000_000) {
+        if more > (few * GROWTH).max(ENOUGH) {
             too_long.push(many);
         }
     }
