@@ -12,19 +12,29 @@ const THREADS: u16 = 6;
 
 /// Asserts that exactly the missing events are counted, all of them for `cause`. Returns how many.
 fn assert_dropped_for(cause: DropCause, trial: &Trial) -> u64 {
-    let log = trial.log();
-    let drops = drops(&log);
-    let missing = missing(&log, &trial.acknowledged());
-    assert_eq!((drops.of(cause), drops.total()), (missing, missing), "{drops:?}");
+    let missing = dropped_for(cause, trial);
     assert!(missing > 0, "nothing was lost");
     missing
 }
 
+/// The same, where nothing may be missing.
+fn dropped_for(cause: DropCause, trial: &Trial) -> u64 {
+    let log = trial.log();
+    let drops = drops(&log);
+    let missing = missing(&log, &trial.acknowledged());
+    assert_eq!((drops.of(cause), drops.total()), (missing, missing), "{drops:?}");
+    missing
+}
+
+/// Whether the tracer's helper keeps up is the machine's affair: more and more events are recorded until it does not.
 #[test]
 fn drops_for_want_of_a_chunk_are_counted_exactly() {
-    let mut trial = Trial::new("no-chunk", THREADS, 250_000);
-    trial.succeed();
-    assert_dropped_for(DropCause::NoChunk, &trial);
+    let lost = [1, 2, 4, 8].into_iter().any(|times| {
+        let mut trial = Trial::new("no-chunk", THREADS, times * 250_000);
+        trial.succeed();
+        dropped_for(DropCause::NoChunk, &trial) > 0
+    });
+    assert!(lost, "nothing was lost");
 }
 
 #[test]
