@@ -28,6 +28,7 @@ pub(crate) fn hold_the_helper(threads: u16, events: u64) {
         }
         // The helper notices within milliseconds; if it is later than that it is only held up later.
         thread::sleep(Duration::from_millis(20));
+        starve_the_helper();
         all.wait();
         all.wait();
         allocator::let_go();
@@ -84,5 +85,28 @@ pub(crate) fn define_many_names(names: u64) {
     for name in 0..names {
         let text = format!("name {name} {}", "x".repeat(100));
         Name::intern(&text).mark();
+    }
+}
+
+/// Puts all threads on one processor, and the tracer's helper behind all others there: it runs when they wait.
+fn starve_the_helper() {
+    for task in std::fs::read_dir("/proc/self/task").expect("there is /proc").flatten() {
+        let Some(id) = task.file_name().to_str().and_then(|id| id.parse::<libc::pid_t>().ok()) else {
+            continue;
+        };
+        let name = std::fs::read_to_string(task.path().join("comm")).unwrap_or_default();
+        // SAFETY: both structures are whole, and the calls read nothing else.
+        unsafe {
+            let mut allowed: libc::cpu_set_t = std::mem::zeroed();
+            libc::sched_getaffinity(id, size_of_val(&allowed), &raw mut allowed);
+            let first = (0..libc::CPU_SETSIZE as usize).find(|&cpu| libc::CPU_ISSET(cpu, &allowed));
+            let mut one: libc::cpu_set_t = std::mem::zeroed();
+            libc::CPU_SET(first.unwrap_or(0), &mut one);
+            libc::sched_setaffinity(id, size_of_val(&one), &raw const one);
+            if name.trim() == "memtrace" {
+                let parameters = libc::sched_param { sched_priority: 0 };
+                libc::sched_setscheduler(id, libc::SCHED_IDLE, &raw const parameters);
+            }
+        }
     }
 }
