@@ -18,7 +18,8 @@ pub(crate) fn archive(log: &[u8]) -> anyhow::Result<Vec<u8>> {
     std::fs::write(file.path(), log)?;
     let mut archive = Cursor::new(Vec::new());
     let beside = [("report.md", &b"# a report"[..])];
-    pack::pack(&Trace::open(file.path())?, "log", &beside, &mut archive, &mut |_| ())?;
+    let trace = Trace::open(file.path())?;
+    pack::pack(&trace, "log", &beside, &mut archive, &mut |_| ())?;
     Ok(archive.into_inner())
 }
 
