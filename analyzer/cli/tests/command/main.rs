@@ -218,9 +218,9 @@ fn assert_a_reader_may_leave(arguments: &[&str]) {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .unwrap();
+        .expect("memtrace starts");
     drop(child.stdout.take());
-    let output = child.wait_with_output().unwrap();
+    let output = child.wait_with_output().expect("memtrace ends");
     assert_eq!((output.status.code(), stderr(&output).as_str()), (Some(0), ""));
 }
 
