@@ -1,4 +1,4 @@
-//! Why events were lost, and how many.
+//! Counts of lost events, by cause.
 
 crate::place::numbered! {
     /// Why an event is not in the log.

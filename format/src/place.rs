@@ -1,4 +1,4 @@
-//! Where memory is and why it moved: tiers, kinds of memory, reasons.
+//! Places of memory, and reasons for moves: tiers, kinds of memory, reasons.
 
 use core::fmt;
 

@@ -1,4 +1,4 @@
-//! What recorders sample by themselves: the sources, and the names of their counters.
+//! Counters that recorders sample by themselves: the sources, and the names of their counters.
 //!
 //! A counter is a name in the log like any other; these names mean the same in every log. Where a figure is not to be had, a
 //! mark says so: see [`NotSampled`].

@@ -1,4 +1,4 @@
-//! What device memory is made of, on a device of which it is known to the byte: the context, other processes, the engine's books.
+//! The ledger of device memory, on a device of which it is known to the byte: the context, other processes, the engine's books.
 
 use std::ffi::OsString;
 

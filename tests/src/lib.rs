@@ -1,4 +1,4 @@
-//! What the test programs and the end-to-end tests have in common: histories of memory, as data; and what programs know of
+//! Parts that the test programs and the end-to-end tests share: histories of memory, as data; and what programs know of
 //! themselves, beside what is reported of them.
 
 pub mod oracle;

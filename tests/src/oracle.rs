@@ -1,4 +1,4 @@
-//! What programs know of themselves, beside what the analyzer's report (as JSON) says of them.
+//! Compares what programs know of themselves with the analyzer's report (as JSON).
 
 use std::{collections::BTreeMap, fmt};
 

@@ -22,7 +22,7 @@ use memtrace_format::{
     TransferEnd,
 };
 
-use crate::{Counter, Device, Heap, Module, Name, Pool, Stack, cursor, fork, signals, state};
+use crate::{Counter, Device, Heap, Module, Name, Pool, Stack, cursor, fork, interruption, signals, state};
 
 macro_rules! handles {
     ($($handle:ident: $id:ident,)*) => {
@@ -121,6 +121,19 @@ pub fn watch_forks() {
 pub fn without_handlers<T>(work: impl FnOnce() -> T) -> T {
     let _signals = signals::hold_back();
     work()
+}
+
+/// Where the stack of the calling thread ends now, for [`has_come_back`].
+#[inline(always)]
+pub fn stack_place() -> usize {
+    interruption::place()
+}
+
+/// Whether the stack of the calling thread has come back to `place`, so that a call which was under way there is over, however it
+/// ended. `false` in a signal handler with a stack of its own, where that is not known.
+#[inline(always)]
+pub fn has_come_back(place: usize) -> bool {
+    interruption::place() >= place && interruption::is_known_here()
 }
 
 /// A transfer under way, as a number; 0 if it began while recording was off.

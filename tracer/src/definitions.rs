@@ -1,4 +1,4 @@
-//! What the ids in records stand for: handed out here, and written to chunks of their own.
+//! Hands out the ids in records, and writes what they stand for to chunks of their own.
 //!
 //! Definitions are rare (names are interned once where they stand in the code), so a lock serves. It is never waited for
 //! outside the tracer (see [`crate::cursor::enter`]): an event that happens in here is counted as lost instead of coming back,

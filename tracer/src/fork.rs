@@ -1,4 +1,4 @@
-//! What a fork does to a recording.
+//! Handles a fork during a recording.
 //!
 //! A child has its parent's memory, but not its helper thread, and the log is its parent's: recording is off in it. If the
 //! child is to record as well, it begins a recording of its own when it first has something to record, and not before: most

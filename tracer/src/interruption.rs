@@ -1,9 +1,8 @@
-//! Whether an event that a signal handler interrupted is still under way, further up the stack.
+//! Detects whether an event that a signal handler interrupted is still under way, further up the stack.
 //!
 //! A handler need not return: one that leaves by `siglongjmp` leaves the event that it interrupted for good. The next event of
 //! the thread cannot know that, but by the stack: what the stack has come back to is over.
 
-#[cfg(not(loom))]
 use std::{mem, ptr};
 
 use crate::sync::own_thread::AtomicUsize;
@@ -61,13 +60,18 @@ pub(crate) fn is_over(interrupted: usize) -> bool {
     place().saturating_add(SIGNAL_FRAME) > interrupted && !is_on_a_handlers_stack()
 }
 
+/// Whether places on the stack can be compared: not in a handler that has a stack of its own.
+#[cold]
+pub(crate) fn is_known_here() -> bool {
+    cfg!(loom) || !is_on_a_handlers_stack()
+}
+
 /// In a model a handler is a function that is called.
 #[cfg(loom)]
 pub(crate) fn is_over(_: usize) -> bool {
     false
 }
 
-#[cfg(not(loom))]
 fn is_on_a_handlers_stack() -> bool {
     // SAFETY: all zeros are a valid `stack_t`, and it is a valid place to write to; no stack is set.
     unsafe {

@@ -101,7 +101,9 @@ mod sync;
 mod model;
 
 pub use allocator::TracedAllocator;
-pub use binding::{TransferId, enabled_or_counted, inside, lose, watch_forks, without_handlers};
+pub use binding::{
+    TransferId, enabled_or_counted, has_come_back, inside, lose, stack_place, watch_forks, without_handlers,
+};
 pub use counter::Counter;
 #[cfg(feature = "samples")]
 pub use figures::{

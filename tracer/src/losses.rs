@@ -1,4 +1,4 @@
-//! How many events each thread lost, and why.
+//! Counts of lost events, by thread and cause.
 //!
 //! A thread counts in a slot that outlives it, so that the helper can add all of them up at any time; a slot is used
 //! again by a later thread and keeps counting.

@@ -1,4 +1,4 @@
-//! What the tracer says on the program's stderr: at most a line at a time, and never at the program's cost.
+//! Messages of the tracer on the program's stderr: at most a line at a time, and never at the program's cost.
 //!
 //! A thread that has a table of descriptors of its own does not have stderr in it: whoever waits for the end of that pipe waits
 //! for nobody but the program. Such a thread borrows it for the time of a line.

@@ -1,4 +1,4 @@
-//! What stands in the sampler's place where the feature `samples` is off.
+//! Stands in for the sampler where the feature `samples` is off.
 
 use crate::{Sampling, message::say, session::Session};
 

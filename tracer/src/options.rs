@@ -1,4 +1,4 @@
-//! What the environment says: where to record, and how much.
+//! Options of a recording, from the environment: where to record, and how much.
 
 use std::{
     env,

@@ -1,4 +1,4 @@
-//! Where a value of the calling thread lies, found as cheaply as the processor allows.
+//! Finds where a value of the calling thread lies, as cheaply as the processor allows.
 //!
 //! In a shared library a thread-local value is found by a call of the dynamic linker's, which costs about as much as storing
 //! an event (the *general dynamic* model of thread-local storage). The *initial-exec* model takes two loads, and stable Rust

@@ -1,4 +1,4 @@
-//! What to sample, and how often.
+//! Settings of sampling: the sources and their rates.
 
 use std::time::Duration;
 

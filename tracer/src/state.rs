@@ -1,4 +1,4 @@
-//! Whether recording is on: the one word that every event reads first.
+//! The one word that every event reads first: it says whether recording is on.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 

@@ -1,4 +1,4 @@
-//! How small a trace becomes, and how fast it is packed, unpacked and analyzed as it lies, beside the trace itself, in one run.
+//! Size of a packed trace, and speed of packing, unpacking and analyzing it as it lies, beside the trace itself, in one run.
 //!
 //!     cargo bench -p memtrace-analysis --bench pack                             # 1e6 events
 //!     cargo bench -p memtrace-analysis --bench pack -- 10000000 run.trace …     # as many as wanted, and these traces

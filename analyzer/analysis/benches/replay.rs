@@ -1,4 +1,4 @@
-//! How fast a trace is opened and analyzed, in how much memory, and how near the state at any time is then, on generated traces.
+//! Speed and memory of opening and analyzing generated traces, and the time to the state at any instant afterwards.
 //!
 //!     cargo bench -p memtrace-analysis --bench replay                      # 1e6 events
 //!     cargo bench -p memtrace-analysis --bench replay -- 10000000          # as many as wanted

@@ -1,4 +1,4 @@
-//! How soon the terminal UI shows something, and how long a frame takes from the key to the last byte on the terminal.
+//! Time to the terminal UI's first picture, and time of a frame from the key to the last byte on the terminal.
 //!
 //!     cargo bench -p memtrace-analyzer --bench ui                    # a generated trace of 1e6 events
 //!     cargo bench -p memtrace-analyzer --bench ui -- 100000000       # of as many as wanted

@@ -16,7 +16,7 @@ use memtrace_analysis::{
 use crate::{
     arguments::{Analyze, Selection},
     failure::Failure,
-    output, progress,
+    input, output, progress,
 };
 
 pub(crate) fn run(arguments: &Analyze) -> Result<(), Failure> {
@@ -47,8 +47,7 @@ pub(crate) fn run(arguments: &Analyze) -> Result<(), Failure> {
 
 /// The report of what is selected of a trace, with growth over one cycle if it is named.
 pub(crate) fn report(path: &Path, selection: &Selection, cycle: Option<&str>) -> Result<Report, Failure> {
-    let opened = memtrace_import::open(path, &mut progress::imported());
-    let trace = opened.map_err(Failure::not_imported(path))?;
+    let trace = input::open(path)?;
     let trace = match cycle {
         Some(cycle) => trace.with_cycle(cycle),
         None => trace,
@@ -59,8 +58,7 @@ pub(crate) fn report(path: &Path, selection: &Selection, cycle: Option<&str>) ->
 
 /// What was live at an instant, or what differs from it at another.
 fn run_at(arguments: &Analyze, path: &Path, when: &SnapshotAt) -> Result<(), Failure> {
-    let opened = memtrace_import::open(path, &mut progress::imported());
-    let trace = opened.map_err(Failure::not_imported(path))?;
+    let trace = input::open(path)?;
     let checkpoints = Checkpoints::default();
     let Some(against) = &arguments.against else {
         let state = trace.state(&checkpoints, when).map_err(Failure::no_instant(path))?;

@@ -13,7 +13,7 @@ use memtrace_analysis::{
     rendering::write_json_line,
 };
 
-use crate::{failure::Failure, progress};
+use crate::{failure::Failure, input};
 
 /// The columns of the text, but for the last.
 const HEADLINE: &str =
@@ -58,8 +58,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let opened = memtrace_import::open(&arguments.trace, &mut progress::imported());
-    let trace = opened.map_err(Failure::not_imported(&arguments.trace))?;
+    let trace = input::open(&arguments.trace)?;
     let mut list = List { trace: &trace, json: arguments.json, out: BufWriter::new(io::stdout().lock()) };
     let listed = list.print(arguments);
     listed.map_err(|error| match error {

@@ -13,6 +13,7 @@ use memtrace_format::Bytes;
 use crate::{
     arguments::Selection,
     failure::Failure,
+    input,
     place::{PIPE, Place, shown},
     progress,
 };
@@ -106,8 +107,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if to_stdout && arguments.to.is_binary() && io::stdout().is_terminal() {
         return Err(Failure::ForNoScreen);
     }
-    let opened = memtrace_import::open(path, &mut progress::imported());
-    let trace = opened.map_err(Failure::not_imported(path))?;
+    let trace = input::open(path)?;
     let export = arguments.export();
     if to_stdout {
         return write(&trace, &export, io::stdout(), path, Failure::Output);

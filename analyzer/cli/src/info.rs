@@ -2,11 +2,10 @@
 
 use memtrace_analysis::rendering::InfoText;
 
-use crate::{arguments::Info, failure::Failure, output, progress};
+use crate::{arguments::Info, failure::Failure, input, output, progress};
 
 pub(crate) fn run(arguments: &Info) -> Result<(), Failure> {
-    let opened = memtrace_import::open(&arguments.trace, &mut progress::imported());
-    let trace = opened.map_err(Failure::not_imported(&arguments.trace))?;
+    let trace = input::open(&arguments.trace)?;
     let info = trace.info(progress::shown()).map_err(Failure::unreadable(&arguments.trace))?;
     if arguments.json { output::print_json(&info) } else { output::print(InfoText(&info)) }
 }

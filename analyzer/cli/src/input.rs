@@ -7,10 +7,10 @@ use memtrace_import::ImportError;
 
 use crate::{draft::Draft, failure::Failure, place::PIPE, progress};
 
-/// Opens it. A trace is read here and there, so that a pipe is kept in a temporary file.
+/// Opens it. A trace is read here and there, so a pipe is kept in a temporary file.
 pub(crate) fn open(path: &Path) -> Result<Trace, Failure> {
     if path.as_os_str() != PIPE {
-        let opened = memtrace_import::open(path, &mut progress::imported());
+        let opened = memtrace_import::open_recording(path, &mut progress::imported());
         return opened.map_err(Failure::not_imported(path));
     }
     let no_room = |source| ImportError::NoRoom { folder: std::env::temp_dir(), source };
@@ -19,7 +19,7 @@ pub(crate) fn open(path: &Path) -> Result<Trace, Failure> {
         Ok(file)
     });
     let kept = kept.map_err(|error| Failure::not_imported(path)(error.into()))?;
-    let opened = memtrace_import::open(kept.path(), &mut progress::imported());
+    let opened = memtrace_import::open_recording(kept.path(), &mut progress::imported());
     opened.map_err(Failure::not_imported(path))
 }
 

@@ -1,4 +1,4 @@
-//! How fast a PyTorch snapshot is imported, and in how much memory.
+//! Speed and memory of importing a PyTorch snapshot.
 //!
 //!     cargo bench -p memtrace-import --bench import -- [MEGABYTES]
 //!

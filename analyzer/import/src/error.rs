@@ -48,24 +48,3 @@ pub enum ImportError {
     #[error("the log cannot be written: {0}")]
     Write(#[source] io::Error),
 }
-
-/// Why a file cannot be opened as a trace.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum OpenError {
-    /// It is no log.
-    #[error(transparent)]
-    Read(#[from] ReadError),
-    /// It is another recording, which cannot be imported.
-    #[error(transparent)]
-    Import(ImportError),
-}
-
-impl From<ImportError> for OpenError {
-    fn from(error: ImportError) -> Self {
-        match error {
-            ImportError::File(error) => Self::Read(error),
-            error => Self::Import(error),
-        }
-    }
-}

@@ -1,4 +1,5 @@
-//! Turns recordings of other programs into logs, the only form that the analysis knows.
+//! Turns recordings of other programs into logs, the only form that the analysis knows. [`open_recording`] opens whatever a user has:
+//! a log as it is, anything else through an import.
 //!
 //! Which recording a file is, is told by its content, never by its name. What is in it is not trusted: an importer gives an error
 //! that says where, and takes memory in proportion to the file at most.
@@ -7,6 +8,7 @@
 mod error;
 #[cfg(feature = "nsight")]
 mod nsight;
+mod open;
 mod pickle;
 mod plain;
 mod recognize;
@@ -16,12 +18,13 @@ mod writer;
 
 use std::{fs::File, path::Path};
 
-use memtrace_analysis::{Progress, Trace};
+use memtrace_analysis::Progress;
 use memtrace_format::Bytes;
 
-pub use error::{ImportError, OpenError};
+pub use error::ImportError;
 #[cfg(feature = "nsight")]
 pub use nsight::NsightError;
+pub use open::{OpenError, open_recording};
 pub use pickle::{Opcode, PickleError, PickleFault};
 pub use recognize::ForeignFormat;
 pub use rmm::{RmmError, RmmFault};
@@ -83,21 +86,4 @@ pub fn import(
         Some(ForeignFormat::Nsight) => Err(ImportError::WithoutNsight),
         None => Err(ImportError::Unknown),
     }
-}
-
-/// Opens the file at `path` as a trace: a log as it is, any other recording imported into a temporary file without a name,
-/// which is gone when the trace is dropped. `watch` is told how far an import has come.
-///
-/// # Errors
-///
-/// The file is neither a log nor a recording that this program knows, or there is no room for the temporary file.
-pub fn open(path: impl AsRef<Path>, watch: &mut dyn FnMut(Stage, Progress)) -> Result<Trace, OpenError> {
-    let path = path.as_ref();
-    if recognize::format(&recognize::open(path)?.0)?.is_none() {
-        return Ok(Trace::open(path)?);
-    }
-    let log = tempfile::tempfile()
-        .map_err(|source| ImportError::NoRoom { folder: std::env::temp_dir(), source })?;
-    import(path, log.try_clone().map_err(ImportError::Write)?, watch)?;
-    Ok(Trace::of_file(log)?)
 }

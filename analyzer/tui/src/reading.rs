@@ -71,7 +71,7 @@ impl TraceReader {
                 self.tell(Message::Progress(progress));
             }
         };
-        let trace = memtrace_import::open(&self.path, &mut |stage, progress| {
+        let trace = memtrace_import::open_recording(&self.path, &mut |stage, progress| {
             if stage == Stage::Reading {
                 tell(progress);
             }

@@ -1,4 +1,4 @@
-//! What the engine knows of itself, and what the driver knows of it.
+//! The engine's own books, and the driver's figures for it.
 
 use anyhow::Result;
 use cudarc::driver::{

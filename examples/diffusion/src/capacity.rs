@@ -1,4 +1,4 @@
-//! How much device memory a run needs, estimated so that it fits with a little to spare.
+//! Estimates the device memory that a run needs, with a little to spare.
 
 use crate::extension;
 use crate::model::{Model, ModuleSpec, unet::Stage};

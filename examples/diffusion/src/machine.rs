@@ -1,4 +1,4 @@
-//! What a run works with: the device, the host's memory, the moves between them, and the books.
+//! The parts that a run works with: the device, the host's memory, the moves between them, and the books.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Who is on the device: everybody, or those whose turn it is.
+//! Decides which modules are on the device: all, or those whose turn it is.
 //!
 //! The mechanism is the web UIs' for little memory. Before a module runs, a hook asks for its unit; whoever has to leave for
 //! it is sent out first, then the one asked for is moved in. A unit that somebody is running stays: whoever needs its place

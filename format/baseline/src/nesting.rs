@@ -1,4 +1,4 @@
-//! What is open on a thread: scopes, forwards, transfers; and the paths of scopes that blocks remember.
+//! Keeps what is open on a thread: scopes, forwards, transfers; and the paths of scopes that blocks remember.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! From an event to its record and back.
+//! Codes an event as its record, and back.
 
 use core::time::Duration;
 

@@ -30,6 +30,19 @@ fn a_jump_out_of_a_handler_leaves_no_lock_taken() {
     assert!(heap(&report, "mapped").end.allocated_bytes.0 >= figure("kept"), "{books}");
 }
 
+/// A jump out of a handler leaves no flag up either: what the thread asks for afterwards has a stack.
+#[test]
+fn a_jump_out_of_a_handler_ends_no_stacks() {
+    let lab = Lab::new();
+    let options = ["-o", "run.trace", "--host-threshold", "4096", "--stacks", "native"];
+    let books = record_with(&lab, &options, &["jumps", "1000"]);
+    let report = memtrace_analysis::analyze(lab.path("run.trace")).unwrap().report;
+    let blocks = &heap(&report, "mapped").peak.blocks;
+    let larger: Vec<_> =
+        blocks.iter().filter(|block| block.bytes.0 == books["larger"].as_u64().unwrap()).collect();
+    assert!(larger.len() > 5 && larger.iter().all(|block| !block.stack.is_empty()), "{larger:?}");
+}
+
 fn assert_told(lab: &Lab, arguments: &[&str]) {
     let trace = format!("{}.trace", arguments.join("."));
     let books = record(lab, &trace, arguments);
@@ -44,8 +57,12 @@ fn assert_told(lab: &Lab, arguments: &[&str]) {
 }
 
 fn record(lab: &Lab, trace: &str, arguments: &[&str]) -> Value {
+    record_with(lab, &["-o", trace, "--host-threshold", "4096"], arguments)
+}
+
+fn record_with(lab: &Lab, options: &[&str], arguments: &[&str]) -> Value {
     let program = lab.compile("mappings", &[]);
     let command: Vec<&OsStr> =
         [program.as_os_str()].into_iter().chain(arguments.iter().map(OsStr::new)).collect();
-    books(&lab.record(&["-o", trace, "--host-threshold", "4096"], &command).output().unwrap())
+    books(&lab.record(options, &command).output().unwrap())
 }

@@ -1,4 +1,4 @@
-//! What the tracer promises about death, full disks, forks, signals and secrets, and a test for each promise.
+//! The tracer's promises about death, full disks, forks, signals and secrets, with a test for each.
 //!
 //! The program is `programs/survivor`: it numbers its events and acknowledges each, once the tracer has returned, in a file
 //! that it shares with nobody. So these tests know what must be in a log, and read it with a decoder of their own.

@@ -1,4 +1,4 @@
-//! What is fuzzed: a line for everything that reads what others wrote.
+//! The fuzz targets: a line for everything that reads what others wrote.
 
 use std::path::Path;
 
@@ -48,7 +48,7 @@ pub(crate) const TARGETS: &[Target] = &[
 
 /// Everything that the command tells of a file. Whether there is something to tell.
 fn read(path: &Path) -> bool {
-    let Ok(trace) = memtrace_import::open(path, &mut |_, _| ()) else { return false };
+    let Ok(trace) = memtrace_import::open_recording(path, &mut |_, _| ()) else { return false };
     let events = trace.events().take_while(Result::is_ok).count();
     let Ok(analysis) = trace.analyze(|_| ()) else { return false };
     let (report, timeline) = (&analysis.report, &analysis.timeline);
@@ -67,7 +67,7 @@ fn unpack(path: &Path) -> bool {
     if !read(path) {
         return false;
     }
-    let trace = memtrace_import::open(path, &mut |_, _| ()).expect("it was opened before");
+    let trace = memtrace_import::open_recording(path, &mut |_, _| ()).expect("it was opened before");
     let log = tempfile::tempfile().expect("a temporary file");
     pack::unpack(&trace, &log, &mut |_| ()).is_ok()
 }

@@ -1,7 +1,8 @@
 // Mappings where keeping books of them is hard: mappings WAY NUMBER. Prints what it knows of them.
 //   threads N   N threads map and unmap at the same time
 //   many N      N mappings at once, of which the kernel makes one
-//   jumps N     N times a handler leaves a call of mmap or munmap, or what is between, by a jump; then another thread maps
+//   jumps N     N times a handler leaves a call of mmap or munmap, or what is between, by a jump; then another thread maps, and
+//               this one maps larger ones
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -13,7 +14,7 @@
 #include <sys/time.h>
 #include <time.h>
 
-enum { PAGE = 4096, LARGE = 1 << 20, EACH = 20000, KEPT = 300, PART = 1000 };
+enum { PAGE = 4096, LARGE = 1 << 20, EACH = 20000, KEPT = 300, LARGER = 3 << 20, PART = 1000 };
 
 static void *map(void *place, size_t size) {
     int flags = MAP_PRIVATE | MAP_ANONYMOUS | (place ? MAP_FIXED : 0);
@@ -94,7 +95,8 @@ static void jumps(int count) {
     pthread_t other;
     pthread_create(&other, NULL, keep, &time_after);
     pthread_join(other, NULL);
-    printf("{\"kept\": %d, \"before\": %.0f, \"after\": %.0f}\n", KEPT * LARGE, time_before * 1e9, time_after * 1e9);
+    for (int i = 0; i < KEPT; i++) map(NULL, LARGER);
+    printf("{\"kept\": %d, \"larger\": %d, \"before\": %.0f, \"after\": %.0f}\n", KEPT * (LARGE + LARGER), LARGER, time_before * 1e9, time_after * 1e9);
 }
 
 int main(int count, char **arguments) {

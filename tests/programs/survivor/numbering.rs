@@ -1,4 +1,4 @@
-//! How an event carries its number. The program writes it this way and the tests read it this way.
+//! Numbers in events. The program writes it this way and the tests read it this way.
 #![allow(dead_code, reason = "the program writes and the tests read")]
 
 /// Which event it is of which stream.

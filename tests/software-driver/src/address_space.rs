@@ -1,4 +1,4 @@
-//! Where in a device's address range the next block goes: the lowest gap that holds it, so that addresses are reused.
+//! Places the next block in a device's address range: in the lowest gap that holds it, so that addresses are reused.
 
 use std::collections::BTreeMap;
 

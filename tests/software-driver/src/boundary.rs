@@ -1,4 +1,4 @@
-//! What every exported call passes on its way in and out: faults strike, panics stop, null out-pointers are refused.
+//! Wraps every exported call: faults strike, panics stop, null out-pointers are refused.
 
 use std::ffi::{CStr, c_char};
 use std::panic::{self, AssertUnwindSafe};

@@ -1,4 +1,4 @@
-//! Who a device says it is. The software NVML has the same file, and so the same devices.
+//! Identities of devices. The software NVML has the same file, and so the same devices.
 
 /// What the device of this ordinal is called.
 pub(crate) fn name(ordinal: i32) -> String {

@@ -1,4 +1,4 @@
-//! What the environment says this driver shall be; the crate's documentation lists the variables.
+//! Settings of this driver, from the environment; the crate's documentation lists the variables.
 
 use std::env;
 use std::sync::OnceLock;

@@ -1,4 +1,4 @@
-//! What the environment says; the crate's documentation lists the variables.
+//! Settings from the environment; the crate's documentation lists the variables.
 
 use std::{env, sync::OnceLock};
 

@@ -1,4 +1,4 @@
-//! What a handle stands for: a device, or a part of one.
+//! The unit behind a handle: a device, or a part of one.
 
 use std::ffi::{CStr, c_void};
 

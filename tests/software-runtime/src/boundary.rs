@@ -1,4 +1,4 @@
-//! What every exported call passes on its way in and out: panics stop, a failure is kept as the thread's last.
+//! Wraps every exported call: panics stop, a failure is kept as the thread's last.
 
 use std::panic::{self, AssertUnwindSafe};
 

@@ -1,4 +1,4 @@
-//! What calls return, and what a thread's last failure was.
+//! Results of calls, and a thread's last failure.
 
 use std::cell::Cell;
 use std::ffi::CStr;

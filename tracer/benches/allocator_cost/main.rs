@@ -1,4 +1,4 @@
-//! What it costs to record the host allocator: malloc and free of 64 to 4096 bytes with 10,000 blocks live, through
+//! The cost of recording the host allocator: malloc and free of 64 to 4096 bytes with 10,000 blocks live, through
 //! `TracedAllocator` with threshold zero, disabled and enabled, and not wrapped at all.
 //!
 //! `cargo bench -p memtrace-tracer --bench allocator_cost` prints the table. Times are CPU time of the allocating thread for

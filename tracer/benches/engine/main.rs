@@ -1,4 +1,4 @@
-//! What recording costs an engine: runs of the example engine with recording on, by itself, with sampling and with power
+//! The cost of recording to an engine: runs of the example engine with recording on, by itself, with sampling and with power
 //! protection, with it off, and without a tracer in it.
 //!
 //! `cargo bench -p memtrace-tracer --bench engine` builds the engine (twice; see `build.rs`), then runs all five by turns

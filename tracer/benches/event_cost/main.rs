@@ -1,4 +1,4 @@
-//! What an event costs, as a ratio to the floor F that is measured in the same run.
+//! The cost of an event, as a ratio to the floor F that is measured in the same run.
 //!
 //! F is the least that a timestamped 32-byte record in a shared file can cost; see `memtrace_measure::Floor`.
 //!

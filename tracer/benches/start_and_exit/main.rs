@@ -1,4 +1,4 @@
-//! What recording adds to the start and to the exit of a program, and to its memory.
+//! The cost of recording to the start, the exit and the memory of a program.
 //!
 //! `cargo bench -p memtrace-tracer --bench start_and_exit` runs a program that does nothing, and one that records a million
 //! events (32 MB), with `MEMTRACE_FILE` set and not, by turns. Start-up is the time from the moment before the program is

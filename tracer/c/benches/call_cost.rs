@@ -1,4 +1,4 @@
-//! What an event costs through `libmemtrace.so`, opened with `dlopen` (so its thread-local values are of the slow kind),
+//! The cost of an event through `libmemtrace.so`, opened with `dlopen` (so its thread-local values are of the slow kind),
 //! beside the same event of a tracer that is built in, and the floor F. Each tracer has a log of its own.
 //!
 //! `cargo bench -p memtrace-c` prints the table; `-- --smoke` runs a few rounds to see that it works.

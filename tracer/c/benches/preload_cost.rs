@@ -1,4 +1,4 @@
-//! What the hooks of `memtrace record` cost a program that does little but ask for memory, beside other tools that are
+//! The cost of the hooks of `memtrace record` to a program that does little but ask for memory, beside other tools that are
 //! preloaded, where they are installed: heaptrack, and LTTng's wrapper of the C library while a session records it.
 //!
 //! `cargo bench -p memtrace-c --bench preload_cost` prints two tables: of small blocks, which are not recorded, and of large

@@ -1,4 +1,4 @@
-//! What crosses the boundary: strings inwards, and no panic outwards.
+//! Guards the boundary: strings come in, and no panic goes out.
 
 use std::{
     borrow::Cow,

@@ -1,4 +1,4 @@
-//! What a cursor needs of the recording that its records are for.
+//! Gives a cursor what it needs of its recording.
 
 use memtrace_format::{ThreadId, Ticks};
 

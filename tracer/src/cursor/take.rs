@@ -1,4 +1,4 @@
-//! Who uses a cursor: an event, a signal handler's, or the tracer itself.
+//! Takes a cursor for one user: an event, a signal handler's, or the tracer itself.
 
 use std::sync::atomic::{Ordering, compiler_fence};
 

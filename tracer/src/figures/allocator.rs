@@ -1,4 +1,4 @@
-//! What an engine's caching allocator says of itself.
+//! Figures that an engine's caching allocator reports of itself.
 
 use memtrace_format::Bytes;
 

@@ -1,4 +1,4 @@
-//! What the machine and its devices have, whatever is used of it.
+//! Sizes of the machine and its devices, whatever is used of them.
 
 use memtrace_format::Bytes;
 

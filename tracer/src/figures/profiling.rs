@@ -1,4 +1,4 @@
-//! How much memory an engine needs beside its cache: its weights, the most that a run allocates, and what libraries take.
+//! Measures the memory that an engine needs beside its cache: its weights, the most that a run allocates, and what libraries take.
 
 use std::{fmt, time::Duration};
 

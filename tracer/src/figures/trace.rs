@@ -1,4 +1,4 @@
-//! What is measured goes into the log too, as the sampler's counters: so that a trace alone tells the same figures.
+//! Records what is measured in the log, as the sampler's counters, so that a trace alone has the same figures.
 
 use std::{
     collections::HashMap,

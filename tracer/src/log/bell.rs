@@ -1,5 +1,4 @@
-//! What the helper sleeps on, and what wakes it: the first chunk that a thread takes, one after which few are left, and the
-//! end of the recording.
+//! Wakes the helper: at the first chunk that a thread takes, at one after which few are left, and at the end of the recording.
 //!
 //! A futex, because whoever rings must not wait for anybody, and because parking a thread of the standard library has
 //! thread-local values (see `thread.rs`).

@@ -1,4 +1,4 @@
-//! What a thread does that finds no chunk ready: it goes on at once or, where the program's user prefers slower threads to lost
+//! Decides what a thread does that finds no chunk ready: it goes on at once or, where the program's user prefers slower threads to lost
 //! events, it waits.
 //!
 //! Nobody waits for ever. The helper may be held up by the very thread that waits for it: an allocator that is traced and that

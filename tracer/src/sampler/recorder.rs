@@ -1,4 +1,4 @@
-//! What sources say, as counters in the log; and what they do not say, as marks.
+//! Records what sources say as counters in the log, and what they cannot say as marks.
 
 use std::collections::{HashMap, HashSet};
 

@@ -1,4 +1,4 @@
-//! Where figures about devices and the machine come from, a file a source.
+//! Sources of figures about devices and the machine, a file a source.
 //!
 //! A source reads; it keeps nothing and decides nothing. A figure that is not to be had is an [`Unavailable`] that says why,
 //! never 0. What the kernel's files say of memory is parsed here and not by sysinfo, which says 0 where a line is missing and

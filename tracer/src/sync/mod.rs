@@ -1,4 +1,4 @@
-//! What the part without locks is built of: the standard library's types or, under `cfg(loom)`, those of loom, which tries
+//! Building blocks of the part without locks: the standard library's types or, under `cfg(loom)`, those of loom, which tries
 //! every order in which threads can meet and every value that the memory model lets a load return.
 //!
 //! `crate::model` holds the tests that run then. The code that they check is the code that ships: all that differs is here.

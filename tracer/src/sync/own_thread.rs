@@ -1,4 +1,4 @@
-//! What one thread and its signal handlers share, in a model: every access is a point at which a signal can come.
+//! State that one thread and its signal handlers share, in a model: every access is a point at which a signal can come.
 //!
 //! A handler runs to its end while the thread stands still, so there are only so many ways in which the two can meet: one
 //! for each access. A test tries all of them.

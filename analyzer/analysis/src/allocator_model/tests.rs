@@ -1,4 +1,4 @@
-//! What the allocator documents of itself, step by step, and a history of chance.
+//! The allocator's documented rules, step by step, and a random history.
 
 use proptest::prelude::*;
 

@@ -18,7 +18,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Totals<'a> {
     definitions: &'a Definitions,
-    heap_of_counter: HashMap<CounterId, Option<HeapId>>,
+    heaps_of_counter: HashMap<CounterId, Vec<HeapId>>,
     by_heap: HashMap<HeapId, TotalsWatch>,
 }
 
@@ -60,19 +60,21 @@ impl TotalsSample {
 impl<'a> Collector<'a> for Totals<'a> {
     fn new(log: &'a Log) -> Self {
         let definitions = log.definitions();
-        Self { definitions, heap_of_counter: HashMap::new(), by_heap: HashMap::new() }
+        Self { definitions, heaps_of_counter: HashMap::new(), by_heap: HashMap::new() }
     }
 
     fn sample(&mut self, context: &mut Context<'_, 'a>, counter: CounterId, value: CounterValue) {
         let (now, heaps) = (context.now, &context.replay.heaps);
         let CounterValue::Integer(told) = value else { return };
         let definitions = self.definitions;
-        let meant = self.heap_of_counter.entry(counter).or_insert_with(|| {
-            let name = definitions.counter(counter)?.name.strip_suffix(ALLOCATED_TOTAL)?;
-            definitions.heap_named(name)
+        let meant = self.heaps_of_counter.entry(counter).or_insert_with(|| {
+            let name =
+                definitions.counter(counter).and_then(|counter| counter.name.strip_suffix(ALLOCATED_TOTAL));
+            name.map_or_else(Vec::new, |name| definitions.heaps_named(name).collect())
         });
-        let Some(id) = *meant else { return };
-        let Some(heap) = heaps.iter().find(|heap| heap.key == HeapKey::Heap(id)) else { return };
+        let is_meant =
+            |&id: &HeapId| heaps.iter().find(|heap| heap.key == HeapKey::Heap(id)).map(|heap| (id, heap));
+        let Some((id, heap)) = meant.iter().find_map(is_meant) else { return };
         let sample = TotalsSample { time: now.time, told, added_up: heap.state.totals.allocated };
         self.by_heap
             .entry(id)

@@ -1,4 +1,4 @@
-//! From an instant on: the merge begins at the chunks in which each thread's first event behind it can be.
+//! Events from an instant on: the merge begins at the chunks in which each thread's first event behind it can be.
 
 use crate::{
     Nanos, ReadError,

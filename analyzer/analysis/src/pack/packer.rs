@@ -1,4 +1,4 @@
-//! From a log to a packed one.
+//! Packs a log.
 
 use std::{
     collections::BTreeMap,

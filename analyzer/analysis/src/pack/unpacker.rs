@@ -1,4 +1,4 @@
-//! From a packed log back to the log.
+//! Unpacks a packed log.
 
 use std::{fs::File, os::unix::fs::FileExt as _};
 

@@ -1,4 +1,4 @@
-//! From what the collectors keep to the report and the timeline: sums are sorted, ids get names, unknowns get reasons.
+//! Builds the report and the timeline from the collectors: sums are sorted, ids get names, unknowns get reasons.
 
 mod breakdown;
 mod deferred;

@@ -154,8 +154,12 @@ impl Definitions {
 
     /// The heap of this name; of several, the first.
     pub fn heap_named(&self, name: &str) -> Option<HeapId> {
-        let of_name = self.heaps.iter().filter(|(_, heap)| heap.name == name);
-        of_name.map(|(id, _)| *id).min_by_key(|id| id.0)
+        self.heaps_named(name).min_by_key(|id| id.0)
+    }
+
+    /// The heaps of this name. Where two threads defined the same one at once, nothing happens in the other.
+    pub fn heaps_named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = HeapId> + 'a {
+        self.heaps.iter().filter(move |(_, heap)| heap.name == name).map(|(id, _)| *id)
     }
 
     /// A heap.

@@ -1,4 +1,4 @@
-//! What the stamps of a log do not say of the order of its events. Whoever merges its chunks finds it, and reads them with other times.
+//! Corrections to the order that a log's stamps give its events. The merge finds them, and reads those events with other times.
 
 use memtrace_format::{Kind, Record, Ticks};
 

@@ -1,4 +1,4 @@
-//! Whether a process that was killed may have lost events that it did not come to tell of.
+//! Detects that a killed process may have lost events which no chunk counts.
 //!
 //! A thread tells in its next chunk what it lost before it, and the tracer adds up in the closing block, some milliseconds late.
 //! Nobody does either after a SIGKILL. A thread whose chunk has room has nothing to tell: it loses events only while it needs a chunk.

@@ -1,4 +1,4 @@
-//! What a monitor of a device would have shown, and what a profile run found, from a trace alone.
+//! A device monitor's figures and a profile run's result, from a trace alone.
 
 use memtrace_analysis::{
     Nanos, TraceRange,

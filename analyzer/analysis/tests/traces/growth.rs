@@ -1,4 +1,4 @@
-//! What does not come back, by whatever comes around again.
+//! Memory that repeating cycles retain.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What device memory is made of: samples and events put together, each at its own instant.
+//! The ledger of device memory: samples and events put together, each at its own instant.
 
 use memtrace_analysis::{
     Nanos, TraceRange,

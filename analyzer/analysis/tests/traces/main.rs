@@ -26,4 +26,5 @@ mod recording;
 mod scrubs;
 mod spans;
 mod swaps;
+mod totals;
 mod words;

@@ -1,4 +1,4 @@
-//! What makes a Python program name its modules, or tell its calls: a folder that its interpreter looks into first, where a
+//! Makes a Python program name its modules, or tell its calls: a folder that its interpreter looks into first, where a
 //! `sitecustomize` sees to that. It belongs to the Python package, which says there how it puts things back.
 
 use std::{

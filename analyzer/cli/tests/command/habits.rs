@@ -1,4 +1,4 @@
-//! What every command has in common: exit statuses, and readers that go away.
+//! Habits that all commands share: exit statuses, and readers that go away.
 
 use std::{
     fs::{self, File},

@@ -1,4 +1,4 @@
-//! What the command says of itself: help, manual pages, completions, and its messages when something is wrong.
+//! The command's own words: help, manual pages, completions, and its messages when something is wrong.
 
 use std::{fs, process::Command};
 

@@ -1,4 +1,4 @@
-//! What is live at an instant, in the forms that flame graphs are made of.
+//! Live blocks at an instant, in the forms that flame graphs are made of.
 
 use memtrace_analysis::SnapshotAt;
 use memtrace_export::{Export, ExportError, Format};

@@ -20,7 +20,7 @@ use swapping::{exported, swapping};
 fn a_snapshot_of_a_run_has_its_figures() {
     let run = swapping();
     let snapshot = file(&exported(&run, &Export::new(Format::Torch)));
-    let again = memtrace_import::open(snapshot.path(), &mut |_, _| ()).unwrap();
+    let again = memtrace_import::open_recording(snapshot.path(), &mut |_, _| ()).unwrap();
     let report = again.analyze(|_| ()).unwrap().report;
     let [heap] = &report.heaps[..] else { panic!("the host's heap is none of a snapshot's") };
     let truth = swapping::report(&run);
@@ -49,7 +49,7 @@ fn a_snapshot_of_a_heap_without_segments_reserves_what_it_allocates() {
     run.at(1, 20, alloc(DEVICE, 0x2000, 1024, 1000));
     run.at(1, 30, free(DEVICE, 0x1000));
     let snapshot = file(&exported(&run, &Export::new(Format::Torch)));
-    let again = memtrace_import::open(snapshot.path(), &mut |_, _| ()).unwrap();
+    let again = memtrace_import::open_recording(snapshot.path(), &mut |_, _| ()).unwrap();
     let heap = &again.analyze(|_| ()).unwrap().report.heaps[0];
     assert_eq!(heap.peak.figures.requested_bytes, Bytes(1500));
     assert_eq!(heap.reserved_peak.as_ref().map(|peak| peak.bytes), Some(Bytes(1536)));

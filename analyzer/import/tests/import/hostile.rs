@@ -17,7 +17,7 @@ fn tiny() -> Option<Vec<Vec<u8>>> {
 /// What becomes of these bytes; a log that they become can be analyzed.
 fn import_and_analyze(path: &Path, bytes: &[u8]) -> bool {
     std::fs::write(path, bytes).unwrap();
-    let Ok(trace) = memtrace_import::open(path, &mut |_, _| ()) else { return false };
+    let Ok(trace) = memtrace_import::open_recording(path, &mut |_, _| ()) else { return false };
     trace.analyze(|_| ()).unwrap();
     true
 }

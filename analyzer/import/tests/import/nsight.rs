@@ -42,7 +42,7 @@ fn row(start: i64, pid: i64, device: i64, address: i64, bytes: i64, kind: i64, o
 }
 
 fn report(file: &NamedTempFile) -> Report {
-    memtrace_import::open(file.path(), &mut |_, _| ()).unwrap().analyze(|_| ()).unwrap().report
+    memtrace_import::open_recording(file.path(), &mut |_, _| ()).unwrap().analyze(|_| ()).unwrap().report
 }
 
 #[test]
@@ -106,7 +106,9 @@ fn processes_have_heaps_of_their_own() {
 
 #[test]
 fn what_is_missing_or_wrong_is_said() {
-    let error = |file: &NamedTempFile| match memtrace_import::open(file.path(), &mut |_, _| ()).unwrap_err() {
+    let error = |file: &NamedTempFile| match memtrace_import::open_recording(file.path(), &mut |_, _| ())
+        .unwrap_err()
+    {
         OpenError::Import(ImportError::Nsight(error)) => error,
         error => panic!("{error}"),
     };

@@ -124,7 +124,8 @@ fn replays_the_same(path: &Path, report: &Report) {
 fn a_real_log_of_rmm_has_its_peak() {
     let file = "rmm_two_rows.csv";
     let Some(path) = recording(file) else { return };
-    let report = memtrace_import::open(&path, &mut |_, _| ()).unwrap().analyze(|_| ()).unwrap().report;
+    let report =
+        memtrace_import::open_recording(&path, &mut |_, _| ()).unwrap().analyze(|_| ()).unwrap().report;
     let [heap] = &report.heaps[..] else { panic!("there is one heap") };
     same(file, "events", report.trace.events, 2);
     same(file, "peak requested bytes", heap.peak.figures.requested_bytes.0, 1024);

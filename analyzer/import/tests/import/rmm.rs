@@ -5,7 +5,7 @@ use std::path::Path;
 use memtrace_analysis::report::{Known, Report};
 
 fn report(path: &Path) -> Report {
-    memtrace_import::open(path, &mut |_, _| ()).unwrap().analyze(|_| ()).unwrap().report
+    memtrace_import::open_recording(path, &mut |_, _| ()).unwrap().analyze(|_| ()).unwrap().report
 }
 
 fn report_of(text: &str) -> Report {

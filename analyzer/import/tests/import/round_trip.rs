@@ -53,7 +53,7 @@ fn figures(trace: &Trace) -> Value {
 
 /// The snapshot, and what becomes of it on the way there and back; returns how many events that are.
 fn goes_round(path: &Path) -> usize {
-    let open = |path: &Path| memtrace_import::open(path, &mut |_, _| ()).unwrap();
+    let open = |path: &Path| memtrace_import::open_recording(path, &mut |_, _| ()).unwrap();
     let before = open(path);
     let exported = tempfile::NamedTempFile::new().unwrap();
     export(&before, &Export::new(Format::Torch), exported.as_file(), |_| ()).unwrap();

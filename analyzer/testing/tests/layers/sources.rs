@@ -1,4 +1,4 @@
-//! What the source files of a crate import.
+//! The imports of a crate's source files.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

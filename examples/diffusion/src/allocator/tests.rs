@@ -1,4 +1,4 @@
-//! What the allocator does with its rules, on a device of host memory.
+//! The allocator's rules at work, on a device of host memory.
 
 use super::*;
 use crate::driver::HostDriver;

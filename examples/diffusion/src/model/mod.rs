@@ -1,4 +1,4 @@
-//! What a model is made of: its modules, their weights and their sizes, before any byte of it exists.
+//! Describes a model: its modules, their weights and their sizes, before any byte of it exists.
 //!
 //! The tensors follow the published architectures, so that their sizes are as uneven as real ones; each module's
 //! tensors are then stretched to the size that module has on disk, times the [`Scale`].

@@ -1,4 +1,4 @@
-//! What a run does wrong on purpose, so that an analysis has something to find.
+//! Faults that a run plants on purpose, so that an analysis has something to find.
 
 use serde::Serialize;
 

@@ -1,4 +1,4 @@
-//! What a run does against its faults.
+//! Remedies against the faults of a run.
 
 use serde::Serialize;
 

@@ -1,4 +1,4 @@
-//! How many events each thread has handed to the tracer so far, where another process can read it.
+//! Counts of the events that each thread has handed to the tracer so far, where another process can read it.
 //!
 //! A test kills the engine and then expects at least this many events of each thread in the trace. So the count is raised
 //! after the call that hands an event over, and lives in a file's pages, which outlive the process.

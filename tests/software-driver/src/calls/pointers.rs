@@ -1,4 +1,4 @@
-//! What an address is.
+//! Calls that say what an address is.
 
 use std::ffi::c_void;
 

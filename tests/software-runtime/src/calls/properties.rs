@@ -1,4 +1,4 @@
-//! What a device is, in the structure of CUDA 12 and in that of CUDA 13, which left some fields out.
+//! Properties of a device, in the structure of CUDA 12 and in that of CUDA 13, which left some fields out.
 
 use std::ffi::{c_int, c_void};
 

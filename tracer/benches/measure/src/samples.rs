@@ -1,4 +1,4 @@
-//! What was measured of one thing, a value a round, and what can be said of it.
+//! Measurements of one thing, a value a round, and their statistics.
 
 /// Values of one thing, one for each round.
 #[derive(Clone, Debug)]

@@ -1,4 +1,4 @@
-//! What an event costs with other tracers, as a ratio to the floor F and to an event of ours, on one thread and on two.
+//! The cost of an event with other tracers, as a ratio to the floor F and to an event of ours, on one thread and on two.
 //!
 //! ```sh
 //! cargo run --release --manifest-path tracer/benches/peers/Cargo.toml

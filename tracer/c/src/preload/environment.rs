@@ -1,4 +1,4 @@
-//! What `memtrace record` says to the library: `MEMTRACE_RECORD`, words separated by commas.
+//! Reads `MEMTRACE_RECORD`, by which `memtrace record` instructs the library: words separated by commas.
 //!
 //! | word | meaning |
 //! | --- | --- |

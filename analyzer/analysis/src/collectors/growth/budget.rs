@@ -1,4 +1,4 @@
-//! What censuses may take, all of them together: how many names there are is the file's choice, how long it takes is ours.
+//! The time that all censuses together may take: the file chooses how many names there are, so the budget is ours.
 
 use std::sync::{
     Arc,

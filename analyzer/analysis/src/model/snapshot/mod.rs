@@ -2,9 +2,9 @@
 //!
 //! ```no_run
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! use memtrace_analysis::{Checkpoints, Nanos, Log};
+//! use memtrace_analysis::{Checkpoints, Nanos, Trace};
 //!
-//! let trace = Log::open("run.trace")?;
+//! let trace = Trace::open("run.trace")?;
 //! let instant = trace.at(&Checkpoints::default(), Nanos(1_500_000_000))?;
 //! for heap in &instant.heaps {
 //!     println!("{}: {} in {} blocks", heap.name, heap.figures.allocated_bytes, heap.blocks.len());

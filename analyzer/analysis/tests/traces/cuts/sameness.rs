@@ -1,4 +1,4 @@
-//! What is told of a part of a trace, beside what a cut of that part tells.
+//! The report of a part of a trace equals the report of a cut of that part.
 
 use memtrace_analysis::{Nanos, Trace, TraceRange, cut::cut, report::Report};
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! What must not be in an output, by the kind of program that reads it. None of this is known from the analyzer.
+//! Bytes that must not be in an output, by the kind of program that reads it. None of this is taken from the analyzer.
 
 use pulldown_cmark::{Event, Options, Parser, Tag};
 

@@ -1,4 +1,4 @@
-//! What the command prints, and what it writes.
+//! Printed and written outputs of every command.
 
 use std::process::{Command, Stdio};
 

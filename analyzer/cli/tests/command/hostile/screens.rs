@@ -1,4 +1,4 @@
-//! What the interactive view draws, and what its views export.
+//! Screens of the interactive view, and exports from its views.
 
 use std::{fs, process::Command, time::Duration};
 

@@ -1,4 +1,4 @@
-//! What the driver says of the current context.
+//! The driver's current context.
 
 use std::ffi::{CStr, c_char, c_int};
 

@@ -1,4 +1,4 @@
-//! What the driver handed out and has not got back, and what each of it was recorded as.
+//! Memory that the driver handed out and has not got back, and how each piece was recorded.
 
 use memtrace_tracer::{Address, Bytes, MemoryKind, Pool, Stack};
 

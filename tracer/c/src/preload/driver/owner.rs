@@ -1,4 +1,4 @@
-//! Who asked the driver: the library of the nearest caller that is neither this one nor the CUDA runtime.
+//! Finds who asked the driver: the library of the nearest caller that is neither this one nor the CUDA runtime.
 
 use std::{
     ops::ControlFlow,

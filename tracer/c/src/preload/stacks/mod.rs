@@ -1,4 +1,4 @@
-//! Who asks for memory: stacks of calls, where the user wants them (`memtrace record --stacks`).
+//! Finds who asks for memory: stacks of calls, where the user wants them (`memtrace record --stacks`).
 //!
 //! A stack is taken where an event is recorded, and known again by a number made of its frames, without a lock ([`known`]). What
 //! it says is written down when it is first met with, as addresses or lines of code; the names of addresses are the analysis's

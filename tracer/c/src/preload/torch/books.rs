@@ -2,15 +2,15 @@
 //!
 //! Each report comes with what the allocator has handed out and reserved in all. That goes into the log as counters, which
 //! the analysis holds against what it adds up from the events. A sample beside each event would double the log, so what was
-//! handed out is sampled where it differs from the sum of the blocks reported so far, once more when both agree again, and
-//! otherwise with every 64th report: a report that is missing shows at the next one, an event that is lost between here and
+//! handed out is sampled where it differs from the sum of the blocks reported so far (up to a number of times in a row), once
+//! more when both agree again, and otherwise with every 64th report: a report that is missing shows at the next one, an event that is lost between here and
 //! the analysis at the next sample. `MEMTRACE_TORCH_TOTALS` is another number than 64. What was reserved changes rarely,
 //! and is sampled when it does.
 
 use std::{
     env, ptr,
     sync::atomic::{
-        AtomicBool, AtomicPtr, AtomicU64,
+        AtomicPtr, AtomicU64,
         Ordering::{AcqRel, Acquire, Relaxed},
     },
 };
@@ -31,7 +31,8 @@ pub(super) struct Books {
     sum: AtomicU64,
     reserved_before: AtomicU64,
     reports: AtomicU64,
-    agreed: AtomicBool,
+    /// How many reports in a row have differed.
+    differing: AtomicU64,
     /// How many reports go by from sample to sample.
     interval: u64,
 }
@@ -70,7 +71,7 @@ impl Books {
             sum: AtomicU64::new(before),
             reserved_before: AtomicU64::new(0),
             reports: AtomicU64::new(0),
-            agreed: AtomicBool::new(true),
+            differing: AtomicU64::new(0),
             interval: interval(),
         }
     }
@@ -79,10 +80,16 @@ impl Books {
     pub(super) fn compare(&self, size: i64, allocated: u64, reserved: u64) {
         let sum = self.sum.fetch_add(size as u64, Relaxed).wrapping_add(size as u64);
         let due = self.reports.fetch_add(1, Relaxed).is_multiple_of(self.interval);
+        let differing = self.differing.load(Relaxed);
         let agrees = sum == allocated;
-        if due || !agrees || !self.agreed.load(Relaxed) {
-            self.agreed.store(agrees, Relaxed);
+        if due || !agrees || differing > 0 {
             self.allocated.record(allocated);
+            self.differing.store(if agrees { 0 } else { differing + 1 }, Relaxed);
+        }
+        // Threads whose first reports met leave a difference for good. The analysis knows of it by now; further samples
+        // would double the log.
+        if differing >= MOST_DIFFERING {
+            self.sum.store(allocated, Relaxed);
         }
         if reserved != self.reserved_before.load(Relaxed) {
             self.reserved_before.store(reserved, Relaxed);
@@ -90,6 +97,9 @@ impl Books {
         }
     }
 }
+
+/// So many reports in a row differ before the sum is taken to be the allocator's from then on.
+const MOST_DIFFERING: u64 = 1 << 12;
 
 fn interval() -> u64 {
     const USUAL: u64 = 64;

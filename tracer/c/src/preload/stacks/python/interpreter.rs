@@ -1,4 +1,4 @@
-//! What CPython is asked: functions that look at an object, ask for no memory, run nothing of the program's, and need no lock.
+//! Functions of CPython that are called: they look at an object, ask for no memory, run nothing of the program's, and need no lock.
 
 use std::{
     ffi::{CStr, c_int, c_void},

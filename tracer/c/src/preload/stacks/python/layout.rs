@@ -1,4 +1,4 @@
-//! Where CPython keeps the frames of a thread, by version. `layout.c` beside this file prints an entry of the table from a
+//! Layout of a thread's frames in CPython, by version. `layout.c` beside this file prints an entry of the table from a
 //! version's headers.
 
 use std::ops::ControlFlow;
