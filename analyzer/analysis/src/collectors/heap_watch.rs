@@ -9,6 +9,10 @@ use crate::{
     timeline::TrackRecorder,
 };
 
+/// Heaps beyond this many are counted, and nothing is kept of them: how many heaps there are is the file's choice, and each takes
+/// kilobytes of a report.
+pub(crate) const FOLLOWED: usize = 1024;
+
 /// Heaps beyond this many get no track and no figures in phases, and those beyond [`FINE`] a coarse track: how many heaps
 /// there are is the file's choice, how much memory they take is ours.
 pub(crate) const TRACKED: usize = 64;

@@ -5,7 +5,7 @@ use memtrace_format::{
 };
 
 use super::{
-    Counters, Devices, Failures, Growth, HeapWatch, Marks, Movement, Phases, Profiles, Totals,
+    Counters, Devices, FOLLOWED, Failures, Growth, HeapWatch, Marks, Movement, Phases, Profiles, Totals,
     collector::{Collector, Context},
 };
 use crate::{
@@ -69,6 +69,9 @@ macro_rules! collectors {
             }
 
             fn heap_appeared(&mut self, replay: &mut Replay<'a>, heap: usize) {
+                if heap >= FOLLOWED {
+                    return;
+                }
                 let definition = match replay.heaps[heap].key {
                     HeapKey::Heap(id) => replay.log.definitions().heap(id),
                     HeapKey::LostPool(_) => None,
@@ -79,7 +82,7 @@ macro_rules! collectors {
 
             #[inline(always)]
             fn block_alloc(&mut self, now: EventContext, (index, heap): (usize, &mut ReplayHeap), number: u64, change: Change) {
-                let watch = &mut self.heaps[index];
+                let Some(watch) = self.heaps.get_mut(index) else { return };
                 let device = self.devices.watch(watch.device);
                 watch.allocs += 1;
                 match change {
@@ -95,7 +98,7 @@ macro_rules! collectors {
 
             #[inline(always)]
             fn block_free(&mut self, now: EventContext, (index, heap): (usize, &mut ReplayHeap), size: Bytes, change: Change) {
-                let watch = &mut self.heaps[index];
+                let Some(watch) = self.heaps.get_mut(index) else { return };
                 let device = self.devices.watch(watch.device);
                 watch.frees += 1;
                 match change {
@@ -114,7 +117,7 @@ macro_rules! collectors {
                 size: Bytes,
                 change: Change,
             ) {
-                let watch = &mut self.heaps[index];
+                let Some(watch) = self.heaps.get_mut(index) else { return };
                 let device = self.devices.watch(watch.device);
                 watch.frees += 1;
                 match change {
@@ -130,7 +133,7 @@ macro_rules! collectors {
             }
 
             fn block_free_completed(&mut self, now: EventContext, (index, heap): (usize, &mut ReplayHeap), change: Change) {
-                let watch = &mut self.heaps[index];
+                let Some(watch) = self.heaps.get_mut(index) else { return };
                 let device = self.devices.watch(watch.device);
                 match change {
                     Left { address, block } => {
@@ -144,7 +147,7 @@ macro_rules! collectors {
             }
 
             fn segment(&mut self, now: EventContext, replay: &mut Replay<'a>, heap: usize, lost: &[(u64, HeldBlock)]) {
-                let watch = &mut self.heaps[heap];
+                let Some(watch) = self.heaps.get_mut(heap) else { return };
                 let device = self.devices.watch(watch.device);
                 for &(address, block) in lost {
                     watch.block_left(address, block);

@@ -32,7 +32,7 @@ pub(crate) use activity::Activity;
 pub(crate) use devices::{DeviceIndex, DeviceSnapshot, DeviceWatch, Devices};
 pub(crate) use failures::{FailedRequest, Failures};
 pub(crate) use growth::{Census, CyclePoint, CycleWatch, Growth, HEAPS as GROWTH_HEAPS};
-pub(crate) use heap_watch::{FragmentationSnapshot, HeapWatch, TRACKED};
+pub(crate) use heap_watch::{FOLLOWED, FragmentationSnapshot, HeapWatch, TRACKED};
 pub(crate) use ledger::Ledger;
 pub(crate) use list::Collectors;
 pub(crate) use module::{ModuleRecord, WaySums};

@@ -67,6 +67,7 @@ pub(crate) fn build<'a>(
     let monitor = device::monitors(&replay.heaps, &collectors);
     let profile = device::profiles(&replay.heaps, &collectors);
     let heaps = std::mem::take(&mut replay.heaps);
+    let heaps_total = heaps.len() as u64;
     let mut watches = std::mem::take(&mut collectors.heaps);
     let mut deferred = DeferredDetails::default();
     for (index, (heap, watch)) in heaps.iter().zip(&mut watches).enumerate() {
@@ -105,6 +106,7 @@ pub(crate) fn build<'a>(
         swaps: swaps::swaps(movement, complete, &mut names),
         growth,
         phases,
+        heaps_total,
         phases_total,
         marks: span::marks(&collectors.marks, &names),
         samples: Samples { monitor, ..samples },

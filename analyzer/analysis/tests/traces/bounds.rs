@@ -12,7 +12,7 @@ use memtrace_format::{
     Ticks,
 };
 
-use crate::recording::{DEVICE, HOST, Recording, alloc, analyze, events, evict, file, free, load};
+use crate::recording::{Analyzed, DEVICE, HOST, Recording, alloc, analyze, events, evict, file, free, load};
 
 /// As much as somebody wants to read, whatever the trace claims.
 const REPORT: usize = 1 << 20;
@@ -79,6 +79,15 @@ fn modules_a_hundred_thousand_deep_have_bounded_names() {
     let analysis = analyze(&recording.bytes());
     assert!(analysis.report.modules.iter().all(|module| module.name.recorded().len() < 300));
     assert!(ReportText(&analysis.report).to_string().len() < REPORT);
+}
+
+#[test]
+fn sixty_thousand_heaps_are_counted_and_the_first_are_told() {
+    let report = memtrace_testing::Many::Heaps.recording(60_000).report();
+    assert_eq!((report.heaps.len(), report.heaps_total), (1024, 60_000));
+    assert_eq!(report.heaps[1023].end.allocated_bytes.0, 512);
+    let text = ReportText(&report).to_string();
+    assert!(text.len() < REPORT && text.contains("and 58,976 more heaps"), "{} bytes", text.len());
 }
 
 #[test]

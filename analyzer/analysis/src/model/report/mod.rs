@@ -64,6 +64,8 @@ pub struct Report {
     pub swaps: Swaps,
     /// What did not come back, by whatever comes around again.
     pub growth: Growth,
+    /// How many heaps there were in all. When there were too many, `heaps` has the first.
+    pub heaps_total: u64,
     /// The phases, in the order in which they began. When there were too many, the longest.
     pub phases: Vec<Phase>,
     /// How many phases there were in all.

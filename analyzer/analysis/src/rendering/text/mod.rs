@@ -51,6 +51,7 @@ impl Display for ReportText<'_> {
         for heap in devices.into_iter().chain(others) {
             heap::heap(f, heap)?;
         }
+        and_more(f, report.heaps_total, report.heaps.len(), "heaps")?;
         ledger::ledger(f, report)?;
         device::monitors(f, report)?;
         device::profiles(f, report)?;
