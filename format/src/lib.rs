@@ -66,8 +66,8 @@ pub use definition::{
 };
 pub use drops::{DropCause, DropCounts};
 pub use event::{
-    BlockAlloc, BlockFree, CounterValue, Encoded, Event, Extension, Folded, OutOfMemory, PeakPassed, Segment,
-    TransferBegin, TransferEnd,
+    BlockAlloc, BlockFree, BlockOwned, CounterValue, Encoded, Event, Extension, Folded, OutOfMemory,
+    PeakPassed, Segment, TransferBegin, TransferEnd,
 };
 pub use header::{FileHeader, HeaderError, RING, SIZES_DEDUCED};
 pub use id::{CounterId, DeviceId, HeapId, ModuleId, NameId, PoolId, StackId, ThreadId};

@@ -186,6 +186,8 @@ crate::place::numbered! {
         BlockFreeCompleted = 11, "block free completed";
         /// A request failed. size bytes asked for, value free bytes of the device (`u64::MAX`: not known).
         OutOfMemory = 12, "out of memory";
+        /// A block that is live belongs to a module, as turns out now. value address, id module.
+        BlockOwned = 13, "block owned";
         /// A module came into being. id module.
         ModuleDefined = 16, "module defined";
         /// A module was dropped by the engine. id module.

@@ -17,5 +17,9 @@ pub const OTHER_PROCESS: &str = "other process: ";
 /// What an allocator says that it has handed out in all: a counter whose name is its heap's, followed by this.
 pub const ALLOCATED_TOTAL: &str = " allocated, says its allocator";
 
+/// What a program asked an allocator for in all, as that says: a counter, named likewise. Where there is one, sampled or not, block events
+/// do not tell what was asked for, and the bytes asked for in them mean nothing.
+pub const REQUESTED_TOTAL: &str = " requested, says its allocator";
+
 /// What an allocator says that it has reserved in all, named likewise.
 pub const RESERVED_TOTAL: &str = " reserved, says its allocator";

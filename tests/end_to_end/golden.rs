@@ -25,7 +25,7 @@ fn version_1_is_told_as_its_recipe_says() {
     // The U-Net, an activation of its middle block, and two small blocks of the worker.
     assert_eq!((peak.time_ns.0, peak.event_index, peak.blocks_total), (140_000, 5, 4));
     assert_eq!(peak.figures.allocated_bytes.0, 12 * MIB + 1536);
-    assert_eq!(peak.figures.requested_bytes.0, 12 * MIB - 100 + 1512);
+    assert_eq!(peak.figures.requested_bytes.unwrap().0, 12 * MIB - 100 + 1512);
     assert_eq!(peak.figures.reserved_bytes.unwrap().0, 22 * MIB);
     assert_eq!(
         shares(&peak.by_module),

@@ -84,12 +84,15 @@ pub(crate) fn assert_counted(report: &Report, heap: usize, model: &Model) {
     };
     assert_eq!((found.allocs, found.frees), (model.allocs, model.frees));
     let end = &found.end;
-    assert_eq!((end.requested_bytes.0, end.allocated_bytes.0, end.active_bytes.0), model.now.bytes());
+    assert_eq!(
+        (end.requested_bytes.unwrap().0, end.allocated_bytes.0, end.active_bytes.0),
+        model.now.bytes()
+    );
     let Some(peak) = &model.peak else { return };
     let figures = &found.peak.figures;
     assert_eq!(found.peak.event_index, peak.event);
     assert_eq!(
-        (figures.requested_bytes.0, figures.allocated_bytes.0, figures.active_bytes.0),
+        (figures.requested_bytes.unwrap().0, figures.allocated_bytes.0, figures.active_bytes.0),
         peak.figures.bytes()
     );
     assert_eq!(found.peak.blocks_total, peak.blocks);

@@ -1,8 +1,8 @@
 //! Heaps and what happens in them.
 
 use memtrace_format::{
-    Address, BlockAlloc, BlockFree, Bytes, Definition, DeviceDefinition, DeviceId, Event, HeapDefinition,
-    HeapId, MemoryKind, ModuleId, OutOfMemory, PoolDefinition, PoolId, Segment, StackId,
+    Address, BlockAlloc, BlockFree, BlockOwned, Bytes, Definition, DeviceDefinition, DeviceId, Event,
+    HeapDefinition, HeapId, MemoryKind, ModuleId, OutOfMemory, PoolDefinition, PoolId, Segment, StackId,
 };
 
 use crate::{cursor, definitions::cut, module::Module, session, stack::Stack};
@@ -115,6 +115,13 @@ impl Pool {
         cursor::record(|| {
             Event::BlockAlloc(self.asked_by(Stack::NONE).block(address, size, requested, module.0))
         });
+    }
+
+    /// A live block turns out to belong to `module`: weights that were made before their module was named. One that was handed
+    /// out to a module stays that one's.
+    #[inline]
+    pub fn block_owned(self, module: Module, address: Address) {
+        cursor::record(|| Event::BlockOwned(BlockOwned { pool: self.0, address, module: module.0 }));
     }
 
     /// A block was given back and can be used again at once.

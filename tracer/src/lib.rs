@@ -63,6 +63,8 @@ mod session;
 
 mod lineage;
 
+mod program;
+
 mod fork;
 
 mod cursor;

@@ -21,7 +21,7 @@ use crate::{
     log::{Helper, HelperError, Log, MOST_READY, Place},
     main_thread,
     message::{self, say},
-    options,
+    options, program,
     sampler::Sampler,
     signals,
     state::{self, Mode},
@@ -273,9 +273,7 @@ unsafe extern "C" {
 
 /// What stands for the engine until it says its name: the name of the program.
 fn unnamed_engine() -> EngineDefinition {
-    let program = env::current_exe().ok();
-    let name = program.as_deref().and_then(|path| path.file_name()).map(|name| name.to_string_lossy());
-    EngineDefinition { name: cut(&name.unwrap_or_default()).to_owned(), version: String::new() }
+    EngineDefinition { name: cut(&program::name()).to_owned(), version: String::new() }
 }
 
 fn random() -> u128 {

@@ -8,8 +8,9 @@ use std::{
 use memtrace_analysis::ChunkWriter;
 use memtrace_format::{
     Calibration, ClockKind, Closing, Definition, DeviceDefinition, DeviceId, DropCounts, Ending,
-    EngineDefinition, Event, FileHeader, HeapDefinition, HeapId, MAX_TEXT_BYTES, MemoryKind, NameDefinition,
-    NameId, PoolDefinition, PoolId, StackDefinition, StackId, ThreadDefinition, ThreadId, Ticks,
+    EngineDefinition, Event, FileHeader, HeapDefinition, HeapId, MAX_TEXT_BYTES, MemoryKind,
+    ModuleDefinition, ModuleId, NameDefinition, NameId, PoolDefinition, PoolId, StackDefinition, StackId,
+    ThreadDefinition, ThreadId, Ticks,
 };
 
 use super::ImportError;
@@ -42,6 +43,7 @@ pub(super) struct LogWriter {
     heaps: u32,
     devices: u32,
     pools: u16,
+    modules: u32,
 }
 
 impl LogWriter {
@@ -61,6 +63,7 @@ impl LogWriter {
             heaps: 0,
             devices: 0,
             pools: 0,
+            modules: 0,
         }
     }
 
@@ -108,6 +111,15 @@ impl LogWriter {
         let id = PoolId(self.pools);
         let pool = PoolDefinition { heap: heap.0, name: cut(name).to_owned(), stream };
         self.define(&Definition::Pool(id, pool))?;
+        Ok(id)
+    }
+
+    /// Defines a module that is a part of no other.
+    pub(super) fn module(&mut self, name: &str, bytes: u64) -> Result<ModuleId, ImportError> {
+        self.modules += 1;
+        let id = ModuleId(self.modules);
+        let module = ModuleDefinition { name: cut(name).to_owned(), parent: 0, bytes, fingerprint: None };
+        self.define(&Definition::Module(id, module))?;
         Ok(id)
     }
 

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use memtrace_format::{
-    BlockAlloc, BlockFree, CounterId, CounterValue, Event, HeapId, ModuleId, OutOfMemory, PoolId, Segment,
-    ThreadId, Ticks, TransferBegin, TransferEnd,
+    BlockAlloc, BlockFree, BlockOwned, CounterId, CounterValue, Event, HeapId, ModuleId, OutOfMemory, PoolId,
+    Segment, ThreadId, Ticks, TransferBegin, TransferEnd,
 };
 
 use super::nesting::{Nesting, PathId, Paths};
@@ -139,6 +139,7 @@ impl Fold {
             Event::OutOfMemory(OutOfMemory { pool, .. }) | Event::HeapMark { pool, .. } => {
                 self.heap(now, pool);
             }
+            Event::BlockOwned(owned) => self.own(owned),
             Event::ModuleDefined(module) => _ = self.module(now, module),
             Event::ModuleReleased(module) => {
                 let module = self.module(now, module);
@@ -179,6 +180,15 @@ impl Fold {
         }
         let block = Block { since: now, alloc, path: nesting.path(), requested_back: None };
         self.heap(now, alloc.pool).alloc(block);
+    }
+
+    /// A block that has a module keeps it.
+    fn own(&mut self, owned: BlockOwned) {
+        let heap = self.heap_of(owned.pool);
+        let block = self.heaps.get_mut(&heap).and_then(|heap| heap.blocks.get_mut(&owned.address.0));
+        if let Some(block) = block.filter(|block| block.alloc.module.is_none()) {
+            block.alloc.module = owned.module;
+        }
     }
 
     fn end_transfer(&mut self, now: Stamp, end: TransferEnd) {

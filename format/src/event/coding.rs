@@ -3,8 +3,8 @@
 use core::time::Duration;
 
 use super::{
-    BlockAlloc, BlockFree, CounterValue, Encoded, Event, Extension, Folded, OutOfMemory, PeakPassed, Segment,
-    TransferBegin, TransferEnd,
+    BlockAlloc, BlockFree, BlockOwned, CounterValue, Encoded, Event, Extension, Folded, OutOfMemory,
+    PeakPassed, Segment, TransferBegin, TransferEnd,
 };
 use crate::{
     Address, Bytes, CounterId, DropCause, HeapId, HostMemory, Kind, ModuleId, NameId, PoolId, Reason, Record,
@@ -43,6 +43,7 @@ impl Event {
                 let free = o.free.map_or(FREE_NOT_KNOWN, |bytes| bytes.0);
                 plain(free, o.requested.0, o.stack.0, o.pool.0, Kind::OutOfMemory, 0)
             }
+            Self::BlockOwned(o) => plain(o.address.0, 0, o.module.0, o.pool.0, Kind::BlockOwned, 0),
             Self::ModuleDefined(m) => module(*m, Kind::ModuleDefined),
             Self::ModuleReleased(m) => module(*m, Kind::ModuleReleased),
             Self::ForwardBegin(m) => module(*m, Kind::ForwardBegin),
@@ -100,6 +101,11 @@ impl Event {
                 requested: Bytes(record.size()),
                 free: Some(record.value()).filter(|&free| free != FREE_NOT_KNOWN).map(Bytes),
                 stack: StackId(word.id()),
+            }),
+            Kind::BlockOwned => Self::BlockOwned(BlockOwned {
+                pool: PoolId(word.pool()),
+                address: Address(record.value()),
+                module,
             }),
             Kind::ModuleDefined => Self::ModuleDefined(module),
             Kind::ModuleReleased => Self::ModuleReleased(module),

@@ -31,6 +31,8 @@ pub enum Event {
     BlockFreeCompleted(BlockFree),
     /// A request failed.
     OutOfMemory(OutOfMemory),
+    /// A live block that was handed out to no module belongs to one, as turns out now.
+    BlockOwned(BlockOwned),
     /// A module came into being.
     ModuleDefined(ModuleId),
     /// A module was dropped by the engine.
@@ -208,6 +210,17 @@ pub struct OutOfMemory {
     pub free: Option<Bytes>,
     /// Who asked for it.
     pub stack: StackId,
+}
+
+/// Whose a live block turns out to be: its weights were made before their module was known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BlockOwned {
+    /// A pool of its heap.
+    pub pool: PoolId,
+    /// Where it starts.
+    pub address: Address,
+    /// The module it belongs to.
+    pub module: ModuleId,
 }
 
 /// The beginning of a transfer.

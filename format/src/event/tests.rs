@@ -51,6 +51,7 @@ fn every_event_survives_the_way_through_a_record() {
         Event::BlockFreeCompleted(free),
         Event::OutOfMemory(oom),
         Event::OutOfMemory(OutOfMemory { free: Some(Bytes(0)), ..oom }),
+        Event::BlockOwned(BlockOwned { pool: PoolId(1), address: Address(1 << 47), module: ModuleId(2) }),
         Event::ModuleDefined(ModuleId(1)),
         Event::ModuleReleased(ModuleId(1)),
         Event::ForwardBegin(ModuleId(1)),

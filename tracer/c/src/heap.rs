@@ -123,6 +123,13 @@ pub extern "C" fn memtrace_block_alloc_for(
     Pool::from(PoolId(pool)).block_alloc_for(module, Address(address), Bytes(size), Bytes(requested));
 }
 
+/// A live block turns out to belong to `module`: weights that were made before their module was named. One that was handed
+/// out to a module stays that one's.
+#[unsafe(no_mangle)]
+pub extern "C" fn memtrace_block_owned(pool: memtrace_pool, module: memtrace_module, address: u64) {
+    Pool::from(PoolId(pool)).block_owned(Module::from(ModuleId(module)), Address(address));
+}
+
 /// A block is given back and can be used again at once. Call it before that happens. A `size` of 0: not known.
 #[unsafe(no_mangle)]
 pub extern "C" fn memtrace_block_free(pool: memtrace_pool, address: u64, size: u64) {

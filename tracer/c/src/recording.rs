@@ -10,7 +10,7 @@ use memtrace_tracer::{Mode, Options, Sampling};
 use crate::boundary::{guarded, text};
 
 /// The version of this interface. It grows when something is added; what is there stays.
-pub const MEMTRACE_ABI: u32 = 1;
+pub const MEMTRACE_ABI: u32 = 2;
 
 /// When the file has its largest size, recording stops.
 pub const MEMTRACE_MODE_STOP: u32 = 0;

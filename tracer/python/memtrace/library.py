@@ -33,7 +33,11 @@ _FUNCTIONS = {
     "memtrace_counter_define": (_u32, _text, _u32, _u32),
     "memtrace_counter_record": (None, _u32, _u64),
     "memtrace_counter_record_float": (None, _u32, _float),
+    "memtrace_engine": (None, _text, _text),
 }
+
+# Only a library that `memtrace record` preloads has it: it alone sees PyTorch's blocks.
+_OF_BLOCKS = ("memtrace_torch_owned", None, [_u32, ctypes.c_int8, ctypes.c_int8, _u64])
 
 
 class Library:
@@ -44,8 +48,13 @@ class Library:
         quick, slow = ctypes.PyDLL(path), ctypes.CDLL(path)
         for name, (result, *arguments) in _FUNCTIONS.items():
             self._bind(quick, name, result, arguments)
+        if hasattr(quick, _OF_BLOCKS[0]):
+            self._bind(quick, *_OF_BLOCKS)
         self._bind(slow, "memtrace_start", _bool, [_text, _u64, _u32])
         self._bind(slow, "memtrace_finish", None, [])
+
+    def torch_owned(self, module, kind, index, address):
+        """The storage of PyTorch's that begins at `address` belongs to a module."""
 
     def _bind(self, library, name, result, arguments):
         function = getattr(library, name)

@@ -134,7 +134,7 @@ impl Checker {
         if let Some(limit) = budget.max_peak {
             let peak = match heap.peak.by {
                 PeakBy::Allocated => heap.peak.figures.allocated_bytes,
-                PeakBy::Requested => heap.peak.figures.requested_bytes,
+                PeakBy::Requested => heap.peak.figures.requested_bytes.unwrap_or_default(),
             };
             self.limit(name("peak"), "bytes", limit.0, peak.0, trust);
         }

@@ -16,6 +16,7 @@ mod lower_bound;
 mod module;
 mod movement;
 mod overlap;
+mod parts;
 mod peak;
 mod peaks;
 mod phases;

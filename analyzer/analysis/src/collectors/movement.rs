@@ -10,6 +10,7 @@ use super::{
     collector::{Collector, Context},
     module::{ModuleRecord, Modules},
     overlap::{OpenForward, Overlap},
+    parts::Wholes,
     speeds::Room,
     swaps::{Eviction, Load, SwapRecord, Swaps, ThreadSwaps},
     transfers::{TransferSums, Way, sum},
@@ -36,6 +37,8 @@ struct OpenTransfer {
     phase: Option<u64>,
     /// The eviction that it undoes in the same use cycle, if it succeeds.
     undoes: Option<(Option<u64>, Bytes, Nanos)>,
+    /// It is a part of another.
+    is_part: bool,
 }
 
 /// Watches modules and transfers.
@@ -52,6 +55,7 @@ pub(crate) struct Movement<'a> {
     room: Room,
     activity_room: ActivityRoom,
     open: HashMap<TransferKey, OpenTransfer>,
+    wholes: Wholes,
     /// Transfers that began and were forgotten before an end: they began again, or there were too many.
     not_followed: u64,
     /// When counting began.
@@ -72,6 +76,7 @@ impl<'a> Collector<'a> for Movement<'a> {
             activity_room: ActivityRoom::default(),
             threads: vec![ThreadSwaps::default(); threads],
             open: HashMap::new(),
+            wholes: Wholes::new(threads),
             not_followed: 0,
             since: Nanos(0),
         }
@@ -122,10 +127,11 @@ impl<'a> Collector<'a> for Movement<'a> {
         let is_open = |phase| replay.is_phase_open(phase);
         let thread = &self.threads[now.thread];
         let (forwards, borders) = (thread.forwards, thread.borders);
+        let is_part = self.wholes.begin(now.thread, key, begin);
         let mut begin = *begin;
         let mut undoes = None;
-        match Some(begin.module).filter(|module| !module.is_none()).map(|module| self.modules.record(module))
-        {
+        let moving = Some(begin.module).filter(|module| !module.is_none() && !is_part);
+        match moving.map(|module| self.modules.record(module)) {
             Some(Some(module)) if begin.to.is_device() => {
                 undoes = module.evicted.take().filter(|(phase, ..)| phase.is_some_and(is_open));
             }
@@ -137,9 +143,19 @@ impl<'a> Collector<'a> for Movement<'a> {
             self.not_followed += 1;
             return;
         }
-        let open =
-            OpenTransfer { begin, began: now.time, thread: now.thread, forwards, borders, phase, undoes };
-        self.overlap.transfer_begins(now.time, now.thread, key, begin.module);
+        let open = OpenTransfer {
+            begin,
+            began: now.time,
+            thread: now.thread,
+            forwards,
+            borders,
+            phase,
+            undoes,
+            is_part,
+        };
+        if !is_part {
+            self.overlap.transfer_begins(now.time, now.thread, key, begin.module);
+        }
         let replaced = self.open.insert(key, open).is_some();
         self.not_followed += u64::from(replaced);
     }
@@ -147,7 +163,11 @@ impl<'a> Collector<'a> for Movement<'a> {
     fn transfer_end(&mut self, now: EventContext, key: TransferKey, end: &TransferEnd) {
         let Some(open) = self.open.remove(&key) else { return };
         let OpenTransfer { begin, began, .. } = open;
+        self.wholes.end(open.thread, key);
         let (moved, took) = (end.size, time_taken(now.time.since(began), end.on_device));
+        if open.is_part {
+            return self.sums.add_part(moved, took);
+        }
         let hidden = self.overlap.transfer_ends(now.time, now.thread, key).min(took);
         self.sums.add(&begin, moved, took, hidden);
 

@@ -69,6 +69,7 @@ pub(crate) struct TransferSums {
     /// Between host and device, by the kind of the host's memory.
     by_memory: [DirectionSums; 3],
     pageable_again: MovedFor,
+    parts: MovedFor,
     stall: Nanos,
     hidden: Nanos,
     hideable: Hideable,
@@ -106,6 +107,13 @@ impl TransferSums {
         self.by_way[Way::of(begin) as usize].add(moved, took);
         let reason = &mut self.by_reason[begin.reason as usize];
         *reason = Moved { count: reason.count + 1, bytes: sum(reason.bytes, moved) };
+    }
+
+    /// A copy ended that is a part of another transfer.
+    pub(crate) fn add_part(&mut self, moved: Bytes, took: Nanos) {
+        self.parts.count += 1;
+        self.parts.bytes = sum(self.parts.bytes, moved);
+        self.parts.ns = self.parts.ns.plus(took);
     }
 
     /// A module moved to a device, or from one, that had moved the same way before.
@@ -161,6 +169,7 @@ impl TransferSums {
                 unknown: self.by_memory[memory_index(HostMemory::Unknown)].report(),
             },
             pageable_again: self.pageable_again,
+            parts: self.parts,
             stall_ns: self.stall,
             hidden_ns: self.hidden,
             reload_waits: self.hideable.waits,

@@ -97,6 +97,12 @@ impl EventLine {
                 frame: names.telling_frame(failed.stack),
                 ..self
             },
+            Event::BlockOwned(owned) => Self {
+                heap: Some(names.heap_name(owned.pool)),
+                address: Some(owned.address),
+                module: module(owned.module, names),
+                ..self
+            },
             Event::ModuleDefined(id)
             | Event::ModuleReleased(id)
             | Event::ForwardBegin(id)
@@ -191,6 +197,7 @@ pub(super) fn kind(event: &Event) -> &'static str {
         Event::BlockFreeRequested(_) => Kind::BlockFreeRequested,
         Event::BlockFreeCompleted(_) => Kind::BlockFreeCompleted,
         Event::OutOfMemory(_) => Kind::OutOfMemory,
+        Event::BlockOwned(_) => Kind::BlockOwned,
         Event::ModuleDefined(_) => Kind::ModuleDefined,
         Event::ModuleReleased(_) => Kind::ModuleReleased,
         Event::ForwardBegin(_) => Kind::ForwardBegin,

@@ -105,6 +105,9 @@ impl Part {
                 Event::OutOfMemory(failed) => {
                     self.pool(failed.pool, definitions) || self.stack(failed.stack, definitions)
                 }
+                Event::BlockOwned(owned) => {
+                    self.pool(owned.pool, definitions) || self.module(owned.module, definitions)
+                }
                 Event::ModuleDefined(module)
                 | Event::ModuleReleased(module)
                 | Event::ForwardBegin(module)

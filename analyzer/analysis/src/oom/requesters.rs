@@ -1,10 +1,10 @@
 //! The requesters of each pool and the rules of their allocator, as far as definitions tell.
 
 use hashbrown::HashMap;
-use memtrace_format::PoolId;
+use memtrace_format::{HeapId, MemoryKind, PoolId};
 
 use crate::{
-    allocator_model::{Class, PoolKey, Requester, Rules},
+    allocator_model::{Class, PoolKey, Requester, Rules, SETTING},
     model::HeapKey,
     source::Definitions,
 };
@@ -20,9 +20,13 @@ pub(crate) struct HeapRules {
 }
 
 impl HeapRules {
-    /// PyTorch's rules where pools are called as its are; else only what is recorded is known.
+    /// PyTorch's rules where pools are called as its are, and where its reports of a device's blocks are recorded with its settings; else only
+    /// what is recorded is known.
     pub(crate) fn of(definitions: &Definitions, heap: HeapKey) -> Self {
         let HeapKey::Heap(heap) = heap else { return Self::unknown() };
+        if let Some(rules) = Self::of_reports(definitions, heap) {
+            return rules;
+        }
         let mut arenas: HashMap<&str, u32> = HashMap::from([("", 0)]);
         let mut pools = HashMap::new();
         let mut unlike = false;
@@ -47,6 +51,23 @@ impl HeapRules {
         let names = definitions.names();
         let settings = names.iter().map(|(_, text)| text.recorded());
         Self { rules: Rules::with_settings(settings), pools }
+    }
+
+    /// Of a device's heap whose blocks PyTorch reported. It tells no streams, so that there is one requester; and where a block is not told
+    /// with its request, a request of its size has the same course.
+    fn of_reports(definitions: &Definitions, id: HeapId) -> Option<Self> {
+        let heap = definitions.heap(id).filter(|heap| heap.memory_kind() == Some(MemoryKind::Device))?;
+        let names = definitions.names();
+        let settings = names.iter().map(|(_, text)| text.recorded()).filter(|text| text.starts_with(SETTING));
+        let pools = definitions.pools_of(id);
+        let is_reported =
+            definitions.is_reported(&heap.name) && pools.iter().all(|(_, pool)| pool.name.is_empty());
+        if !is_reported || settings.clone().next().is_none() {
+            return None;
+        }
+        let requester = Requester { arena: 0, stream: 0 };
+        let pools = pools.into_iter().map(|(id, _)| (id, (requester, None))).collect();
+        Some(Self { rules: Rules::with_settings(settings), pools })
     }
 
     /// Of a heap of which nothing is known: each pool is a requester of its own.

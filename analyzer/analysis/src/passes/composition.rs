@@ -95,6 +95,7 @@ fn touched(event: &Event) -> Option<(PoolId, Option<u64>)> {
         Event::BlockFree(block) | Event::BlockFreeRequested(block) | Event::BlockFreeCompleted(block) => {
             Some((block.pool, Some(block.address.0)))
         }
+        Event::BlockOwned(owned) => Some((owned.pool, Some(owned.address.0))),
         Event::SegmentAlloc(segment)
         | Event::SegmentFree(segment)
         | Event::SegmentMap(segment)

@@ -117,6 +117,11 @@ impl<'a> EventFilter<'a> {
             | Event::SegmentUnmap(segment) => self.threads.is_none() && self.has_pool(segment.pool),
             Event::OutOfMemory(failed) => of_thread && self.has_pool(failed.pool),
             Event::HeapMark { pool, .. } => of_thread && self.has_pool(*pool),
+            // Whoever says it: it is about a block.
+            Event::BlockOwned(owned) => {
+                let key = (self.heap(owned.pool), owned.address.0);
+                self.has_pool(owned.pool) && (self.threads.is_none() || self.blocks.contains(&key))
+            }
             Event::TransferBegin(begin) => of_thread && self.begins(now, begin),
             Event::TransferEnd(end) => {
                 self.transfers.remove(&TransferKey { origin: end.origin, correlation: end.correlation })

@@ -1,9 +1,9 @@
 //! Applies the events of heaps: blocks, segments, failed requests.
 
-use memtrace_format::{BlockAlloc, BlockFree, Kind, OutOfMemory, Segment};
+use memtrace_format::{BlockAlloc, BlockFree, BlockOwned, Kind, OutOfMemory, Segment};
 
 use super::{
-    Inconsistency, Observer, OwnerId, Replay,
+    BlockOwner, Inconsistency, Observer, OwnerId, Replay,
     heap::Change::{Done, Impossible, Left, Unknown},
 };
 use crate::model::EventContext;
@@ -116,6 +116,21 @@ impl<'a> Replay<'a> {
         lost.clear();
         self.lost = lost;
         kind
+    }
+
+    /// A block that belongs to a module keeps it; one that is not there is nobody's.
+    pub(super) fn block_owned(&mut self, owned: &BlockOwned) -> Kind {
+        let heap = self.known_heap(owned.pool).map(|index| &mut self.heaps[index].state);
+        if let Some((heap, block)) =
+            heap.and_then(|heap| heap.block(owned.address.0).map(|block| (heap, block)))
+            && let Some(&owner) = self.owners.owner(block.owner)
+            && owner.module.is_none()
+            && block.owner != OwnerId::OTHERS
+        {
+            let owner = self.owners.intern(BlockOwner { module: owned.module, ..owner });
+            heap.set_owner(owned.address.0, owner);
+        }
+        Kind::BlockOwned
     }
 
     pub(super) fn out_of_memory(

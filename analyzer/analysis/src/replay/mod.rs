@@ -227,7 +227,8 @@ impl<'a> Replay<'a> {
         self.threads.clone_from(&checkpoint.threads);
         self.transfers = checkpoint.transfers.clone();
         for outline in &checkpoint.heaps {
-            let state = outline.restore(&mut written)?;
+            let requests = self.log.definitions().tells_requests(outline.key);
+            let state = outline.restore(&mut written)?.with_requests(requests);
             self.heap_of_key.insert(outline.key, self.heaps.len() as u32);
             let (key, events, first_event) = (outline.key, outline.events, outline.first_event);
             self.heaps.push(ReplayHeap { key, state, events, first_event });
@@ -254,6 +255,7 @@ impl<'a> Replay<'a> {
             Event::BlockFreeRequested(free) => self.block_free_requested(now, free, observer),
             Event::BlockFreeCompleted(free) => self.block_free_completed(now, free, observer),
             Event::OutOfMemory(failed) => self.out_of_memory(now, failed, observer),
+            Event::BlockOwned(owned) => self.block_owned(owned),
             Event::ModuleDefined(module) => {
                 observer.module_defined(now, self, *module);
                 Kind::ModuleDefined
@@ -331,7 +333,9 @@ impl<'a> Replay<'a> {
         let next = self.heaps.len();
         let index = *self.heap_of_key.entry(key).or_insert(next as u32);
         if index as usize == next {
-            self.heaps.push(ReplayHeap { key, state: HeapState::new(self.by), events: 0, first_event: 0 });
+            let requests = self.log.definitions().tells_requests(key);
+            let state = HeapState::new(self.by).with_requests(requests);
+            self.heaps.push(ReplayHeap { key, state, events: 0, first_event: 0 });
             observer.heap_appeared(self, next);
         }
         self.heap_of_pool[usize::from(pool.0)] = index;

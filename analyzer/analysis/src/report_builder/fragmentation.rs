@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use hashbrown::HashMap;
 use memtrace_format::Bytes;
 
-use super::{breakdown::Sizes, names::Names};
+use super::{NO_REQUESTS, breakdown::Sizes, heap::Told, names::Names};
 use crate::{
     Nanos, Text,
     collectors::FragmentationSnapshot,
@@ -23,7 +23,7 @@ const NOTHING_RESERVED: &str = "nothing was reserved";
 const NOTHING_FREE: &str = "nothing was free";
 
 /// The sums as a report shows them, without the segments.
-pub(super) fn fragmentation(at: &FragmentationSnapshot) -> FragmentationAt {
+pub(super) fn fragmentation(at: &FragmentationSnapshot, told: Told) -> FragmentationAt {
     let ratio = |part: u64, whole: u64| (whole > 0).then(|| part as f64 / whole as f64);
     let external = ratio(at.inactive - at.largest_free, at.inactive);
     let active_over_reserved = ratio(at.level.active, at.level.reserved);
@@ -37,7 +37,8 @@ pub(super) fn fragmentation(at: &FragmentationSnapshot) -> FragmentationAt {
         external_why: external.is_none().then_some(NOTHING_FREE),
         active_over_reserved,
         active_over_reserved_why: active_over_reserved.is_none().then_some(NOTHING_RESERVED),
-        internal_bytes: Bytes(at.level.allocated.saturating_sub(at.level.requested)),
+        internal_bytes: told.requests.then(|| Bytes(at.level.allocated.saturating_sub(at.level.requested))),
+        internal_bytes_why: (!told.requests).then_some(NO_REQUESTS),
         layout: Layout { segments_total_why: Some("they were not looked at"), ..Layout::default() },
     }
 }
@@ -75,7 +76,8 @@ fn is_waste(pin: &snapshot::SegmentPin) -> bool {
 fn segment_use(heap: &LiveHeap, segment: &snapshot::LiveSegment) -> SegmentUse {
     let blocks = heap.blocks[segment.blocks.clone()].iter().filter(|block| block.is_placed);
     let holes = &heap.holes[segment.holes.clone()];
-    let internal = blocks.clone().map(|block| block.bytes.0.saturating_sub(block.requested_bytes.0));
+    let internal = blocks.clone().map(|block| Some(block.bytes.0.saturating_sub(block.requested_bytes?.0)));
+    let internal: Option<u64> = internal.sum();
     let lost = segment.pool.is_none().then_some("the definition of its pool is lost");
     SegmentUse {
         address: segment.address,
@@ -87,7 +89,8 @@ fn segment_use(heap: &LiveHeap, segment: &snapshot::LiveSegment) -> SegmentUse {
         is_expandable: segment.granule_bytes.is_some(),
         page_bytes: segment.page_bytes(),
         active_bytes: Bytes(segment.bytes.0 - segment.free_bytes.0),
-        internal_bytes: Bytes(internal.sum()),
+        internal_bytes: internal.map(Bytes),
+        internal_bytes_why: internal.is_none().then_some(NO_REQUESTS),
         free_bytes: segment.free_bytes,
         free_blocks: holes.len() as u64,
         largest_free_bytes: holes.iter().map(|hole| hole.bytes).max().unwrap_or_default(),

@@ -3,7 +3,7 @@
 use memtrace_format::{Address, Bytes, DeviceId};
 
 use super::{
-    NO_SEGMENTS,
+    NO_REQUESTS, NO_SEGMENTS,
     breakdown::breakdown,
     deferred::{self, layout_of},
     fragmentation::fragmentation,
@@ -13,7 +13,7 @@ use crate::{
     Nanos,
     collectors::{FragmentationSnapshot, HeapWatch, PeakRecord, PeakWatch, TotalsSample, TotalsWatch},
     model::HeapKey,
-    replay::{HeldBlock, Level, ReplayHeap},
+    replay::{HeapState, HeldBlock, Level, ReplayHeap},
     report::{
         self, AllocatorTotals, BlockSizes, Breakdown, DistinctPeak, Figures, Fragmentation, Known, Peak,
         PeakBefore, PeakBy, ReservedPeak, TotalsAt,
@@ -35,13 +35,14 @@ pub(super) fn report(
     end: Nanos,
     names: &mut Names<'_>,
 ) -> report::Heap {
-    let segmented = heap.state.segmented;
+    let told = Told::of(&heap.state);
+    let segmented = told.segments;
     let why = (!segmented).then_some(NO_SEGMENTS);
     let (device, kind) = device_of(heap.key, names);
     let at_end = FragmentationSnapshot::of(end, &mut heap.state);
     let (records, peaks_total) = watch.peaks.finish();
     let mut peaks: Vec<_> =
-        records.iter().map(|record| distinct_peak(record, heap.first_event, segmented)).collect();
+        records.iter().map(|record| distinct_peak(record, heap.first_event, told)).collect();
     if let Some(highest) = peaks.first_mut() {
         let blocks = watch.peak.blocks(&heap.state).map(|(_, block)| block);
         highest.breakdown = breakdown(blocks, heap.state.by, watch.peak.time, deferred::SHARES, names);
@@ -50,7 +51,7 @@ pub(super) fn report(
     let peak = peak(&heap, &watch.peak, names);
     // Before the blocks at the end are copied: either list may be millions long.
     watch.peak.forget_blocks();
-    let mut fragmentation_at_end = fragmentation(&at_end);
+    let mut fragmentation_at_end = fragmentation(&at_end, told);
     if segmented && index < deferred::HEAPS {
         fragmentation_at_end.layout = layout_of(&heap, end, names);
     }
@@ -70,12 +71,12 @@ pub(super) fn report(
         reserved_peak: segmented
             .then_some(ReservedPeak { time_ns: watch.reserved_peak.0, bytes: Bytes(watch.reserved_peak.1) }),
         reserved_peak_why: why,
-        end: figures(&at_end.level, segmented),
+        end: figures(&at_end.level, told),
         end_blocks: heap.state.blocks().filter(|(_, block)| block.is_allocated()).count() as u64,
         fragmentation: segmented.then(|| Fragmentation {
-            at_peak: fragmentation(&watch.peak.fragmentation),
-            worst: fragmentation(&watch.worst),
-            most_pinned: fragmentation(&watch.most_pinned),
+            at_peak: fragmentation(&watch.peak.fragmentation, told),
+            worst: fragmentation(&watch.worst, told),
+            most_pinned: fragmentation(&watch.most_pinned, told),
             end: fragmentation_at_end,
         }),
         fragmentation_why: why,
@@ -127,10 +128,31 @@ pub(super) fn peak_before(trace: &Log, heap: HeapKey) -> Option<PeakBefore> {
     })
 }
 
+/// What the events of a heap tell beside its blocks.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Told {
+    pub(super) segments: bool,
+    /// What was asked for, of each block.
+    pub(super) requests: bool,
+}
+
+impl Told {
+    pub(super) fn of(heap: &HeapState) -> Self {
+        Self { segments: heap.segmented, requests: !heap.requests_untold }
+    }
+
+    /// By what its report says.
+    pub(super) fn in_report(heap: &report::Heap) -> Self {
+        Self { segments: heap.reserved_peak.is_some(), requests: heap.end.requested_bytes.is_some() }
+    }
+}
+
 /// The sums as a report shows them.
-pub(super) fn figures(level: &Level, segmented: bool) -> Figures {
+pub(super) fn figures(level: &Level, told: Told) -> Figures {
+    let Told { segments: segmented, requests } = told;
     Figures {
-        requested_bytes: Bytes(level.requested),
+        requested_bytes: requests.then_some(Bytes(level.requested)),
+        requested_bytes_why: (!requests).then_some(NO_REQUESTS),
         allocated_bytes: Bytes(level.allocated),
         active_bytes: Bytes(level.active),
         reserved_bytes: segmented.then_some(Bytes(level.reserved)),
@@ -144,12 +166,12 @@ fn peak(heap: &ReplayHeap, watch: &PeakWatch, names: &mut Names<'_>) -> Peak {
     let whose = blocks().map(|(_, block)| block);
     let Breakdown { by_module, by_scope, by_thread, by_stack, by_size, by_age } =
         breakdown(whose, heap.state.by, watch.time, SHARES, names);
-    let (blocks, blocks_total) = largest_blocks(blocks(), watch.time, names);
+    let (blocks, blocks_total) = largest_blocks(blocks(), Told::of(&heap.state), watch.time, names);
     Peak {
         by: heap.state.by,
         time_ns: watch.time,
         event_index: watch.event.saturating_sub(heap.first_event),
-        figures: figures(&watch.level, heap.state.segmented),
+        figures: figures(&watch.level, Told::of(&heap.state)),
         by_module,
         by_scope,
         by_thread,
@@ -176,6 +198,7 @@ pub(super) fn device_of(heap: HeapKey, names: &Names<'_>) -> (Option<u32>, &'sta
 /// The largest of these blocks, largest first, and how many blocks there are.
 pub(super) fn largest_blocks(
     blocks: impl Iterator<Item = (u64, HeldBlock)>,
+    told: Told,
     at: Nanos,
     names: &mut Names<'_>,
 ) -> (Vec<report::Block>, u64) {
@@ -191,27 +214,37 @@ pub(super) fn largest_blocks(
     }
     largest.sort_unstable_by_key(largest_first);
     largest.truncate(BLOCKS);
-    (largest.into_iter().map(|(address, block)| report_block(address, &block, at, names)).collect(), total)
+    (
+        largest.into_iter().map(|(address, block)| report_block(address, &block, told, at, names)).collect(),
+        total,
+    )
 }
 
 /// A peak, not broken down.
-fn distinct_peak(record: &PeakRecord, first_event: u64, segmented: bool) -> DistinctPeak {
+fn distinct_peak(record: &PeakRecord, first_event: u64, told: Told) -> DistinctPeak {
     DistinctPeak {
         time_ns: record.time,
         event_index: record.event.saturating_sub(first_event),
         valley_bytes: Bytes(record.valley),
-        figures: figures(&record.level, segmented),
+        figures: figures(&record.level, told),
         breakdown: Breakdown::default(),
         breakdown_why: Some("it was not looked at"),
     }
 }
 
-fn report_block(address: u64, block: &HeldBlock, at: Nanos, names: &mut Names<'_>) -> report::Block {
+fn report_block(
+    address: u64,
+    block: &HeldBlock,
+    told: Told,
+    at: Nanos,
+    names: &mut Names<'_>,
+) -> report::Block {
     let owner = names.owner(block.owner).copied();
     report::Block {
         address: Address(address),
         bytes: Bytes(block.size),
-        requested_bytes: Bytes(block.requested),
+        requested_bytes: told.requests.then_some(Bytes(block.requested)),
+        requested_bytes_why: (!told.requests).then_some(NO_REQUESTS),
         module: names.module(owner.map(|owner| owner.module).unwrap_or_default()),
         scope: names.scope(owner.map(|owner| owner.scope).unwrap_or_default()),
         thread: names.thread(owner.map_or(usize::MAX, |owner| owner.thread as usize)),

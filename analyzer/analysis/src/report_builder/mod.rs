@@ -36,6 +36,9 @@ pub(crate) use state::state;
 /// The version of the report's keys.
 const SCHEMA_VERSION: u32 = 1;
 
+/// Why nothing is said of what was asked for.
+const NO_REQUESTS: &str = "the allocator reports its blocks, and not what was asked for";
+
 const NO_SEGMENTS: &str = "the engine reports no segments of this heap";
 
 /// What is built from one pass, and what of it is still to be filled in.

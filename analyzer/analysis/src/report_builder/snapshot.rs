@@ -3,7 +3,10 @@
 use hashbrown::{HashMap, hash_map::Entry};
 use memtrace_format::{Address, Bytes, DeviceId};
 
-use super::{heap::figures, names::Names};
+use super::{
+    heap::{Told, figures},
+    names::Names,
+};
 use crate::{
     Nanos, Text,
     model::HeapKey,
@@ -39,7 +42,7 @@ fn live_heap(heap: &replay::ReplayHeap, owners: &mut OwnerTable<'_, '_>) -> Live
         .map(|(address, block)| LiveBlock {
             address: Address(address),
             bytes: Bytes(block.size),
-            requested_bytes: Bytes(block.requested),
+            requested_bytes: (!state.requests_untold).then_some(Bytes(block.requested)),
             state: if block.is_allocated() { BlockState::Allocated } else { BlockState::Pending },
             is_placed: block.is_placed(),
             owner: owners.index(block.owner),
@@ -60,7 +63,7 @@ fn live_heap(heap: &replay::ReplayHeap, owners: &mut OwnerTable<'_, '_>) -> Live
         device: device.map(|device| device.ordinal),
         by: state.by,
         block_sizes: super::heap::block_sizes(state.by),
-        figures: figures(&Level::of(state), state.segmented),
+        figures: figures(&Level::of(state), Told::of(state)),
         events: heap.events - first_event,
         segments,
         blocks,

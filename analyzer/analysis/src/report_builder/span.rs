@@ -2,7 +2,11 @@
 
 use memtrace_format::{Bytes, CounterId, CounterValue, DeviceId, NameId, NotSampled, SampleSource};
 
-use super::{NO_SEGMENTS, heap::figures, names::Names};
+use super::{
+    NO_SEGMENTS,
+    heap::{Told, figures},
+    names::Names,
+};
 use crate::{
     Nanos, Text,
     collectors::{Counters, Marks, PhaseRecord},
@@ -13,11 +17,12 @@ use crate::{
 pub(super) fn phase(phase: PhaseRecord, heaps: &[Heap], names: &mut Names<'_>) -> Phase {
     let left_out = heaps.len() > phase.heaps.len() && phase.heaps.len() == crate::collectors::TRACKED;
     let spans = phase.heaps.iter().zip(heaps).map(|(span, heap)| {
-        let segmented = heap.reserved_peak.is_some();
+        let told = Told::in_report(heap);
+        let segmented = told.segments;
         HeapInPhase {
             heap: heap.name.clone(),
-            at_begin: figures(&span.at_begin, segmented),
-            at_end: figures(&span.at_end, segmented),
+            at_begin: figures(&span.at_begin, told),
+            at_end: figures(&span.at_end, told),
             peak_allocated_bytes: Bytes(span.peak_allocated),
             peak_reserved_bytes: segmented.then_some(Bytes(span.peak_reserved)),
             peak_reserved_bytes_why: (!segmented).then_some(NO_SEGMENTS),

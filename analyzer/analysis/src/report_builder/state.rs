@@ -5,7 +5,7 @@ use super::{
     breakdown::breakdown,
     deferred::layout_of,
     fragmentation::fragmentation,
-    heap::{SHARES, device_of, figures, largest_blocks},
+    heap::{SHARES, Told, device_of, figures, largest_blocks},
     names::Names,
 };
 use crate::{
@@ -28,15 +28,16 @@ pub(crate) fn state(mut replay: Replay<'_>, time: Nanos) -> State {
 
 fn heap_state(heap: &mut ReplayHeap, time: Nanos, names: &mut Names<'_>) -> HeapContents {
     let snapshot = FragmentationSnapshot::of(time, &mut heap.state);
-    let (by, segmented) = (heap.state.by, heap.state.segmented);
+    let (by, told) = (heap.state.by, Told::of(&heap.state));
+    let segmented = told.segments;
     let live = || heap.state.blocks().filter(|(_, block)| heap.state.counts(block));
     let (device, kind) = device_of(heap.key, names);
     let fragmentation = segmented.then(|| {
-        let mut at = fragmentation(&snapshot);
+        let mut at = fragmentation(&snapshot, told);
         at.layout = layout_of(heap, time, names);
         at
     });
-    let (blocks, blocks_total) = largest_blocks(live(), time, names);
+    let (blocks, blocks_total) = largest_blocks(live(), told, time, names);
     HeapContents {
         name: names.heap(heap.key),
         device,
@@ -44,7 +45,7 @@ fn heap_state(heap: &mut ReplayHeap, time: Nanos, names: &mut Names<'_>) -> Heap
         kind,
         events: heap.events - heap.first_event,
         by,
-        figures: figures(&Level::of(&heap.state), segmented),
+        figures: figures(&Level::of(&heap.state), told),
         breakdown: breakdown(live().map(|(_, block)| block), by, time, SHARES, names),
         blocks_total,
         blocks,

@@ -20,7 +20,11 @@ pub(super) fn tracks(
     end: Nanos,
 ) -> Vec<HeapTrack> {
     let recorded = heaps.iter().zip(watches).filter_map(|(heap, watch)| Some((heap, watch.track.clone()?)));
-    recorded.map(|(heap, track)| track.finish_heap(names.heap(heap.key), heap.state.segmented, end)).collect()
+    let finished = recorded.map(|(heap, track)| {
+        let track = track.finish_heap(names.heap(heap.key), heap.state.segmented, end);
+        if heap.state.requests_untold { track.without_requests() } else { track }
+    });
+    finished.collect()
 }
 
 /// The tracks of counters that have one, in the order of the report's.

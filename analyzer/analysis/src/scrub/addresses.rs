@@ -45,7 +45,8 @@ fn addresses<'a>(trace: &'a Log, body: &'a mut [u8]) -> impl Iterator<Item = (He
                 | Kind::BlockAlloc
                 | Kind::BlockFree
                 | Kind::BlockFreeRequested
-                | Kind::BlockFreeCompleted,
+                | Kind::BlockFreeCompleted
+                | Kind::BlockOwned,
             ) => Some((trace.definitions().heap_key(PoolId(word.pool())), record[8..].first_chunk_mut()?)),
             Some(_) => None,
             None => {

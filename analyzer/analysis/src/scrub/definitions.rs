@@ -90,7 +90,9 @@ impl<'a> Definitions<'a> {
                 Definition::Module(id, module)
             }
             Definition::Counter(id, mut counter) => {
-                let totals = [well_known::ALLOCATED_TOTAL, well_known::RESERVED_TOTAL].into_iter();
+                let totals =
+                    [well_known::ALLOCATED_TOTAL, well_known::REQUESTED_TOTAL, well_known::RESERVED_TOTAL]
+                        .into_iter();
                 let heap = totals.clone().find_map(|total| Some((counter.name.strip_suffix(total)?, total)));
                 counter.name = match heap {
                     Some((heap, total)) => self.pseudonyms.text(heap) + total,

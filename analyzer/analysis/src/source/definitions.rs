@@ -4,7 +4,7 @@ use hashbrown::HashMap;
 use memtrace_format::{
     Address, ChunkHeader, CounterDefinition, CounterId, Definition, DeviceDefinition, DeviceId,
     EngineDefinition, HeapDefinition, HeapId, ModuleDefinition, ModuleId, NameId, PoolDefinition, PoolId,
-    StackDefinition, StackId, ThreadDefinition, ThreadId, definitions,
+    StackDefinition, StackId, ThreadDefinition, ThreadId, definitions, well_known,
 };
 
 use super::{
@@ -205,6 +205,21 @@ impl Definitions {
     /// A counter.
     pub fn counter(&self, id: CounterId) -> Option<&CounterDefinition> {
         self.counters.get(&id)
+    }
+
+    /// Whether the events of a heap's blocks tell what was asked for.
+    pub(crate) fn tells_requests(&self, heap: HeapKey) -> bool {
+        let HeapKey::Heap(id) = heap else { return true };
+        let Some(heap) = self.heap(id) else { return true };
+        let untold = |counter: &CounterDefinition| {
+            counter.name.strip_suffix(well_known::REQUESTED_TOTAL) == Some(heap.name.as_str())
+        };
+        !self.counters.values().any(untold)
+    }
+
+    /// Whether an allocator reports the blocks of the heap of this name, with its own sum of them.
+    pub(crate) fn is_reported(&self, heap: &str) -> bool {
+        self.counters.values().any(|it| it.name.strip_suffix(well_known::ALLOCATED_TOTAL) == Some(heap))
     }
 
     /// How many threads there are.

@@ -104,8 +104,13 @@ fn told(instant: &HeapSnapshot) -> String {
         );
         for block in &heap.blocks {
             let owner = instant.owner(block);
-            text +=
-                &format!("{} {} {} {:?} ", block.address, block.bytes, block.requested_bytes, block.state);
+            text += &format!(
+                "{} {} {} {:?} ",
+                block.address,
+                block.bytes,
+                block.requested_bytes.unwrap(),
+                block.state
+            );
             text += &format!("{} {} {:?} ", block.is_placed, block.born_ns, block.born_event);
             text += &format!("{} {} {}\n", owner.module, owner.scope, owner.thread);
         }

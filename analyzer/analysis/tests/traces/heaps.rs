@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use memtrace_analysis::report::{Known, Share};
-use memtrace_format::{BlockAlloc, BlockFree, Bytes, Event, StackId};
+use memtrace_format::{
+    Address, BlockAlloc, BlockFree, BlockOwned, Bytes, CounterDefinition, CounterId, Definition, Event,
+    StackId, Unit, well_known::REQUESTED_TOTAL,
+};
 use proptest::prelude::*;
 
 use crate::{
@@ -46,7 +49,7 @@ fn a_peak_names_its_owners() {
     assert_eq!((heap.allocs, heap.frees, heap.end_blocks), (5, 1, 4));
     assert_eq!((peak.time_ns.0, peak.event_index, peak.blocks_total), (18, 3, 4));
     assert_eq!(peak.figures.allocated_bytes, Bytes(240));
-    assert_eq!(peak.figures.requested_bytes, Bytes(212));
+    assert_eq!(peak.figures.requested_bytes, Some(Bytes(212)));
     assert_eq!(peak.figures.reserved_bytes, None);
     assert!(peak.figures.reserved_bytes_why.is_some() && heap.fragmentation_why.is_some());
     let shares = |shares: &[Share]| -> Vec<(String, u64)> {
@@ -86,7 +89,10 @@ fn a_block_that_a_stream_still_uses_is_active_and_no_hole() {
     assert_eq!(heap.end.reserved_bytes, Some(Bytes(1000)));
     let end = &heap.fragmentation.as_ref().unwrap().end;
     assert_eq!((end.inactive_bytes.0, end.free_blocks, end.largest_free_bytes.0), (500, 1, 500));
-    assert_eq!((end.external, end.active_over_reserved, end.internal_bytes.0), (Some(0.0), Some(0.5), 10));
+    assert_eq!(
+        (end.external, end.active_over_reserved, end.internal_bytes),
+        (Some(0.0), Some(0.5), Some(Bytes(10)))
+    );
     assert_eq!(heap.peak.blocks_total, 2);
 
     recording.at(1, 4, Event::BlockFreeCompleted(block(DEVICE, 0x10_000)));
@@ -205,7 +211,7 @@ proptest! {
         let live: u64 = naive.live.values().map(|(length, _)| length).sum();
         prop_assert_eq!(heap.end.allocated_bytes.0, live);
         prop_assert_eq!(heap.end.active_bytes.0, live + naive.pending.values().sum::<u64>());
-        prop_assert_eq!(heap.end.requested_bytes.0, naive.live.values().map(|(_, requested)| requested).sum::<u64>());
+        prop_assert_eq!(heap.end.requested_bytes.unwrap().0, naive.live.values().map(|(_, requested)| requested).sum::<u64>());
         prop_assert_eq!(heap.end_blocks, naive.live.len() as u64);
         if let Some(fragmentation) = &heap.fragmentation {
             prop_assert_eq!(heap.end.reserved_bytes.unwrap().0, naive.segments.len() as u64 * SEGMENT);
@@ -222,7 +228,7 @@ proptest! {
             prop_assert_eq!(heap.peak.time_ns.0, time);
             prop_assert_eq!(heap.peak.event_index, event);
             let mut blocks: Vec<_> =
-                heap.peak.blocks.iter().map(|b| (b.address.0 - BASE, b.bytes.0, b.requested_bytes.0, b.age_ns.0)).collect();
+                heap.peak.blocks.iter().map(|b| (b.address.0 - BASE, b.bytes.0, b.requested_bytes.unwrap().0, b.age_ns.0)).collect();
             blocks.sort_unstable();
             let expected: Vec<_> =
                 at_peak.live.iter().map(|(&place, &(length, requested))| (place, length, requested, ages[&place])).collect();
@@ -259,4 +265,56 @@ fn stacks_are_rendered_from_the_innermost_frame() {
         stack.iter().map(ToString::to_string).collect::<Vec<_>>(),
         ["inner (a.py:9)", "outer (a.py:7)"]
     );
+}
+
+/// Weights that were made before their module was named are its from then on, at the peak that was before too. A block that has a module
+/// keeps it, and one that is not there is nobody's.
+#[test]
+fn blocks_that_were_nobodys_are_adopted() {
+    let mut recording = Recording::new();
+    let [unet, vae] = [(1, "unet"), (2, "vae")].map(|(id, name)| recording.module(id, name, 0, 100));
+    let owned =
+        |module, address| Event::BlockOwned(BlockOwned { pool: DEVICE, address: Address(address), module });
+    recording.at(1, 1, alloc(DEVICE, 0x1000, 512, 512));
+    recording.at(1, 2, alloc(DEVICE, 0x2000, 256, 256));
+    recording.at(1, 3, free(DEVICE, 0x2000));
+    recording.at(1, 4, owned(unet, 0x1000));
+    recording.at(1, 5, owned(vae, 0x1000));
+    recording.at(1, 6, owned(unet, 0x2000));
+    recording.at(1, 7, alloc(DEVICE, 0x2000, 128, 128));
+    let report = recording.report();
+    let shares = |shares: &[Share]| -> Vec<_> {
+        shares.iter().map(|share| (share.name.recorded().to_owned(), share.bytes.0)).collect()
+    };
+    let peak = &report.heaps[0].peak;
+    assert_eq!(peak.time_ns.0, 2);
+    assert_eq!(shares(&peak.by_module), [("unet".to_owned(), 512), ("(none)".to_owned(), 256)]);
+    assert_eq!(report.heaps[0].allocs, 3, "whose a block is does not change how many there are");
+    let last =
+        report.heaps[0].peak.blocks.iter().map(|block| (block.address.0, block.module.recorded().to_owned()));
+    assert_eq!(last.collect::<Vec<_>>(), [(0x1000, "unet".to_owned()), (0x2000, "(none)".to_owned())]);
+    assert!(report.trace.oddities.is_empty());
+}
+
+/// Where an allocator reports blocks alone, what was asked for is no copy of their sizes, but not known, for a reason.
+#[test]
+fn requests_that_are_not_told_are_not_known() {
+    let mut recording = Recording::new();
+    recording.at(1, 1, alloc(DEVICE, 0x1000, 512, 512));
+    let known = recording.report();
+    assert_eq!(known.heaps[0].end.requested_bytes, Some(Bytes(512)));
+    let counter =
+        CounterDefinition { name: format!("cuda:0{REQUESTED_TOTAL}"), unit: Unit::Bytes as u8, device: 0 };
+    recording.definitions.push(Definition::Counter(CounterId(1), counter));
+    let report = recording.report();
+    let heap = &report.heaps[0];
+    for figures in [&heap.end, &heap.peak.figures] {
+        assert_eq!((figures.requested_bytes, figures.allocated_bytes), (None, Bytes(512)));
+        assert!(figures.requested_bytes_why.is_some());
+    }
+    assert_eq!((heap.peak.blocks[0].requested_bytes, heap.peak.blocks[0].bytes), (None, Bytes(512)));
+    let row = |text: &str| {
+        text.lines().find(|line| line.trim_start().starts_with("at the end")).unwrap().contains('?')
+    };
+    assert!(row(&report.to_string()) && !row(&known.to_string()));
 }

@@ -239,6 +239,41 @@ fn reloads_could_have_been_hidden_behind_what_was_computed_before() {
     assert_eq!((transfers.by_memory.pinned.count, transfers.by_memory.unknown.count), (0, 0));
 }
 
+/// A module's move and the copies by which a driver makes it are one transfer. What is no part of it counts by itself: another module, another
+/// way, another thread, and what is more than the move.
+#[test]
+fn copies_inside_of_a_move_are_parts_of_it() {
+    let mut recording = Recording::new();
+    let [unet, vae] = [(1, "unet"), (2, "vae")].map(|(id, name)| recording.module(id, name, 0, 100));
+    let move_in = |recording: &mut Recording, copies: &[(u32, Moved)]| {
+        let whole = recording.begin(1, 0, load(unet, 100));
+        for (time, &(thread, copy)) in (1..).zip(copies) {
+            recording.transfer(thread, (time, time + 1), copy);
+        }
+        recording.end(1, 1, 50, whole, load(unet, 100));
+    };
+    move_in(&mut recording, &[(1, load(NOBODY, 60)), (1, load(NOBODY, 40))]);
+    let report = recording.report();
+    let transfers = &report.transfers;
+    assert_eq!((transfers.count, transfers.bytes.0, transfers.ns.0), (1, 100, 50));
+    assert_eq!((transfers.by_direction.h2d.count, transfers.by_memory.pageable.bytes.0), (1, 100));
+    assert_eq!(
+        (transfers.pageable_bytes.0, transfers.by_reason.values().map(|it| it.count).sum::<u64>()),
+        (100, 1)
+    );
+    assert_eq!((transfers.parts.count, transfers.parts.bytes.0, transfers.parts.ns.0), (2, 100, 2));
+    assert_eq!((report.modules[0].loads, report.modules[0].transfer_bytes.0), (1, 100));
+    assert!(report.to_string().contains("made by 2 copies of 100 B"));
+
+    let mut recording = Recording::new();
+    let none_of_it =
+        [(2, load(NOBODY, 10)), (1, evict(NOBODY, 10, NOBODY)), (1, load(vae, 10)), (1, load(NOBODY, 101))];
+    move_in(&mut recording, &none_of_it);
+    recording.transfer(1, (60, 61), load(NOBODY, 10));
+    let transfers = recording.report().transfers;
+    assert_eq!((transfers.count, transfers.bytes.0, transfers.parts.count), (6, 100 + 30 + 101 + 10, 0));
+}
+
 /// What loading ahead could hide is a finding where it is a good part of the run and the order has shown itself, and is none
 /// in a run that is short, that computes little, or in which everything has its place.
 #[test]

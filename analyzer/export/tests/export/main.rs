@@ -25,7 +25,7 @@ fn a_snapshot_of_a_run_has_its_figures() {
     let [heap] = &report.heaps[..] else { panic!("the host's heap is none of a snapshot's") };
     let truth = swapping::report(&run);
     let device = truth.heaps.iter().find(|heap| heap.name.recorded() == "cuda:0").unwrap();
-    assert_eq!(heap.peak.figures.requested_bytes, Bytes(6048));
+    assert_eq!(heap.peak.figures.requested_bytes, Some(Bytes(6048)));
     assert_eq!(heap.peak.figures.requested_bytes, device.peak.figures.requested_bytes);
     assert_eq!(heap.end.reserved_bytes, device.end.reserved_bytes);
     assert_eq!((heap.allocs, heap.frees), (device.allocs, device.frees));
@@ -51,8 +51,8 @@ fn a_snapshot_of_a_heap_without_segments_reserves_what_it_allocates() {
     let snapshot = file(&exported(&run, &Export::new(Format::Torch)));
     let again = memtrace_import::open_recording(snapshot.path(), &mut |_, _| ()).unwrap();
     let heap = &again.analyze(|_| ()).unwrap().report.heaps[0];
-    assert_eq!(heap.peak.figures.requested_bytes, Bytes(1500));
+    assert_eq!(heap.peak.figures.requested_bytes, Some(Bytes(1500)));
     assert_eq!(heap.reserved_peak.as_ref().map(|peak| peak.bytes), Some(Bytes(1536)));
-    assert_eq!((heap.end.requested_bytes, heap.end.reserved_bytes), (Bytes(1000), Some(Bytes(1024))));
+    assert_eq!((heap.end.requested_bytes, heap.end.reserved_bytes), (Some(Bytes(1000)), Some(Bytes(1024))));
     assert_eq!((heap.allocs, heap.frees), (2, 1));
 }

@@ -13,6 +13,8 @@ pub(super) enum Action {
     FreeCompleted,
     Segment(SegmentAction),
     OutOfMemory,
+    /// Something is said of the block at an address.
+    Annotate,
     Mark,
 }
 
@@ -64,10 +66,13 @@ impl<'a> Event<'a> {
             b"segment_map" => Action::Segment(SegmentAction::Map),
             b"segment_unmap" => Action::Segment(SegmentAction::Unmap),
             b"oom" => Action::OutOfMemory,
+            b"annotate" if dict.number(ADDR).is_ok_and(|address| address.is_some_and(|at| at != 0)) => {
+                Action::Annotate
+            }
             _ => Action::Mark,
         };
         let (address, size) = match action {
-            Action::Mark => {
+            Action::Mark | Action::Annotate => {
                 (dict.number(ADDR).ok().flatten().unwrap_or(0), dict.number(SIZE).ok().flatten().unwrap_or(0))
             }
             Action::OutOfMemory => (0, dict.needed(SIZE)?),

@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 
 use memtrace_format::{
-    Address, BlockAlloc, BlockFree, Bytes, Event as Logged, HeapId, ModuleId, NameId, OutOfMemory, PoolId,
-    Segment as LoggedSegment, StackId, ThreadId, Ticks,
+    Address, BlockAlloc, BlockFree, BlockOwned, Bytes, Event as Logged, HeapId, ModuleId, NameId,
+    OutOfMemory, PoolId, Segment as LoggedSegment, StackId, ThreadId, Ticks,
 };
 
 use super::{
     annotations::{Lane, ScopeEnd},
     event::{Action, Event, SegmentAction},
     history::{self, History},
-    keys::{ACTION, USER_METADATA},
+    keys::ACTION,
+    metadata::{self, Metadata},
     pools::{PoolTag, Pools},
     reserved::{Piece, Reserved},
     rules::Rules,
@@ -40,6 +41,7 @@ pub(super) struct HeapImport<'i, 'a> {
     /// The blocks in use, by address.
     in_use: BTreeMap<u64, InUse>,
     now: Ticks,
+    metadata: Metadata,
     /// How often the snapshot shows a block to be as long as was deduced, and how often not.
     pub(super) sizes_agree: u64,
     pub(super) sizes_differ: u64,
@@ -73,6 +75,7 @@ impl<'i, 'a> HeapImport<'i, 'a> {
             reserved: Reserved::default(),
             in_use: BTreeMap::new(),
             now: start,
+            metadata: Metadata::default(),
             sizes_agree: 0,
             sizes_differ: 0,
         }
@@ -137,10 +140,16 @@ impl<'i, 'a> HeapImport<'i, 'a> {
         for end in ends {
             self.scope(end)?;
         }
-        Ok(())
+        self.say(None)
+    }
+
+    /// What the program says of the blocks that come now. Annotations are around it.
+    fn say(&mut self, said: Option<StringId>) -> Result<(), ImportError> {
+        self.metadata.say(said, (self.thread, self.now), self.stacks, self.log)
     }
 
     fn scope(&mut self, end: &ScopeEnd) -> Result<(), ImportError> {
+        self.say(None)?;
         self.now = self.now.max(nanos(end.time_us));
         let event = scope(end, self.stacks, self.log)?;
         self.log.event(self.thread, self.now, &event)
@@ -181,13 +190,26 @@ impl<'i, 'a> HeapImport<'i, 'a> {
                 let free = event.device_free()?.map(Bytes);
                 Logged::OutOfMemory(OutOfMemory { pool, requested: Bytes(event.size), free, stack })
             }
-            Action::Mark => {
+            Action::Mark | Action::Annotate => {
+                self.annotate(event)?;
                 let name = self.mark_name(event)?;
                 let pool = self.pools.any(self.log)?;
                 Logged::HeapMark { pool, name, value: event.size }
             }
         };
         self.log.event(self.thread, self.now, &logged)
+    }
+
+    /// A block is said to be something.
+    fn annotate(&mut self, event: &Event<'a>) -> Result<(), ImportError> {
+        if let (Action::Annotate, Some(block), Some(said)) =
+            (event.action, self.in_use.get(&event.address), metadata::of(self.arena, event))
+        {
+            let module = self.metadata.module(said, event.size, self.arena, self.log)?;
+            let owned = BlockOwned { pool: block.pool, address: Address(event.address), module };
+            self.log.event(self.thread, self.now, &Logged::BlockOwned(owned))?;
+        }
+        Ok(())
     }
 
     fn alloc(&mut self, index: u64, event: &Event<'a>, history: &History) -> Result<Logged, ImportError> {
@@ -206,6 +228,7 @@ impl<'i, 'a> HeapImport<'i, 'a> {
         }
         let id = event.pool_id().unwrap_or_default();
         let pool = self.pool_of(address, requested, id, event.stream)?;
+        self.say(metadata::of(self.arena, event))?;
         self.in_use.insert(address, InUse { pool, pending: false });
         let stack = self.stacks.stack(event.frames(), self.log)?;
         Ok(alloc(pool, address, known.unwrap_or(deduced), requested, stack))
@@ -242,12 +265,8 @@ impl<'i, 'a> HeapImport<'i, 'a> {
     /// The action's name, with what the user gave along.
     fn mark_name(&mut self, event: &Event<'a>) -> Result<NameId, ImportError> {
         let text = |id: StringId| self.arena.string(id);
-        let (Some(action), metadata) =
-            (event.dict.string(ACTION)?, event.dict.string(USER_METADATA).ok().flatten())
-        else {
-            return Ok(NameId::NONE);
-        };
-        match metadata.map(text).filter(|metadata| !metadata.is_empty()) {
+        let Some(action) = event.dict.string(ACTION)? else { return Ok(NameId::NONE) };
+        match metadata::of(self.arena, event).map(text) {
             None => self.stacks.name(action, self.log),
             Some(metadata) => {
                 let (action, metadata) =

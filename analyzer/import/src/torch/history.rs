@@ -129,7 +129,7 @@ impl History {
                     let pool = self.segment_pool(&event);
                     changes.push((action, address, Piece { end, pool, expandable: action.expandable() }));
                 }
-                Action::OutOfMemory | Action::Mark => {}
+                Action::OutOfMemory | Action::Annotate | Action::Mark => {}
             }
         }
         for segment in segments {

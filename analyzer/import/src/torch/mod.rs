@@ -9,6 +9,7 @@ mod event;
 mod heap;
 mod history;
 mod keys;
+mod metadata;
 mod pools;
 mod reserved;
 mod rules;

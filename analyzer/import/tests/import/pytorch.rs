@@ -4,9 +4,9 @@ use std::{collections::BTreeMap, path::Path, process::Command};
 
 use memtrace_analysis::{
     Trace,
-    report::{FindingVerdict, Heap, Info, Known, Report, Verdict},
+    report::{FindingVerdict, Heap, Info, Known, Report, Share, Verdict},
 };
-use memtrace_format::Bytes;
+use memtrace_format::{Bytes, Event};
 use serde_json::Value;
 
 /// What the script says; none where there is no Python.
@@ -69,7 +69,7 @@ fn a_model_of_the_allocator_knows_the_same() {
 
             let (peak, expected) = (&heap.peak, &books["peak"]);
             assert_eq!(peak.event_index, expected["index"], "{seed}");
-            assert_eq!(peak.figures.requested_bytes.0, expected["requested"], "{seed}");
+            assert_eq!(peak.figures.requested_bytes.unwrap().0, expected["requested"], "{seed}");
             assert_eq!(peak.figures.reserved_bytes.unwrap().0, expected["reserved"], "{seed}");
             // How long a block was that lived before the recording and not at its end, is known but for 1 MiB.
             let unsure = if device == 0 { number(&books["unsure"]) } else { 0 };
@@ -81,7 +81,7 @@ fn a_model_of_the_allocator_knows_the_same() {
             }
 
             let end = &books["end"];
-            assert_eq!(heap.end.requested_bytes.0, end["requested"], "{seed}");
+            assert_eq!(heap.end.requested_bytes.unwrap().0, end["requested"], "{seed}");
             assert_eq!(heap.end.allocated_bytes.0, end["allocated"], "{seed}");
             assert_eq!(heap.end.active_bytes.0, end["active"], "{seed}");
             assert_eq!(heap.end.reserved_bytes.unwrap().0, end["reserved"], "{seed}");
@@ -91,7 +91,10 @@ fn a_model_of_the_allocator_knows_the_same() {
             stacks_are(heap, &expected["stacks"]);
         }
         let pinned = heap(&report, "pinned");
-        assert_eq!((pinned.kind, pinned.end.requested_bytes.0), ("pinned", number(&truth["pinned"])));
+        assert_eq!(
+            (pinned.kind, pinned.end.requested_bytes.unwrap().0),
+            ("pinned", number(&truth["pinned"]))
+        );
         assert_eq!(pinned.end.allocated_bytes.0, 8 << 20, "each is a segment of its own");
         let settings: BTreeMap<_, _> = report
             .marks
@@ -125,6 +128,37 @@ fn a_request_that_failed_is_told_with_what_was_free() {
     );
     let found = report.findings.iter().find(|finding| finding.id == "out-of-memory").unwrap();
     assert_eq!(found.verdict, FindingVerdict::Fail);
+}
+
+/// What a program says along with its memory is whose it is: of blocks as they come a scope, of a block that is there a module. A pool of its own
+/// has a name, though none of it is left. The events keep their numbers.
+#[test]
+fn what_a_program_says_of_its_memory_is_whose_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("said.pickle");
+    if snapshots(&["said", path.to_str().unwrap()]).is_none() {
+        return;
+    }
+    let (report, info) = read(&path);
+    let heap = heap(&report, "cuda:0");
+    let shares = |shares: &[Share]| -> Vec<_> {
+        shares.iter().map(|share| (share.name.recorded().to_owned(), share.bytes.0 >> 20)).collect()
+    };
+    let share = |name: &str, mib: u64| (name.to_owned(), mib);
+    assert_eq!(shares(&heap.peak.by_scope), [share("(none)", 10), share("load", 8)]);
+    assert_eq!(shares(&heap.peak.by_module), [share("(none)", 10), share("kv cache", 8)]);
+    assert_eq!(heap.peak.event_index, 12, "the place in the snapshot's own list");
+    assert_eq!(scope_ends(&info), 4, "two scopes, each from its beginning to its end");
+    assert!(report.marks.iter().any(|mark| mark.name.recorded() == "annotate: kv cache"));
+    assert!(report.trace.oddities.is_empty(), "{:?}", report.trace.oddities);
+    let log = tempfile::NamedTempFile::new().unwrap();
+    memtrace_import::import(&path, log.reopen().unwrap(), &mut |_, _| ()).unwrap();
+    let trace = Trace::open(log.path()).unwrap();
+    let pools = trace.events().filter_map(|recorded| match recorded.unwrap().event {
+        Event::SegmentAlloc(segment) => trace.definitions().pool(segment.pool).map(|pool| pool.name.clone()),
+        _ => None,
+    });
+    assert_eq!(pools.collect::<Vec<_>>(), ["large", "large of pool (0, 7)"]);
 }
 
 fn number(value: &Value) -> u64 {

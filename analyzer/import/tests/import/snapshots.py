@@ -271,6 +271,38 @@ def oom(path):
         pickle.dump({"segments": [segment], "device_traces": [trace]}, file, protocol=4)
 
 
+def said(path):
+    """What a program says along with its memory: of blocks as they come, of one that is there, and a pool of its own that is given back."""
+    base, start = 1 << 40, 1_700_000_000_000_000
+    trace = []
+
+    def event(action, address, mib, pool=(0, 0), metadata=""):
+        trace.append({"action": action, "addr": base + address * MIB, "size": mib * MIB, "stream": 0, "time_us": start + 10 * len(trace),
+                      "frames": [], "pool_id": pool, "user_metadata": metadata, "compile_context": "N/A"})
+
+    event("segment_alloc", 0, 20)
+    event("alloc", 0, 4, metadata="load")
+    event("alloc", 4, 4, metadata="load")
+    event("segment_alloc", 64, 20, (0, 7), "load")
+    event("alloc", 64, 3, (0, 7), "warm up")
+    event("free_requested", 64, 3, (0, 7))
+    event("free_completed", 64, 3, (0, 7))
+    event("segment_free", 64, 20, (0, 7))
+    event("alloc", 8, 8)
+    event("annotate", 8, 8, metadata="kv cache")
+    event("annotate", 4, 4, metadata="")
+    event("user_defined", 0, 0, metadata="epoch")
+    event("alloc", 16, 2)
+    blocks = [{"address": base + place * MIB, "size": mib * MIB, "requested_size": mib * MIB, "state": state, "frames": []}
+              for place, mib, state in [(0, 4, "active_allocated"), (4, 4, "active_allocated"), (8, 8, "active_allocated"),
+                                        (16, 2, "active_allocated"), (18, 2, "inactive")]]
+    segment = {"device": 0, "address": base, "total_size": 20 * MIB, "allocated_size": 18 * MIB, "active_size": 18 * MIB,
+               "requested_size": 18 * MIB, "stream": 0, "segment_type": "large", "segment_pool_id": (0, 0), "is_expandable": False,
+               "frames": [], "blocks": blocks}
+    with open(path, "wb") as file:
+        pickle.dump({"segments": [segment], "device_traces": [trace]}, file, protocol=4)
+
+
 def tiny(folder):
     """A small snapshot of each protocol with all that there is, to be damaged."""
     for protocol in range(2, 6):
@@ -346,5 +378,7 @@ if __name__ == "__main__":
         generate(sys.argv[2])
     elif sys.argv[1] == "oom":
         oom(sys.argv[2])
+    elif sys.argv[1] == "said":
+        said(sys.argv[2])
     else:
         json.dump({path: replay(path) for path in sys.argv[2:]}, sys.stdout)

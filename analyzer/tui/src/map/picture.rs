@@ -319,7 +319,7 @@ fn row(block: &LiveBlock, instant: &HeapSnapshot) -> Row {
         vec![
             Cell::word(block.address.to_string()),
             Cell::Bytes(block.bytes),
-            Cell::Bytes(block.requested_bytes),
+            block.requested_bytes.map_or_else(|| Cell::word("?".to_owned()), Cell::Bytes),
             Cell::Text(owner.module.clone()),
             Cell::Text(owner.scope.clone()),
             Cell::Text(owner.thread.clone()),

@@ -140,7 +140,7 @@ mod tests {
         LiveBlock {
             address: Address(address),
             bytes: Bytes(bytes),
-            requested_bytes: Bytes(bytes),
+            requested_bytes: Some(Bytes(bytes)),
             state: if owner == 9 { BlockState::Pending } else { BlockState::Allocated },
             is_placed: true,
             owner: OwnerIndex(owner),

@@ -70,11 +70,12 @@ fn of_block(picture: &MapPicture, block: &LiveBlock, run: &OpenRun, theme: Theme
         BlockState::Allocated => "",
         BlockState::Pending => ", given back, but a stream still uses it",
     };
-    let lost = Bytes(block.bytes.0.saturating_sub(block.requested_bytes.0));
-    let asked = if lost == Bytes(0) {
-        String::new()
-    } else {
-        format!(", asked for {}, {lost} is padding", block.requested_bytes)
+    let asked = match block.requested_bytes.filter(|requested| *requested < block.bytes) {
+        Some(requested) => {
+            let lost = Bytes(block.bytes.0 - requested.0);
+            format!(", asked for {requested}, {lost} is padding")
+        }
+        None => String::new(),
     };
     let age = picture.instant.time_ns.since(block.born_ns);
     let event =

@@ -40,7 +40,7 @@ pub(crate) fn owners<'a>(run: &'a OpenRun, theme: Theme, width: u16) -> Section<
     let peak = &heap.peak;
     let (bytes, of) = match peak.by {
         PeakBy::Allocated => (peak.figures.allocated_bytes, "allocated"),
-        PeakBy::Requested => (peak.figures.requested_bytes, "requested"),
+        PeakBy::Requested => (peak.by.of(&peak.figures), "requested"),
     };
     let rest = Line::from(vec![
         Span::styled("Peak  ", theme.strong()),
@@ -90,7 +90,10 @@ fn figures(heap: &Heap, theme: Theme, cells: usize) -> Vec<Line<'static>> {
     if let Some(reserved) = figures.reserved_bytes {
         text += &format!("reserved {reserved} · ");
     }
-    text += &format!("active {} · requested {}", figures.active_bytes, figures.requested_bytes);
+    text += &format!("active {}", figures.active_bytes);
+    if let Some(requested) = figures.requested_bytes {
+        text += &format!(" · requested {requested}");
+    }
     let known = match heap.known {
         Known::Exact => "exact",
         Known::Baseline => "at least (not all was recorded)",

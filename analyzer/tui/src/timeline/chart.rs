@@ -54,7 +54,7 @@ fn draw_title(
     let most = if peak.by == memtrace_analysis::report::PeakBy::Allocated {
         format!("{} allocated", peak.figures.allocated_bytes)
     } else {
-        format!("{} requested", peak.figures.requested_bytes)
+        format!("{} requested", peak.by.of(&peak.figures))
     };
     let stacked = stacked.map_or(String::new(), |stacked| format!(" {stacked}"));
     let left = Line::from(vec![

@@ -152,9 +152,8 @@ fn at(run: &OpenRun, theme: Theme, columns: u16) -> Line<'static> {
 
 /// The figures that the heap has.
 fn shown(run: &OpenRun) -> impl Iterator<Item = Series> {
-    let segmented = run.track().is_some_and(memtrace_analysis::timeline::HeapTrack::has_segments);
-    let any = run.track().is_some();
-    Series::ALL.into_iter().filter(move |series| any && (segmented || *series != Series::Reserved))
+    let track = run.track();
+    Series::ALL.into_iter().filter(move |series| track.is_some_and(|track| track.has(*series)))
 }
 
 fn value(run: &OpenRun, series: Series, precision: usize) -> Option<String> {

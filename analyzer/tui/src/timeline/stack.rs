@@ -230,10 +230,7 @@ fn divide(rows: u16, shares: &[u64]) -> Vec<usize> {
 fn mark_peak(run: &OpenRun, rows: &dyn Fn(u64) -> u16, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let Some(peak) = run.heap().map(|heap| &heap.peak) else { return };
     let Some(column) = run.window.column_of(peak.time_ns, area.width) else { return };
-    let bytes = match peak.by {
-        PeakBy::Allocated => peak.figures.allocated_bytes,
-        PeakBy::Requested => peak.figures.requested_bytes,
-    };
+    let bytes = peak.by.of(&peak.figures);
     let row = rows(bytes.0).saturating_sub(1).min(area.height.saturating_sub(1));
     if let Some(cell) = buffer.cell_mut((area.x + column, area.bottom().saturating_sub(1 + row))) {
         cell.set_char(theme::PEAK).set_style(theme.peak());

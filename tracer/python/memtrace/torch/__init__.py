@@ -14,8 +14,9 @@ def hook():
     if _hooked or LIBRARY is None:
         return
     _hooked = True
-    from . import forwards, loads, moves, parents
+    from . import forwards, loads, moves, parents, settings
 
+    settings.hook()
     parents.hook()
     forwards.hook()
     moves.hook()

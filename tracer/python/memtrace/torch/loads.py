@@ -15,7 +15,7 @@ from ..activate import when_imported
 from ..library import LIBRARY
 from ..names import scope
 from .forwards import innermost
-from .modules import MODULES, size
+from .modules import MODULES, own, size
 from .moves import DISK, HOST, is_moving, tier
 
 _HOST_UNKNOWN, _EXPLICIT, _DEMAND = 0, 4, 1
@@ -33,10 +33,16 @@ def hook():
 
     @functools.wraps(original)
     def load_state_dict(self, state_dict, *args, **kwargs):
-        if not LIBRARY.enabled() or not any(id(tensor) in _loaded for tensor in _values(state_dict)):
+        if not LIBRARY.enabled():
             return original(self, state_dict, *args, **kwargs)
-        handle = MODULES.mover(self, innermost())
+        values = list(_values(state_dict))
+        from_file = any(id(tensor) in _loaded for tensor in values)
+        handle = MODULES.mover(self, innermost()) if from_file else MODULES.handle(self)
         if not handle:
+            return original(self, state_dict, *args, **kwargs)
+        # For as long as they are there, they are the module's: as its weights, or as what those were copied from.
+        own(handle, values)
+        if not from_file:
             return original(self, state_dict, *args, **kwargs)
         first = next(self.parameters(), None)
         to = HOST if first is None else tier(first.device) or HOST
@@ -74,6 +80,8 @@ def _hook_accelerate(modeling):
         moved = 0
         try:
             result = original(module, tensor_name, device, value, *args, **kwargs)
+            if handle:
+                own(handle, [getattr(owner, tensor_name.rsplit(".", 1)[-1], None)])
             moved = count
         finally:
             LIBRARY.transfer_end(transfer, moved)

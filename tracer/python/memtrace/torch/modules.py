@@ -19,6 +19,9 @@ DEPTH = int(os.environ.get("MEMTRACE_TORCH_DEPTH", "6"))
 _TENSORS, _BYTES = 16, 64
 _PLAIN = (torch.Tensor, torch.nn.Parameter)
 
+# Devices whose allocators report, as `c10::DeviceType` numbers them.
+_KINDS = {"cpu": 0, "cuda": 1, "hip": 6, "xpu": 12, "mps": 13, "hpu": 15, "mtia": 19, "privateuseone": 20}
+
 # Names of variables that say nothing of what they hold.
 _VAGUE = {"self", "module", "model", "m", "mod", "net", "x", "obj", "sub_module", "submodule", "child", "component"}
 
@@ -56,6 +59,13 @@ class Modules:
     def mover(self, module, parent):
         """The handle on which a move of a module counts: its own, or that of what it is a part of."""
         return self.meet(module, parent) or self._wholes.get(id(module), 0)
+
+    def adopt(self, module):
+        """The weights of a module that is known, and of what is in it, are others now."""
+        for part in module.modules():
+            handle = self._handles.get(id(part)) or self._wholes.get(id(part))
+            if handle:
+                own(handle, [*part._parameters.values(), *part._buffers.values()])
 
     def watch(self, module, name=None):
         """Names a module and what is in it."""
@@ -113,6 +123,7 @@ class Modules:
         else:
             self._wholes[key] = parent
         self._keep(module, handle)
+        own(handle or parent, [*module._parameters.values(), *module._buffers.values()])
         for child_name, child in module.named_children():
             self._define(child, child_name, handle or parent, depth + 1)
 
@@ -133,6 +144,27 @@ class Modules:
         self._references[key] = weakref.ref(module, gone)
         if handle:
             self._modules[handle] = self._references[key]
+
+
+def own(handle, made):
+    """Tensors that were made before it was known whose they are belong to a module."""
+    owned = LIBRARY.torch_owned
+    for tensor in made:
+        if type(tensor) not in _PLAIN or tensor.layout != torch.strided:
+            continue
+        device = tensor.device
+        kind = _KINDS.get(device.type)
+        if kind is not None:
+            owned(handle, kind, -1 if device.index is None else device.index, _storage(tensor))
+
+
+def _storage(tensor):
+    """Where the memory begins that a tensor is in, or in a part of; 0 where it has none."""
+    try:
+        storage = tensor.untyped_storage() if hasattr(tensor, "untyped_storage") else tensor.storage()
+        return storage.data_ptr()
+    except (RuntimeError, NotImplementedError):
+        return 0
 
 
 def tensors(module):

@@ -6,13 +6,14 @@ other is the program's own wish.
 
 import functools
 import threading
+import weakref
 
 import torch
 
 from ..activate import when_imported
 from ..library import LIBRARY
 from .forwards import innermost
-from .modules import MODULES, size, tensors
+from .modules import MODULES, own, size, tensors
 
 # As in memtrace.h.
 NOWHERE, DISK, HOST, DEVICE = 0, 1, 2, 0x8000
@@ -25,6 +26,9 @@ class _Moving(threading.local):
 
 
 _moving = _Moving()
+
+# Modules of which it is said whose their offloaded weights are.
+_owned = weakref.WeakSet()
 
 
 def is_moving():
@@ -49,11 +53,12 @@ class Move:
     def __init__(self, module, to, home=None):
         self._module, self._to, self._home = module, to, home
         self._transfers = []
+        self._handle = 0
 
     def __enter__(self):
         _moving.on = True
         inner = innermost()
-        handle = MODULES.mover(self._module, inner)
+        self._handle = handle = MODULES.mover(self._module, inner)
         if handle:
             sources = _bytes_by_tier(self._module)
             sources.pop(self._to, None)
@@ -77,6 +82,12 @@ class Move:
             reason, room_for = _POLICY, inner if inner != handle else 0
         transfer = LIBRARY.transfer_begin(handle, source, to, count, memory, reason, room_for)
         self._transfers.append((transfer, copied))
+
+    def own(self, kept):
+        """What is kept of the module's weights is the module's."""
+        if self._handle and self._module not in _owned:
+            _owned.add(self._module)
+            own(self._handle, kept)
 
     def __exit__(self, error, *_):
         _moving.on = False
@@ -147,7 +158,8 @@ def _hook_accelerate(hooks):
     def arriving(self, module, *args, **kwargs):
         if not LIBRARY.enabled() or not getattr(self, "offload", False) or self.execution_device is None:
             return pre_forward(self, module, *args, **kwargs)
-        with Move(module, tier(_device(self.execution_device)), _home(self)):
+        with Move(module, tier(_device(self.execution_device)), _home(self)) as move:
+            move.own(_kept(self, module))
             return pre_forward(self, module, *args, **kwargs)
 
     @functools.wraps(post_forward)
@@ -158,6 +170,17 @@ def _hook_accelerate(hooks):
             return post_forward(self, module, *args, **kwargs)
 
     align.pre_forward, align.post_forward = arriving, leaving
+
+
+def _kept(hook, module):
+    """The weights of a module that accelerate keeps in host memory while the module itself has none."""
+    kept, prefix = hook.weights_map, getattr(hook.weights_map, "prefix", "")
+    kept = getattr(kept, "dataset", kept)
+    if not isinstance(kept, dict):
+        return []
+    inside = getattr(hook, "place_submodules", False)
+    named = [*module.named_parameters(recurse=inside), *module.named_buffers(recurse=inside)]
+    return [kept.get(prefix + name) for name, _ in named]
 
 
 def _home(hook):

@@ -7,7 +7,10 @@ mod sums;
 use memtrace_format::Bytes;
 use serde::Serialize;
 
-use super::{Change, SCHEMA_VERSION, change::Sides};
+use super::{
+    Change, SCHEMA_VERSION,
+    change::{Sides, said},
+};
 use crate::{
     Definitions, Nanos, Text,
     report::{Block, PeakBy},
@@ -172,7 +175,10 @@ impl HeapFlow {
             name: heap.name.clone(),
             of_device: heap.device.is_some(),
             by: heap.by,
-            requested_bytes: figures.change(|at| at.map_or(Bytes(0), |at| at.requested_bytes)),
+            requested_bytes: figures.change_if_known(|at| match at {
+                Some(at) => said(at.requested_bytes, at.requested_bytes_why),
+                None => Ok(Bytes(0)),
+            }),
             allocated_bytes: figures.change(|at| at.map_or(Bytes(0), |at| at.allocated_bytes)),
             active_bytes: figures.change(|at| at.map_or(Bytes(0), |at| at.active_bytes)),
             reserved_bytes: figures.change_if_known(|at| {
@@ -225,6 +231,7 @@ impl At<'_> {
             address: block.address,
             bytes: block.bytes,
             requested_bytes: block.requested_bytes,
+            requested_bytes_why: self.heap.and_then(|heap| heap.figures.requested_bytes_why),
             module: owner.module.clone(),
             scope: owner.scope.clone(),
             thread: owner.thread.clone(),

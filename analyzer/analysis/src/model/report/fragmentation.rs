@@ -43,7 +43,10 @@ pub struct FragmentationAt {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub active_over_reserved_why: Option<&'static str>,
     /// What blocks hold beyond what was asked for.
-    pub internal_bytes: Bytes,
+    pub internal_bytes: Option<Bytes>,
+    /// Why that is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub internal_bytes_why: Option<&'static str>,
     /// Segment by segment.
     #[serde(flatten)]
     pub layout: Layout,
@@ -93,7 +96,10 @@ pub struct SegmentUse {
     /// What blocks fill, with those that only a stream still uses.
     pub active_bytes: Bytes,
     /// What of that goes beyond what was asked for.
-    pub internal_bytes: Bytes,
+    pub internal_bytes: Option<Bytes>,
+    /// Why that is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub internal_bytes_why: Option<&'static str>,
     /// What is free.
     pub free_bytes: Bytes,
     /// In how many holes.

@@ -88,7 +88,10 @@ impl Known {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Figures {
     /// What the program asked for.
-    pub requested_bytes: Bytes,
+    pub requested_bytes: Option<Bytes>,
+    /// Why that is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub requested_bytes_why: Option<&'static str>,
     /// What it got, rounding included.
     pub allocated_bytes: Bytes,
     /// `allocated_bytes` and what is freed but still used by a stream.
@@ -124,7 +127,8 @@ impl PeakBy {
     pub fn of(self, figures: &Figures) -> Bytes {
         match self {
             Self::Allocated => figures.allocated_bytes,
-            Self::Requested => figures.requested_bytes,
+            // Peaks are taken on what was asked for where that is told, and the sizes of blocks are not.
+            Self::Requested => figures.requested_bytes.unwrap_or_default(),
         }
     }
 }
@@ -197,7 +201,10 @@ pub struct Block {
     /// How long it is.
     pub bytes: Bytes,
     /// What the program asked for.
-    pub requested_bytes: Bytes,
+    pub requested_bytes: Option<Bytes>,
+    /// Why that is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub requested_bytes_why: Option<&'static str>,
     /// The module that owned it, or `(none)`.
     pub module: Text,
     /// The scopes it was allocated in, or `(none)`.

@@ -30,6 +30,9 @@ pub struct Transfers {
     /// Of those with pageable memory: a module's moves to devices after its first, and from devices after its first. Page-locked
     /// memory makes these faster; for the first ones, locking the pages costs as much as it saves.
     pub pageable_again: MovedFor,
+    /// Copies that were made inside of another of these transfers, on its thread and from or to the same memory: those that a driver was
+    /// asked for to move a module. They are counted here and nowhere else.
+    pub parts: MovedFor,
     /// The time that forwards waited for their weights: loads of a forward's own unit (the module, what contains it or what
     /// it contains) to a device, on the forward's thread, between the latest begin or end of a forward and its begin or
     /// after its begin, each with the evictions that made room for it. Of a load that began before that border, the part after

@@ -61,7 +61,7 @@ pub struct LiveBlock {
     /// How long it is.
     pub bytes: Bytes,
     /// What the program asked for.
-    pub requested_bytes: Bytes,
+    pub requested_bytes: Option<Bytes>,
     /// Whether the program has it, or only a stream.
     pub state: BlockState,
     /// Whether it fills a part of a segment; where the recording contradicts itself, one does not.
@@ -130,7 +130,7 @@ impl LiveHeap {
     pub fn measure(&self, block: &LiveBlock) -> Bytes {
         match self.by {
             PeakBy::Allocated => block.bytes,
-            PeakBy::Requested => block.requested_bytes,
+            PeakBy::Requested => block.requested_bytes.unwrap_or_default(),
         }
     }
 }

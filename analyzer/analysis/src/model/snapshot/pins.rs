@@ -240,7 +240,7 @@ mod tests {
         let block = |&(start, end): &(u64, u64)| LiveBlock {
             address: Address(start),
             bytes: Bytes(end - start),
-            requested_bytes: Bytes(end - start),
+            requested_bytes: Some(Bytes(end - start)),
             state: BlockState::Allocated,
             is_placed: true,
             owner: OwnerIndex(0),

@@ -61,12 +61,13 @@ impl Extent {
 pub struct HeapTrack {
     name: Text,
     segmented: bool,
+    requests: bool,
     series: [Pyramid; 4],
 }
 
 impl HeapTrack {
     pub(super) fn new(name: Text, segmented: bool, bins: Bins<4>) -> Self {
-        Self { name, segmented, series: std::array::from_fn(|series| bins.pyramid(series)) }
+        Self { name, segmented, requests: true, series: std::array::from_fn(|series| bins.pyramid(series)) }
     }
 
     /// The heap's name.
@@ -77,6 +78,20 @@ impl HeapTrack {
     /// Whether the heap has segments; without, its [`Series::Reserved`] means nothing.
     pub fn has_segments(&self) -> bool {
         self.segmented
+    }
+
+    /// Whether this figure of the heap is known.
+    pub fn has(&self, series: Series) -> bool {
+        match series {
+            Series::Reserved => self.segmented,
+            Series::Requested => self.requests,
+            Series::Active | Series::Allocated => true,
+        }
+    }
+
+    /// The same track of a heap whose events do not tell what was asked for.
+    pub(crate) fn without_requests(self) -> Self {
+        Self { requests: false, ..self }
     }
 
     /// The shortest time that the track tells apart.

@@ -5,7 +5,7 @@ use std::fmt::{self, Formatter};
 use super::{
     and_more,
     breakdown::{size_words, told},
-    percent, plural,
+    maybe, percent, plural,
 };
 use crate::{
     report::{Fragmentation, FragmentationAt, Layout, Pin, is_nobody},
@@ -71,7 +71,7 @@ fn figures(f: &mut Formatter<'_>, rows: &[(&str, &FragmentationAt)]) -> fmt::Res
             at.pinned_bytes.to_string(),
             at.external.map_or_else(|| "-".to_owned(), percent),
             at.active_over_reserved.map_or_else(|| "-".to_owned(), percent),
-            at.internal_bytes.to_string(),
+            maybe(at.internal_bytes),
         ]);
     }
     write!(f, "\n{table}")
@@ -112,7 +112,7 @@ fn segments(f: &mut Formatter<'_>, layout: &Layout) -> fmt::Result {
             segment.free_bytes.to_string(),
             grouped(segment.free_blocks),
             segment.largest_free_bytes.to_string(),
-            segment.internal_bytes.to_string(),
+            maybe(segment.internal_bytes),
             sizes.join(", "),
         ]);
     }

@@ -59,7 +59,7 @@ pub(super) fn heap(f: &mut Formatter<'_>, heap: &Heap) -> fmt::Result {
     for (name, figures) in [("at the peak", &peak.figures), ("at the end", &heap.end)] {
         table.row([
             name.to_owned(),
-            figures.requested_bytes.to_string(),
+            maybe(figures.requested_bytes),
             figures.allocated_bytes.to_string(),
             figures.active_bytes.to_string(),
             maybe(figures.reserved_bytes),

@@ -1,12 +1,18 @@
 //! Modules, transfers and swaps.
 
-use std::fmt::{self, Formatter};
+use std::{
+    cmp::Reverse,
+    fmt::{self, Formatter},
+};
 
 use super::{NAME, ROWS, and_more, maybe};
 use crate::{
     report::{Bandwidth, DeviceBound, Direction, Module, MovedFor, Report, Swaps},
     table::{Table, grouped, shorten},
 };
+
+/// One part in so many of the module that moved or holds most is little.
+const LITTLE: u64 = 50;
 
 /// The most swaps that are listed one by one.
 const COSTLIEST: usize = 5;
@@ -17,7 +23,8 @@ pub(super) fn modules(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
     }
     let mut table =
         Table::new(["MODULES", "size", "forwards", "loads", "evicted", "moved", "in transfer", "on device"]);
-    for module in report.modules.iter().take(ROWS * 2) {
+    let shown = shown(&report.modules, ROWS * 2);
+    for module in &shown {
         table.row([
             shorten(&module.name, 32),
             maybe(module.bytes),
@@ -30,8 +37,23 @@ pub(super) fn modules(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
         ]);
     }
     write!(f, "\n{table}")?;
-    and_more(f, report.modules.len() as u64, ROWS * 2, "modules")?;
+    and_more(f, report.modules.len() as u64, shown.len(), "modules")?;
     movers(f, report)
+}
+
+/// At most so many modules, in their order: whole models first, then what moved or holds most. Of many, parts that moved and hold less than
+/// [`LITTLE`] are left out.
+fn shown(modules: &[Module], most: usize) -> Vec<&Module> {
+    let weighs = |module: &Module| module.transfer_bytes.max(module.bytes.unwrap_or_default());
+    let largest = modules.iter().map(weighs).max().unwrap_or_default();
+    let mut ranked: Vec<(usize, &Module)> = modules.iter().enumerate().collect();
+    if modules.len() > ROWS {
+        ranked.retain(|(_, module)| module.parent_id.is_none() || weighs(module).0 >= largest.0 / LITTLE);
+    }
+    ranked.sort_by_key(|&(place, module)| (module.parent_id.is_some(), Reverse(weighs(module)), place));
+    ranked.truncate(most);
+    ranked.sort_by_key(|&(place, _)| place);
+    ranked.into_iter().map(|(_, module)| module).collect()
 }
 
 /// What modules moved, how fast each way, and who waited.
@@ -112,6 +134,15 @@ pub(super) fn transfers(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
     if again.count > 0 {
         let (count, MovedFor { bytes, ns, .. }) = (grouped(again.count), again);
         writeln!(f, "  repeated pageable copies: {count} × {bytes} in {ns}")?;
+    }
+    let parts = transfers.parts;
+    if parts.count > 0 {
+        writeln!(
+            f,
+            "  made by {} copies of {}, counted with the moves they are parts of",
+            grouped(parts.count),
+            parts.bytes
+        )?;
     }
     let (waited, hidden) = (transfers.stall_ns, transfers.hidden_ns);
     writeln!(

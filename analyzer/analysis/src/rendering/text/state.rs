@@ -29,7 +29,7 @@ fn heap_state(f: &mut Formatter<'_>, heap: &HeapContents) -> fmt::Result {
     writeln!(
         f,
         "  requested {}, allocated {}, active {}, reserved {}; {} {}, after {} {}",
-        figures.requested_bytes,
+        maybe(figures.requested_bytes),
         figures.allocated_bytes,
         figures.active_bytes,
         maybe(figures.reserved_bytes),

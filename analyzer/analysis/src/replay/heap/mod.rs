@@ -19,6 +19,8 @@ pub struct HeapState {
     pub totals: Totals,
     /// Whether the engine reports segments of it.
     pub segmented: bool,
+    /// Whether its events leave open what was asked for: then all that is said of requests means nothing.
+    pub requests_untold: bool,
     /// What its peak is taken on.
     pub(crate) by: PeakBy,
     split: bool,
@@ -101,6 +103,11 @@ impl HeapState {
     /// An empty heap, whose peak is taken on that sum.
     pub(crate) fn new(by: PeakBy) -> Self {
         Self { by, ..Self::default() }
+    }
+
+    /// The same heap, of whose blocks it is told, or is not, what was asked for.
+    pub(super) fn with_requests(self, told: bool) -> Self {
+        Self { requests_untold: !told, ..self }
     }
 
     /// An empty heap with room for so many pieces.
@@ -262,6 +269,11 @@ impl HeapState {
         let Some(block) = self.contents.take_found(found, address) else { return Change::Unknown };
         self.totals = self.totals.without(&block, self.by);
         if self.counts(&block) { Change::Left { address, block } } else { Change::Done }
+    }
+
+    /// The block at this address turns out to be another owner's.
+    pub(crate) fn set_owner(&mut self, address: u64, owner: OwnerId) {
+        self.contents.set_owner(address, owner);
     }
 
     /// Takes a block back that a stream may still use.

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use hashbrown::HashMap;
 
-use super::{HeldBlock, largest::Largest, places::Places};
+use super::{HeldBlock, OwnerId, largest::Largest, places::Places};
 pub(super) use node::{Node, PieceId, What};
 
 /// Blocks and holes.
@@ -210,6 +210,15 @@ impl Pieces {
     pub(super) fn block_at(&self, address: u64) -> Option<HeldBlock> {
         let piece = self.find(address).map(|piece| self.node(piece)).filter(|node| node.is_block());
         piece.map(Node::block).or_else(|| self.strays.get(&address).copied())
+    }
+
+    /// The block at this address belongs to another owner.
+    pub(super) fn set_owner(&mut self, address: u64, owner: OwnerId) {
+        if let Some(piece) = self.find(address).filter(|&piece| self.node(piece).is_block()) {
+            self.nodes[piece.0 as usize].owner = owner;
+        } else if let Some(stray) = self.strays.get_mut(&address) {
+            stray.owner = owner;
+        }
     }
 
     /// The block at this address is given back but may still be used. Returns it as it was.

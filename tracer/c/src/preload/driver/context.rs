@@ -22,7 +22,7 @@ pub(super) fn device() -> u16 {
 }
 
 /// What is free of the current device.
-pub(super) fn free() -> Option<Bytes> {
+pub(in crate::preload) fn free() -> Option<Bytes> {
     let (mut free, mut total) = (0, 0);
     // SAFETY: both places are valid to write to.
     let code: Code = unsafe { GET_INFO.get()?(&raw mut free, &raw mut total) };

@@ -29,7 +29,7 @@ mod virtual_memory;
 
 use std::ffi::{CStr, c_int, c_void};
 
-pub(super) use context::define as define_device;
+pub(super) use context::{define as define_device, free};
 
 /// Finds `dlsym`, while one thread alone runs.
 pub(super) fn begin() {

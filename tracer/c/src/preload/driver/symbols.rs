@@ -14,6 +14,7 @@ use super::{Code, Hook, SUCCESS, hooked};
 use crate::preload::{
     active,
     next::{self, REAL_DLSYM},
+    torch,
 };
 
 hooked! {
@@ -55,6 +56,10 @@ unsafe fn hand_out(
     let (name, found) = unsafe { (CStr::from_ptr(name), *place) };
     if found.is_null() {
         return code;
+    }
+    // The CUDA runtime asks for the functions of memory before its first call. By then PyTorch's allocator is there, if it is at all.
+    if name == c"cuMemAlloc" {
+        torch::watch_requests();
     }
     let forms = || super::hooks().filter(|hook| hook.is_form_of(name) && hook.since <= version);
     let newest = forms().map(|hook| hook.since).max();

@@ -17,10 +17,11 @@ use std::{
 
 use memtrace_tracer::{
     Counter, Pool, Unit,
-    well_known::{ALLOCATED_TOTAL, RESERVED_TOTAL},
+    well_known::{ALLOCATED_TOTAL, REQUESTED_TOTAL, RESERVED_TOTAL},
 };
 
 use super::device::{Device, PLACES};
+use crate::preload::keeping_errno;
 
 /// Where a device's events and sums are recorded.
 pub(super) struct Books {
@@ -35,6 +36,9 @@ pub(super) struct Books {
     differing: AtomicU64,
     /// How many reports go by from sample to sample.
     interval: u64,
+    device: Device,
+    /// It is said in the log that events do not tell what was asked for.
+    untold: AtomicBool,
 }
 
 impl Books {
@@ -73,7 +77,23 @@ impl Books {
             reports: AtomicU64::new(0),
             differing: AtomicU64::new(0),
             interval: interval(),
+            device,
+            untold: AtomicBool::new(false),
         }
+    }
+
+    /// A block was handed out for a request of unknown size: from now on no sum of requests is one.
+    pub(super) fn leave_requests_open(&self) {
+        if !self.untold.swap(true, Relaxed) {
+            self.define_untold();
+        }
+    }
+
+    #[cold]
+    fn define_untold(&self) {
+        keeping_errno(|| {
+            Counter::define(&format!("{}{REQUESTED_TOTAL}", self.device.name()), Unit::Bytes, None);
+        });
     }
 
     /// A block of `size` bytes has been recorded, negative if it was given back: what the allocator says of itself since.

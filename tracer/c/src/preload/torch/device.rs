@@ -1,8 +1,11 @@
 //! Devices as PyTorch numbers them.
 
-use memtrace_tracer::{self as memtrace, Heap, MemoryKind, Pool};
+use memtrace_tracer::{self as memtrace, Bytes, Heap, MemoryKind, Pool};
 
-use crate::preload::pools::{self, LazyPool, MOST_DEVICES};
+use crate::preload::{
+    driver,
+    pools::{self, LazyPool, MOST_DEVICES},
+};
 
 /// `c10::Device`, which is passed by value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +49,10 @@ const CUDA: i8 = 1;
 pub(super) const PLACES: usize = KINDS.len() * MOST_DEVICES;
 
 impl Device {
+    pub(super) fn numbered(kind: i8, index: i8) -> Self {
+        Self { kind, index }
+    }
+
     /// Whether it is the host.
     pub(super) fn is_host(self) -> bool {
         self.kind == CPU
@@ -75,6 +82,11 @@ impl Device {
             };
             Heap::define(&self.name(), kind, device).pool("", 0)
         }))
+    }
+
+    /// What the driver has free of it. PyTorch makes the device that it asks the current one.
+    pub(super) fn free(self) -> Option<Bytes> {
+        if self.kind == CUDA { driver::free() } else { None }
     }
 
     /// The name of its heap.

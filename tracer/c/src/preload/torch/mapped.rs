@@ -39,7 +39,12 @@ pub(super) fn record(address: u64, size: i64, allocated: u64) -> bool {
     known.is_some()
 }
 
-fn pool() -> Pool {
+/// Whether one that is live begins here.
+pub(super) fn begins_at(address: u64) -> bool {
+    STORAGES.around(address as usize).is_some_and(|(storage, ())| storage.start == address as usize)
+}
+
+pub(super) fn pool() -> Pool {
     static POOL: LazyPool = LazyPool::new();
     POOL.get_or_define(|| Heap::define("torch mapped", MemoryKind::Host, None).pool("", 0))
 }

@@ -4,8 +4,8 @@
 //! libc10 that a profiler may listen to. It is called from another library, or through the linkage table of libc10 itself, so
 //! the dynamic linker finds the one below first. It passes on what it is told; the profiler of PyTorch sees what it always saw.
 //!
-//! What is recorded is the block as the allocator cut it: what was asked for is not said. The allocator of a device reports
-//! under its lock, so blocks are in order; the host's reports an alloc after and a free before it happens, but outside its
+//! A report says how long the block is that the allocator cut, and not what was asked for: [`requests`] takes note of that. The allocator of
+//! a device reports under its lock, so blocks are in order; the host's reports an alloc after and a free before it happens, but outside its
 //! lock.
 //!
 //! The host's blocks come from `malloc`. They are in the heap `torch cpu`, and not in the heap `host`: what this library
@@ -17,6 +17,10 @@ mod device;
 
 mod mapped;
 
+mod owned;
+
+mod requests;
+
 use std::{
     ffi::{CStr, CString, c_int, c_void},
     ptr,
@@ -25,6 +29,7 @@ use std::{
 
 use memtrace_tracer::{Address, Bytes};
 
+pub(super) use self::requests::watch as watch_requests;
 use self::{books::Books, device::Device};
 use super::{flags::IN_TORCH, keeping_errno, listens, next::Next, records, stacks};
 
@@ -166,7 +171,12 @@ fn record_usage(block: *mut c_void, size: i64, allocated: u64, reserved: u64, de
     let Some(books) = Books::of(device, allocated.wrapping_sub(size as u64)) else { return };
     let (address, bytes) = (Address(block.addr() as u64), Bytes(size.unsigned_abs()));
     if size > 0 {
-        books.pool.asked_by(stacks::here()).block_alloc(address, bytes, bytes);
+        // The host's allocator hands out just what it is asked for.
+        let requested = if device.is_host() { Some(bytes) } else { requests::of_block(bytes) };
+        if requested.is_none() {
+            books.leave_requests_open();
+        }
+        books.pool.asked_by(stacks::here()).block_alloc(address, bytes, requested.unwrap_or(bytes));
     } else {
         books.pool.block_free(address, bytes);
     }
@@ -177,7 +187,7 @@ fn record_out_of_memory(requested: u64, device: Device) {
     if records()
         && let Some(pool) = device.pool()
     {
-        pool.asked_by(stacks::here()).out_of_memory(Bytes(requested), None);
+        pool.asked_by(stacks::here()).out_of_memory(Bytes(requested), device.free());
     }
 }
 
