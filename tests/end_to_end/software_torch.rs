@@ -20,6 +20,8 @@ fn an_allocator_is_told_as_its_own_books_tell_it() {
         assert_eq!(heap.end.allocated_bytes.0, told("allocated_bytes.all.current"), "{setting}");
         assert_eq!(heap.reserved_peak.unwrap().bytes.0, told("reserved_bytes.all.peak"), "{setting}");
         assert_eq!(heap.end.reserved_bytes.unwrap().0, told("reserved_bytes.all.current"), "{setting}");
+        assert_eq!(heap.end.requested_bytes.unwrap().0, told("requested_bytes.all.current"), "{setting}");
+        assert!(heap.end.requested_bytes.unwrap() < heap.end.allocated_bytes, "a figure of its own");
         assert_eq!(
             (heap.allocs, heap.frees),
             (told("allocation.all.allocated"), told("allocation.all.freed"))
@@ -68,8 +70,59 @@ fn parts_that_come_first_are_of_one_tree() {
     }
 }
 
+/// A move and the driver's copies inside of it are one transfer, in all tables; and weights that were made before their module was known are
+/// its, in host memory and on the device.
+#[test]
+fn a_byte_that_moves_is_counted_once_and_a_weight_has_a_module() {
+    let Some((report, _, books)) = record("lowvram.py", "", &[("CAPACITY", "1GiB")]) else { return };
+    let moved: u64 = books["moved"].as_object().unwrap().values().map(number).sum();
+    let transfers = &report.transfers;
+    assert_eq!(transfers.by_direction.h2d.bytes.0, moved);
+    assert_eq!(transfers.by_direction.d2h.count, number(&books["swaps"]));
+    assert!(
+        transfers.parts.count > transfers.count && !transfers.by_reason.contains_key("unknown"),
+        "{transfers:?}"
+    );
+    for name in ["torch cpu", "cuda:0"] {
+        let peak = &heap_named(&report, name).peak;
+        let nobodys = peak
+            .by_module
+            .iter()
+            .find(|share| share.name.recorded() == "(none)")
+            .map_or(0, |share| share.bytes.0);
+        assert!(nobodys * 100 < peak.figures.allocated_bytes.0, "{name}: {nobodys} bytes are of no module");
+    }
+    assert_eq!(report.trace.engine.as_ref().unwrap().recorded(), "lowvram.py");
+    assert!(report.trace.engine_version.as_ref().unwrap().recorded().starts_with("PyTorch 2."));
+}
+
+/// The settings in force are asked of PyTorch, so that the course of its allocator is followed as in a snapshot: a model of it reserves as much at
+/// every event, and refuses what PyTorch refused.
+#[test]
+fn a_request_that_failed_is_rehearsed_live() {
+    for setting in ["", "expandable_segments:True"] {
+        let Some((report, _, books)) = record("out_of_memory.py", setting, &[("CAPACITY", "256MiB")]) else {
+            return;
+        };
+        assert_eq!(report.ooms_total, number(&books["refused"]), "{setting}");
+        let failed = &report.ooms[0];
+        assert!(failed.device_free_bytes.is_some(), "the driver is asked when a request fails");
+        let model = failed.model.as_ref().unwrap_or_else(|| panic!("{setting}: {:?}", failed.model_why));
+        assert!(
+            model.refused && model.allocs > 40 && model.sizes_agree == model.allocs,
+            "{setting}: {model:?}"
+        );
+        assert_eq!(model.reserved_agrees, model.events, "{setting}: {model:?}");
+        assert_eq!(model.rules.contains("expandable"), !setting.is_empty(), "{}", model.rules);
+    }
+}
+
 fn heap(report: &Report) -> &Heap {
-    report.heaps.iter().find(|heap| heap.name.recorded() == "cuda:0").unwrap()
+    heap_named(report, "cuda:0")
+}
+
+fn heap_named<'a>(report: &'a Report, name: &str) -> &'a Heap {
+    report.heaps.iter().find(|heap| heap.name.recorded() == name).unwrap()
 }
 
 /// Records a program of `tests/torch/programs`; what it says at its end. `None`, and a message: there is no PyTorch on the

@@ -18,6 +18,10 @@ fn reports_of_both_versions_are_recorded_and_passed_on() {
     assert_eq!(heap.peak.figures.allocated_bytes.0, bytes(&mut (1..=100)));
     assert_eq!(heap.end.allocated_bytes.0, bytes(&mut (2..=100).step_by(2)));
     assert_eq!((report.ooms_total, report.ooms[0].requested_bytes.0), (1, 1 << 30));
+    // A report does not say what was asked for, and this allocator is asked in no way that can be seen.
+    for figures in [&heap.end, &heap.peak.figures] {
+        assert!(figures.requested_bytes.is_none() && figures.requested_bytes_why.is_some(), "{figures:?}");
+    }
     let totals = heap.allocator.unwrap();
     assert_eq!((totals.samples, totals.differing), (150, 0));
     assert_eq!(verdict(&report), FindingVerdict::Ok);
@@ -67,6 +71,7 @@ fn mapped_storages_are_no_business_of_the_sums() {
     assert_eq!(said, "0 0\n", "no profiler listens");
     let own = heap(&report, "torch cpu");
     assert_eq!((own.allocs, own.frees, own.end.allocated_bytes.0), (2, 2, 0));
+    assert_eq!(own.end.requested_bytes.map(|bytes| bytes.0), Some(0), "the host's allocator adds nothing");
     assert_eq!((own.allocator.unwrap().samples, own.allocator.unwrap().differing), (4, 0));
     let mapped = heap(&report, "torch mapped");
     assert_eq!((mapped.allocs, mapped.frees, mapped.end.allocated_bytes.0), (2, 1, 3 << 20));

@@ -34,6 +34,7 @@ PROGRAMS = {
     "pools": USUAL,
     "devices": USUAL | {"DEVICES": 2},
     "training": USUAL,
+    "history": USUAL,
     "lowvram": USUAL,
     "parts": USUAL,
 }
@@ -58,6 +59,7 @@ SHORT = {
     ("pools", ""),
     ("devices", "expandable_segments:True"),
     ("training", "pinned_use_cuda_host_register:True"),
+    ("history", ""),
     ("lowvram", ""),
     ("parts", ""),
 }
@@ -72,8 +74,10 @@ REASONS = [
     ("*", "backend:cudaMallocAsync", "*", "PyTorch does not count it with this backend"),
     ("*", "expandable_segments:True", "inactive split bytes", "PyTorch counts it of no segment that grows"),
     ("*", "expandable_segments:True", "segments or parts *", "PyTorch counts a growth once, the driver each of its parts"),
-    ("*", "*", "requested *", "what is reported of a block is not what was asked for"),
     ("*", "*", "retries", "not reported: what a retry frees is recorded as segments that go"),
+    ("history", "expandable_segments:True", "snapshot segments*", "PyTorch tells a growth once, the driver each of its parts"),
+    ("history", "*", "active *", "a block that streams still use is reported as free"),
+    ("history", "*", "inactive split bytes", "a block that streams still use is reported as free"),
     ("streams", "*", "active *", "a block that streams still use is reported as free"),
     ("streams", "*", "inactive split bytes", "a block that streams still use is reported as free"),
 ]

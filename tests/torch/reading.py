@@ -3,7 +3,7 @@
 from collections import Counter
 
 
-def compared(said, report, events):
+def compared(said, report, events, imported=None):
     """Every figure of every device: its name, what PyTorch says, and what the trace does, `None` where that is not known."""
     heaps = {heap["name"]: heap for heap in report["heaps"]}
     for device, stats in sorted(said["devices"].items()):
@@ -15,6 +15,58 @@ def compared(said, report, events):
     for way, what in (("h2d", "moved"), ("disk", "loaded")):
         for module, theirs in said.get(what, {}).items():
             yield f"{module} bytes {what}", theirs, bytes_moved(report, module, way)
+    if said.get("moves_alone"):
+        # The driver's copies are parts of the moves, and nothing else is copied.
+        yield "host to device, all bytes", sum(said["moved"].values()), report["transfers"]["by_direction"]["h2d"]["bytes"]
+        yield "weights in host memory of no module", 0, of_no_module(heaps["torch cpu"])
+    if "refused" in said:
+        yield "refused, with a model of the course", *modeled(report)
+    if imported is not None:
+        yield from same_history(imported, report, events)
+
+
+def of_no_module(heap):
+    """The bytes at a heap's peak that belong to no module."""
+    return sum(share["bytes"] for share in heap["peak"]["by_module"] if share["name"] == "(none)")
+
+
+def modeled(report):
+    """Requests that a model of PyTorch's allocator refuses as well, which had reserved as much as PyTorch at every event; of those examined."""
+    models = [failed["model"] for failed in report["ooms"] if failed["would_have_fit"] or failed["would_not_have_fit"]]
+    agree = [it for it in models if it and it["refused"] and it["reserved_agrees"] == it["events"] > 0]
+    return len(models), len(agree)
+
+
+def same_history(imported, report, events):
+    """PyTorch's snapshot of the run beside the trace of it. What a stream still uses is freed in the trace when the program frees it."""
+    other, others = imported
+    for heap in other["heaps"]:
+        name, ours = heap["name"], {heap["name"]: heap for heap in report["heaps"]}.get(heap["name"], {})
+        for what in ("requested_bytes", "allocated_bytes", "reserved_bytes"):
+            yield f"{name} snapshot {what.replace('_', ' ')}", heap["end"][what], ours["end"][what]
+        yield f"{name} snapshot reserved, peak", heap["reserved_peak"]["bytes"], ours["reserved_peak"]["bytes"]
+        for what, kinds in HISTORIES.items():
+            theirs, own = history(others, name, kinds), history(events, name, kinds)
+            same = sum(a == b for a, b in zip(theirs, own)) if len(theirs) == len(own) else 0
+            yield f"{name} snapshot {what}, in order", len(theirs), same
+
+
+# What is told of an event: frees by their addresses alone.
+HISTORIES = {
+    "blocks handed out": {"block alloc": "alloc"},
+    "blocks, all": {"block alloc": "alloc", "block free": "free", "block free requested": "free"},
+    "segments": {"segment alloc": "come", "segment map": "come", "segment free": "go", "segment unmap": "go"},
+}
+
+
+def history(events, heap, kinds):
+    told = []
+    for event in events:
+        if event.get("heap") == heap and event["kind"] in kinds:
+            kind = kinds[event["kind"]]
+            sizes = () if kind == "free" else (event["bytes"], event.get("requested_bytes", event["bytes"]))
+            told.append((kind, event["address"], *sizes))
+    return told
 
 
 def bytes_moved(report, module, way):

@@ -66,4 +66,4 @@ with torch.no_grad():
         image = model.decoder(hidden)
 polling.over.set()
 polling.join()
-tell(moved=moved, swaps=swaps)
+tell(moved=moved, swaps=swaps, moves_alone=True)

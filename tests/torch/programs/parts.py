@@ -94,4 +94,4 @@ class Engine:
 
 engine = Engine()
 engine.run()
-tell(moved=moved)
+tell(moved=moved, moves_alone=True)

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
+use hashbrown::HashMap;
 use memtrace_format::{ModuleId, Tier};
 
 use super::names::Names;
@@ -27,10 +28,11 @@ pub(super) fn modules(movement: &Movement<'_>, names: &mut Names<'_>) -> Vec<(Mo
     let defined = names.definitions.module_ids();
     let ids: BTreeSet<ModuleId> = defined.into_iter().chain(records.iter().map(|(id, _)| id)).collect();
     // One list of stays serves a module and all that inherit it.
-    let stays: hashbrown::HashMap<ModuleId, Arc<[Stay]>> =
+    let stays: HashMap<ModuleId, Arc<[Stay]>> =
         records.iter().map(|(id, record)| (id, record.whereabouts.stays().into())).collect();
     let mut room = STAYS;
-    ids.into_iter()
+    let mut modules: Vec<(Module, Inherited)> = ids
+        .into_iter()
         .filter(|id| !id.is_none())
         .map(|id| {
             let mover = Some(id).filter(&moved).or_else(|| parents(names.definitions, id).find(&moved));
@@ -44,7 +46,28 @@ pub(super) fn modules(movement: &Movement<'_>, names: &mut Names<'_>) -> Vec<(Mo
                 Inherited(mover.is_some_and(|mover| mover != id)),
             )
         })
-        .collect()
+        .collect();
+    grow_with_parts(&mut modules);
+    modules
+}
+
+/// A module that was named while parts of it were away (an engine may take them out for a while) is smaller than what came back: then it is as
+/// large as its parts together. A part is named behind the whole.
+fn grow_with_parts(modules: &mut [(Module, Inherited)]) {
+    // Of each whole: what its parts come to, and the largest of them.
+    let mut parts: HashMap<u32, (u64, u64)> = HashMap::new();
+    for (module, _) in modules.iter_mut().rev() {
+        let Some(bytes) = &mut module.bytes else { continue };
+        if let Some((sum, largest)) = parts.get(&module.id).copied()
+            && largest > bytes.0
+        {
+            bytes.0 = sum;
+        }
+        if let Some(whole) = module.parent_id {
+            let (sum, largest) = parts.entry(whole).or_default();
+            (*sum, *largest) = (sum.saturating_add(bytes.0), bytes.0.max(*largest));
+        }
+    }
 }
 
 fn module(

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use memtrace_analysis::report::{Known, Share};
+use memtrace_analysis::{
+    rendering::ReportText,
+    report::{Known, Share},
+};
 use memtrace_format::{
     Address, BlockAlloc, BlockFree, BlockOwned, Bytes, CounterDefinition, CounterId, Definition, Event,
     StackId, Unit, well_known::REQUESTED_TOTAL,
@@ -316,5 +319,5 @@ fn requests_that_are_not_told_are_not_known() {
     let row = |text: &str| {
         text.lines().find(|line| line.trim_start().starts_with("at the end")).unwrap().contains('?')
     };
-    assert!(row(&report.to_string()) && !row(&known.to_string()));
+    assert!(row(&ReportText(&report).to_string()) && !row(&ReportText(&known).to_string()));
 }

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use memtrace_analysis::report::{FindingVerdict, Stay};
+use memtrace_analysis::{
+    rendering::ReportText,
+    report::{FindingVerdict, Stay},
+};
 use memtrace_format::{Bytes, Event, ModuleId, Tier};
 
 use crate::recording::{Analyzed, GPU, Moved, Recording, evict, load};
@@ -263,7 +266,7 @@ fn copies_inside_of_a_move_are_parts_of_it() {
     );
     assert_eq!((transfers.parts.count, transfers.parts.bytes.0, transfers.parts.ns.0), (2, 100, 2));
     assert_eq!((report.modules[0].loads, report.modules[0].transfer_bytes.0), (1, 100));
-    assert!(report.to_string().contains("made by 2 copies of 100 B"));
+    assert!(ReportText(&report).to_string().contains("made by 2 copies of 100 B"));
 
     let mut recording = Recording::new();
     let none_of_it =
@@ -272,6 +275,23 @@ fn copies_inside_of_a_move_are_parts_of_it() {
     recording.transfer(1, (60, 61), load(NOBODY, 10));
     let transfers = recording.report().transfers;
     assert_eq!((transfers.count, transfers.bytes.0, transfers.parts.count), (6, 100 + 30 + 101 + 10, 0));
+}
+
+/// A whole that was named while its parts were away is as large as they are; one whose parts share weights is as large as was said.
+#[test]
+fn a_whole_is_no_smaller_than_its_parts() {
+    let mut recording = Recording::new();
+    for (id, name, parent, bytes) in
+        [(1, "away", 0, 10), (2, "a", 1, 100), (3, "b", 1, 50), (4, "tied", 0, 100)]
+    {
+        recording.module(id, name, parent, bytes);
+    }
+    recording.module(5, "embedding", 4, 90);
+    recording.module(6, "head", 4, 90);
+    recording.at(1, 0, Event::ModuleDefined(ModuleId(1)));
+    let report = recording.report();
+    let bytes: Vec<_> = report.modules.iter().map(|module| module.bytes.unwrap().0).collect();
+    assert_eq!(bytes, [150, 100, 50, 100, 90, 90]);
 }
 
 /// What loading ahead could hide is a finding where it is a good part of the run and the order has shown itself, and is none

@@ -114,7 +114,7 @@ impl<R: Rows> Visitor for Events<'_, R> {
             Cell::of(line.heap, Cell::Text),
             Cell::of(line.address, |address| Cell::Address(address.0)),
             Cell::of(bytes, Cell::Number),
-            Cell::of(requested, Cell::Number),
+            Cell::of(requested.filter(|_| heap.is_none_or(|heap| !heap.requests_untold)), Cell::Number),
             module,
             scope,
             Cell::of(line.name, Cell::Text),
