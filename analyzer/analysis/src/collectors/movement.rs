@@ -127,7 +127,7 @@ impl<'a> Collector<'a> for Movement<'a> {
         let is_open = |phase| replay.is_phase_open(phase);
         let thread = &self.threads[now.thread];
         let (forwards, borders) = (thread.forwards, thread.borders);
-        let is_part = self.wholes.begin(now.thread, key, begin);
+        let is_part = self.wholes.begin(now.thread, key, begin, borders);
         let mut begin = *begin;
         let mut undoes = None;
         let moving = Some(begin.module).filter(|module| !module.is_none() && !is_part);

@@ -1,9 +1,9 @@
 //! Copies inside of moves. A module moves by copies that a driver is asked for, and both may be recorded: the move by its engine, the copies
 //! by whoever sees the driver's calls. They are one transfer: the move counts, the copies are its **parts**.
 //!
-//! A part begins on the thread of a move while that is under way, names no module or the same one, leaves where the move leaves or comes to
-//! where the move goes, and all parts together are no more than the move. A move of no bytes has none: a state dict that is taken over, say,
-//! of which only the copies tell how much it was.
+//! A part names no module. It begins on the thread of a module's move while that is under way and no forward has begun or ended since it began,
+//! leaves where the move leaves or comes to where the move goes, and is no larger than the move. So a move of no bytes has no parts: a state
+//! dict that is taken over, say, of which only the copies tell how much it was. And copies that overlap are no parts of each other.
 
 use memtrace_format::{Tier, TransferBegin};
 
@@ -20,8 +20,8 @@ pub(super) struct Wholes(Vec<Vec<Whole>>);
 struct Whole {
     key: TransferKey,
     begin: TransferBegin,
-    /// The bytes of it that are in no part yet.
-    left: u64,
+    /// The borders of forwards that its thread had crossed when it began.
+    borders: u64,
 }
 
 impl Wholes {
@@ -30,16 +30,21 @@ impl Wholes {
         Self(vec![Vec::new(); threads])
     }
 
-    /// A transfer begins on a thread. Whether it is a part of one that is under way there; else it may have parts of its own.
-    pub(super) fn begin(&mut self, thread: usize, key: TransferKey, begin: &TransferBegin) -> bool {
+    /// A transfer begins on a thread that has crossed so many borders of forwards. Whether it is a part of one that is under way there.
+    pub(super) fn begin(
+        &mut self,
+        thread: usize,
+        key: TransferKey,
+        begin: &TransferBegin,
+        borders: u64,
+    ) -> bool {
         let under_way = &mut self.0[thread];
-        under_way.retain(|whole| whole.key != key);
-        if let Some(whole) = under_way.iter_mut().rfind(|whole| whole.has_part(begin)) {
-            whole.left -= begin.size.0;
-            return true;
+        under_way.retain(|whole| whole.key != key && whole.borders == borders);
+        if begin.module.is_none() {
+            return under_way.iter().any(|whole| whole.has_part(begin));
         }
         if begin.size.0 > 0 && under_way.len() < UNDER_WAY {
-            under_way.push(Whole { key, begin: *begin, left: begin.size.0 });
+            under_way.push(Whole { key, begin: *begin, borders });
         }
         false
     }
@@ -52,9 +57,8 @@ impl Wholes {
 
 impl Whole {
     fn has_part(&self, part: &TransferBegin) -> bool {
-        let same_module = part.module.is_none() || part.module == self.begin.module;
         let same_way = same_place(part.from, self.begin.from) || same_place(part.to, self.begin.to);
-        same_module && same_way && part.size.0 <= self.left
+        same_way && part.size <= self.begin.size
     }
 }
 

@@ -4,8 +4,8 @@ mod sameness;
 
 use memtrace_analysis::Trace;
 use memtrace_format::{
-    Bytes, CounterDefinition, CounterId, CounterValue, Definition, Ending, Event, ModuleId, NameId,
-    OutOfMemory, StackDefinition, StackId, Unit,
+    Address, BlockOwned, Bytes, CounterDefinition, CounterId, CounterValue, Definition, Ending, Event,
+    ModuleId, NameId, OutOfMemory, StackDefinition, StackId, Unit,
 };
 use proptest::prelude::*;
 use sameness::differences;
@@ -153,6 +153,13 @@ pub(crate) fn history(choices: &[[u32; 3]]) -> Recording {
             }
             _ if how % 4 == 1 => {
                 recording.at(thread, time, Event::ModuleReleased(modules[which % modules.len()]))
+            }
+            _ if how % 4 == 2 && !blocks.is_empty() => {
+                let (host, address, _) = blocks[which % blocks.len()];
+                let pool = if host { HOST } else { DEVICE };
+                let module = modules[how / 4 % modules.len()];
+                let owned = BlockOwned { pool, address: Address(address), module };
+                recording.at(thread, time, Event::BlockOwned(owned));
             }
             _ => recording.at(thread, time, Event::ModuleDefined(modules[which % modules.len()])),
         }
