@@ -10,7 +10,7 @@
 use std::{
     env, ptr,
     sync::atomic::{
-        AtomicPtr, AtomicU64,
+        AtomicBool, AtomicPtr, AtomicU64,
         Ordering::{AcqRel, Acquire, Relaxed},
     },
 };
