@@ -127,6 +127,7 @@ impl<'a> Collector<'a> for Movement<'a> {
         let is_open = |phase| replay.is_phase_open(phase);
         let thread = &self.threads[now.thread];
         let (forwards, borders) = (thread.forwards, thread.borders);
+        self.count_alone(key, now.thread);
         let is_part = self.wholes.begin(now.thread, key, begin, borders);
         let mut begin = *begin;
         let mut undoes = None;
@@ -153,9 +154,7 @@ impl<'a> Collector<'a> for Movement<'a> {
             undoes,
             is_part,
         };
-        if !is_part {
-            self.overlap.transfer_begins(now.time, now.thread, key, begin.module);
-        }
+        self.overlap.transfer_begins(now.time, now.thread, key, begin.module);
         let replaced = self.open.insert(key, open).is_some();
         self.not_followed += u64::from(replaced);
     }
@@ -163,12 +162,12 @@ impl<'a> Collector<'a> for Movement<'a> {
     fn transfer_end(&mut self, now: EventContext, key: TransferKey, end: &TransferEnd) {
         let Some(open) = self.open.remove(&key) else { return };
         let OpenTransfer { begin, began, .. } = open;
-        self.wholes.end(open.thread, key);
+        self.count_alone(key, open.thread);
         let (moved, took) = (end.size, time_taken(now.time.since(began), end.on_device));
+        let hidden = self.overlap.transfer_ends(now.time, now.thread, key).min(took);
         if open.is_part {
             return self.sums.add_part(moved, took);
         }
-        let hidden = self.overlap.transfer_ends(now.time, now.thread, key).min(took);
         self.sums.add(&begin, moved, took, hidden);
 
         let thread = &mut self.threads[open.thread];
@@ -279,6 +278,15 @@ impl<'a> Collector<'a> for Movement<'a> {
 }
 
 impl Movement<'_> {
+    /// What is under way and was a part of this transfer, which ends, counts by itself from now on.
+    fn count_alone(&mut self, whole: TransferKey, thread: usize) {
+        for part in self.wholes.end(thread, whole) {
+            if let Some(open) = self.open.get_mut(&part) {
+                open.is_part = false;
+            }
+        }
+    }
+
     /// A forward on the thread waited for these modules.
     fn forward_waited(&mut self, thread: usize, waits: &[(ModuleId, Nanos)]) {
         for &(id, waited) in waits.iter().filter(|(_, waited)| waited.0 > 0) {

@@ -2,7 +2,7 @@
 //! by whoever sees the driver's calls. They are one transfer: the move counts, the copies are its **parts**.
 //!
 //! A part names no module. It begins on the thread of a module's move while that is under way and no forward has begun or ended since it began,
-//! leaves where the move leaves or comes to where the move goes, and is no larger than the move. So a move of no bytes has no parts: a state
+//! leaves where the move leaves or comes to where the move goes, is no larger than the move, and ends before it. So a move of no bytes has no parts: a state
 //! dict that is taken over, say, of which only the copies tell how much it was. And copies that overlap are no parts of each other.
 
 use memtrace_format::{Tier, TransferBegin};
@@ -16,12 +16,14 @@ const UNDER_WAY: usize = 64;
 #[derive(Debug)]
 pub(super) struct Wholes(Vec<Vec<Whole>>);
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Whole {
     key: TransferKey,
     begin: TransferBegin,
     /// The borders of forwards that its thread had crossed when it began.
     borders: u64,
+    /// Its parts that are under way.
+    parts: Vec<TransferKey>,
 }
 
 impl Wholes {
@@ -39,26 +41,33 @@ impl Wholes {
         borders: u64,
     ) -> bool {
         let under_way = &mut self.0[thread];
-        under_way.retain(|whole| whole.key != key && whole.borders == borders);
         if begin.module.is_none() {
-            return under_way.iter().any(|whole| whole.has_part(begin));
+            let whole = under_way.iter_mut().rfind(|whole| whole.has_part(begin, borders));
+            return whole.map(|whole| whole.parts.push(key)).is_some();
         }
         if begin.size.0 > 0 && under_way.len() < UNDER_WAY {
-            under_way.push(Whole { key, begin: *begin, borders });
+            under_way.push(Whole { key, begin: *begin, borders, parts: Vec::new() });
         }
         false
     }
 
-    /// A transfer that began on this thread ends.
-    pub(super) fn end(&mut self, thread: usize, key: TransferKey) {
-        self.0[thread].retain(|whole| whole.key != key);
+    /// A transfer that began on this thread ends. Its parts that are still under way are parts of nothing any more.
+    pub(super) fn end(&mut self, thread: usize, key: TransferKey) -> Vec<TransferKey> {
+        let under_way = &mut self.0[thread];
+        for whole in under_way.iter_mut() {
+            whole.parts.retain(|part| *part != key);
+        }
+        match under_way.iter().position(|whole| whole.key == key) {
+            Some(place) => under_way.remove(place).parts,
+            None => Vec::new(),
+        }
     }
 }
 
 impl Whole {
-    fn has_part(&self, part: &TransferBegin) -> bool {
+    fn has_part(&self, part: &TransferBegin, borders: u64) -> bool {
         let same_way = same_place(part.from, self.begin.from) || same_place(part.to, self.begin.to);
-        same_way && part.size <= self.begin.size
+        same_way && part.size <= self.begin.size && self.borders == borders
     }
 }
 

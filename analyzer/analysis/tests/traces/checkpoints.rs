@@ -108,7 +108,7 @@ fn told(instant: &HeapSnapshot) -> String {
                 "{} {} {} {:?} ",
                 block.address,
                 block.bytes,
-                block.requested_bytes.unwrap(),
+                block.requested_bytes.expect("requests are told"),
                 block.state
             );
             text += &format!("{} {} {:?} ", block.is_placed, block.born_ns, block.born_event);

@@ -199,8 +199,8 @@ fn assert_layout(layout: &Layout, naive: &Naive) {
         let internal: u64 = allocated.map(|(_, (length, requested))| length - requested).sum();
         let pending = naive.pending.keys().any(|place| places.contains(place));
         assert!(
-            segment.internal_bytes.unwrap().0 == internal
-                || (pending && segment.internal_bytes.unwrap().0 > internal)
+            segment.internal_bytes.expect("requests are told").0 == internal
+                || (pending && segment.internal_bytes.expect("requests are told").0 > internal)
         );
     }
     let by_size = layout.free_by_size.iter();
@@ -241,7 +241,7 @@ fn assert_is(instant: &HeapSnapshot, naive: &Naive, born: &BTreeMap<u64, u64>) {
         match requested {
             Some(requested) => {
                 assert_eq!(
-                    (found.state, found.requested_bytes.unwrap().0),
+                    (found.state, found.requested_bytes.expect("requests are told").0),
                     (BlockState::Allocated, *requested)
                 )
             }
