@@ -128,7 +128,7 @@ impl<'a> Collector<'a> for Movement<'a> {
         let thread = &self.threads[now.thread];
         let (forwards, borders) = (thread.forwards, thread.borders);
         self.count_alone(key, now.thread);
-        let is_part = self.wholes.begin(now.thread, key, begin, borders);
+        let is_part = self.wholes.begin(now.thread, key, begin);
         let mut begin = *begin;
         let mut undoes = None;
         let moving = Some(begin.module).filter(|module| !module.is_none() && !is_part);

@@ -1,8 +1,7 @@
 //! Copies inside of moves. A module moves by copies that a driver is asked for, and both may be recorded: the move by its engine, the copies
 //! by whoever sees the driver's calls. They are one transfer: the move counts, the copies are its **parts**.
 //!
-//! A part names no module. It begins on the thread of a module's move while that is under way and no forward has begun or ended since it began,
-//! leaves where the move leaves or comes to where the move goes, is no larger than the move, and ends before it. So a move of no bytes has no parts: a state
+//! A part names no module. It begins on the thread of a module's move while that is under way, leaves where the move leaves or comes to where the move goes, is no larger than the move, and ends before it. So a move of no bytes has no parts: a state
 //! dict that is taken over, say, of which only the copies tell how much it was. And copies that overlap are no parts of each other.
 
 use memtrace_format::{Tier, TransferBegin};
@@ -20,8 +19,6 @@ pub(super) struct Wholes(Vec<Vec<Whole>>);
 struct Whole {
     key: TransferKey,
     begin: TransferBegin,
-    /// The borders of forwards that its thread had crossed when it began.
-    borders: u64,
     /// Its parts that are under way.
     parts: Vec<TransferKey>,
 }
@@ -32,21 +29,15 @@ impl Wholes {
         Self(vec![Vec::new(); threads])
     }
 
-    /// A transfer begins on a thread that has crossed so many borders of forwards. Whether it is a part of one that is under way there.
-    pub(super) fn begin(
-        &mut self,
-        thread: usize,
-        key: TransferKey,
-        begin: &TransferBegin,
-        borders: u64,
-    ) -> bool {
+    /// A transfer begins on a thread. Whether it is a part of one that is under way there.
+    pub(super) fn begin(&mut self, thread: usize, key: TransferKey, begin: &TransferBegin) -> bool {
         let under_way = &mut self.0[thread];
         if begin.module.is_none() {
-            let whole = under_way.iter_mut().rfind(|whole| whole.has_part(begin, borders));
+            let whole = under_way.iter_mut().rfind(|whole| whole.has_part(begin));
             return whole.map(|whole| whole.parts.push(key)).is_some();
         }
         if begin.size.0 > 0 && under_way.len() < UNDER_WAY {
-            under_way.push(Whole { key, begin: *begin, borders, parts: Vec::new() });
+            under_way.push(Whole { key, begin: *begin, parts: Vec::new() });
         }
         false
     }
@@ -65,9 +56,9 @@ impl Wholes {
 }
 
 impl Whole {
-    fn has_part(&self, part: &TransferBegin, borders: u64) -> bool {
+    fn has_part(&self, part: &TransferBegin) -> bool {
         let same_way = same_place(part.from, self.begin.from) || same_place(part.to, self.begin.to);
-        same_way && part.size <= self.begin.size && self.borders == borders
+        same_way && part.size <= self.begin.size
     }
 }
 
