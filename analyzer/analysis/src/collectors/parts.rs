@@ -1,8 +1,9 @@
 //! Copies inside of moves. A module moves by copies that a driver is asked for, and both may be recorded: the move by its engine, the copies
 //! by whoever sees the driver's calls. They are one transfer: the move counts, the copies are its **parts**.
 //!
-//! A part names no module. It begins on the thread of a module's move while that is under way, leaves where the move leaves or comes to where the move goes, is no larger than the move, and ends before it. So a move of no bytes has no parts: a state
-//! dict that is taken over, say, of which only the copies tell how much it was. And copies that overlap are no parts of each other.
+//! A part names no module. It begins on the thread of a module's move while that is under way, leaves where the move leaves or comes to where
+//! the move goes, is no larger than the move, and ends before it. So a move of no bytes has no parts: a state dict that is taken over, say, of
+//! which only the copies tell how much it was. And copies that overlap are no parts of each other.
 
 use memtrace_format::{Tier, TransferBegin};
 
