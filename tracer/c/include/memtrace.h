@@ -240,7 +240,9 @@ void memtrace_block_alloc_for(memtrace_pool pool,
 
 // A live block turns out to belong to `module`: weights that were made before their module was named. One that was handed
 // out to a module stays that one's.
-void memtrace_block_owned(memtrace_pool pool, memtrace_module module, uint64_t address);
+void memtrace_block_owned(memtrace_pool pool,
+                          memtrace_module module,
+                          uint64_t address);
 
 // A block is given back and can be used again at once. Call it before that happens. A `size` of 0: not known.
 void memtrace_block_free(memtrace_pool pool, uint64_t address, uint64_t size);
