@@ -23,6 +23,13 @@ pub const RING: u64 = 1;
 /// peaks on requested bytes, and counts a block's until its free is completed.
 pub const SIZES_DEDUCED: u64 = 1;
 
+/// Compatible feature: the recording has no times. Ticks are positions: they count its events.
+pub const LACKS_TIMES: u64 = 2;
+
+/// Compatible feature: the recording does not say which thread did what. What the log calls a thread stands for a device, or for
+/// all of them.
+pub const LACKS_THREADS: u64 = 4;
+
 /// The incompatible features that this version knows.
 const KNOWN: u64 = RING;
 
@@ -51,7 +58,7 @@ pub mod field {
 /// What a log says of itself before anything else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FileHeader {
-    /// Features that a reader may ignore: [`SIZES_DEDUCED`], or none.
+    /// Features that a reader may ignore: bits such as [`SIZES_DEDUCED`], or none.
     pub compatible: u64,
     /// Features that a reader must know: [`RING`], or none.
     pub incompatible: u64,

@@ -69,7 +69,7 @@ pub use event::{
     BlockAlloc, BlockFree, BlockOwned, CounterValue, Encoded, Event, Extension, Folded, OutOfMemory,
     PeakPassed, Segment, TransferBegin, TransferEnd,
 };
-pub use header::{FileHeader, HeaderError, RING, SIZES_DEDUCED};
+pub use header::{FileHeader, HeaderError, LACKS_THREADS, LACKS_TIMES, RING, SIZES_DEDUCED};
 pub use id::{CounterId, DeviceId, HeapId, ModuleId, NameId, PoolId, StackId, ThreadId};
 pub use place::{HostMemory, MemoryKind, Reason, Tier, Unit};
 pub use record::{Kind, Record, Word};

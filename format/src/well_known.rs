@@ -11,6 +11,13 @@ pub const PROFILE_PHASE: &str = "profile run";
 /// A mark: caches were released because memory was short; its value is the bytes that came back.
 pub const RELEASED_MARK: &str = "released under pressure";
 
+/// How marks begin that say a setting of PyTorch's allocator, in force all through the recording:
+/// `allocator_settings.max_split_size=-1`.
+pub const ALLOCATOR_SETTING: &str = "allocator_settings.";
+
+/// How marks begin that say of an imported recording what a reader of its figures should know.
+pub const IMPORT_NOTE: &str = "import: ";
+
 /// What another process has of a device's memory, in bytes: a counter of that device, whose name is this and the process's.
 pub const OTHER_PROCESS: &str = "other process: ";
 

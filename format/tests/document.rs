@@ -95,6 +95,8 @@ fn the_well_known_names_are_those_of_the_document() {
         (well_known::WEIGHTS_PHASE, "phase"),
         (well_known::PROFILE_PHASE, "phase"),
         (well_known::RELEASED_MARK, "mark"),
+        (well_known::ALLOCATOR_SETTING, "mark"),
+        (well_known::IMPORT_NOTE, "mark"),
         (well_known::OTHER_PROCESS, "counter"),
     ];
     assert_eq!(drawn, actual);

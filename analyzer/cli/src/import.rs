@@ -4,14 +4,15 @@ use std::path::Path;
 
 use memtrace_analysis::Text;
 
-use crate::{arguments::Import, failure::Failure, place::Place, progress};
+use crate::{arguments::Import, failure::Failure, input::Input, place::Place, progress};
 
 pub(crate) fn run(arguments: &Import) -> Result<(), Failure> {
     let Import { recording, output, force } = arguments;
     let place = Place::begin(recording, output, *force)?;
+    let input = Input::of(recording)?;
     let file = place.file.file().try_clone().map_err(|error| place.unwritable(error))?;
     let mut shown = progress::imported();
-    let imported = memtrace_import::import(recording, file, &mut shown).map_err(|error| match error {
+    let imported = memtrace_import::import(input.path(), file, &mut shown).map_err(|error| match error {
         memtrace_import::ImportError::Write(error) => place.unwritable(error),
         error => Failure::not_imported(recording)(error.into()),
     })?;

@@ -5,7 +5,10 @@ use std::{io, path::PathBuf};
 use memtrace_analysis::ReadError;
 use thiserror::Error;
 
-use super::{PickleError, RmmError, SnapshotError};
+use super::{
+    ContainerError, PickleError, ProfileError, ProfilerError, RmmError, SnapshotError, TimelineError,
+    UnreadFile,
+};
 
 /// Why a recording cannot be imported.
 #[derive(Debug, Error)]
@@ -17,12 +20,27 @@ pub enum ImportError {
     /// It begins like no recording that this program knows.
     #[error("it begins like no recording that can be imported")]
     Unknown,
+    /// It is a file of another program, and no recording.
+    #[error("{0}")]
+    Unread(UnreadFile),
+    /// It cannot be taken out of what it is in.
+    #[error("{0}")]
+    Container(#[from] ContainerError),
     /// It is no pickle of plain data.
     #[error("{0}")]
     Pickle(#[from] PickleError),
     /// It is a pickle and no snapshot.
     #[error("{0}")]
     Snapshot(#[from] SnapshotError),
+    /// It is JSON and no trace of PyTorch's profiler with memory events.
+    #[error("{0}")]
+    Profiler(#[from] ProfilerError),
+    /// It is JSON and no raw memory timeline.
+    #[error("{0}")]
+    Timeline(#[from] TimelineError),
+    /// It is no profile of JAX.
+    #[error("{0}")]
+    Profile(#[from] ProfileError),
     /// It is an RMM log with a line that is none.
     #[error("{0}")]
     Rmm(#[from] RmmError),

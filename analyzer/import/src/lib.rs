@@ -5,12 +5,16 @@
 //! that says where, and takes memory in proportion to the file at most.
 #![forbid(unsafe_code)]
 
+mod container;
 mod error;
+mod jax;
+mod memory_timeline;
 #[cfg(feature = "nsight")]
 mod nsight;
 mod open;
 mod pickle;
 mod plain;
+mod profiler;
 mod recognize;
 mod rmm;
 mod torch;
@@ -21,12 +25,17 @@ use std::{fs::File, path::Path};
 use memtrace_analysis::Progress;
 use memtrace_format::Bytes;
 
+pub use container::ContainerError;
+use container::Source;
 pub use error::ImportError;
+pub use jax::ProfileError;
+pub use memory_timeline::TimelineError;
 #[cfg(feature = "nsight")]
 pub use nsight::NsightError;
 pub use open::{OpenError, open_recording};
 pub use pickle::{Opcode, PickleError, PickleFault};
-pub use recognize::ForeignFormat;
+pub use profiler::ProfilerError;
+pub use recognize::{ForeignFormat, UnreadFile};
 pub use rmm::{RmmError, RmmFault};
 pub use torch::{SnapshotError, SnapshotFault};
 
@@ -74,16 +83,34 @@ pub fn import(
     log: File,
     watch: &mut dyn FnMut(Stage, Progress),
 ) -> Result<Imported, ImportError> {
-    let path = path.as_ref();
-    let (file, length) = recognize::open(path)?;
+    let source = Source::open(path.as_ref())?;
+    let format = recognize::format(&source.file)?.ok_or(ImportError::Unknown)?;
+    import_as(format, source, log, watch)
+}
+
+fn import_as(
+    format: ForeignFormat,
+    source: Source,
+    log: File,
+    watch: &mut dyn FnMut(Stage, Progress),
+) -> Result<Imported, ImportError> {
     let mut watch = |stage, done, total| watch(stage, Progress { done: Bytes(done), total: Bytes(total) });
-    match recognize::format(&file)? {
-        Some(ForeignFormat::PyTorch) => torch::import(file, length, log, &mut watch),
-        Some(ForeignFormat::Rmm) => rmm::import(file, length, log, &mut watch),
+    let path = source.path();
+    let Source { file, length, .. } = source;
+    match format {
+        ForeignFormat::PyTorch => torch::import(file, length, log, &mut watch),
+        ForeignFormat::Profiler => profiler::import(file, length, log, &mut watch),
+        ForeignFormat::MemoryTimeline => memory_timeline::import(file, length, log, &mut watch),
+        ForeignFormat::Jax => jax::import(file, length, log, &mut watch),
+        ForeignFormat::Rmm => rmm::import(file, length, log, &mut watch),
         #[cfg(feature = "nsight")]
-        Some(ForeignFormat::Nsight) => nsight::import(path, log, &mut watch),
+        ForeignFormat::Nsight => {
+            // While the database is read by this path, the file stays open.
+            let imported = nsight::import(&path, log, &mut watch);
+            drop(file);
+            imported
+        }
         #[cfg(not(feature = "nsight"))]
-        Some(ForeignFormat::Nsight) => Err(ImportError::WithoutNsight),
-        None => Err(ImportError::Unknown),
+        ForeignFormat::Nsight => Err(ImportError::WithoutNsight),
     }
 }

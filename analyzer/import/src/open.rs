@@ -5,7 +5,7 @@ use std::path::Path;
 use memtrace_analysis::{Progress, ReadError, Trace};
 use thiserror::Error;
 
-use super::{ImportError, Stage, import, recognize};
+use super::{ImportError, Stage, container::Source, import_as, recognize};
 
 /// Why a file cannot be opened as a trace.
 #[derive(Debug, Error)]
@@ -38,12 +38,12 @@ pub fn open_recording(
     path: impl AsRef<Path>,
     watch: &mut dyn FnMut(Stage, Progress),
 ) -> Result<Trace, OpenError> {
-    let path = path.as_ref();
-    if recognize::format(&recognize::open(path)?.0)?.is_none() {
-        return Ok(Trace::open(path)?);
-    }
+    let source = Source::open(path.as_ref())?;
+    let Some(format) = recognize::format(&source.file)? else {
+        return Ok(if source.was_taken_out() { Trace::of_file(source.file)? } else { Trace::open(path)? });
+    };
     let log = tempfile::tempfile()
         .map_err(|source| ImportError::NoRoom { folder: std::env::temp_dir(), source })?;
-    import(path, log.try_clone().map_err(ImportError::Write)?, watch)?;
+    import_as(format, source, log.try_clone().map_err(ImportError::Write)?, watch)?;
     Ok(Trace::of_file(log)?)
 }

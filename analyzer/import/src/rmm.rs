@@ -91,7 +91,13 @@ fn read(source: impl io::Read, mut watch: impl FnMut(u64)) -> Result<Recording, 
         // The header comes again where several logs were put together.
         let row = text.trim_ascii();
         if !row.is_empty() && row != HEADER {
-            rows.add(row).map_err(at)?;
+            match rows.add(row) {
+                // The process ended in the middle of it.
+                Err(_) if text.last() != Some(&b'\n') && !rows.rows.is_empty() => {
+                    rows.notes.push(format!("import: line {line} is cut off, and left out"));
+                }
+                added => added.map_err(at)?,
+            }
         }
         offset += bytes;
         if line % BETWEEN_LOOKS == 0 {
@@ -106,6 +112,7 @@ struct Rows {
     rows: Vec<Row>,
     threads: Interned,
     streams: Interned,
+    notes: Vec<String>,
     /// Whether times are seconds since 1970.
     since_1970: bool,
     /// Nanoseconds of the days that have ended: times of the day start again at midnight.
@@ -146,25 +153,33 @@ impl Rows {
         };
         let address = match pointer {
             b"(nil)" => 0,
-            pointer => number(pointer).ok_or(field("Pointer", "an address in hexadecimal, or (nil)"))?,
+            pointer => hexadecimal(pointer).ok_or(field("Pointer", "an address in hexadecimal, or (nil)"))?,
         };
         let size = decimal(size).ok_or(field("Size", "a decimal number of bytes"))?;
-        let stream = number(stream).ok_or(field("Stream", "a number, decimal or hexadecimal"))?;
+        let stream = hexadecimal(stream).ok_or(field("Stream", "a number in hexadecimal"))?;
         let (thread, pool) = (self.threads.place(thread), self.streams.place(stream));
-        self.rows.push(Row { time, address, size, thread, pool, caller: 0, action });
+        self.rows.push(Row { time, address, size, thread, pool, frame: 0, module: 0, action });
         Ok(())
     }
 
     fn time(&mut self, text: &[u8]) -> Option<u64> {
         let mut parts = text.split(|&byte| byte == b':');
         let (first, minutes, seconds) = (parts.next()?, parts.next(), parts.next());
-        let (Some(minutes), Some(seconds), None) = (minutes, seconds, parts.next()) else {
+        // Before 2021 microseconds stood behind a colon.
+        let (micros, more) = (parts.next(), parts.next());
+        let (Some(minutes), Some(seconds), None) = (minutes, seconds, more) else {
             self.since_1970 = true;
             return minutes.is_none().then(|| nanoseconds(first)).flatten();
         };
         let hours = decimal(first).filter(|&hours| hours < 24)?;
         let minutes = decimal(minutes).filter(|&minutes| minutes < 60)?;
-        let seconds = nanoseconds(seconds).filter(|&seconds| seconds <= 60 * SECOND)?;
+        let seconds = match micros {
+            Some(micros) => decimal(seconds)?
+                .checked_mul(SECOND)?
+                .checked_add(decimal(micros).filter(|&micros| micros < 1_000_000)? * 1_000)?,
+            None => nanoseconds(seconds)?,
+        };
+        let seconds = Some(seconds).filter(|&seconds| seconds <= 60 * SECOND)?;
         let of_day = (hours * 60 + minutes) * 60 * SECOND + seconds;
         // Threads may write their lines a little late; only a step back of half a day is a midnight.
         if of_day + self.days + DAY / 2 < self.latest {
@@ -182,16 +197,14 @@ impl Rows {
         };
         let pool = |&stream: &u64| Pool { heap: 0, name: format!("stream {stream:#x}"), stream };
         Recording {
-            format: ForeignFormat::Rmm,
-            engine: "RMM",
-            pid: 0,
             zero_unix_ns: self.since_1970.then_some(0),
             threads: self.threads.numbers.iter().map(thread).collect(),
             // Which device's memory it is, the log does not say.
             heaps: vec![Heap { name: "rmm".to_owned(), kind: MemoryKind::Device, device: None }],
             pools: self.streams.numbers.iter().map(pool).collect(),
-            callers: Vec::new(),
             rows: self.rows,
+            notes: self.notes,
+            ..Recording::new(ForeignFormat::Rmm, "RMM")
         }
     }
 }
@@ -201,16 +214,12 @@ fn decimal(text: &[u8]) -> Option<u64> {
     std::str::from_utf8(text).ok().filter(|_| digits)?.parse().ok()
 }
 
-/// A number in hexadecimal if it says so or has such digits, else in decimal.
-fn number(text: &[u8]) -> Option<u64> {
+/// A number in hexadecimal, whether it says so or not: pointers are written like that, and streams are pointers.
+fn hexadecimal(text: &[u8]) -> Option<u64> {
     let text = std::str::from_utf8(text).ok()?;
-    match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
-        Some(digits) if !digits.starts_with('+') => u64::from_str_radix(digits, 16).ok(),
-        Some(_) => None,
-        None => decimal(text.as_bytes()).or_else(|| {
-            text.bytes().all(|byte| byte.is_ascii_hexdigit()).then(|| u64::from_str_radix(text, 16).ok())?
-        }),
-    }
+    let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")).unwrap_or(text);
+    let is_number = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    u64::from_str_radix(digits, 16).ok().filter(|_| is_number)
 }
 
 /// Seconds with up to nine decimals, in nanoseconds.
@@ -266,6 +275,39 @@ mod tests {
             [Action::Free, Action::OutOfMemory]
         );
         assert_eq!(recording.pools.len(), 1);
+    }
+
+    #[test]
+    fn pointers_are_hexadecimal_with_and_without_saying_so() {
+        let pointers = rows(
+            "1,1,allocate,7f141ba00000,1,0\n1,1,allocate,302000000,1,10\n1,1,allocate,0x302000000,1,0x10\n1,1,free,(nil),1,0\n",
+        );
+        let addresses: Vec<u64> = pointers.iter().map(|row| row.address).collect();
+        assert_eq!(addresses, [0x7f14_1ba0_0000, 0x3_0200_0000, 0x3_0200_0000, 0]);
+        assert_eq!(pointers[1].pool, pointers[2].pool, "a stream is a pointer too");
+    }
+
+    #[test]
+    fn microseconds_stood_behind_a_colon_once() {
+        let old = rows("1,22:30:49:650739,allocate,0x10,1,0\n1,22:30:49:000901,free,0x10,1,0\n");
+        let new = rows("1,22:30:49.650739,allocate,0x10,1,0\n1,22:30:49.000901,free,0x10,1,0\n");
+        assert_eq!(old, new);
+        let wrong = read(&b"1,1,free,0x1,1,0\n1,22:30:49:1000000,free,0x1,1,0\n"[..], |_| ()).unwrap_err();
+        assert_eq!(wrong.line, 2);
+    }
+
+    #[test]
+    fn only_the_last_row_may_be_cut_off() {
+        let whole = "1,1,allocate,0x1,1,0\n";
+        for cut in ["1", "1,2.", "1,2,alloc", "1,2,allocate,0x1,16", "1,2,allocate,0x1,16,"] {
+            let recording = read(format!("{whole}{cut}").as_bytes(), |_| ()).unwrap();
+            assert_eq!((recording.rows.len(), recording.notes.len()), (1, 1), "{cut}");
+            assert!(recording.notes[0].contains("line 2"), "{:?}", recording.notes);
+            assert!(read(format!("{whole}{cut}\n").as_bytes(), |_| ()).is_err(), "{cut}, and its line ends");
+        }
+        let last = read(format!("{whole}1,2,free,0x1,1,0").as_bytes(), |_| ()).unwrap();
+        assert_eq!((last.rows.len(), last.notes.len()), (2, 0), "a line may end with the file");
+        assert!(read(&b"1,2"[..], |_| ()).is_err(), "a file with nothing else is no log");
     }
 
     #[test]

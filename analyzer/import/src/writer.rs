@@ -7,10 +7,10 @@ use std::{
 
 use memtrace_analysis::ChunkWriter;
 use memtrace_format::{
-    Calibration, ClockKind, Closing, Definition, DeviceDefinition, DeviceId, DropCounts, Ending,
-    EngineDefinition, Event, FileHeader, HeapDefinition, HeapId, MAX_TEXT_BYTES, MemoryKind,
-    ModuleDefinition, ModuleId, NameDefinition, NameId, PoolDefinition, PoolId, StackDefinition, StackId,
-    ThreadDefinition, ThreadId, Ticks,
+    Calibration, ClockKind, Closing, CounterDefinition, CounterId, Definition, DeviceDefinition, DeviceId,
+    DropCounts, Ending, EngineDefinition, Event, FileHeader, HeapDefinition, HeapId, MAX_TEXT_BYTES,
+    MemoryKind, ModuleDefinition, ModuleId, NameDefinition, NameId, PoolDefinition, PoolId, StackDefinition,
+    StackId, ThreadDefinition, ThreadId, Ticks, Unit,
 };
 
 use super::ImportError;
@@ -42,8 +42,9 @@ pub(super) struct LogWriter {
     stacks: u32,
     heaps: u32,
     devices: u32,
-    pools: u16,
     modules: u32,
+    counters: u32,
+    pools: u16,
 }
 
 impl LogWriter {
@@ -62,8 +63,9 @@ impl LogWriter {
             stacks: 0,
             heaps: 0,
             devices: 0,
-            pools: 0,
             modules: 0,
+            counters: 0,
+            pools: 0,
         }
     }
 
@@ -128,6 +130,15 @@ impl LogWriter {
         self.names += 1;
         let id = NameId(self.names);
         self.define(&Definition::Name(id, NameDefinition { text: cut(text).to_owned() }))?;
+        Ok(id)
+    }
+
+    /// Defines a counter of bytes that is of no device.
+    pub(super) fn counter_of_bytes(&mut self, name: &str) -> Result<CounterId, ImportError> {
+        self.counters += 1;
+        let id = CounterId(self.counters);
+        let counter = CounterDefinition { name: cut(name).to_owned(), unit: Unit::Bytes as u8, device: 0 };
+        self.define(&Definition::Counter(id, counter))?;
         Ok(id)
     }
 

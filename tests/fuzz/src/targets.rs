@@ -43,6 +43,24 @@ pub(crate) const TARGETS: &[Target] = &[
         change: |random, bytes| rearrange(random, bytes, &RMM_WORDS),
         run: read,
     },
+    Target {
+        name: "profiler",
+        seeds: || Ok(vec![PROFILER.to_vec()]),
+        change: |random, bytes| rearrange(random, bytes, &JSON_WORDS),
+        run: read,
+    },
+    Target {
+        name: "timeline",
+        seeds: || Ok(vec![TIMELINE.to_vec()]),
+        change: |random, bytes| rearrange(random, bytes, &JSON_WORDS),
+        run: read,
+    },
+    Target {
+        name: "jax",
+        seeds: || Ok(vec![JAX.to_vec()]),
+        change: |random, bytes| rearrange(random, bytes, &[b"\x0a", b"\x12", b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"]),
+        run: read,
+    },
     Target { name: "nsight", seeds: || Ok(vec![nsight()?]), change: database, run: read },
 ];
 
@@ -119,6 +137,24 @@ const RMM_WORDS: [&[u8]; 12] = [
     b"1e308",
     b"99:99:99.999999",
 ];
+
+const PROFILER: &[u8] = br#"{"schemaVersion": 1, "traceEvents": [
+{"ph": "X", "cat": "user_annotation", "name": "ProfilerStep#1", "pid": 7, "tid": 9, "ts": 100, "dur": 50},
+{"ph": "X", "cat": "cpu_op", "name": "aten::empty", "pid": 7, "tid": 9, "ts": 101.5, "dur": 9, "args": {"External id": 3}},
+{"ph": "i", "name": "[memory]", "pid": 7, "tid": 9, "ts": 102, "args": {"Ev Idx": 1, "Device Type": 1, "Device Id": 0, "Addr": 4096, "Bytes": 512, "Total Allocated": 1024, "Total Reserved": 2048}},
+{"ph": "i", "name": "[memory]", "pid": 7, "tid": "b", "ts": 102, "args": {"Ev Idx": 2, "Device Type": 1, "Device Id": 0, "Addr": 8192, "Bytes": -512, "Total Allocated": 512, "Total Reserved": 2048}}
+]}"#;
+
+const TIMELINE: &[u8] = b"[[-1, 1, 4096, 0], [1000, 2, 512, 7], [2000, 3, -512, 7], [2000, 3, 512, 4], [3000, 4, -512, 4]]";
+
+const JSON_WORDS: [&[u8]; 12] = [
+    b"{", b"}", b"[", b"]", b",", b":", b"\"", b"null", b"-9223372036854775808", b"18446744073709551615", b"1e308", b"[memory]",
+];
+
+/// Types, a sample with a stack and a label, a location, a function, the strings.
+const JAX: &[u8] = b"\x0a\x04\x08\x01\x10\x02\x12\x0d\x0a\x01\x01\x12\x02\xd0\x0f\x1a\x04\x08\x03\x10\x04\
+    \x22\x08\x08\x01\x22\x04\x08\x01\x10\x07\x2a\x06\x08\x01\x10\x05\x20\x06\
+    \x32\x00\x32\x05space\x32\x05bytes\x32\x06device\x32\x05gpu:0\x32\x05train\x32\x04a.py";
 
 fn nsight() -> anyhow::Result<Vec<u8>> {
     let file = tempfile::NamedTempFile::new()?;

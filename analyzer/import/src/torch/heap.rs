@@ -192,7 +192,7 @@ impl<'i, 'a> HeapImport<'i, 'a> {
             }
             Action::Mark | Action::Annotate => {
                 self.annotate(event)?;
-                let name = self.mark_name(event)?;
+                let name = mark_name(self.arena, event, self.stacks, self.log)?;
                 let pool = self.pools.any(self.log)?;
                 Logged::HeapMark { pool, name, value: event.size }
             }
@@ -262,20 +262,6 @@ impl<'i, 'a> HeapImport<'i, 'a> {
         })
     }
 
-    /// The action's name, with what the user gave along.
-    fn mark_name(&mut self, event: &Event<'a>) -> Result<NameId, ImportError> {
-        let text = |id: StringId| self.arena.string(id);
-        let Some(action) = event.dict.string(ACTION)? else { return Ok(NameId::NONE) };
-        match metadata::of(self.arena, event).map(text) {
-            None => self.stacks.name(action, self.log),
-            Some(metadata) => {
-                let (action, metadata) =
-                    (String::from_utf8_lossy(text(action)), String::from_utf8_lossy(metadata));
-                self.log.name(&format!("{action}: {metadata}"))
-            }
-        }
-    }
-
     /// The pool that memory at an address is of: that of its segment, or one for such a request.
     fn pool_of(
         &mut self,
@@ -290,6 +276,43 @@ impl<'i, 'a> HeapImport<'i, 'a> {
         };
         self.pools.id(tag, self.log)
     }
+}
+
+/// The action's name, with what the user gave along.
+fn mark_name<'a>(
+    arena: &'a Arena,
+    event: &Event<'a>,
+    stacks: &mut Stacks<'a>,
+    log: &mut LogWriter,
+) -> Result<NameId, ImportError> {
+    let text = |id: StringId| arena.string(id);
+    let Some(action) = event.dict.string(ACTION)? else { return Ok(NameId::NONE) };
+    match metadata::of(arena, event).map(text) {
+        None => stacks.name(action, log),
+        Some(metadata) => {
+            let (action, metadata) =
+                (String::from_utf8_lossy(text(action)), String::from_utf8_lossy(metadata));
+            log.name(&format!("{action}: {metadata}"))
+        }
+    }
+}
+
+/// Writes marks that are of no heap.
+pub(super) fn marks_alone<'a>(
+    arena: &'a Arena,
+    trace: Option<ObjectId>,
+    thread: ThreadId,
+    start: Ticks,
+    (stacks, log): (&mut Stacks<'a>, &mut LogWriter),
+) -> Result<(), ImportError> {
+    let mut now = start;
+    for event in history::events(arena, trace) {
+        let event = event?;
+        now = event.time_us.map_or(Ticks(now.0.saturating_add(1)), nanos).max(now);
+        let name = mark_name(arena, &event, stacks, log)?;
+        log.event(thread, now, &Logged::Mark { name, value: event.size })?;
+    }
+    Ok(())
 }
 
 /// Writes scopes that have a lane for themselves.

@@ -57,6 +57,12 @@ pub(super) fn events(
     })
 }
 
+/// Whether nothing in a trace is about memory. One that cannot be read is about some.
+pub(super) fn is_of_marks_alone(arena: &Arena, trace: Option<ObjectId>) -> bool {
+    events(arena, trace)
+        .all(|event| event.is_ok_and(|event| matches!(event.action, Action::Mark | Action::Annotate)))
+}
+
 impl History {
     pub(super) fn read(
         arena: &Arena,

@@ -1,4 +1,5 @@
-//! PyTorch memory snapshots: what `torch.cuda.memory._dump_snapshot` writes.
+//! PyTorch memory snapshots: what `torch.cuda.memory._dump_snapshot` writes, and pickles of what `torch.cuda.memory_snapshot()`
+//! returns.
 //!
 //! A snapshot shows how the heaps were when it was taken, and for each device the latest events that led there. From both
 //! follows what was there before the first of those events, and from the allocator's rules how long the blocks were that the
@@ -20,7 +21,7 @@ mod stacks;
 
 use std::{collections::BTreeMap, fs::File};
 
-use memtrace_format::{MemoryKind, SIZES_DEDUCED, ThreadId, Ticks};
+use memtrace_format::{LACKS_THREADS, LACKS_TIMES, MemoryKind, SIZES_DEDUCED, ThreadId, Ticks};
 
 use super::{
     ForeignFormat, ImportError, Imported, Stage,
@@ -67,14 +68,15 @@ pub(super) fn import(
     let pickle = Pickle::read(source, length, keys::KEYS, |read| watch(Stage::Reading, read, length))?;
     let arena = &pickle.arena;
     let (root, sources) = sources(arena, pickle.root)?;
-    let rules = match root.view(ALLOCATOR_SETTINGS) {
+    let rules = match root.and_then(|root| root.view(ALLOCATOR_SETTINGS)) {
         Some(View::Dict(id)) => Rules::read(Dict { arena, id }),
         _ => Rules::default(),
     };
 
     let start_us = start(arena, &sources)?;
     let start = Ticks(start_us.unwrap_or(0).saturating_mul(1000));
-    let origin = Origin { start, start_unix_ns: start.0, pid: 0, compatible: SIZES_DEDUCED };
+    let lacks = LACKS_THREADS | if start_us.is_none() { LACKS_TIMES } else { 0 };
+    let origin = Origin { start, start_unix_ns: start.0, pid: 0, compatible: SIZES_DEDUCED | lacks };
     let mut log = LogWriter::new(log, origin);
     log.engine("PyTorch")?;
     let mut stacks = Stacks::new(arena);
@@ -93,21 +95,26 @@ pub(super) fn import(
         };
         let thread = threads.next().unwrap_or_default();
         log.thread(thread, 0, &name)?;
-        let heap = match place {
-            Place::Device(ordinal) => {
-                log.device_heap(u32::try_from(ordinal).unwrap_or(u32::MAX), &name, MemoryKind::Device)?
-            }
-            Place::Host(_) => log.heap(&name, MemoryKind::Pinned, 0)?,
-        };
-        let history = History::read(arena, source.trace, &source.segments, &rules)?;
-        imported.contradictions += history.contradictions;
         let mut lanes = annotations::lanes(source.annotations).into_iter();
-        let scopes = lanes.next().unwrap_or_default();
-        let mut import = HeapImport::new(arena, heap, thread, start, &rules, &mut stacks, &mut log);
-        import.baseline(&source.segments, &history)?;
-        import.run(source.trace, &history, &scopes, &mut |done| watch(Stage::Writing, done, total))?;
-        imported.sizes_agree += import.sizes_agree;
-        imported.sizes_differ += import.sizes_differ;
+        if source.segments.is_empty() && history::is_of_marks_alone(arena, source.trace) {
+            // A device that the process never used: there is no heap to be told of.
+            heap::marks_alone(arena, source.trace, thread, start, (&mut stacks, &mut log))?;
+        } else {
+            let heap = match place {
+                Place::Device(ordinal) => {
+                    log.device_heap(u32::try_from(ordinal).unwrap_or(u32::MAX), &name, MemoryKind::Device)?
+                }
+                Place::Host(_) => log.heap(&name, MemoryKind::Pinned, 0)?,
+            };
+            let history = History::read(arena, source.trace, &source.segments, &rules)?;
+            imported.contradictions += history.contradictions;
+            let scopes = lanes.next().unwrap_or_default();
+            let mut import = HeapImport::new(arena, heap, thread, start, &rules, &mut stacks, &mut log);
+            import.baseline(&source.segments, &history)?;
+            import.run(source.trace, &history, &scopes, &mut |done| watch(Stage::Writing, done, total))?;
+            imported.sizes_agree += import.sizes_agree;
+            imported.sizes_differ += import.sizes_differ;
+        }
         for lane in lanes {
             let thread = threads.next().unwrap_or_default();
             log.thread(thread, 0, &format!("{name} annotations"))?;
@@ -122,9 +129,6 @@ pub(super) fn import(
             imported.notes.push(format!("{text}: {count}"));
         }
     }
-    if start_us.is_none() {
-        imported.notes.push("the snapshot has no times; events are one nanosecond apart".to_owned());
-    }
     for note in &imported.notes {
         log.fact(note)?;
     }
@@ -133,14 +137,24 @@ pub(super) fn import(
     Ok(imported)
 }
 
-/// The dict that a snapshot is, and what it has of each device and of the host.
-fn sources(arena: &Arena, root: Value) -> Result<(Dict<'_>, BTreeMap<Place, Source>), SnapshotError> {
+/// The dict that a snapshot is, if it is one, and what it has of each device and of the host.
+fn sources(arena: &Arena, root: Value) -> Result<(Option<Dict<'_>>, BTreeMap<Place, Source>), SnapshotError> {
     let error = |offset| SnapshotError { offset, fault: SnapshotFault::NoSnapshot };
-    let dict = Dict::of(arena, root).ok_or_else(|| error(0))?;
+    let mut sources: BTreeMap<Place, Source> = BTreeMap::new();
+    let dict = match arena.view(root) {
+        View::Dict(id) => Dict { arena, id },
+        View::List(list) => {
+            let segments = segments::of_list(arena, list).ok_or_else(|| error(arena.offset(list)))??;
+            for segment in segments {
+                sources.entry(Place::Device(segment.device)).or_default().segments.push(segment);
+            }
+            return Ok((None, sources));
+        }
+        _ => return Err(error(0)),
+    };
     if dict.list(SEGMENTS)?.is_none() && dict.list(DEVICE_TRACES)?.is_none() {
         return Err(error(arena.offset(dict.id)));
     }
-    let mut sources: BTreeMap<Place, Source> = BTreeMap::new();
     for segment in segments::read(dict, SEGMENTS)? {
         sources.entry(Place::Device(segment.device)).or_default().segments.push(segment);
     }
@@ -167,7 +181,7 @@ fn sources(arena: &Arena, root: Value) -> Result<(Dict<'_>, BTreeMap<Place, Sour
     if sources.len() as u64 > DEVICES {
         return Err(dict.error(SnapshotFault::Devices(sources.len() as u64)));
     }
-    Ok((dict, sources))
+    Ok((Some(dict), sources))
 }
 
 /// The lists of events in a list; a list of events counts as the only one.

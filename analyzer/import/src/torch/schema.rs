@@ -20,7 +20,9 @@ pub struct SnapshotError {
 #[non_exhaustive]
 pub enum SnapshotFault {
     /// It is a pickle of something else.
-    #[error("this is no PyTorch memory snapshot: it is no dict with `segments` and `device_traces`")]
+    #[error(
+        "this is no PyTorch memory snapshot: it is neither a dict with `segments` and `device_traces` nor a list of segments"
+    )]
     NoSnapshot,
     /// Something every version has is not there.
     #[error("there is no `{0}`")]

@@ -1,6 +1,6 @@
 //! The segments and blocks that a snapshot shows: how everything was at its end.
 
-use crate::pickle::{ObjectId, View};
+use crate::pickle::{Arena, ObjectId, View};
 
 use super::keys::{
     ADDRESS, BLOCKS, DEVICE, FRAMES, HISTORY, IS_EXPANDABLE, Name, REAL_SIZE, REQUESTED_SIZE,
@@ -36,6 +36,13 @@ pub(super) struct Block {
 /// The segments in the list of this name.
 pub(super) fn read(root: Dict<'_>, name: Name) -> Result<Vec<Segment>, SnapshotError> {
     root.dicts(name)?.map(|dict| segment(dict?)).collect()
+}
+
+/// The segments in a list of them, which is what `torch.cuda.memory_snapshot()` returns. None if it is a list of anything else.
+pub(super) fn of_list(arena: &Arena, list: ObjectId) -> Option<Result<Vec<Segment>, SnapshotError>> {
+    let dicts: Option<Vec<Dict<'_>>> = arena.items(list).map(|item| Dict::of(arena, item)).collect();
+    let is_segment = |dict: &Dict<'_>| dict.view(TOTAL_SIZE).is_some() && dict.view(ADDRESS).is_some();
+    dicts.filter(|dicts| dicts.iter().all(is_segment)).map(|dicts| dicts.into_iter().map(segment).collect())
 }
 
 fn segment(dict: Dict<'_>) -> Result<Segment, SnapshotError> {

@@ -10,7 +10,8 @@ use crate::pickle::{Arena, Value, View};
 const SHOWN: usize = 1_000;
 
 /// The texts of all settings.
-pub(super) fn texts(root: Dict<'_>) -> Vec<String> {
+pub(super) fn texts(root: Option<Dict<'_>>) -> Vec<String> {
+    let Some(root) = root else { return Vec::new() };
     let Some(View::Dict(settings)) = root.view(ALLOCATOR_SETTINGS) else { return Vec::new() };
     let arena = root.arena;
     let text = |(key, value)| format!("{SETTING}{}={}", text(arena, key), nested(arena, value));

@@ -2,8 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod containers;
 mod hostile;
+mod made;
 mod nsight;
+mod one_instant;
+mod profiles;
 mod pytorch;
 mod real;
 mod rmm;

@@ -104,6 +104,36 @@ fn processes_have_heaps_of_their_own() {
     assert!(report.trace.oddities.is_empty());
 }
 
+/// An export without memory events still says what was copied, which way and from what memory.
+#[test]
+fn copies_are_transfers() {
+    let copies = "CREATE TABLE CUPTI_ACTIVITY_KIND_MEMCPY (start INTEGER, end INTEGER, deviceId INTEGER, globalPid INTEGER, \
+        bytes INTEGER, copyKind INTEGER, srcKind INTEGER, dstKind INTEGER, srcDeviceId INTEGER, dstDeviceId INTEGER);";
+    let copy = |start: i64, end: i64, bytes: i64, kinds: &str| {
+        format!(
+            "INSERT INTO CUPTI_ACTIVITY_KIND_MEMCPY VALUES ({start}, {end}, 1, {}, {bytes}, {kinds});",
+            global(42)
+        )
+    };
+    let rows = [
+        copy(3_000, 4_000, 600, "2, 2, 0, NULL, NULL"),
+        copy(1_000, 2_000, 500, "1, 1, 2, NULL, NULL"),
+        copy(1_500, 2_500, 70, "10, 2, 2, 1, 0"),
+    ];
+    let report = report(&export(&format!("{copies} {}", rows.concat())));
+    assert!(report.heaps.is_empty() && report.has_history());
+    let transfers = serde_json::to_value(&report.transfers).unwrap();
+    let ways = &transfers["by_direction"];
+    let moved = |way: &str| (ways[way]["bytes"].as_u64().unwrap(), ways[way]["ns"].as_u64().unwrap());
+    assert_eq!((moved("h2d"), moved("d2h"), moved("d2d")), ((500, 1_000), (600, 1_000), (70, 1_000)));
+    assert_eq!(
+        (transfers["pinned_bytes"].as_u64(), transfers["pageable_bytes"].as_u64()),
+        (Some(500), Some(600))
+    );
+    assert!(report.marks.iter().any(|mark| mark.name.recorded().contains("copies alone")));
+    assert_eq!((report.trace.pid, report.trace.oddities.len()), (Some(42), 0));
+}
+
 #[test]
 fn what_is_missing_or_wrong_is_said() {
     let error = |file: &NamedTempFile| match memtrace_import::open_recording(file.path(), &mut |_, _| ())
@@ -112,11 +142,16 @@ fn what_is_missing_or_wrong_is_said() {
         OpenError::Import(ImportError::Nsight(error)) => error,
         error => panic!("{error}"),
     };
-    assert!(matches!(error(&export("CREATE TABLE other (x)")), NsightError::NoEvents));
+    assert!(matches!(error(&export("CREATE TABLE other (x)")), NsightError::Foreign));
     let view = "CREATE VIEW CUDA_GPU_MEMORY_USAGE_EVENTS AS SELECT 1 AS start";
-    assert!(matches!(error(&export(view)), NsightError::NoEvents), "a view is no table");
+    assert!(matches!(error(&export(view)), NsightError::Foreign), "a view is no table");
+    let kernels = "CREATE TABLE CUPTI_ACTIVITY_KIND_KERNEL (start)";
+    assert!(matches!(error(&export(kernels)), NsightError::NoEvents));
     let other = "CREATE TABLE CUDA_GPU_MEMORY_USAGE_EVENTS (start, bytes)";
-    assert!(matches!(error(&export(other)), NsightError::NoColumn("address")));
+    assert!(matches!(
+        error(&export(other)),
+        NsightError::NoColumn("CUDA_GPU_MEMORY_USAGE_EVENTS", "address")
+    ));
     let wrong = error(&table(&[row(1, 42, 0, 0x7000, 100, 2, 5)])).to_string();
     assert!(wrong.contains("row 1") && wrong.contains("memoryOperationType is not 0"), "{wrong}");
     assert!(

@@ -46,7 +46,7 @@ fn more_threads_than_lanes_lose_only_their_names() {
         text.push_str(&format!("{thread},1700000000.5,allocate,{thread:#x},2,0\n"));
     }
     let report = report_of(&text);
-    assert_eq!((report.heaps[0].end.allocated_bytes.0, report.trace.threads), (3000, 1024));
+    assert_eq!((report.heaps[0].end.allocated_bytes.0, report.trace.threads), (3000, Some(1024)));
     assert_eq!(report.trace.start_unix_ns, Some(1_700_000_000_500_000_000));
     let others = report.heaps[0].peak.by_thread.iter().find(|share| share.name.recorded() == "other threads");
     assert_eq!(others.unwrap().bytes.0, 2 * (1500 - 1023));
