@@ -90,7 +90,7 @@ fn report(
     let built = report_builder::build(replay, collectors, &events, range, of_threads);
     let Built { mut report, timeline, deferred } = built;
     revisit(log, &checkpoints, deferred.stops(), event_filter, watch, |replay, stop| {
-        deferred.fill(stop, replay, &mut report.heaps);
+        deferred.fill(stop, replay, &mut report);
     })?;
     report.findings = findings::judge(&report);
     Ok(Analysis { report, timeline, checkpoints })

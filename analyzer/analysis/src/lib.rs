@@ -90,5 +90,5 @@ pub use so_far::{HeapSoFar, SoFar};
 pub use source::{Call, Damage, Definitions, Log, Losses, ReadError, RegularFile};
 pub use table::{grouped, utc};
 pub use text::{Text, as_cell, is_unsafe};
-pub use time::{Nanos, TimeError};
+pub use time::{Nanos, TimeError, are_positions, as_positions};
 pub use trace::{Trace, analyze};

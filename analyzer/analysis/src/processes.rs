@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::{
     Nanos, Text,
-    report::{FindingVerdict, Report},
+    report::{Ended, FindingVerdict, Report},
 };
 
 /// One process of a run.
@@ -24,8 +24,8 @@ pub struct Process {
     pub start_unix_ns: Option<u64>,
     /// How long it was recorded.
     pub duration_ns: Nanos,
-    /// How the recording ended.
-    pub ended: &'static str,
+    /// How the recording ended; null for one that does not say.
+    pub ended: Ended,
     /// The peak of each heap, by the heaps' names.
     pub peaks: Vec<HeapPeak>,
     /// The rules that found something, the worst first.
@@ -66,7 +66,7 @@ impl Process {
             engine: report.trace.engine.clone(),
             start_unix_ns: report.trace.start_unix_ns,
             duration_ns: report.trace.duration_ns,
-            ended: report.trace.ended.name(),
+            ended: report.trace.ended,
             peaks: report.heaps.iter().map(peak).collect(),
             findings: findings.map(|finding| Found { id: finding.id, verdict: finding.verdict }).collect(),
         }

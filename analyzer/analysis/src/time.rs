@@ -1,9 +1,16 @@
 //! Time since the trace's start.
 
-use std::{fmt, str::FromStr};
+use std::{cell::Cell, fmt, str::FromStr};
 
 use serde::Serialize;
 use thiserror::Error;
+
+use crate::table::grouped;
+
+thread_local! {
+    /// Whether what is shown now is of a recording without times.
+    static POSITIONS: Cell<bool> = const { Cell::new(false) };
+}
 
 /// Nanoseconds: an instant since the trace's start, or a duration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -23,10 +30,30 @@ impl Nanos {
     }
 }
 
+/// Shows every [`Nanos`] while `show` runs as what it is in a recording without times, if that is so: a position among its events,
+/// or a number of them. A time comes into words in a hundred places, and each would have to be told.
+pub fn as_positions<T>(are_positions: bool, show: impl FnOnce() -> T) -> T {
+    struct Before(bool);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            POSITIONS.set(self.0);
+        }
+    }
+    let _before = Before(POSITIONS.replace(are_positions));
+    show()
+}
+
+/// Whether positions are shown now, for who writes instants in another way.
+pub fn are_positions() -> bool {
+    POSITIONS.get()
+}
+
 impl fmt::Display for Nanos {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ns = self.0 as f64;
         let text = match self.0 {
+            1 if POSITIONS.get() => "1 event".to_owned(),
+            events if POSITIONS.get() => format!("{} events", grouped(events)),
             0..1_000 => format!("{} ns", self.0),
             1_000..1_000_000 => format!("{:.1} µs", ns / 1e3),
             1_000_000..1_000_000_000 => format!("{:.1} ms", ns / 1e6),
@@ -112,6 +139,17 @@ mod tests {
         ] {
             assert!(text.parse::<Nanos>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn without_times_positions_are_shown_and_only_meanwhile() {
+        let shown = |time: u64| Nanos(time).to_string();
+        assert_eq!(
+            as_positions(true, || (shown(1), shown(4_496))),
+            ("1 event".to_owned(), "4,496 events".to_owned())
+        );
+        assert_eq!(as_positions(true, || as_positions(false, || shown(7))), "7 ns");
+        assert_eq!(shown(7), "7 ns");
     }
 
     #[test]

@@ -66,6 +66,7 @@ fn about(run: &OpenRun, following: bool, theme: Theme) -> Vec<Span<'static>> {
     let trace = &run.report.trace;
     let mut parts = vec![match trace.ended {
         Ended::Clean => Span::raw("ended clean"),
+        Ended::Untold => Span::raw("imported"),
         Ended::Killed => Span::styled("killed", theme.bad()),
         Ended::Running if following => Span::styled("following", theme.peak()),
         Ended::Running => Span::styled("still running", theme.strong()),

@@ -1,6 +1,6 @@
 //! Instants written as finely as the columns of a chart tell them apart.
 
-use memtrace_analysis::Nanos;
+use memtrace_analysis::{Nanos, are_positions, grouped};
 
 /// The units of an instant, the largest first, in nanoseconds.
 const UNITS: [(u64, &str); 4] = [(1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "µs"), (1, "ns")];
@@ -19,6 +19,9 @@ pub(crate) fn on_axis(time: Nanos, step: Nanos, last: Nanos) -> String {
 }
 
 fn in_unit(time: Nanos, step: Nanos, unit: u64, name: &str) -> String {
+    if are_positions() {
+        return grouped(time.0);
+    }
     let mut decimals = 0;
     let mut grain = unit;
     while grain > step.0.max(1) && grain > 1 {
@@ -36,7 +39,15 @@ fn in_unit(time: Nanos, step: Nanos, unit: u64, name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use memtrace_analysis::as_positions;
+
     use super::*;
+
+    #[test]
+    fn without_times_instants_are_positions() {
+        let shown = || (instant(Nanos(4_488), Nanos(100)), on_axis(Nanos(4_488), Nanos(1), Nanos(5_000)));
+        assert_eq!(as_positions(true, shown), ("4,488".to_owned(), "4,488".to_owned()));
+    }
 
     #[test]
     fn instants_have_the_decimals_that_tell_them_apart() {

@@ -61,13 +61,17 @@ impl Facts {
     pub(crate) fn of(trace: &Trace) -> Self {
         let definitions = trace.definitions();
         let time = match (trace.ended(), trace.latest_known()) {
+            (Ended::Untold, _) if !trace.has_times() => "imported, without times".to_owned(),
+            (Ended::Untold, end) => format!("{end}, imported"),
             (Ended::Clean, end) => format!("{end}, ended clean"),
             (Ended::Killed, end) => format!("{end} or more, killed"),
             (Ended::Running, end) => format!("{end} or more, still running"),
         };
         let engine = definitions.engine().map(|engine| format!("{} {} · ", engine.name, engine.version));
-        let threads = plural(trace.threads().len(), "thread");
-        let process = format!("process {} · {threads}", trace.header().pid);
+        let threads = trace.has_threads().then(|| plural(trace.threads().len(), "thread"));
+        let process = Some(trace.header().pid).filter(|&pid| pid != 0 || !trace.is_imported());
+        let process = process.map(|pid| format!("process {pid}"));
+        let process = process.into_iter().chain(threads).collect::<Vec<_>>().join(" · ");
         let who = Text::new(format!("{}{process}", engine.unwrap_or_default())).to_string();
         let named = |what: &str, names: Vec<String>| {
             let more = names.len().checked_sub(NAMED + 1).map(|more| format!(" and {} more", more + 1));

@@ -1,6 +1,6 @@
 //! The screen: a header, tabs, the view, and at the foot the keys, a message or what the user writes.
 
-use memtrace_analysis::Text;
+use memtrace_analysis::{Text, as_positions};
 use ratatui::{
     buffer::Buffer,
     layout::{Position, Rect},
@@ -21,6 +21,14 @@ use super::{
 
 /// Draws the state.
 pub(crate) fn draw(state: &UiState, area: Rect, buffer: &mut Buffer) {
+    let has_times = match &state.content {
+        Content::Ready(ready) => ready.run.report.trace.has_times(),
+        Content::Reading(_) => true,
+    };
+    as_positions(!has_times, || draw_whole(state, area, buffer));
+}
+
+fn draw_whole(state: &UiState, area: Rect, buffer: &mut Buffer) {
     if area.width < SMALLEST.width || area.height < SMALLEST.height {
         return draw_too_small(area, buffer);
     }
@@ -29,6 +37,10 @@ pub(crate) fn draw(state: &UiState, area: Rect, buffer: &mut Buffer) {
     tabs::draw(state.page, covered, state.theme, frame::tabs(area.as_size()), buffer);
     draw_foot(state, Rect { y: area.bottom() - 1, height: 1, ..area }, buffer);
     let body = frame::body(area.as_size());
+    draw_body(state, body, buffer);
+}
+
+fn draw_body(state: &UiState, body: Rect, buffer: &mut Buffer) {
     match (&state.content, &state.overlay) {
         (_, Overlay::Help(scrolled)) => help::draw(state.own_keys(), state.theme, *scrolled, body, buffer),
         (_, Overlay::Palette(palette)) => palette.draw(state.theme, body, buffer),

@@ -24,8 +24,8 @@ const ROUNDING: u64 = LARGE_SEGMENT;
 /// Powers of two for which the setting that rounds up has its own number of steps: from 1 MiB to 32 GiB.
 pub(crate) const POWERS: usize = 16;
 
-/// What a setting begins with that an import keeps as a mark: `allocator_settings.max_split_size=-1`.
-pub const SETTING: &str = "allocator_settings.";
+/// What a setting begins with that an import keeps as a mark.
+pub use memtrace_format::well_known::ALLOCATOR_SETTING as SETTING;
 
 /// Which part of a pool serves a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

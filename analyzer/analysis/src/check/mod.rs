@@ -146,7 +146,7 @@ impl Checker {
         }
         if let Some(limit) = budget.max_left {
             let trust = match report.trace.ended {
-                Ended::Clean => trust,
+                Ended::Clean | Ended::Untold => trust,
                 Ended::Killed => Trust::None("the process was killed before it could free its memory"),
                 Ended::Running => Trust::None("the process is still running"),
             };

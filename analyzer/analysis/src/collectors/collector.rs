@@ -48,7 +48,7 @@ pub(super) trait Collector<'a> {
     fn forward_begin(&mut self, _now: EventContext, _module: ModuleId) {}
 
     /// A forward ends.
-    fn forward_end(&mut self, _now: EventContext, _module: ModuleId) {}
+    fn forward_end(&mut self, _context: &mut Context<'_, 'a>, _module: ModuleId) {}
 
     /// A transfer begins.
     fn transfer_begin(&mut self, _context: &mut Context<'_, 'a>, _key: TransferKey, _begin: &TransferBegin) {}

@@ -174,8 +174,9 @@ macro_rules! collectors {
                 $(self.$name.forward_begin(now, module);)*
             }
 
-            fn forward_end(&mut self, now: EventContext, module: ModuleId) {
-                $(self.$name.forward_end(now, module);)*
+            fn forward_end(&mut self, now: EventContext, replay: &mut Replay<'a>, module: ModuleId) {
+                let mut context = Context { now, replay, heaps: &mut self.heaps, devices: &mut self.devices };
+                $(self.$name.forward_end(&mut context, module);)*
             }
 
             fn transfer_begin(

@@ -111,7 +111,8 @@ impl<'a> Collector<'a> for Movement<'a> {
         self.overlap.forward_begins(now.time, now.thread, module, equipped);
     }
 
-    fn forward_end(&mut self, now: EventContext, module: ModuleId) {
+    fn forward_end(&mut self, context: &mut Context<'_, 'a>, module: ModuleId) {
+        let now = context.now;
         self.swaps.forward_ends(&mut self.threads[now.thread]);
         let (modules, definitions) = (&self.modules, self.definitions);
         let equipped = |module| modules.is_equipped(definitions, module);

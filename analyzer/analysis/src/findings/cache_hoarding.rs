@@ -1,8 +1,11 @@
 //! A cache that keeps what one peak needed, long after it.
 
+use memtrace_format::Bytes;
+
 use super::{Case, Judgement, Rule};
 use crate::{
-    report::{Idle, Place, Report, Topic},
+    Text,
+    report::{Heap, Idle, Place, Report, Topic},
     table::grouped,
 };
 
@@ -28,7 +31,7 @@ fn judge(report: &Report) -> Judgement {
         .filter_map(|idle| Some((idle, idle_cycles(report, idle)?)))
         .collect();
     if hoards.is_empty() {
-        return Judgement::Ok("what is reserved is used again".to_owned());
+        return if report.has_history() { unhoarded(report) } else { of_one_instant(&segmented) };
     }
     let evidence = hoards.iter().map(|(idle, times)| {
         format!(
@@ -61,6 +64,54 @@ fn judge(report: &Report) -> Judgement {
         |idle: &Idle| report.ooms.iter().any(|oom| oom.heap != idle.heap && oom.time_ns >= idle.from_ns);
     // What one heap keeps, another was refused.
     if hoards.iter().any(|(idle, _)| refused(idle)) { Judgement::Fail(case) } else { Judgement::Warn(case) }
+}
+
+/// Nobody hoards, as far as that is known.
+fn unhoarded(report: &Report) -> Judgement {
+    let repeats = report.growth.cycles.iter().any(|cycle| cycle.count >= TIMES as u64);
+    let idle = report.growth.idle.iter().max_by_key(|idle| idle.bytes);
+    let idle = idle.map_or_else(String::new, |idle| {
+        format!(" ({} of {} reserved in {} were)", idle.bytes, idle.reserved_bytes, idle.heap)
+    });
+    if repeats {
+        let (share, times) = (LARGE * 100.0, TIMES);
+        Judgement::Ok(format!(
+            "no {share:.0}% of what is reserved stayed unused while something repeated {times} times"
+        ))
+    } else {
+        Judgement::Na(format!(
+            "nothing repeated {TIMES} times, so whether what lies unused is used again is not known{idle}"
+        ))
+    }
+}
+
+/// Of one instant it is known what lies idle, and not for how long.
+fn of_one_instant(heaps: &[&Heap]) -> Judgement {
+    let idle = |heap: &&Heap| {
+        let unpinned = heap.fragmentation.as_ref()?.end.layout.unpinned_bytes;
+        let reserved = heap.end.reserved_bytes?;
+        (unpinned.0 as f64 >= LARGE * reserved.0.max(1) as f64)
+            .then(|| (heap.name.clone(), unpinned, reserved))
+    };
+    let idle: Vec<_> = heaps.iter().filter_map(idle).collect();
+    if idle.is_empty() {
+        return Judgement::Na("the recording shows one instant, and not what is used again".to_owned());
+    }
+    let told = |(heap, unpinned, reserved): &(Text, Bytes, Bytes)| {
+        format!("{unpinned} of {reserved} reserved in {heap} are in segments that hold nothing")
+    };
+    Judgement::Warn(Case {
+        evidence: format!(
+            "{}; whether they are used again is not recorded",
+            idle.iter().map(told).collect::<Vec<_>>().join("; ")
+        ),
+        advice: "torch.cuda.empty_cache() gives them back to the device, for other processes or another pool"
+            .to_owned(),
+        places: idle
+            .into_iter()
+            .map(|(heap, bytes, _)| Place { heap: Some(heap), bytes: Some(bytes), ..Place::default() })
+            .collect(),
+    })
 }
 
 /// How often something came around while the memory lay idle; none if too seldom.

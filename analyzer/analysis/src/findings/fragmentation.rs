@@ -1,16 +1,16 @@
-//! Small blocks that keep much reserved memory: it is free, but can neither serve a large request nor go back to the driver.
+//! Blocks that keep much reserved memory beside them: it is free, but can neither serve a large request nor go back to the driver.
 
 use memtrace_format::Bytes;
 
 use super::{Case, Judgement, Rule};
 use crate::{
-    report::{Finding, FragmentationAt, Heap, Pin, Place, Report, Topic},
+    report::{Finding, FragmentationAt, Heap, Pin, Place, Report, Topic, is_nobody},
     table::{grouped, shorten},
 };
 
 pub(super) const RULE: Rule = Rule {
     id: "fragmentation",
-    title: "small blocks keep large segments",
+    title: "blocks keep much more free memory than they hold",
     topic: Topic::Fragmentation,
     judge,
 };
@@ -26,6 +26,12 @@ const LEAST: Bytes = Bytes(64 << 20);
 /// And so much of it is what makes requests fail.
 const BAD: f64 = 0.5;
 
+/// Blocks that keep this share of it are who keeps it.
+const MOST: f64 = 0.9;
+
+/// The most blocks whose sizes are named.
+const SIZES: usize = 3;
+
 fn judge(report: &Report) -> Judgement {
     let looked_at = |heap: &&Heap| heap.device.is_some() && heap.fragmentation.is_some();
     let cases: Vec<Waste<'_>> = report.heaps.iter().filter(looked_at).filter_map(Waste::of).collect();
@@ -33,7 +39,7 @@ fn judge(report: &Report) -> Judgement {
         return Judgement::Na("no heap of a device reports segments".to_owned());
     }
     let Some(worst) = cases.iter().max_by(|a, b| a.share.total_cmp(&b.share)) else {
-        return Judgement::Ok("no small blocks keep much reserved memory".to_owned());
+        return Judgement::Ok("no blocks keep much more reserved memory than they hold".to_owned());
     };
     let failed = |waste: &Waste<'_>| {
         let here = |oom: &&crate::report::OutOfMemory| oom.heap == waste.heap.name;
@@ -55,7 +61,9 @@ fn judge(report: &Report) -> Judgement {
 struct Waste<'a> {
     heap: &'a Heap,
     at: &'a FragmentationAt,
+    /// Those that keep the most come first.
     pins: Vec<&'a Pin>,
+    /// Beside the blocks themselves.
     kept: u64,
     share: f64,
 }
@@ -65,25 +73,37 @@ impl<'a> Waste<'a> {
     fn of(heap: &'a Heap) -> Option<Self> {
         let at = &heap.fragmentation.as_ref()?.most_pinned;
         let small = |pin: &&Pin| pin.releases_bytes.0 < pin.frees_bytes.0 / SMALL;
-        let pins: Vec<&Pin> = at.layout.pins.iter().filter(small).collect();
-        let kept: u64 = pins.iter().map(|pin| pin.frees_bytes.0).sum();
+        let mut pins: Vec<&Pin> = at.layout.pins.iter().filter(small).collect();
+        pins.sort_by_key(|pin| std::cmp::Reverse(beside(pin)));
+        let kept: u64 = pins.iter().map(|pin| beside(pin)).sum();
         let share = kept as f64 / heap.reserved_peak?.bytes.0.max(1) as f64;
         (kept >= LEAST.0 && share >= SHARE).then_some(Self { heap, at, pins, kept, share })
     }
 
     fn evidence(&self) -> String {
-        let blocks: u64 = self.pins.iter().map(|pin| pin.blocks_total).sum();
-        let bytes: u64 = self.pins.iter().map(|pin| pin.releases_bytes.0).sum();
-        let owner = self.pins.first().and_then(|pin| pin.by_module.first());
+        // A few of them mostly keep nearly all of it.
+        let mut so_far = 0;
+        let few = self.pins.iter().take_while(|pin| {
+            let is_wanted = (so_far as f64) < MOST * self.kept as f64;
+            so_far += beside(pin);
+            is_wanted
+        });
+        let (few, others) = self.pins.split_at(few.count());
+        let sum = |pins: &[&Pin], figure: fn(&Pin) -> u64| pins.iter().map(|pin| figure(pin)).sum::<u64>();
+        let owner = few.first().and_then(|pin| pin.by_module.first()).filter(|owner| !is_nobody(&owner.name));
         let owner =
             owner.map_or_else(String::new, |owner| format!(", most owned by {}", shorten(&owner.name, 40)));
+        let others = match sum(others, |pin| pin.blocks_total) {
+            0 => String::new(),
+            blocks => format!("; {} others keep {}", grouped(blocks), Bytes(sum(others, beside))),
+        };
         format!(
-            "in {} at {}, {} small blocks ({}{owner}) pin {} ({:.0}% of the most reserved)",
+            "in {} at {}, {}{owner} {} {} of free memory beside them ({:.0}% of the most reserved){others}",
             shorten(&self.heap.name, 40),
             self.at.time_ns,
-            grouped(blocks),
-            Bytes(bytes),
-            Bytes(self.kept),
+            blocks(few),
+            if sum(few, |pin| pin.blocks_total) == 1 { "keeps" } else { "keep" },
+            Bytes(sum(few, beside)),
             self.share * 100.0,
         )
     }
@@ -95,5 +115,28 @@ impl<'a> Waste<'a> {
             module: pin.by_module.first().map(|share| share.name.clone()),
             bytes: Some(pin.frees_bytes),
         })
+    }
+}
+
+/// What blocks keep, beside themselves.
+fn beside(pin: &Pin) -> u64 {
+    pin.frees_bytes.0.saturating_sub(pin.releases_bytes.0)
+}
+
+/// How many blocks they are, and how large.
+fn blocks(pins: &[&Pin]) -> String {
+    let total: u64 = pins.iter().map(|pin| pin.blocks_total).sum();
+    let sizes: Vec<String> =
+        pins.iter().flat_map(|pin| &pin.blocks).map(|block| block.bytes.to_string()).collect();
+    match &sizes[..] {
+        [size] if total == 1 => format!("a block of {size}"),
+        [first @ .., last] if sizes.len() <= SIZES && total == sizes.len() as u64 => {
+            format!("{total} blocks of {} and {last}", first.join(", "))
+        }
+        _ => format!(
+            "{} blocks of {} together",
+            grouped(total),
+            Bytes(pins.iter().map(|pin| pin.releases_bytes.0).sum())
+        ),
     }
 }

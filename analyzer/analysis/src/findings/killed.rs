@@ -17,6 +17,9 @@ fn judge(report: &Report) -> Judgement {
             return Judgement::Na("a part of a run does not show how the run ended".to_owned());
         }
         Ended::Clean => return Judgement::Ok("the process closed the trace when it ended".to_owned()),
+        Ended::Untold => {
+            return Judgement::Na("the imported recording does not say how the process ended".to_owned());
+        }
         Ended::Running => return Judgement::Na("the process is still running".to_owned()),
         Ended::Killed => {}
     }

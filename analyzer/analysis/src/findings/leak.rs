@@ -20,16 +20,23 @@ const BAD: f64 = 0.1;
 /// The most characters of a name.
 const NAME: usize = 60;
 
+/// How a program says what repeats.
+const MARKS: &str = "name what repeats (a step, a request, a switch of models): memtrace.step() in Python, memtrace_phase_begin() \
+                     in C, torch.profiler.record_function() for a snapshot; or record with --torch, which sees forwards";
+
 fn judge(report: &Report) -> Judgement {
     let growth = &report.growth;
     if let Some(why) = &growth.cycles_why {
-        return Judgement::Na(why.to_string());
+        return Judgement::NaUntil(why.to_string(), MARKS);
     }
     let told = |shape: Shape| !matches!(shape, Shape::TooFew | Shape::Over);
     let judged =
         growth.cycles.iter().filter(|cycle| cycle.heaps.iter().any(|heap| told(heap.trend.shape))).count();
     if judged == 0 {
-        return Judgement::Na("nothing repeated four times, which a leak takes to show".to_owned());
+        return Judgement::NaUntil(
+            "nothing repeated four times, which a leak takes to show".to_owned(),
+            MARKS,
+        );
     }
     let mut leaks: Vec<Leak<'_>> = report.heaps.iter().filter_map(|heap| Leak::of(report, heap)).collect();
     if leaks.is_empty() {

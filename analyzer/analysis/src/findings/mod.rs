@@ -11,6 +11,7 @@ mod host_pressure;
 mod killed;
 mod leak;
 mod losses;
+mod no_history;
 mod non_allocator_growth;
 mod oddities;
 mod other_processes;
@@ -23,11 +24,13 @@ mod unused_module;
 
 use crate::{
     Nanos, Text,
-    report::{Finding, FindingVerdict, Place, Report, Topic},
+    report::{Finding, FindingVerdict, Module, Place, Report, Topic},
+    time::as_positions,
 };
 
 /// Every rule, in the order in which findings of one verdict are listed.
 const RULES: &[Rule] = &[
+    no_history::RULE,
     losses::RULE,
     killed::RULE,
     oddities::RULE,
@@ -48,7 +51,8 @@ const RULES: &[Rule] = &[
 
 /// Asks every rule. The worst findings come first.
 pub(crate) fn judge(report: &Report) -> Vec<Finding> {
-    let mut findings: Vec<_> = RULES.iter().map(|rule| rule.finding(report)).collect();
+    let judge = || RULES.iter().map(|rule| rule.finding(report)).collect();
+    let mut findings: Vec<Finding> = as_positions(!report.trace.has_times(), judge);
     findings.sort_by_key(|finding| finding.verdict);
     findings
 }
@@ -82,6 +86,8 @@ enum Judgement {
     Fail(Case),
     /// The report does not tell, and why.
     Na(String),
+    /// The same, and how the next recording would.
+    NaUntil(String, &'static str),
 }
 
 /// What is the case, and what to try. Names from a trace enter the words through [`Text`]'s `Display`.
@@ -94,11 +100,20 @@ struct Case {
 impl Rule {
     fn finding(&self, report: &Report) -> Finding {
         let none = || Case { evidence: String::new(), advice: String::new(), places: Vec::new() };
-        let (verdict, case, why) = match (self.judge)(report) {
+        let judgement = match (self.judge)(report) {
+            Judgement::Ok(evidence) => {
+                not_looked_at(report, self).map_or(Judgement::Ok(evidence), Judgement::Na)
+            }
+            other => other,
+        };
+        let (verdict, case, why) = match judgement {
             Judgement::Ok(evidence) => (FindingVerdict::Ok, Case { evidence, ..none() }, None),
             Judgement::Warn(case) => (FindingVerdict::Warn, case, None),
             Judgement::Fail(case) => (FindingVerdict::Fail, case, None),
             Judgement::Na(why) => (FindingVerdict::Na, none(), Some(Text::new(why))),
+            Judgement::NaUntil(why, advice) => {
+                (FindingVerdict::Na, Case { advice: advice.to_owned(), ..none() }, Some(Text::new(why)))
+            }
         };
         let mut places = case.places;
         places.truncate(Finding::PLACES);
@@ -113,6 +128,18 @@ impl Rule {
             places,
         }
     }
+}
+
+/// Why nothing can be said against a run: what a rule looks at was not recorded.
+fn not_looked_at(report: &Report, rule: &Rule) -> Option<String> {
+    let is_of_one_instant = matches!(rule.topic, Topic::Fragmentation);
+    if !report.has_history() && !is_of_one_instant {
+        return Some(no_history::WHY.to_owned());
+    }
+    let is_of_modules = matches!(rule.topic, Topic::Swaps | Topic::Residency);
+    let is_seen = |module: &Module| module.forwards > 0 || module.loads > 0;
+    (is_of_modules && report.transfers.count == 0 && !report.modules.iter().any(is_seen))
+        .then(|| "no forward and no transfer is recorded".to_owned())
 }
 
 #[cfg(test)]

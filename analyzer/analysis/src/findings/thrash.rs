@@ -27,13 +27,16 @@ fn judge(report: &Report) -> Judgement {
         return Judgement::Na(swaps.thrash_why.unwrap_or("the trace does not show it").to_owned());
     };
     if thrash.count == 0 {
-        return Judgement::Ok(format!("none of {} swaps is undone in its phase", grouped(swaps.count)));
+        return Judgement::Ok(format!(
+            "none of {} swaps brings a module back in the phase that evicted it",
+            grouped(swaps.count)
+        ));
     }
     let share = share_of_run(report, thrash.ns);
     let percent = percent_of_run(report, thrash.ns);
     if share < BEARABLE {
         return Judgement::Ok(format!(
-            "{} swaps that are undone in their phase take {percent}",
+            "{} swaps that bring a module back in the phase that evicted it take {percent}",
             grouped(thrash.count)
         ));
     }
@@ -54,7 +57,7 @@ fn judge(report: &Report) -> Judgement {
     if let Some(bound) = &swaps.lower_bound {
         let (loaded, achievable) = (bound.loaded_bytes, bound.achievable_bytes);
         evidence.push_str(&format!(
-            "; {loaded} were loaded, and {achievable} would have been enough with the same room"
+            "; {loaded} were loaded, and {achievable} would have been enough in the same memory, had others been evicted"
         ));
         if (achievable.0 as f64) < loaded.0 as f64 * POOR_CHOICE {
             advice.push_str("; or evict what is needed last instead of what was used least recently: forwards repeat their order");

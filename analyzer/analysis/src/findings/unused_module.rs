@@ -62,7 +62,7 @@ fn judge(report: &Report) -> Judgement {
     if report.trace.is_part() {
         return Judgement::Na("a part of a run does not show which modules the rest uses".to_owned());
     }
-    if report.trace.ended != Ended::Clean {
+    if !matches!(report.trace.ended, Ended::Clean | Ended::Untold) {
         let name = &unused[0].module.name;
         return Judgement::Na(format!("the run was cut short, and {name} may have been for later"));
     }

@@ -7,7 +7,7 @@ use crate::diff::{
 };
 use crate::{
     rendering::{filter_words, range_words, stack_lines},
-    report::{Shape, is_nobody},
+    report::{Ended, Shape, is_nobody},
     table::{Table, shorten},
 };
 
@@ -30,15 +30,46 @@ impl Display for DiffText<'_> {
         let diff = self.0;
         run(f, "A", &diff.a)?;
         run(f, "B", &diff.b)?;
+        match &diff.judgement {
+            Some(judgement) => judged(f, judgement)?,
+            None => writeln!(f)?,
+        }
+        trade(f, diff)?;
         for of in &diff.heaps {
             heap(f, of)?;
         }
         movement(f, diff)?;
         modules(f, diff)?;
         growth(f, diff)?;
-        phases(f, diff)?;
-        diff.judgement.as_ref().map_or(Ok(()), |judgement| judged(f, judgement))
+        phases(f, diff)
     }
+}
+
+/// What B takes more of and what less, in a line: the fullest heap's peak, waits, swaps, failed requests.
+fn trade(f: &mut Formatter<'_>, diff: &Diff) -> fmt::Result {
+    let mut traded = Vec::new();
+    let fullest = diff
+        .heaps
+        .iter()
+        .max_by_key(|heap| (heap.of_device, heap.peak_allocated_bytes.a.max(heap.peak_allocated_bytes.b)));
+    if let Some(heap) = fullest {
+        let name = shorten(&heap.name, NAME);
+        traded.extend(exchanged(&format!("peak of {name}"), &heap.peak_allocated_bytes));
+        traded.extend(exchanged(&format!("left in {name}"), &heap.end_allocated_bytes));
+    }
+    traded.extend(exchanged("waits for weights", &diff.transfers.stall_ns));
+    traded.extend(exchanged("time of swaps", &diff.swaps.ns));
+    traded.extend(exchanged("swaps", &diff.swaps.count));
+    traded.extend(exchanged("failed requests", &diff.failed_requests));
+    let traded =
+        if traded.is_empty() { "the same peak, waits and swaps".to_owned() } else { traded.join(", ") };
+    writeln!(f, "B against A: {traded}")
+}
+
+/// A figure that changed, as what B has more or less of it.
+fn exchanged<T: Figure>(what: &str, change: &Change<T>) -> Option<String> {
+    let by = change.difference.filter(|&by| by != 0)?;
+    Some(format!("{what} {}", signed(by < 0, T::from_number(by.unsigned_abs()))))
 }
 
 fn run(f: &mut Formatter<'_>, name: &str, run: &Run) -> fmt::Result {
@@ -46,10 +77,13 @@ fn run(f: &mut Formatter<'_>, name: &str, run: &Run) -> fmt::Result {
         run.engine.as_ref().map_or_else(|| "unknown engine".to_owned(), |engine| shorten(engine, NAME));
     writeln!(
         f,
-        "{name}  {engine}, {} events in {}, ended {}",
+        "{name}  {engine}, {} events in {}{}",
         run.events,
         run.duration_ns,
-        run.ended.name()
+        match run.ended {
+            Ended::Untold => String::new(),
+            ended => format!(", ended {}", ended.name()),
+        }
     )?;
     if let Some(range) = &run.range {
         writeln!(f, "   {}", range_words(range))?;
@@ -103,8 +137,9 @@ fn stacks(f: &mut Formatter<'_>, stacks: &[StackDiff]) -> fmt::Result {
 fn movement(f: &mut Formatter<'_>, diff: &Diff) -> fmt::Result {
     let mut table = Table::new(["MOVES", "A", "B", "B − A"]);
     for direction in &diff.transfers.by_direction {
-        row(&mut table, &format!("{}, transfers", direction.direction), &direction.count);
-        row(&mut table, &format!("{}, bytes", direction.direction), &direction.bytes);
+        let way = way(direction.direction);
+        row(&mut table, &format!("{way}, transfers"), &direction.count);
+        row(&mut table, &format!("{way}, bytes"), &direction.bytes);
     }
     row(&mut table, "pageable", &diff.transfers.pageable_bytes);
     row(&mut table, "pinned", &diff.transfers.pinned_bytes);
@@ -117,6 +152,17 @@ fn movement(f: &mut Formatter<'_>, diff: &Diff) -> fmt::Result {
     row(&mut table, "bytes of thrash", &diff.swaps.thrash_bytes);
     row(&mut table, "failed requests", &diff.failed_requests);
     write!(f, "\n{table}")
+}
+
+/// A direction in the words of the report.
+fn way(key: &str) -> &str {
+    match key {
+        "h2d" => "host to device",
+        "d2h" => "device to host",
+        "d2d" => "device to device",
+        "h2h" => "host to host",
+        key => key,
+    }
 }
 
 fn modules(f: &mut Formatter<'_>, diff: &Diff) -> fmt::Result {
@@ -198,7 +244,7 @@ fn phases(f: &mut Formatter<'_>, diff: &Diff) -> fmt::Result {
         Table::new(["PHASES that differ", "heap", "time A → B", "peak A → B", "B − A", "end, B − A"]);
     for (phase, heap) in changed.iter().take(ROWS) {
         table.row([
-            format!("{} #{}{}", shorten(&phase.name, NAME), phase.ordinal, only(phase.only_in)),
+            format!("{} #{}{}", shorten(&phase.name, NAME), phase.ordinal + 1, only(phase.only_in)),
             shorten(&heap.heap, NAME),
             pair(&phase.duration_ns),
             pair(&heap.peak_allocated_bytes),

@@ -7,8 +7,10 @@ use crate::{
     timeline::{Extent, HeapTrack, Series, Timeline},
 };
 use crate::{
-    report::{Finding, FindingVerdict, Heap, Report},
+    rendering::Healthy,
+    report::{FindingVerdict, Heap, Report},
     table::{grouped, shorten, utc},
+    time::as_positions,
 };
 
 /// The most rows of each part, so that all of it is at most sixty lines.
@@ -33,8 +35,14 @@ pub struct Markdown<'a> {
 
 impl Display for Markdown<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        as_positions(!self.report.trace.has_times(), || self.write(f))
+    }
+}
+
+impl Markdown<'_> {
+    fn write(&self, f: &mut Formatter<'_>) -> fmt::Result {
         heading(f, self.report)?;
-        findings(f, &self.report.findings)?;
+        findings(f, self.report)?;
         peaks(f, &self.report.heaps)?;
         swaps(f, self.report)?;
         let Some(main) = self.report.main_heap() else { return Ok(()) };
@@ -49,25 +57,32 @@ fn heading(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
     let version =
         trace.engine_version.as_ref().map_or_else(String::new, |version| format!(" {}", name(version)));
     let ended = trace.ended.in_words();
+    let threads =
+        trace.threads.map_or_else(String::new, |threads| format!(" of {} threads", grouped(threads)));
     let when = trace.start_unix_ns.map_or_else(String::new, |start| format!(", on {}", utc(start)));
     writeln!(f, "## Memory of {engine}{version}\n")?;
     write!(f, "Ran for {}{when}; {ended}. ", trace.duration_ns)?;
-    write!(f, "{} events of {} threads, ", grouped(trace.events), grouped(trace.threads))?;
+    write!(f, "{} events{threads}, ", grouped(trace.events))?;
     let (lost, damaged) = (trace.dropped.told(trace.dropped.total), trace.damaged_chunks);
     writeln!(f, "{lost} lost, {} damaged chunks.", grouped(damaged))
 }
 
-fn findings(f: &mut Formatter<'_>, findings: &[Finding]) -> fmt::Result {
+fn findings(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
+    let findings = &report.findings;
     let wrong: Vec<_> = findings.iter().filter(|finding| finding.verdict.is_bad()).collect();
     let (shown, more) = wrong.split_at(wrong.len().min(FINDINGS));
     writeln!(f, "\n### Findings\n")?;
+    if shown.is_empty() {
+        writeln!(f, "- {}", sentence(&Healthy(report)))?;
+    }
     for finding in shown {
-        let evidence = sentence(&finding.evidence);
+        let (verdict, title, id) = (finding.verdict.name(), sentence(&finding.title), finding.id);
+        // What to do comes first: who skims reads no further.
         let advice = match &finding.advice {
             advice if advice.is_empty() => String::new(),
-            advice => format!(" *Try: {}*", sentence(advice)),
+            advice => format!(" **Try:** {}.", with_settings(advice)),
         };
-        writeln!(f, "- **{} {}**: {evidence}{advice}", finding.verdict.name(), finding.id)?;
+        writeln!(f, "- **{verdict} {title}** (`{id}`).{advice} {}", sentence(&finding.evidence))?;
     }
     let count = |verdict| findings.iter().filter(|finding| finding.verdict == verdict).count();
     let (sound, unknown) = (count(FindingVerdict::Ok), count(FindingVerdict::Na));
@@ -179,6 +194,32 @@ fn sentence(text: &impl Display) -> String {
     plain
 }
 
+/// A sentence whose settings, options and calls are code: they are there to be copied.
+fn with_settings(text: &impl Display) -> String {
+    let words = beginning(text.to_string());
+    let word = |word: &str| {
+        let inside = word.trim_start_matches('(').trim_end_matches([',', ';', '.', ':']);
+        // A bracket that is closed and was not opened in the word is the sentence's.
+        let inside = match inside.strip_suffix(')') {
+            Some(shorter) if inside.matches('(').count() < inside.matches(')').count() => shorter,
+            _ => inside,
+        };
+        let from = word.find(inside).unwrap_or(0);
+        let (before, behind) = (&word[..from], &word[from + inside.len()..]);
+        let is_variable = inside.split_once('=').is_some_and(|(name, value)| {
+            !value.is_empty()
+                && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
+        });
+        let is_code =
+            inside.starts_with("--") || is_variable || inside.ends_with("()") || inside.starts_with("torch.");
+        match is_code && !inside.contains('`') {
+            true => format!("{}`{inside}`{}", sentence(&before), sentence(&behind)),
+            false => sentence(&word),
+        }
+    };
+    words.split(' ').map(word).collect::<Vec<_>>().join(" ")
+}
+
 /// A sentence that is too long ends early: what comes first says the most.
 fn beginning(mut text: String) -> String {
     if let Some((end, _)) = text.char_indices().nth(SENTENCE) {
@@ -192,6 +233,17 @@ fn beginning(mut text: String) -> String {
 mod tests {
     use super::*;
     use crate::Text;
+
+    #[test]
+    fn settings_are_code_and_nothing_else_is() {
+        let advice = "release it (torch.cuda.empty_cache()), or set PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True; run with \
+                      --medvram. a*b = c";
+        assert_eq!(
+            with_settings(&Text::new(advice)),
+            "release it (`torch.cuda.empty_cache()`), or set `PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True`; run with \
+             `--medvram`. a\\*b = c"
+        );
+    }
 
     #[test]
     fn no_text_marks_anything_up() {

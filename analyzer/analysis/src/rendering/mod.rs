@@ -2,6 +2,7 @@
 
 mod check;
 mod diff;
+mod healthy;
 mod json;
 mod markdown;
 mod processes;
@@ -10,6 +11,7 @@ mod text;
 
 pub use check::CheckText;
 pub use diff::DiffText;
+pub use healthy::Healthy;
 pub use json::{write_json, write_json_line};
 pub use markdown::Markdown;
 pub use processes::ProcessesText;

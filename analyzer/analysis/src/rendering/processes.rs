@@ -5,7 +5,14 @@ use std::{
     fmt::{self, Display, Formatter},
 };
 
-use crate::{Text, processes::Process, table::Table};
+use crate::{
+    Text,
+    processes::Process,
+    table::{Table, shorten},
+};
+
+/// The most characters of a file's name.
+const FILE: usize = 32;
 
 /// The processes of a run as a table, those with most memory first.
 #[derive(Clone, Copy, Debug)]
@@ -23,10 +30,10 @@ impl Display for ProcessesText<'_> {
             let shown = |text: Option<String>| text.unwrap_or_else(|| "?".to_owned());
             let none = || "-".to_owned();
             table.row([
-                shown(process.engine.as_ref().map(Text::to_string)),
+                name(process, self.0),
                 shown(process.pid.map(|pid| pid.to_string())),
                 process.duration_ns.to_string(),
-                process.ended.to_owned(),
+                process.ended.name().to_owned(),
                 peak.as_ref().map_or_else(none, |peak| peak.heap.to_string()),
                 peak.map_or_else(none, |peak| peak.bytes.to_string()),
                 findings(process),
@@ -36,6 +43,17 @@ impl Display for ProcessesText<'_> {
         writeln!(f, "Each in full:")?;
         processes.iter().try_for_each(|process| writeln!(f, "  memtrace analyze {}", process.file))
     }
+}
+
+/// What tells a process from the others: its program, and where others have the same one and no id, its file.
+fn name(process: &Process, all: &[Process]) -> String {
+    let engine = process.engine.as_ref().map_or_else(|| "?".to_owned(), Text::to_string);
+    let is_like = |other: &&Process| other.engine == process.engine && other.pid == process.pid;
+    if all.iter().filter(is_like).count() < 2 {
+        return engine;
+    }
+    let file = process.file.recorded().rsplit('/').next().unwrap_or_default();
+    format!("{engine} ({})", shorten(&Text::new(file), FILE))
 }
 
 fn findings(process: &Process) -> String {

@@ -87,7 +87,7 @@ pub(crate) trait Observer<'a> {
     fn forward_begin(&mut self, _now: EventContext, _module: ModuleId) {}
 
     /// A forward ends.
-    fn forward_end(&mut self, _now: EventContext, _module: ModuleId) {}
+    fn forward_end(&mut self, _now: EventContext, _replay: &mut Replay<'a>, _module: ModuleId) {}
 
     /// A transfer begins.
     fn transfer_begin(

@@ -31,7 +31,7 @@ impl<'a> Replay<'a> {
         if !self.threads[now.thread].close(module, OpenBy::Forward) {
             self.oddities.count(Inconsistency::EndWithoutBegin);
         }
-        observer.forward_end(now, module);
+        observer.forward_end(now, self, module);
         Kind::ForwardEnd
     }
 

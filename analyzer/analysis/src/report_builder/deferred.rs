@@ -1,6 +1,8 @@
-//! Details that the second pass fills in: the owners of the lesser peaks, and how segments were filled.
+//! Details that the second pass fills in: the owners of the lesser peaks, how segments were filled, and what was left of each cycle.
 
-use super::{breakdown::breakdown, fragmentation::layout, names::Names, snapshot::snapshot_of};
+use super::{
+    breakdown::breakdown, fragmentation::layout, growth::Births, names::Names, snapshot::snapshot_of,
+};
 use crate::{
     Nanos,
     collectors::HeapWatch,
@@ -16,7 +18,7 @@ pub(super) const HEAPS: usize = 16;
 pub(super) const SHARES: usize = 20;
 
 /// What is to be filled in.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum DeferredDetail {
     /// How the segments were filled at the peak.
     AtPeak,
@@ -26,6 +28,8 @@ enum DeferredDetail {
     MostPinned,
     /// Whose the peak of this rank was.
     Peak(usize),
+    /// What was left of each cycle of this place, which ended then.
+    Survivors { cycle: usize, ends: Vec<(Nanos, u64)> },
 }
 
 /// What of a report is to be looked at again.
@@ -56,16 +60,33 @@ impl DeferredDetails {
         }
     }
 
+    /// At the last end of a cycle it is to be looked at what is left of each in a heap.
+    pub(super) fn add_survivors(
+        &mut self,
+        cycle: usize,
+        (time, heap, event): (Nanos, usize, u64),
+        ends: Vec<(Nanos, u64)>,
+    ) {
+        self.stops.push(Waypoint { time, heap, event });
+        self.gaps.push(DeferredDetail::Survivors { cycle, ends });
+    }
+
     pub(crate) fn stops(&self) -> &[Waypoint] {
         &self.stops
     }
 
     /// Fills in what the replay shows that stands at the stop of this number.
-    pub(crate) fn fill(&self, number: usize, replay: &Replay<'_>, heaps: &mut [report::Heap]) {
+    pub(crate) fn fill(&self, number: usize, replay: &Replay<'_>, report: &mut report::Report) {
         let (Some(stop), Some(gap)) = (self.stops.get(number), self.gaps.get(number)) else { return };
-        let (Some(heap), Some(report)) = (replay.heaps.get(stop.heap), heaps.get_mut(stop.heap)) else {
+        let Some(heap) = replay.heaps.get(stop.heap) else { return };
+        if let DeferredDetail::Survivors { cycle, ends } = gap {
+            let cycle = report.growth.cycles.get_mut(*cycle);
+            if let Some(found) = cycle.and_then(|cycle| cycle.heaps.get_mut(stop.heap)) {
+                found.survivors = Births::of(heap).survivors(ends);
+            }
             return;
-        };
+        }
+        let Some(report) = report.heaps.get_mut(stop.heap) else { return };
         let mut names = Names::of(replay);
         match (gap, &mut report.fragmentation) {
             (DeferredDetail::AtPeak, Some(fragmentation)) => {

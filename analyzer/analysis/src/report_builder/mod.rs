@@ -80,7 +80,8 @@ pub(crate) fn build<'a>(
     let samples = span::samples(&collectors.counters, &collectors.marks, &names);
     let ledgers = ledger::ledgers(&collectors, (&heaps, &watches), &samples, end, known);
     let tracks = timeline::tracks(&heaps, &watches, &mut names, end);
-    let mut growth = growth::report(&collectors.growth, &heaps, growth::Run::of(&trace, end), &mut names);
+    let mut growth =
+        growth::report(&collectors.growth, &heaps, growth::Run::of(&trace, end), &mut names, &mut deferred);
     growth.idle = growth::idle(&tracks, &growth.cycles, end);
     let heap_reports: Vec<_> = heaps
         .into_iter()

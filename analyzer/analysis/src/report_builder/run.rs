@@ -60,9 +60,13 @@ pub(super) fn trace(
         filter: None,
         kept_from_ns: source.kept_from().filter(|_| !source.begins_with_baseline()),
         events: replay.kinds.iter().sum(),
-        threads: source.directory.threads.len() as u64,
+        threads: source.has_threads().then_some(source.directory.threads.len() as u64),
+        threads_why: (!source.has_threads()).then_some(NOT_IMPORTED),
+        times_why: (!source.has_times())
+            .then_some("the recording has no times; what stands for them counts its events"),
         clock: header.clock.name(),
         ended: source.ended(),
+        ended_why: (source.ended() == Ended::Untold).then_some(NOT_IMPORTED),
         stopped_why: finally
             .filter(|closing| closing.ending == Ending::Stopped)
             .map(|closing| Text::new(closing.text.as_str())),

@@ -142,4 +142,5 @@ fn means_the_same(name: &str) -> bool {
     [well_known::WEIGHTS_PHASE, well_known::PROFILE_PHASE, well_known::RELEASED_MARK].contains(&name)
         || NotSampled::parse(name).is_some()
         || name.starts_with(SETTING)
+        || name.starts_with(well_known::IMPORT_NOTE)
 }

@@ -35,7 +35,8 @@ use std::{
 };
 
 use memtrace_format::{
-    ClockKind, Closing, Definition, Ending, FileHeader, RING, SIZES_DEDUCED, ThreadId, Ticks,
+    ClockKind, Closing, Definition, Ending, FileHeader, LACKS_THREADS, LACKS_TIMES, RING, SIZES_DEDUCED,
+    ThreadId, Ticks,
 };
 
 use crate::{Nanos, Text, report::Ended};
@@ -200,9 +201,20 @@ impl Log {
         &self.losses
     }
 
+    /// Whether times are times, and not positions among the events.
+    pub fn has_times(&self) -> bool {
+        self.header.compatible & LACKS_TIMES == 0
+    }
+
+    /// Whether what is a thread here was one in the program.
+    pub fn has_threads(&self) -> bool {
+        self.header.compatible & LACKS_THREADS == 0
+    }
+
     /// How the recording ended.
     pub fn ended(&self) -> Ended {
         match &self.closing {
+            _ if self.is_imported() => Ended::Untold,
             Some(closing) if closing.ending != Ending::Running => Ended::Clean,
             _ if self.being_written => Ended::Running,
             _ => Ended::Killed,

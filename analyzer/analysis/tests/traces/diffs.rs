@@ -1,7 +1,7 @@
 //! Two runs compared: by stack, and who kept what.
 
 use memtrace_analysis::{
-    diff::{Diff, StackDiff},
+    diff::{Diff, StackDiff, Tolerance},
     rendering::DiffText,
     report::Report,
 };
@@ -63,7 +63,14 @@ fn peaks_are_compared_by_stack_and_growth_by_whoever_kept_it() {
     assert_eq!((owner.bytes.a, owner.bytes.b), (Some(Bytes(0)), Some(Bytes(64))));
     let text = DiffText(&diff).to_string();
     assert!(text.contains("peak by stack") && text.contains("  at load (model.py:7)"), "{text}");
+    // The verdict and the trade come before the tables.
+    let judged = DiffText(&diff.judged(Tolerance::new(Some(0.0), None))).to_string();
+    let place = |words: &str| judged.find(words).unwrap_or_else(|| panic!("no {words} in {judged}"));
+    assert!(
+        place("WORSE in B") < place("B against A: peak of cuda:0 +")
+            && place("B against A") < place("HEAP cuda:0")
+    );
     // What is the same is not listed.
     let same = DiffText(&Diff::between(&sound, &sound)).to_string();
-    assert!(!same.contains("by stack"), "{same}");
+    assert!(!same.contains("by stack") && same.contains("B against A: the same peak"), "{same}");
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use memtrace_analysis::{
     Nanos, Trace, TraceRange,
-    report::{Cycle, CycleSource, Growth, Report, Shape},
+    report::{Cycle, CycleSource, FindingVerdict, Growth, Report, Shape},
 };
 use memtrace_format::{
     Address, BlockAlloc, Bytes, Definition, Ending, Event, ModuleDefinition, ModuleId, NameId, PoolId,
@@ -182,6 +182,7 @@ proptest! {
         recording.module(1, "a", 0, 1);
         recording.module(2, "b", 0, 1);
         let mut live: BTreeMap<u64, (PoolId, u32, u64, u64)> = BTreeMap::new();
+        let mut at_last_end = live.clone();
         let mut ends: Vec<(u64, [u64; 2])> = Vec::new();
         let mut heaps = Vec::new();
         for (time, (what, module, size)) in steps.iter().enumerate() {
@@ -194,6 +195,7 @@ proptest! {
                 0 => {
                     recording.at(1, time, Event::Mark { name: tick, value: 0 });
                     ends.push((time, sums(&live)));
+                    at_last_end = live.clone();
                 }
                 1 if !live.is_empty() => {
                     let address = *live.keys().nth(*size as usize % live.len()).unwrap();
@@ -223,7 +225,8 @@ proptest! {
             for (level, (time, sums)) in heap.levels.iter().zip(&ends) {
                 prop_assert_eq!((level.time_ns.0, level.bytes.0), (*time, sums[index]));
             }
-            // Too many cycles are told together, with none left out.
+            // What grows is told as it was at the last end. Too many cycles are told together, with none left out.
+            let live = if heap.trend.shape == Shape::Grows { &at_last_end } else { &live };
             let mut after = (0, 0);
             for survivors in &heap.survivors {
                 prop_assert_eq!(survivors.first_cycle, after.1 + 1);
@@ -242,4 +245,80 @@ proptest! {
             prop_assert!(heap.by_module.iter().all(|owner| names.contains(&owner.name.recorded())));
         }
     }
+}
+
+/// Forwards of a net, and of a part inside, in a program that names nothing; it keeps so much of each, and gives all back at its exit.
+fn forwards(count: u64, kept: impl Fn(u64) -> u64) -> Recording {
+    let mut recording = Recording::new();
+    let (net, part) = (recording.module(1, "net", 0, 100), recording.module(2, "linear", 1, 50));
+    recording.at(1, 0, alloc(DEVICE, 0, 5_000, 5_000));
+    for number in 0..count {
+        let time = 100 * number + 10;
+        recording.at(1, time, Event::ForwardBegin(net));
+        for inner in 0..2 {
+            recording.at(1, time + 10 * inner + 1, Event::ForwardBegin(part));
+            recording.at(1, time + 10 * inner + 2, Event::ForwardEnd(part));
+        }
+        recording.at(1, time + 30, alloc(DEVICE, 1 << 40, 700, 700));
+        recording.at(1, time + 31, free(DEVICE, 1 << 40));
+        if kept(number) > 0 {
+            recording.at(1, time + 40, alloc(DEVICE, (number + 1) << 20, kept(number), kept(number)));
+        }
+        recording.at(1, time + 50, Event::ForwardEnd(net));
+    }
+    for number in (0..count).filter(|&number| kept(number) > 0) {
+        recording.at(1, 100 * count + 20 + number, free(DEVICE, (number + 1) << 20));
+    }
+    recording.close(Ending::Clean, 100 * count + 1_000);
+    recording
+}
+
+fn leak(report: &Report) -> (FindingVerdict, String) {
+    let finding =
+        report.findings.iter().find(|finding| finding.id == "leak").expect("every rule says something");
+    (finding.verdict, finding.evidence.to_string())
+}
+
+#[test]
+fn a_leak_shows_without_a_mark_in_the_program() {
+    let report = forwards(20, |_| 64).report();
+    let [found] = &report.growth.cycles[..] else { panic!("forwards inside of others are no cycle") };
+    assert_eq!((found.name.recorded(), found.source, found.count), ("net", CycleSource::Forward, 20));
+    let (verdict, evidence) = leak(&report);
+    assert!(
+        verdict.is_bad() && evidence.starts_with("cuda:0 retains 64 B more each time net ends (20 times)"),
+        "{evidence}"
+    );
+    // What each forward left is told as it was before the program gave back everything.
+    let left: Vec<u64> = found.heaps[0].survivors.iter().map(|left| left.bytes.0).collect();
+    assert!(left.len() == 20 && left[1..].iter().all(|&bytes| bytes == 64), "{left:?}");
+    assert_eq!(report.heaps[0].end.allocated_bytes, Bytes(5_000));
+}
+
+#[test]
+fn forwards_that_keep_nothing_and_caches_that_fill_are_no_leak() {
+    assert_eq!(leak(&forwards(20, |_| 0).report()).0, FindingVerdict::Ok);
+    assert_eq!(leak(&forwards(20, |number| if number < 6 { 640 } else { 0 }).report()).0, FindingVerdict::Ok);
+}
+
+#[test]
+fn where_a_program_names_what_repeats_its_forwards_are_not_told() {
+    let report = leaking(8, |_| 64).report();
+    assert!(report.growth.cycles.iter().all(|cycle| cycle.source != CycleSource::Forward));
+    let file = file(&leaking(8, |_| 64).bytes());
+    let asked = Trace::open(file.path()).unwrap().with_cycle("unet").analyze(|_| ()).unwrap().report;
+    assert!(
+        asked.growth.cycles.iter().any(|cycle| cycle.source == CycleSource::Forward),
+        "unless they are asked for"
+    );
+}
+
+#[test]
+fn a_program_in_which_nothing_repeats_is_told_what_to_add() {
+    let mut recording = Recording::new();
+    recording.at(1, 0, alloc(DEVICE, 0, 5_000, 5_000));
+    let report = recording.report();
+    let finding = report.findings.iter().find(|finding| finding.id == "leak").unwrap();
+    assert_eq!(finding.verdict, FindingVerdict::Na);
+    assert!(finding.advice.to_string().contains("memtrace.step()"), "{}", finding.advice);
 }

@@ -116,7 +116,7 @@ fn what_a_device_is_made_of_adds_up_at_every_instant() {
     let text = lines(&report);
     for line in [
         "LEDGER of device 0 begin most in use, least free most reserved end",
-        "this process beside it 50 B 70 B 70 B 70 B",
+        "this process, other memory 50 B 70 B 70 B 70 B",
         "unaccounted 10 B 10 B 10 B −10 B",
     ] {
         assert!(text.iter().any(|other| other == line), "no {line} in {text:#?}");

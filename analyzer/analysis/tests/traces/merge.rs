@@ -89,6 +89,6 @@ fn steps_back_are_counted_and_events_keep_their_order() {
 #[test]
 fn a_trace_without_events_is_a_trace() {
     let report = Recording::new().report();
-    assert_eq!((report.trace.events, report.trace.threads), (0, 0));
+    assert_eq!((report.trace.events, report.trace.threads), (0, Some(0)));
     assert_eq!(report.trace.duration_ns.0, 0);
 }

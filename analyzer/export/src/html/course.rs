@@ -23,6 +23,8 @@ const SIGNS: usize = 500;
 #[derive(Serialize)]
 struct Course {
     end: u64,
+    /// Whether there are no times, and positions among the events stand for them.
+    positions: bool,
     /// The heap that is shown first.
     first: usize,
     heaps: Vec<HeapCourse>,
@@ -38,6 +40,8 @@ struct Course {
 struct HeapCourse {
     name: String,
     peak: u64,
+    /// All of the device's memory, if it is known.
+    capacity: Option<u64>,
     allocated: Vec<Option<u64>>,
     least: Vec<Option<u64>>,
     /// Empty: the heap has no segments.
@@ -69,9 +73,13 @@ impl Course {
         let heaps = timeline.heaps.iter().zip(&report.heaps);
         Self {
             end: timeline.end.0.max(1),
+            positions: !report.trace.has_times(),
             first: report.main_heap().unwrap_or(0),
             heaps: heaps
-                .map(|(track, heap)| heap_course(track, heap.peak.time_ns, timeline.end, points))
+                .map(|(track, heap)| HeapCourse {
+                    capacity: report.capacity(heap).map(|capacity| capacity.0),
+                    ..heap_course(track, heap.peak.time_ns, timeline.end, points)
+                })
                 .collect(),
             modules: shown.iter().map(|module| module_course(module, of_one, &mut tiers)).collect(),
             modules_left_out: moving.len() - shown.len(),
@@ -99,6 +107,7 @@ fn heap_course(track: &HeapTrack, peak: Nanos, end: Nanos, points: usize) -> Hea
     HeapCourse {
         name: track.name().to_string(),
         peak: peak.0,
+        capacity: None,
         least: allocated.iter().map(|extent| extent.map(|extent| extent.min.0)).collect(),
         allocated: most(&allocated),
         reserved: if track.has_segments() { most(&drawn(Series::Reserved)) } else { Vec::new() },

@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 use memtrace_analysis::{
     grouped,
+    rendering::Healthy,
     report::{Finding, OutOfMemory, Place, Report},
 };
 
@@ -12,7 +13,7 @@ pub(super) fn findings(report: &Report) -> Markup {
         section #findings {
             h2 { "Findings" }
             @if !report.findings.iter().any(|finding| wrong(&finding)) {
-                p { "No rule found anything wrong." }
+                p { strong { (Healthy(report)) } }
             }
             @for finding in report.findings.iter().filter(wrong) {
                 details open {

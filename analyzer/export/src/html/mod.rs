@@ -13,7 +13,7 @@ use std::fmt::{self, Display, Formatter};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
-use memtrace_analysis::{grouped, report::Report, timeline::Timeline, utc};
+use memtrace_analysis::{as_positions, grouped, report::Report, timeline::Timeline, utc};
 use sha2::{Digest, Sha256};
 
 /// <https://github.com/leeoniya/uPlot>, with its licence beside it.
@@ -34,7 +34,8 @@ pub struct Html<'a> {
 
 impl Display for Html<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.page().into_string())
+        let page = as_positions(!self.report.trace.has_times(), || self.page());
+        f.write_str(&page.into_string())
     }
 }
 
@@ -112,7 +113,9 @@ fn heading(report: &Report) -> Markup {
             @if let Some(version) = &trace.engine_version { "Version " (version) ", ran" } @else { "Ran" }
             " for " (trace.duration_ns)
             @if let Some(start) = trace.start_unix_ns { ", on " (utc(start)) }
-            "; " (trace.ended.in_words()) ". " (grouped(trace.events)) " events of " (grouped(trace.threads)) " threads, "
+            "; " (trace.ended.in_words()) ". " (grouped(trace.events)) " events"
+            @if let Some(threads) = trace.threads { " of " (grouped(threads)) " threads" }
+            ", "
             (trace.dropped.told(trace.dropped.total)) " lost, " (grouped(trace.damaged_chunks)) " damaged chunks."
         }
     }
@@ -137,8 +140,12 @@ fn timeline(report: &Report) -> Markup {
             }
             div #chart {}
             p #readout .readout aria-live="polite" { "Drag over the chart to look closer; a double click shows the whole run." }
+            p { small {
+                "Filled: from the least to the most that was allocated in each part of the run. Dashed: marks, and requests that failed (red)."
+                @if report.heaps.iter().any(|heap| report.capacity(heap).is_some()) { " Dashed across: all of the device's memory." }
+            } }
             @if !report.phases.is_empty() {
-                div .controls #phases {}
+                div .controls #phases { span .label { "Phases:" } }
             }
         }
         section #residency {
@@ -146,7 +153,7 @@ fn timeline(report: &Report) -> Markup {
             @if report.modules.is_empty() {
                 p { "The engine named no modules." }
             } @else {
-                div #tiers .controls {}
+                div #tiers .controls { span .label { "Where:" } }
                 canvas #stays tabindex="0" aria-label="Where each module was over time" {}
                 p #stay .readout { "Point at a bar to see where its module was." }
             }

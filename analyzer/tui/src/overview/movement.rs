@@ -63,10 +63,10 @@ pub(crate) fn transfers<'a>(run: &'a OpenRun, theme: Theme, width: u16) -> Optio
     }
     let by = &transfers.by_direction;
     let directions = [
-        ("host → device", &by.h2d),
-        ("device → host", &by.d2h),
-        ("device ↔ device", &by.d2d),
-        ("within host", &by.h2h),
+        ("host to device", &by.h2d),
+        ("device to host", &by.d2h),
+        ("device to device", &by.d2d),
+        ("host to host", &by.h2h),
         ("disk", &by.disk),
         ("other", &by.other),
     ];

@@ -76,6 +76,8 @@ pub(crate) fn ending<'a>(run: &'a OpenRun, theme: Theme) -> Section<'a> {
     let duration = trace.duration_ns;
     let (how, style) = match trace.ended {
         Ended::Clean => (format!("Ended clean after {duration}"), theme.strong()),
+        Ended::Untold if !trace.has_times() => ("Imported, without times".to_owned(), theme.strong()),
+        Ended::Untold => (format!("Imported: {duration}"), theme.strong()),
         Ended::Killed => (format!("Killed after {duration}"), theme.bad()),
         Ended::Running => (format!("Still running; read up to {duration}"), theme.strong()),
     };
@@ -83,9 +85,8 @@ pub(crate) fn ending<'a>(run: &'a OpenRun, theme: Theme) -> Section<'a> {
         Some(version) => format!("{engine} {version}"),
         None => engine.to_string(),
     });
-    let threads = plural(trace.threads, "thread");
-    let parts =
-        [engine, trace.pid.map(|pid| format!("process {pid}")), Some(threads), Some(events(trace.events))];
+    let threads = trace.threads.map(|threads| plural(threads, "thread"));
+    let parts = [engine, trace.pid.map(|pid| format!("process {pid}")), threads, Some(events(trace.events))];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     Section::lines(Line::styled(how, style), vec![Line::raw(format!("  {}", parts.join(" · ")))])
 }

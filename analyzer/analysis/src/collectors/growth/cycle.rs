@@ -28,6 +28,8 @@ pub(crate) struct CycleWatch {
     points: Vec<Point>,
     point_stride: u64,
     pub(crate) latest: Point,
+    /// How many events each of the first heaps had at that end.
+    pub(crate) latest_events: Vec<u64>,
     censuses: Vec<(u64, Arc<Census>)>,
     census_stride: u64,
     latest_census: Option<(u64, Arc<Census>)>,
@@ -65,6 +67,7 @@ impl CycleWatch {
             points: Vec::new(),
             point_stride: 1,
             latest: Point::default(),
+            latest_events: Vec::new(),
             censuses: Vec::new(),
             census_stride: 1,
             latest_census: None,
@@ -106,6 +109,12 @@ impl CycleWatch {
                 self.points.push(self.latest.clone());
             }
         }
+    }
+
+    /// The end that was told of last came behind so many events of each heap.
+    pub(super) fn end_behind(&mut self, events: impl Iterator<Item = u64>) {
+        self.latest_events.clear();
+        self.latest_events.extend(events);
     }
 
     /// The span around it ended.

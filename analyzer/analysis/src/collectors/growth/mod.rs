@@ -1,6 +1,7 @@
 //! Growth: the levels of the heaps at the end of each cycle, for everything that repeats.
 //!
-//! A cycle is whatever has a name and ends more than once: a phase, a scope, a mark, a module that is loaded again. Which
+//! A cycle is whatever has a name and ends more than once: a phase, a scope, a mark, a module that is loaded again, a forward that is
+//! inside no other. Which
 //! of them means something is known only when the trace has ended, so all are followed, each as a [`CycleWatch`]: at each
 //! end the sums of the heaps, and as often as that is cheap a [`Census`] of the live blocks. Nothing is done at an alloc or
 //! a free.
@@ -113,6 +114,17 @@ impl<'a> Collector<'a> for Growth<'a> {
         });
     }
 
+    fn forward_end(&mut self, context: &mut Context<'_, 'a>, module: ModuleId) {
+        let (now, replay) = (context.now, &*context.replay);
+        let thread = replay.thread(now.thread);
+        if thread.forwards().next().is_none() {
+            let definitions = self.definitions;
+            self.ended(now, CycleSource::Forward, module.0, thread.scope(), &replay.heaps, || {
+                (!module.is_none()).then(|| definitions.module_name(module))
+            });
+        }
+    }
+
     fn module_defined(&mut self, context: &mut Context<'_, 'a>, module: ModuleId) {
         self.module_came(context, CycleSource::Definition, module);
     }
@@ -170,6 +182,7 @@ impl<'a> Growth<'a> {
         }
         let is_new = cycle.is_new();
         cycle.end(now.time, self.open[now.thread].last().copied(), scope, levels);
+        cycle.end_behind(heaps.iter().map(|heap| heap.events));
         let events = heaps.iter().fold(0, |sum: u64, heap| sum.wrapping_add(heap.events));
         let kept =
             events.wrapping_sub(heaps.iter().fold(0, |sum: u64, heap| sum.wrapping_add(heap.first_event)));

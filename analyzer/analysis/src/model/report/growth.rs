@@ -72,6 +72,8 @@ pub enum CycleSource {
     Definition,
     /// A module that was brought to a device again.
     Load,
+    /// A forward that is inside no other, and ended again; told of where the program itself names nothing that repeats.
+    Forward,
 }
 
 impl CycleSource {
@@ -83,6 +85,7 @@ impl CycleSource {
             Self::Mark => "mark",
             Self::Definition => "definition",
             Self::Load => "load",
+            Self::Forward => "forward",
         }
     }
 }
@@ -173,7 +176,7 @@ pub struct CycleHeap {
     pub by_stack: Vec<Retained>,
     /// What it held at the ends: all of them, or evenly many and the last.
     pub levels: Vec<LevelAt>,
-    /// What is left at the end of the trace of each cycle's blocks, in the order of time.
+    /// What is left of each cycle's blocks, in the order of time: at the last end if it grows, else at the end of the trace.
     pub survivors: Vec<Survivors>,
 }
 
@@ -201,7 +204,7 @@ pub struct LevelAt {
     pub bytes: Bytes,
 }
 
-/// What is left at the end of the trace of the blocks that were handed out in some cycles.
+/// What is left of the blocks that were handed out in some cycles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Survivors {
     /// The first of the cycles, from 1: what ends with that end.

@@ -16,6 +16,7 @@ mod module;
 mod movement;
 mod oom;
 mod run;
+mod settings;
 mod span;
 mod state;
 mod swaps;
@@ -38,11 +39,13 @@ pub use movement::{Bandwidth, ByMemory, Direction, Directions, MovedFor, Transfe
 pub use oom::{Blocker, InVain, ModelAgreement, OutOfMemory, Proof, Remedy, Verdict};
 pub(crate) use run::CUT;
 pub use run::{ChunkCounts, Dropped, Ended, Filtered, Range, TraceInfo};
+pub use settings::allocator_settings;
 pub use span::{Counter, CounterNumber, HeapInPhase, Mark, Phase, Samples, Unavailable};
 pub use state::{HeapContents, State};
 pub use swaps::{DeviceBound, LowerBound, ModuleSwaps, OtherSwaps, Swap, Swaps, Thrash};
 pub use totals::{AllocatorTotals, TotalsAt};
 
+use memtrace_format::Bytes;
 use serde::Serialize;
 
 /// Everything that an analysis found.
@@ -90,6 +93,21 @@ pub struct Report {
 }
 
 impl Report {
+    /// All of the memory of a heap's device, as far as it was sampled.
+    pub fn capacity(&self, heap: &Heap) -> Option<Bytes> {
+        let device = heap.device?;
+        self.samples.monitor.iter().find(|monitor| monitor.device == device)?.total
+    }
+
+    /// Whether anything is known of how memory came to be as it is: an imported recording may show one instant alone.
+    pub fn has_history(&self) -> bool {
+        let allocates = |heap: &Heap| heap.allocs > 0;
+        !self.trace.is_imported()
+            || self.transfers.count > 0
+            || self.ooms_total > 0
+            || self.heaps.iter().any(allocates)
+    }
+
     /// The heap that matters most: of devices' heaps the fullest, if there is one.
     pub fn main_heap(&self) -> Option<usize> {
         let most = self.heaps.iter().enumerate().max_by_key(|(index, heap)| {

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use memtrace_format::Bytes;
-use serde::Serialize;
+use memtrace_format::{Bytes, ClockKind};
+use serde::{Serialize, Serializer};
 
 use crate::table::grouped;
 use crate::{Nanos, Text, TraceRange};
@@ -51,11 +51,20 @@ pub struct TraceInfo {
     /// The events that could be read; those of the range, if one was asked for.
     pub events: u64,
     /// The threads that recorded something.
-    pub threads: u64,
+    pub threads: Option<u64>,
+    /// Why that is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub threads_why: Option<&'static str>,
+    /// Why there are no times: then every `_ns` is a position, which counts events.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub times_why: Option<&'static str>,
     /// The clock that was recorded: `tsc`, `monotonic` or `imported`.
     pub clock: &'static str,
     /// How the recording ended.
     pub ended: Ended,
+    /// Why that is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended_why: Option<&'static str>,
     /// Why recording stopped before the process ended, if it did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stopped_why: Option<Text>,
@@ -87,6 +96,16 @@ pub struct Filtered {
 }
 
 impl TraceInfo {
+    /// Whether another program recorded it.
+    pub fn is_imported(&self) -> bool {
+        self.clock == ClockKind::Imported.name()
+    }
+
+    /// Whether times are times. Where a recording has none, they are positions among its events.
+    pub fn has_times(&self) -> bool {
+        self.times_why.is_none()
+    }
+
     /// How long what the figures tell of took: the range that was asked for, what a ring kept, or all of it.
     pub fn told_ns(&self) -> Nanos {
         match &self.range {
@@ -132,8 +151,7 @@ impl Range {
 }
 
 /// How a recording ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
     /// The process, or recording, closed the trace.
     Clean,
@@ -141,6 +159,18 @@ pub enum Ended {
     Killed,
     /// The process still records.
     Running,
+    /// An imported recording does not say.
+    Untold,
+}
+
+/// Its name, and null for what is not told.
+impl Serialize for Ended {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Untold => serializer.serialize_none(),
+            told => serializer.serialize_str(told.name()),
+        }
+    }
 }
 
 impl Ended {
@@ -150,6 +180,7 @@ impl Ended {
             Self::Clean => "clean",
             Self::Killed => "killed",
             Self::Running => "running",
+            Self::Untold => "not told",
         }
     }
 
@@ -159,6 +190,7 @@ impl Ended {
             Self::Clean => "ended cleanly",
             Self::Killed => "was killed",
             Self::Running => "still runs",
+            Self::Untold => "imported",
         }
     }
 }

@@ -1,6 +1,9 @@
 //! Spans, instants and samples: phases, marks, counters, failed requests.
 
-use memtrace_format::Bytes;
+use memtrace_format::{
+    Bytes,
+    well_known::{ALLOCATOR_SETTING, IMPORT_NOTE},
+};
 use serde::Serialize;
 
 use super::{Figures, Monitor};
@@ -55,6 +58,14 @@ pub struct Mark {
     pub first_ns: Nanos,
     /// When the last was set.
     pub last_ns: Nanos,
+}
+
+impl Mark {
+    /// Whether it says something of the whole recording, and is no instant in it.
+    pub fn is_fact(&self) -> bool {
+        let name = self.name.recorded();
+        name.starts_with(ALLOCATOR_SETTING) || name.starts_with(IMPORT_NOTE)
+    }
 }
 
 /// What was sampled.

@@ -62,7 +62,7 @@ fn cycles(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
         "kept a cycle",
         "slope",
         "95% of it",
-        "sure",
+        "confidence",
         "shape",
     ]);
     let (mut rows, mut flat, mut few) = (0, Vec::new(), Vec::new());
@@ -158,7 +158,7 @@ fn retained(f: &mut Formatter<'_>, title: &str, owners: &[Retained]) -> fmt::Res
     and_more(f, owners.len() as u64, OWNERS, "owners")
 }
 
-/// What is left of each cycle at the end of the trace, oldest first.
+/// What is left of each cycle at the last end, oldest first.
 fn survivors(f: &mut Formatter<'_>, survivors: &[Survivors]) -> fmt::Result {
     let groups = survivors.chunks(survivors.len().div_ceil(GROUPS).max(1)).map(|group| {
         let bytes = Bytes(group.iter().fold(0, |sum, survivors| sum.saturating_add(survivors.bytes.0)));
@@ -170,7 +170,7 @@ fn survivors(f: &mut Formatter<'_>, survivors: &[Survivors]) -> fmt::Result {
             _ => String::new(),
         }
     });
-    writeln!(f, "  left at the end, by the cycle of birth: {}", groups.collect::<Vec<_>>().join(", "))
+    writeln!(f, "  left at the last end, by the cycle of birth: {}", groups.collect::<Vec<_>>().join(", "))
 }
 
 fn duplicates(f: &mut Formatter<'_>, duplicates: &[Duplicate]) -> fmt::Result {

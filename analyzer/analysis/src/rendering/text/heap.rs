@@ -2,7 +2,9 @@
 
 use std::fmt::{self, Formatter};
 
-use super::{NAME, and_more, breakdown, fragmentation, maybe, plural};
+use memtrace_format::Bytes;
+
+use super::{NAME, and_more, breakdown, fragmentation, maybe, percent, plural};
 use crate::{
     report::{Block, BlockSizes, Heap, Share},
     table::{Table, grouped, shorten},
@@ -16,22 +18,30 @@ const PEAKS: usize = 8;
 const STACKS: usize = 3;
 const FRAMES: usize = 6;
 
-pub(super) fn heap(f: &mut Formatter<'_>, heap: &Heap) -> fmt::Result {
+/// `capacity` is all of its device's memory.
+pub(super) fn heap(f: &mut Formatter<'_>, heap: &Heap, capacity: Option<Bytes>) -> fmt::Result {
     let device = heap.device.map_or_else(String::new, |ordinal| format!(" {ordinal}"));
     writeln!(f, "\nHEAP {} ({}{device}), {}", shorten(&heap.name, NAME), heap.kind, heap.known.name())?;
     let peak = &heap.peak;
-    writeln!(
-        f,
-        "  peak {} {} at {} (event {}, {} {})",
-        peak.by.of(&peak.figures),
-        peak.by.name(),
-        peak.time_ns,
-        grouped(peak.event_index),
-        grouped(peak.blocks_total),
-        plural(peak.blocks_total, "block"),
-    )?;
-    if let Some(reserved) = &heap.reserved_peak {
-        writeln!(f, "  most reserved {} at {}", reserved.bytes, reserved.time_ns)?;
+    let share = |bytes: Bytes| {
+        let share = |capacity: Bytes| {
+            format!(", {} of {capacity}", percent(bytes.0 as f64 / capacity.0.max(1) as f64))
+        };
+        capacity.map_or_else(String::new, share)
+    };
+    let most = peak.by.of(&peak.figures);
+    let blocks = format!("{} {}", grouped(peak.blocks_total), plural(peak.blocks_total, "block"));
+    let (by, share_of_peak) = (peak.by.name(), share(most));
+    // Where nothing happened, nothing made the peak.
+    if heap.allocs > 0 {
+        let (time, event) = (peak.time_ns, grouped(peak.event_index));
+        writeln!(f, "  peak {most} {by} at {time} (event {event}, {blocks}){share_of_peak}")?;
+        if let Some(reserved) = &heap.reserved_peak {
+            let share = share(reserved.bytes);
+            writeln!(f, "  most reserved {} at {}{share}", reserved.bytes, reserved.time_ns)?;
+        }
+    } else {
+        writeln!(f, "  live {most} {by} from the beginning ({blocks}){share_of_peak}")?;
     }
     if let Some(before) = &heap.peak_before {
         let (bytes, time) = (before.allocated_bytes, before.time_ns);

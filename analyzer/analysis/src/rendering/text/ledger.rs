@@ -40,7 +40,7 @@ fn device(f: &mut Formatter<'_>, entries: &[LedgerEntry]) -> fmt::Result {
     table.row("allocator, cached", bytes(|entry| entry.allocator_inactive));
     let split = |entry: &&LedgerEntry| entry.unaccounted.is_some();
     if shown.iter().any(split) {
-        table.row("this process beside it", signed(|entry| entry.non_allocator));
+        table.row("this process, other memory", signed(|entry| entry.non_allocator));
         table.row("other processes", bytes(|entry| entry.other_processes));
         table.row("unaccounted", signed(|entry| entry.unaccounted));
     }

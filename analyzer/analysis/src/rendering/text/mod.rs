@@ -21,6 +21,7 @@ use memtrace_format::Bytes;
 use crate::{
     report::{Heap, Report},
     table::grouped,
+    time::as_positions,
 };
 pub(crate) use breakdown::{age_words, size_words, stack_lines};
 pub(crate) use heap::block_table;
@@ -41,15 +42,22 @@ pub struct ReportText<'a>(pub &'a Report);
 
 impl Display for ReportText<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        as_positions(!self.0.trace.has_times(), || self.write(f))
+    }
+}
+
+impl ReportText<'_> {
+    fn write(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let report = self.0;
         run::header(f, &report.trace)?;
+        run::facts(f, &report.marks)?;
         run::losses(f, &report.trace)?;
         finding::findings(f, report)?;
         // Accelerator memory is what people come for.
         let (devices, others): (Vec<&Heap>, Vec<&Heap>) =
             report.heaps.iter().partition(|heap| heap.device.is_some());
         for heap in devices.into_iter().chain(others) {
-            heap::heap(f, heap)?;
+            heap::heap(f, heap, report.capacity(heap))?;
         }
         and_more(f, report.heaps_total, report.heaps.len(), "heaps")?;
         ledger::ledger(f, report)?;
@@ -95,7 +103,7 @@ fn maybe(bytes: Option<Bytes>) -> String {
     bytes.map_or_else(|| "?".to_owned(), |bytes| bytes.to_string())
 }
 
-fn percent(share: f64) -> String {
+pub(super) fn percent(share: f64) -> String {
     format!("{:.1}%", share * 100.0)
 }
 

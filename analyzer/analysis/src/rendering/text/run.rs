@@ -2,9 +2,12 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::{NAME, ROWS, and_more, plural};
+use memtrace_format::well_known::IMPORT_NOTE;
+
+use super::{NAME, ROWS, and_more, plural, wrapped};
 use crate::{
-    report::{Dropped, Ended, Filtered, Info, Range, TraceInfo},
+    Text,
+    report::{Dropped, Ended, Filtered, Info, Mark, Range, TraceInfo, allocator_settings},
     table::{Table, grouped, shorten, utc},
 };
 
@@ -60,15 +63,26 @@ pub(super) fn header(f: &mut Formatter<'_>, trace: &TraceInfo) -> fmt::Result {
         (None, _) => "unknown engine".to_owned(),
     };
     let ended = match trace.ended {
+        Ended::Untold => "",
         Ended::Clean => "cleanly",
         Ended::Killed => "without closing the trace (killed or crashed); every recorded event is here",
         Ended::Running => "not yet: the process is still recording",
     };
     let process = trace.pid.map_or_else(|| "unknown process".to_owned(), |pid| format!("process {pid}"));
     let start = trace.start_unix_ns.map_or_else(|| "on an unknown day".to_owned(), utc);
-    writeln!(f, "engine      {engine}, {process}")?;
-    writeln!(f, "recorded    {start}, for {}", trace.duration_ns)?;
-    writeln!(f, "ended       {ended}")?;
+    match trace.pid {
+        None if trace.is_imported() => writeln!(f, "engine      {engine}")?,
+        _ => writeln!(f, "engine      {engine}, {process}")?,
+    }
+    if trace.has_times() {
+        writeln!(f, "recorded    {start}, for {}", trace.duration_ns)?;
+    } else {
+        writeln!(f, "recorded    without times; what stands for a time counts events")?;
+    }
+    match trace.ended {
+        Ended::Untold => {}
+        _ => writeln!(f, "ended       {ended}")?,
+    }
     if let Some(range) = &trace.range {
         writeln!(f, "range       {}", range_words(range))?;
         writeln!(f, "            starts with what was live then; counts and peaks are the range's")?;
@@ -85,13 +99,28 @@ pub(super) fn header(f: &mut Formatter<'_>, trace: &TraceInfo) -> fmt::Result {
     if let Some(why) = &trace.stopped_why {
         writeln!(f, "stopped     {}", shorten(why, 88))?;
     }
-    let (events, threads) = (grouped(trace.events), grouped(trace.threads));
-    writeln!(
-        f,
-        "events      {events} of {threads} {}, clock {}",
-        plural(trace.threads, "thread"),
-        trace.clock
-    )
+    let events = grouped(trace.events);
+    match trace.threads {
+        Some(threads) => writeln!(
+            f,
+            "events      {events} of {} {}, clock {}",
+            grouped(threads),
+            plural(threads, "thread"),
+            trace.clock
+        ),
+        None => writeln!(f, "events      {events}, {}", trace.clock),
+    }
+}
+
+/// What the marks of an imported recording say of all of it: the allocator's settings in a line, and what a reader should know.
+pub(super) fn facts(f: &mut Formatter<'_>, marks: &[Mark]) -> fmt::Result {
+    if let Some(settings) = allocator_settings(marks) {
+        wrapped(f, "", &format!("allocator   {settings}"))?;
+    }
+    for note in marks.iter().filter_map(|mark| mark.name.recorded().strip_prefix(IMPORT_NOTE)) {
+        wrapped(f, "", &format!("note        {}", Text::new(note)))?;
+    }
+    Ok(())
 }
 
 pub(crate) fn range_words(range: &Range) -> String {

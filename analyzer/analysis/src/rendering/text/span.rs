@@ -90,15 +90,17 @@ fn not_sampled(f: &mut Formatter<'_>, unavailable: &[Unavailable]) -> fmt::Resul
 }
 
 pub(super) fn marks(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
-    if report.marks.is_empty() {
+    // What is said of the whole recording stands at its head.
+    let marks: Vec<_> = report.marks.iter().filter(|mark| !mark.is_fact()).collect();
+    if marks.is_empty() {
         return Ok(());
     }
     let mut table = Table::new(["MARKS", "count", "first", "last"]);
-    for mark in report.marks.iter().take(ROWS) {
+    for mark in marks.iter().take(ROWS) {
         let times = [mark.first_ns.to_string(), mark.last_ns.to_string()];
         let [first, last] = times;
         table.row([shorten(&mark.name, NAME), grouped(mark.count), first, last]);
     }
     write!(f, "\n{table}")?;
-    and_more(f, report.marks.len() as u64, ROWS, "names")
+    and_more(f, marks.len() as u64, ROWS, "names")
 }

@@ -1,14 +1,14 @@
-//! The times at which blocks live at the end were allocated.
+//! The times at which blocks were allocated that are live at an instant.
 
 use memtrace_format::Bytes;
 
-use crate::{Nanos, collectors::CycleWatch, replay::ReplayHeap, report::Survivors};
+use crate::{Nanos, replay::ReplayHeap, report::Survivors};
 
 /// The most groups of cycles that survivors are told apart by.
 const GROUPS: usize = 64;
 
 /// The live blocks of a heap by when they were handed out.
-pub(super) struct Births {
+pub(in crate::report_builder) struct Births {
     /// When each was, in order.
     times: Vec<Nanos>,
     /// The bytes of all before each, and of all.
@@ -16,7 +16,7 @@ pub(super) struct Births {
 }
 
 impl Births {
-    pub(super) fn of(heap: &ReplayHeap) -> Self {
+    pub(in crate::report_builder) fn of(heap: &ReplayHeap) -> Self {
         let state = &heap.state;
         let live = state.blocks().filter(|(_, block)| state.counts(block));
         let mut births: Vec<(Nanos, u64)> =
@@ -39,15 +39,14 @@ impl Births {
         (self.sums[last].saturating_sub(self.sums[first]), last.saturating_sub(first) as u64)
     }
 
-    /// What is left of each cycle; of neighbouring cycles together where there are too many.
-    pub(super) fn survivors(&self, watch: &CycleWatch) -> Vec<Survivors> {
-        let ends: Vec<_> = watch.points().collect();
+    /// What is left of each cycle, by when each ended and its number; of neighbouring cycles together where there are too many.
+    pub(in crate::report_builder) fn survivors(&self, ends: &[(Nanos, u64)]) -> Vec<Survivors> {
         let mut survivors = Vec::new();
         let mut before = (Nanos(0), 0);
         let mut at_begin = true;
         for group in ends.chunks(ends.len().div_ceil(GROUPS).max(1)) {
-            let Some(last) = group.last() else { continue };
-            let (mut bytes, mut blocks) = self.between(before.0, last.time);
+            let Some(&last) = group.last() else { continue };
+            let (mut bytes, mut blocks) = self.between(before.0, last.0);
             if std::mem::take(&mut at_begin) {
                 // What was handed out at the very first instant belongs to the first cycle too.
                 let at_zero = self.times.partition_point(|&born| born <= before.0);
@@ -56,11 +55,11 @@ impl Births {
             }
             survivors.push(Survivors {
                 first_cycle: before.1 + 1,
-                last_cycle: last.number,
+                last_cycle: last.1,
                 bytes: Bytes(bytes),
                 blocks,
             });
-            before = (last.time, last.number);
+            before = last;
         }
         survivors
     }

@@ -6,13 +6,17 @@ mod idle;
 mod owners;
 mod trend;
 
+pub(super) use births::Births;
 pub(super) use duplicates::find_duplicates;
 pub(super) use idle::idle;
 pub use trend::trend;
 
 use memtrace_format::{Bytes, DeviceId};
 
-use super::names::Names;
+use super::{
+    deferred::{DeferredDetails, HEAPS},
+    names::Names,
+};
 use crate::{
     Nanos, Text,
     collectors::{self, CycleWatch},
@@ -20,11 +24,13 @@ use crate::{
     replay::ReplayHeap,
     report::{Cycle, CycleHeap, CycleSource, Ended, Growth, LevelAt, Shape, TraceInfo, Trend},
 };
-use births::Births;
 use owners::Courses;
 
 /// The most cycles that are reported.
 const CYCLES: usize = 32;
+
+/// Of the first so many, if they grow, it is looked up what each cycle had left at the last end.
+const LOOKED_AT: usize = 8;
 
 /// A cycle whose last end lies before this share of the run is over: what it kept belongs to that part of the run.
 const OVER: f64 = 0.5;
@@ -48,7 +54,11 @@ impl Run {
     pub(super) fn of(trace: &TraceInfo, end: Nanos) -> Self {
         let kept = trace.kept_from_ns.unwrap_or_default();
         let from = trace.range.as_ref().map_or(kept, |range| range.from_ns);
-        Self { from, to: end, ended: trace.ended == Ended::Clean && trace.range.is_none() }
+        Self {
+            from,
+            to: end,
+            ended: matches!(trace.ended, Ended::Clean | Ended::Untold) && trace.range.is_none(),
+        }
     }
 
     /// How much of it lies before an instant.
@@ -63,15 +73,23 @@ pub(super) fn report(
     heaps: &[ReplayHeap],
     run: Run,
     names: &mut Names<'_>,
+    deferred: &mut DeferredDetails,
 ) -> Growth {
     let heaps = &heaps[..heaps.len().min(collectors::GROWTH_HEAPS)];
     let mut found: Vec<Found<'_>> = watch.repeated().map(|cycle| Found::of(cycle, heaps.len())).collect();
     let births: Vec<Births> =
         if found.is_empty() { Vec::new() } else { heaps.iter().map(Births::of).collect() };
     found.iter_mut().for_each(|found| found.judge(&births, run));
+    // What the program names itself tells better what repeats.
+    if watch.wanted().is_none() && found.iter().any(Found::is_named_and_tells) {
+        found.retain(|found| found.watch.source != CycleSource::Forward);
+    }
     found.sort_by_cached_key(Found::rank);
     let left_out = found.len().saturating_sub(CYCLES);
     found.truncate(CYCLES);
+    for (index, found) in found.iter().enumerate().take(LOOKED_AT) {
+        found.look_at_last_end(index, deferred);
+    }
     let cycles: Vec<_> = found.into_iter().map(|found| found.report(heaps, &births, names)).collect();
     Growth {
         method: METHOD,
@@ -91,7 +109,7 @@ fn why(watch: &collectors::Growth<'_>, names: &Names<'_>) -> Text {
         None if names.is_imported() && watch.cycles.is_empty() => {
             Text::new("the imported recording has no annotations that could come around again")
         }
-        None => Text::new("no phase, scope, mark or module came around again"),
+        None => Text::new("no phase, scope, mark, module or forward came around again"),
     }
 }
 
@@ -147,11 +165,28 @@ impl<'a> Found<'a> {
         }
     }
 
+    /// What is left of each cycle is asked at the last end: at the end of the trace a program has mostly given back everything.
+    fn look_at_last_end(&self, cycle: usize, deferred: &mut DeferredDetails) {
+        let grow = self.heaps.iter().enumerate().take(HEAPS).filter(|(_, trend)| trend.shape == Shape::Grows);
+        for (heap, _) in grow {
+            if let Some(event) = self.watch.latest_events.get(heap).and_then(|events| events.checked_sub(1)) {
+                deferred.add_survivors(cycle, (self.watch.latest.time, heap, event), ends(self.watch));
+            }
+        }
+    }
+
+    /// Whether the program names it, and it came often enough to tell.
+    fn is_named_and_tells(&self) -> bool {
+        let is_named =
+            matches!(self.watch.source, CycleSource::Phase | CycleSource::Scope | CycleSource::Mark);
+        is_named && self.heaps.iter().any(|trend| !matches!(trend.shape, Shape::TooFew | Shape::Over))
+    }
+
     /// What grows comes first; of that, what the program names itself, and the larger part of a run.
     fn rank(&self) -> (Shape, bool, u64, CycleSource, Text) {
         let worst = self.heaps.iter().map(|trend| trend.shape).min().unwrap_or(Shape::TooFew);
         let source = self.watch.source;
-        let by_modules = matches!(source, CycleSource::Definition | CycleSource::Load);
+        let by_modules = matches!(source, CycleSource::Definition | CycleSource::Load | CycleSource::Forward);
         (worst, by_modules, self.watch.count, source, self.watch.name.clone())
     }
 
@@ -171,7 +206,7 @@ impl<'a> Found<'a> {
                 by_scope: own.by_scope(),
                 by_stack: own.by_stack(),
                 levels: levels(watch, index),
-                survivors: births.survivors(watch),
+                survivors: births.survivors(&ends(watch)),
             });
         }
         Cycle {
@@ -189,6 +224,11 @@ impl<'a> Found<'a> {
             heaps: reports,
         }
     }
+}
+
+/// When each of the ends was that were kept, and its number.
+fn ends(watch: &CycleWatch) -> Vec<(Nanos, u64)> {
+    watch.points().map(|point| (point.time, point.number)).collect()
 }
 
 fn levels(watch: &CycleWatch, heap: usize) -> Vec<LevelAt> {

@@ -17,7 +17,9 @@
         while (count >= 1024 && unit < units.length - 1) { count /= 1024; unit++; }
         return (unit ? count.toFixed(2) : count) + " " + units[unit];
     };
-    const time = ns => ns >= 1e9 ? (ns / 1e9).toFixed(3) + " s"
+    // Beside an axis there is no room for zeros that say nothing.
+    const short = count => bytes(count).replace(/\.00(?= )/, "").replace(/(\.\d)0(?= )/, "$1");
+    const time = ns => course.positions ? Math.round(ns).toLocaleString("en") + " events" : ns >= 1e9 ? (ns / 1e9).toFixed(3) + " s"
         : ns >= 1e6 ? (ns / 1e6).toFixed(1) + " ms" : (ns / 1e3).toFixed(1) + " µs";
 
     /// Puts a button into an element.
@@ -87,11 +89,23 @@
             ctx.stroke();
         };
         ctx.setLineDash([4 * devicePixelRatio, 4 * devicePixelRatio]);
+        const { capacity } = course.heaps[heap];
+        if (capacity !== null && capacity <= u.scales.y.max) {
+            const y = Math.round(u.valToPos(capacity, "y", true));
+            ctx.strokeStyle = colour("fail");
+            ctx.beginPath();
+            ctx.moveTo(bbox.left, y);
+            ctx.lineTo(bbox.left + bbox.width, y);
+            ctx.stroke();
+        }
         course.signs.forEach(sign => line(sign[1], sign[0].startsWith("no room") ? colour("fail") : colour("line")));
         ctx.setLineDash([]);
         if (cursor !== null) line(cursor, colour("ink"));
         ctx.restore();
     };
+
+    // A capacity far above all that was used would leave the chart flat.
+    const within = (capacity, most) => capacity !== null && capacity <= 3 * most;
 
     const drawChart = () => {
         const shown = course.heaps[heap];
@@ -115,11 +129,11 @@
         chart = new uPlot({
             width: at("chart").clientWidth,
             height: innerWidth < 640 ? 220 : 320,
-            scales: { x: { time: false, range: () => range }, y: { range: (_, least, most) => [0, Math.max(most * 1.05, 1)] } },
+            scales: { x: { time: false, range: () => range }, y: { range: (_, least, most) => [0, Math.max(most * 1.05, within(shown.capacity, most) ? shown.capacity * 1.02 : 0, 1)] } },
             padding: [8, 0, 0, 0],
             axes: [
                 { ...axis, space: 80, values: (_, splits) => splits.map(time) },
-                { ...axis, size: side(), incrs: BINARY, values: (_, splits) => splits.map(bytes) },
+                { ...axis, font: FONT, size: side(), incrs: BINARY, values: (_, splits) => splits.map(short) },
             ],
             series,
             bands: [{ series: [1, 2], fill: colour("allocated") + "55" }],
@@ -139,8 +153,13 @@
         chart.over.addEventListener("dblclick", event => { event.stopImmediatePropagation(); look(0, END); }, true);
         chart.over.addEventListener("click", () => { if (chart.cursor.left >= 0) point(chart.posToVal(chart.cursor.left, "x")); });
     };
-    /// The room beside all charts.
-    const side = () => innerWidth < 640 ? 75 : 130;
+    /// The room beside all charts: for names of modules, and for the longest label of an axis with its tick.
+    const FONT = "12px system-ui, sans-serif";
+    const side = () => {
+        const pen = document.createElement("canvas").getContext("2d");
+        pen.font = FONT;
+        return Math.max(innerWidth < 640 ? 75 : 130, Math.ceil(pen.measureText("1023.99 MiB").width) + 20);
+    };
 
     // Where modules were: a row each, on the same range.
     const ROW = 18;
@@ -151,7 +170,7 @@
     };
     const drawStays = () => {
         if (!stays) return;
-        const width = stays.clientWidth, height = ROW * course.modules.length;
+        const width = stays.clientWidth, rows = ROW * course.modules.length, height = rows + ROW;
         const ratio = devicePixelRatio || 1;
         stays.width = width * ratio;
         stays.height = height * ratio;
@@ -160,7 +179,7 @@
         pen.scale(ratio, ratio);
         const left = side(), colours = course.tiers.map(tierColour);
         const x = ns => left + (ns - range[0]) / (range[1] - range[0]) * (width - left);
-        pen.font = "12px system-ui, sans-serif";
+        pen.font = FONT;
         pen.textBaseline = "middle";
         course.modules.forEach((module, row) => {
             const y = row * ROW;
@@ -175,9 +194,18 @@
             while (name.length > 2 && pen.measureText(name).width > left - 8) name = "…" + name.slice(2);
             pen.fillText(name, 0, y + ROW / 2);
         });
+        // The times below are those of the chart above.
+        const parts = width < 640 ? 2 : 5;
+        pen.fillStyle = colour("faint");
+        for (let part = 0; part <= parts; part++) {
+            const ns = range[0] + (range[1] - range[0]) * part / parts;
+            pen.textAlign = part === 0 ? "left" : part === parts ? "right" : "center";
+            pen.fillText(time(ns), x(ns), rows + ROW / 2);
+        }
+        pen.textAlign = "left";
         if (cursor !== null && cursor >= range[0] && cursor <= range[1]) {
             pen.fillStyle = colour("ink");
-            pen.fillRect(x(cursor), 0, 1, height);
+            pen.fillRect(x(cursor), 0, 1, rows);
         }
     };
     const overStays = event => {
