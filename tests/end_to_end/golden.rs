@@ -13,7 +13,7 @@ fn version_1_is_told_as_its_recipe_says() {
 
     let told = &report.trace;
     assert_eq!(told.engine.as_ref().unwrap().recorded(), "golden");
-    assert_eq!((told.pid.unwrap(), told.ended, told.events, told.threads), (4242, Ended::Clean, 43, 2));
+    assert_eq!((told.pid.unwrap(), told.ended, told.events, told.threads), (4242, Ended::Clean, 43, Some(2)));
     // The clock has two ticks a nanosecond and the closing block is a millisecond behind the start.
     assert_eq!((told.start_unix_ns.unwrap(), told.duration_ns.0), (1_790_000_000_000_000_000, 1_000_000));
     assert_eq!((told.dropped.total, told.damaged_chunks), (3, 0));

@@ -197,7 +197,7 @@ fn a_machine_without_devices_is_nothing_to_speak_of() {
     }
     let off = Run::without_libraries("off", &["rest:50"]);
     assert!(off.report.samples.counters.is_empty() && off.report.samples.unavailable.is_empty());
-    assert_eq!(off.report.trace.threads, 0);
+    assert_eq!(off.report.trace.threads, Some(0));
 }
 
 /// In a ring, a counter shows what it showed last, and what is not sampled is known, though both were said long ago.

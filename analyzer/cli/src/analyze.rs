@@ -7,7 +7,7 @@ use std::{
 };
 
 use memtrace_analysis::{
-    Checkpoints, ReadError, SnapshotAt, Text,
+    Checkpoints, ReadError, SnapshotAt, Text, Trace, as_positions,
     processes::Process,
     rendering::{ProcessesText, ReportText, SnapshotsDiffText, StateText},
     report::Report,
@@ -16,7 +16,9 @@ use memtrace_analysis::{
 use crate::{
     arguments::{Analyze, Selection},
     failure::Failure,
-    input, output, progress,
+    input, output,
+    place::PIPE,
+    progress,
 };
 
 pub(crate) fn run(arguments: &Analyze) -> Result<(), Failure> {
@@ -29,6 +31,7 @@ pub(crate) fn run(arguments: &Analyze) -> Result<(), Failure> {
         && arguments.cycle.is_none()
         && !arguments.text
         && !arguments.json
+        && trace.as_os_str() != PIPE
         && has_screen()
     {
         let show = if arguments.follow { memtrace_tui::follow } else { memtrace_tui::run };
@@ -42,6 +45,9 @@ pub(crate) fn run(arguments: &Analyze) -> Result<(), Failure> {
         return Err(Failure::NoScreen);
     }
     let report = report(trace, &arguments.selection, arguments.cycle.as_deref())?;
+    if let Some(why) = report.growth.cycles_why.as_ref().filter(|_| arguments.cycle.is_some()) {
+        return Err(Failure::NoSuchCycle(why.clone()));
+    }
     if arguments.json { output::print_json(&report) } else { output::print(ReportText(&report)) }
 }
 
@@ -60,11 +66,20 @@ pub(crate) fn report(path: &Path, selection: &Selection, cycle: Option<&str>) ->
 fn run_at(arguments: &Analyze, path: &Path, when: &SnapshotAt) -> Result<(), Failure> {
     let trace = input::open(path)?;
     let checkpoints = Checkpoints::default();
+    as_positions(!trace.has_times(), || print_at(arguments, path, when, (&trace, &checkpoints)))
+}
+
+fn print_at(
+    arguments: &Analyze,
+    path: &Path,
+    when: &SnapshotAt,
+    (trace, checkpoints): (&Trace, &Checkpoints),
+) -> Result<(), Failure> {
     let Some(against) = &arguments.against else {
-        let state = trace.state(&checkpoints, when).map_err(Failure::no_instant(path))?;
+        let state = trace.state(checkpoints, when).map_err(Failure::no_instant(path))?;
         return if arguments.json { output::print_json(&state) } else { output::print(StateText(&state)) };
     };
-    let diff = trace.compare(&checkpoints, when, against).map_err(Failure::no_instant(path))?;
+    let diff = trace.compare(checkpoints, when, against).map_err(Failure::no_instant(path))?;
     if arguments.json { output::print_json(&diff) } else { output::print(SnapshotsDiffText(&diff)) }
 }
 
@@ -104,21 +119,24 @@ fn run_of_several(arguments: &Analyze, traces: &[PathBuf]) -> Result<(), Failure
         return Err(Failure::OneTrace);
     }
     let mut processes = Vec::new();
-    let mut unread = None;
+    let mut unread = false;
     for path in traces {
         match report(path, &arguments.selection, None) {
             Ok(report) => processes.push(Process::of(Text::new(path.to_string_lossy()), &report)),
             Err(failure) => {
                 failure.report();
-                unread = Some(failure);
+                unread = true;
             }
         }
     }
-    match unread {
-        Some(failure) if processes.is_empty() => Err(failure),
-        _ if arguments.json => output::print_json(&processes),
-        _ => output::print(ProcessesText(&processes)),
+    if !processes.is_empty() {
+        if arguments.json {
+            output::print_json(&processes)
+        } else {
+            output::print(ProcessesText(&processes))
+        }?;
     }
+    if unread { Err(Failure::SaidUnreadable) } else { Ok(()) }
 }
 
 /// Whether the output is a terminal that can place text anywhere; one that calls itself dumb cannot.

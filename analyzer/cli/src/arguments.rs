@@ -60,7 +60,7 @@ pub(crate) enum Command {
     Check(check::Arguments),
     /// List single events: of a range, around a time, or those that match words
     Events(events::Arguments),
-    /// Convert a PyTorch memory snapshot, an RMM log or an Nsight Systems export to a trace
+    /// Convert a recording of another program (PyTorch, JAX, RMM, Nsight Systems) to a trace
     Import(Import),
     /// Write a trace for another tool: Perfetto, PyTorch's viewer, CSV, flame graphs, speedscope
     Export(export::Arguments),
@@ -107,7 +107,7 @@ which nothing else was recorded.
 In JSON, times are nanoseconds since the trace's start and sizes are bytes. An unknown figure is
 null, and <name>_why beside it gives the reason.")]
 pub(crate) struct Analyze {
-    /// The trace, or a recording that `memtrace import` reads; several, or a folder, give a table of processes
+    /// The trace, or a recording that `memtrace import` reads; several, or a folder, give a table of processes; `-` is standard input
     #[arg(value_name = "RUN.trace", required = true)]
     pub(crate) traces: Vec<PathBuf>,
     /// Print the report as text, on a terminal too
@@ -184,7 +184,7 @@ Examples:
     memtrace info run.trace --json | jq .trace.ended     clean, killed or running
     memtrace info run.trace.zip                          packed traces and other recordings too")]
 pub(crate) struct Info {
-    /// The trace, or a recording that `memtrace import` reads
+    /// The trace, or a recording that `memtrace import` reads; `-` is standard input
     #[arg(value_name = "RUN.trace")]
     pub(crate) trace: PathBuf,
     /// Print JSON
@@ -196,13 +196,18 @@ pub(crate) struct Info {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Which recording a file is follows from its content:
-    a PyTorch memory snapshot   torch.cuda.memory._dump_snapshot(\"snapshot.pickle\")
+    a PyTorch memory snapshot   torch.cuda.memory._dump_snapshot(\"snapshot.pickle\"), a pickle of
+                                torch.cuda.memory_snapshot(), or PyTorch's page with one in it
+    a PyTorch profiler trace    torch.profiler.profile(profile_memory=True), export_chrome_trace()
+    a PyTorch memory timeline   export_memory_timeline(\"run.raw.json.gz\")
+    a JAX memory profile        jax.profiler.save_device_memory_profile(\"memory.prof\")
     an RMM log                  rmm.enable_logging(log_file_name=\"rmm.csv\")
     an Nsight Systems export    nsys profile --cuda-memory-usage=true; nsys export --type sqlite
 
-Every other command reads these files directly too. A trace is read faster.")]
+Each may be compressed with gzip, or be in a ZIP archive. Every other command reads these files
+directly too. A trace is read faster.")]
 pub(crate) struct Import {
-    /// The recording
+    /// The recording; `-` is standard input
     #[arg(value_name = "FILE")]
     pub(crate) recording: PathBuf,
     /// The trace to write

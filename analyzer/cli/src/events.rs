@@ -58,13 +58,20 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    if arguments.grep.as_ref().is_some_and(|words| words.trim().is_empty()) {
+        return Err(Failure::NoWords);
+    }
     let trace = input::open(&arguments.trace)?;
     let mut list = List { trace: &trace, json: arguments.json, out: BufWriter::new(io::stdout().lock()) };
     let listed = list.print(arguments);
-    listed.map_err(|error| match error {
+    let listed = listed.map_err(|error| match error {
         Broken::Read(error) => Failure::unreadable(&arguments.trace)(error),
         Broken::Write(error) => Failure::Output(error),
-    })
+    });
+    if listed? == 0 && arguments.grep.is_some() {
+        eprintln!("memtrace: no event mentions these words");
+    }
+    Ok(())
 }
 
 /// Why a list ends early.
@@ -80,7 +87,8 @@ struct List<'a, W> {
 }
 
 impl<W: Write> List<'_, W> {
-    fn print(&mut self, arguments: &Arguments) -> Result<(), Broken> {
+    /// Prints the list, and says how many events are in it.
+    fn print(&mut self, arguments: &Arguments) -> Result<u64, Broken> {
         if !self.json {
             writeln!(self.out, "{HEADLINE}").map_err(Broken::Write)?;
         }
@@ -91,16 +99,20 @@ impl<W: Write> List<'_, W> {
         let mut on = |_| ControlFlow::Continue(());
         let before = browser.page_before(place, count, &mut |_| true, &mut on).map_err(Broken::Read)?;
         let behind = browser.page_from(place, count, &mut |_| true, &mut on).map_err(Broken::Read)?;
+        let mut listed = 0;
         for entry in [before, behind].into_iter().flatten().flatten() {
             self.line(&entry)?;
+            listed += 1;
         }
-        self.out.flush().map_err(Broken::Write)
+        self.out.flush().map_err(Broken::Write)?;
+        Ok(listed)
     }
 
-    fn range(&mut self, browser: &Browser<'_>, arguments: &Arguments) -> Result<(), Broken> {
+    fn range(&mut self, browser: &Browser<'_>, arguments: &Arguments) -> Result<u64, Broken> {
         let mut query = arguments.grep.as_deref().and_then(Query::new);
         let to = arguments.to.unwrap_or(Nanos(u64::MAX));
         let mut left = arguments.count.unwrap_or(usize::MAX);
+        let mut listed = 0;
         for entry in browser.from(arguments.from.unwrap_or_default()) {
             let entry = entry.map_err(Broken::Read)?;
             if entry.recorded.time > to || left == 0 {
@@ -110,10 +122,12 @@ impl<W: Write> List<'_, W> {
                 query.as_mut().is_none_or(|query| query.matches(&entry.recorded, self.trace.definitions()));
             if wanted {
                 left -= 1;
+                listed += 1;
                 self.line(&entry)?;
             }
         }
-        self.out.flush().map_err(Broken::Write)
+        self.out.flush().map_err(Broken::Write)?;
+        Ok(listed)
     }
 
     fn line(&mut self, entry: &Entry) -> Result<(), Broken> {

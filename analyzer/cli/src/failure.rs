@@ -10,7 +10,9 @@ use std::{
 use memtrace_analysis::{RangeError, ReadError, SnapshotAtError, Text};
 use memtrace_export::ExportError;
 use memtrace_format::HeaderError;
-use memtrace_import::{ImportError, OpenError, PickleFault};
+#[cfg(feature = "nsight")]
+use memtrace_import::NsightError;
+use memtrace_import::{ContainerError, ImportError, OpenError, PickleFault, ProfilerError};
 
 use crate::record::Unfit;
 
@@ -38,6 +40,12 @@ pub(crate) enum Failure {
     NotImported { path: Text, error: ImportError },
     /// The trace to write is there already.
     Exists(Text),
+    /// Nothing of this name repeats, for this reason.
+    NoSuchCycle(Text),
+    /// Words to look for that are none.
+    NoWords,
+    /// Some of what was asked for cannot be read, which was said.
+    SaidUnreadable,
     /// What is asked for can be told of one trace alone.
     OneTrace,
     /// The trace to record is there already.
@@ -154,7 +162,11 @@ impl Failure {
                 for line in error.lines() {
                     eprintln!("  {}", Text::new(line));
                 }
-                eprintln!("  try: `memtrace check --help` shows one");
+                eprintln!("  try: this is one:");
+                for line in BUDGET.lines() {
+                    eprintln!("    {line}");
+                }
+                eprintln!("  `memtrace check --help` and docs/reference.md have every limit");
                 ExitCode::from(USAGE)
             }
             Self::NoScreen => {
@@ -180,6 +192,17 @@ impl Failure {
                 ExitCode::from(USAGE)
             }
             Self::Verdict => ExitCode::FAILURE,
+            Self::SaidUnreadable => ExitCode::from(UNREADABLE),
+            Self::NoSuchCycle(why) => {
+                eprintln!("memtrace: growth over this cycle cannot be told: {why}");
+                eprintln!("  try: `memtrace analyze` without --cycle lists what repeats, under GROWTH");
+                ExitCode::from(USAGE)
+            }
+            Self::NoWords => {
+                eprintln!("memtrace: --grep needs words to look for");
+                eprintln!("  try: --grep 'unet alloc', or leave it out for every event");
+                ExitCode::from(USAGE)
+            }
             Self::Exists(path) => {
                 eprintln!("memtrace: {path} exists");
                 eprintln!("  try: another name, or --force to replace it (it never replaces its input)");
@@ -244,12 +267,21 @@ impl Failure {
             }
             Self::Unreadable { path, error } => {
                 eprintln!("memtrace: {path} cannot be read as a trace: {error}");
-                eprintln!("  try: {}", advice(error));
+                eprintln!("  try: {}", by_name(path, error).unwrap_or_else(|| advice(error)));
                 ExitCode::from(UNREADABLE)
             }
         }
     }
 }
+
+/// A budget, for who has made a mistake in one.
+const BUDGET: &str = "\
+max-failed-requests = 0
+max-swap-time = \"5%\"
+[devices]
+max-peak = \"8GiB\"
+[cycles.step]
+max-growth = \"64KiB\"";
 
 fn advice(error: &ReadError) -> &'static str {
     match error {
@@ -281,6 +313,15 @@ fn advice(error: &ReadError) -> &'static str {
     }
 }
 
+/// What to try with a file whose content says nothing, and whose name does.
+fn by_name(path: &Text, error: &ReadError) -> Option<&'static str> {
+    let is_named = |ending: &str| path.recorded().to_ascii_lowercase().ends_with(ending);
+    let is_report = [".nsys-rep", ".qdrep", ".qdstrm"].into_iter().any(is_named);
+    (is_report && matches!(error, ReadError::Header(_))).then_some(
+        "it seems to be a report of Nsight Systems, which only nsys reads; export it, and give that: nsys export --type sqlite --output run.sqlite FILE",
+    )
+}
+
 fn import_advice(error: &ImportError) -> &'static str {
     match error {
         ImportError::Unknown => "give a recording that `memtrace import --help` names",
@@ -294,7 +335,34 @@ fn import_advice(error: &ImportError) -> &'static str {
             }
         },
         ImportError::Snapshot(_) => "give what torch.cuda.memory._dump_snapshot wrote",
+        ImportError::Unread(file) => file.advice(),
+        ImportError::Container(error) => match error {
+            ContainerError::Gzip(_) | ContainerError::Zip(_) => {
+                "copy the file again, as binary; or decompress it first"
+            }
+            ContainerError::Entries(_) => {
+                "unzip it, and give the recordings: several give a table of processes"
+            }
+            ContainerError::NoSnapshot => {
+                "give the recording that the page was made of; a page that torch.cuda._memory_viz wrote carries its snapshot"
+            }
+            _ => "give a recording that `memtrace import --help` names, or an archive of one",
+        },
+        ImportError::Profiler(ProfilerError::NoMemory(_)) => {
+            "record with torch.profiler.profile(profile_memory=True, with_stack=True)"
+        }
+        ImportError::Profiler(_) => {
+            "give what torch.profiler's export_chrome_trace wrote, whole, or another recording that `memtrace import --help` names"
+        }
+        ImportError::Timeline(_) => {
+            "give what export_memory_timeline wrote under a name that ends in .raw.json.gz; the other forms hold sums alone"
+        }
+        ImportError::Profile(_) => "give what jax.profiler.save_device_memory_profile wrote, whole",
         ImportError::Rmm(_) => "correct or remove that line; nothing was imported",
+        #[cfg(feature = "nsight")]
+        ImportError::Nsight(NsightError::Foreign) => {
+            "give what `nsys export --type sqlite` wrote, or another recording that `memtrace import --help` names"
+        }
         #[cfg(feature = "nsight")]
         ImportError::Nsight(_) => {
             "record with `nsys profile --cuda-memory-usage=true`, then `nsys export --type sqlite --output run.sqlite run.nsys-rep`"

@@ -74,7 +74,7 @@ pub(crate) fn pack(arguments: &Pack) -> Result<(), Failure> {
     let packed = packed.map_err(|error| failure(error, path, &place))?;
     let (before, after) = (packed.log_bytes, packed.packed_bytes);
     let times = before.0 as f64 / after.0.max(1) as f64;
-    place.end(format_args!("{}: {after:.1}, a {times:.1}th of {before:.1}\n", shown(&output)))
+    place.end(format_args!("{}: {after:.1}, {times:.1} times smaller than {before:.1}\n", shown(&output)))
 }
 
 pub(crate) fn unpack(arguments: &Unpack) -> Result<(), Failure> {

@@ -97,7 +97,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         (input::open(&clean.file.path())?, Some(scrubbed))
     };
     let Analysis { report, timeline, .. } = &analyze(path, &trace)?;
-    let page = Markdown { report, timeline }.to_string();
+    let mut page = Markdown { report, timeline }.to_string();
+    if let Some(scrubbed) = &scrubbed {
+        let (words, stays) = (scrubbed.replaced, scrub::STAYS);
+        page += &format!("\n{words} words in this page are pseudonyms; {stays}.\n");
+    }
     let mut json = Vec::new();
     write_json(report, &mut json).map_err(Failure::Output)?;
     let machine = machine(&trace, report);

@@ -102,10 +102,14 @@ pub(crate) fn write(path: &Path, trace: &Trace, how: &How, place: &Place) -> Res
     scrub(trace, &key, &keep, place.file.file()).map_err(|error| failure(error, path, place))
 }
 
+/// What stays readable, and what keeps the rest.
+pub(crate) const STAYS: &str = "common words of models and phases (unet, vae, denoise, …) stay, and --keep modules,scopes keeps all \
+                                names of these kinds (also: threads, stacks, counters, engine)";
+
 /// What was removed, and what is still there.
 pub(crate) fn told(scrubbed: &Scrubbed) -> String {
     let Scrubbed { replaced, kept, damaged, .. } = scrubbed;
-    let mut told = format!("{replaced} words have pseudonyms\n");
+    let mut told = format!("{replaced} words have pseudonyms; {STAYS}\n");
     told += "  removed: the process id, threads' ids, the boot's id, addresses, fingerprints of weights\n";
     told += "  still in it: sizes, times (with the date), ids, numbers of marks, samples\n";
     if *damaged > 0 {

@@ -9,7 +9,7 @@ fn it_is_found_with_a_block_in_every_segment_and_not_without() {
     let found = assert_found(&with_fault, "fragmentation");
     let kept: u64 = found.places.iter().map(|place| place.bytes.unwrap().0).sum();
     assert!(kept >= 64 << 20, "{found:#?}");
-    assert!(found.evidence.recorded().contains("small blocks"), "{found:#?}");
+    assert!(found.evidence.recorded().contains("of free memory beside them"), "{found:#?}");
     // What the evidence names is in the report: each of these pins is one small block of the extension.
     let heap = with_fault.heaps.iter().find(|heap| heap.device.is_some()).unwrap();
     let pinned = &heap.fragmentation.as_ref().unwrap().most_pinned;

@@ -148,3 +148,44 @@ fn every_command_has_the_statuses_of_the_contract() {
     }
     assert_eq!(memtrace(&[]).status.code(), Some(2));
 }
+
+#[test]
+fn every_command_that_reads_a_trace_reads_standard_input() {
+    let (directory, path) = trace();
+    for (line, status) in LINES {
+        let (mut words, made) = words(line, &path, directory.path());
+        let source = line.split(' ').position(|word| ["RUN", "OTHER"].contains(&word));
+        let Some(place) = source else { continue };
+        let piped = File::open(std::mem::replace(&mut words[place], "-".to_owned())).expect("it is there");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_memtrace"));
+        let output = command.args(&words).stdin(piped).output().expect("it runs");
+        assert_eq!(output.status.code(), Some(i32::from(*status)), "{line}: {}", stderr(&output));
+        assert!(made.is_none_or(|made| made.exists()), "{line}");
+    }
+}
+
+#[test]
+fn what_finds_nothing_says_so() {
+    let (directory, path) = trace();
+    let budget = directory.path().join("budget.toml");
+    fs::write(&budget, "[devices]\nmax-peek = \"8GiB\"\n").expect("room");
+    let budget = budget.to_string_lossy();
+    let none = directory.path().join("none.trace");
+    let none = none.to_string_lossy();
+    for (arguments, status, said) in [
+        (&["analyze", &path, "--cycle", "nosuch"][..], 2, "no phase, scope, mark or module is called nosuch"),
+        (&["events", &path, "--grep", ""], 2, "--grep needs words"),
+        (&["events", &path, "--grep", "nosuch"], 0, "no event mentions these words"),
+        (&["analyze", &path, &none], 3, "cannot be read as a trace"),
+        (&["check", &path, "--budget", &budget], 2, "max-peak = \"8GiB\""),
+    ] {
+        let output = memtrace(arguments);
+        assert_eq!(output.status.code(), Some(status), "{arguments:?}: {}", stderr(&output));
+        assert!(stderr(&output).contains(said), "{arguments:?}: {}", stderr(&output));
+    }
+    let both = memtrace(&["analyze", &path, &none]);
+    assert!(
+        String::from_utf8_lossy(&both.stdout).contains("memtrace analyze"),
+        "the one that can be read is told"
+    );
+}

@@ -235,8 +235,13 @@ fn events_are_listed_as_text_and_as_json_and_a_reader_may_leave() {
     let (_directory, path) = trace();
     let listed = |arguments: &[&str]| {
         let output = memtrace(&[&["events", &path], arguments].concat());
-        assert_eq!((output.status.code(), stderr(&output).as_str()), (Some(0), ""), "{arguments:?}");
-        String::from_utf8(output.stdout).unwrap()
+        let said = stderr(&output);
+        let text = String::from_utf8(output.stdout).unwrap();
+        // Words that nothing mentions are told, for a headline alone looks like a trace without events.
+        let is_missed = arguments.contains(&"--grep") && text.lines().count() == 1;
+        let expected = if is_missed { "memtrace: no event mentions these words\n" } else { "" };
+        assert_eq!((output.status.code(), said.as_str()), (Some(0), expected), "{arguments:?}");
+        text
     };
     let whole = listed(&[]);
     let line = whole.lines().nth(1).unwrap();
