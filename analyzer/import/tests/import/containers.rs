@@ -9,7 +9,7 @@ use crate::made::{archive, gzip, pickle, refusal, report};
 const LOG: &str = "Thread,Time,Action,Pointer,Size,Stream\n1,22:30:49.1,allocate,0x10,640,0x0\n1,22:30:49.2,free,0x10,640,0x0\n";
 
 fn peak(bytes: &[u8]) -> u64 {
-    report(bytes).heaps[0].peak.figures.requested_bytes.0
+    report(bytes).heaps[0].peak.figures.allocated_bytes.0
 }
 
 /// The log that a recording becomes.
@@ -66,7 +66,7 @@ fn a_page_of_pytorchs_viewer_carries_its_snapshot() {
         STANDARD.encode(&snapshot)
     );
     let report = report(page.as_bytes());
-    assert_eq!(report.heaps[0].end.requested_bytes.0, 1000);
+    assert_eq!(report.heaps[0].end.requested_bytes.unwrap().0, 1000);
     assert_eq!(report.heaps[0].end.reserved_bytes.unwrap().0, 2_097_152);
 }
 
