@@ -63,6 +63,7 @@ pub(super) fn trace(
         threads: source.directory.threads.len() as u64,
         clock: header.clock.name(),
         ended: source.ended(),
+        run_failed: false,
         stopped_why: finally
             .filter(|closing| closing.ending == Ending::Stopped)
             .map(|closing| Text::new(closing.text.as_str())),

@@ -112,7 +112,7 @@ fn heading(report: &Report) -> Markup {
             @if let Some(version) = &trace.engine_version { "Version " (version) ", ran" } @else { "Ran" }
             " for " (trace.duration_ns)
             @if let Some(start) = trace.start_unix_ns { ", on " (utc(start)) }
-            "; " (trace.ended.in_words()) ". " (grouped(trace.events)) " events of " (grouped(trace.threads)) " threads, "
+            "; " (trace.ending()) ". " (grouped(trace.events)) " events of " (grouped(trace.threads)) " threads, "
             (trace.dropped.told(trace.dropped.total)) " lost, " (grouped(trace.damaged_chunks)) " damaged chunks."
         }
     }

@@ -60,6 +60,7 @@ pub(super) fn header(f: &mut Formatter<'_>, trace: &TraceInfo) -> fmt::Result {
         (None, _) => "unknown engine".to_owned(),
     };
     let ended = match trace.ended {
+        Ended::Clean if trace.run_failed => trace.ending(),
         Ended::Clean => "cleanly",
         Ended::Killed => "without closing the trace (killed or crashed); every recorded event is here",
         Ended::Running => "not yet: the process is still recording",
