@@ -81,7 +81,8 @@ pub use analyze::Analysis;
 pub use chunk_writer::ChunkWriter;
 pub use merge::{Events, Recorded};
 pub use model::{
-    EventContext, Filter, HeapKey, Progress, SnapshotAt, TraceRange, TransferKey, report, snapshot, timeline,
+    CallSite, EventContext, Filter, HeapKey, Progress, SnapshotAt, TraceRange, TransferKey, cut_middle,
+    fit_frame, own_frames, report, snapshot, timeline,
 };
 pub use passes::{Checkpoints, Composition, CompositionPart, Grouping, RangeError, thread_names, walk};
 pub use report_builder::trend;

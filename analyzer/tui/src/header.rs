@@ -65,6 +65,7 @@ pub(crate) fn draw(header: &Header<'_>, area: Rect, buffer: &mut Buffer) {
 fn about(run: &OpenRun, following: bool, theme: Theme) -> Vec<Span<'static>> {
     let trace = &run.report.trace;
     let mut parts = vec![match trace.ended {
+        Ended::Clean if trace.run_failed => Span::styled("the run failed", theme.bad()),
         Ended::Clean => Span::raw("ended clean"),
         Ended::Untold => Span::raw("imported"),
         Ended::Killed => Span::styled("killed", theme.bad()),

@@ -24,6 +24,28 @@ fn fragmentation_is_told_with_the_blocks_that_pin() {
     assert_silent(&Run::told(&STEPS, &[]).report, "out-of-memory");
 }
 
+/// Devices that are too small for the model, on the way to it and at it: whatever the layout.
+#[test]
+fn too_small_a_device_is_no_matter_of_layout() {
+    for (tier, capacity) in [("none", 100), ("none", 120), ("medvram", 70), ("medvram", 104)] {
+        let capacity = format!("{capacity}MiB");
+        let run = Run::told(&STEPS, &["--scale", "1/32", "--tier", tier, "--capacity", &capacity]);
+        let oom = &run.report.ooms[0];
+        assert_eq!(oom.verdict, Verdict::Capacity, "{tier} on {capacity}: {oom:#?}");
+        let need = oom.need.as_ref().unwrap();
+        assert_eq!((need.what, need.name.recorded()), ("module", "unet"), "{tier} on {capacity}");
+        assert!(oom.headline.recorded().starts_with("unet needs 101.33 MiB"), "{}", oom.headline);
+        let advice = finding(&run.report, "out-of-memory").advice.recorded();
+        assert!(!advice.contains("expandable_segments"), "{advice}");
+        assert_eq!(advice.contains("--tier lowvram"), tier == "medvram", "its parts are known: {advice}");
+        assert!(tier == "none" || !advice.contains("medvram"), "what is on already: {advice}");
+        assert!(run.report.trace.run_failed, "nothing could be computed");
+    }
+    let whole = Run::told(&STEPS, &["--scale", "1/32", "--capacity", "180MiB"]).report;
+    assert_silent(&whole, "out-of-memory");
+    assert!(!whole.trace.run_failed);
+}
+
 /// A device that is too small for the model.
 #[test]
 fn too_small_a_device_is_told_with_what_is_missing() {
@@ -32,7 +54,7 @@ fn too_small_a_device_is_told_with_what_is_missing() {
     assert_eq!((run.report.transfers.by_direction.d2h.count, run.report.swaps.count), (1, 0));
     let found = finding(&run.report, "out-of-memory");
     assert_eq!(found.verdict, FindingVerdict::Fail);
-    assert!(found.advice.recorded().contains("--medvram"), "{}", found.advice);
+    assert!(found.advice.recorded().contains("--tier lowvram"), "{}", found.advice);
     let oom = &run.report.ooms[0];
     assert_eq!(oom.verdict, Verdict::Capacity, "{oom:#?}");
     let more = oom.would_have_fit.iter().find(|remedy| remedy.what.recorded().contains("more free")).unwrap();

@@ -99,6 +99,11 @@ impl Rules {
         rules
     }
 
+    /// Of a heap that has segments which grow where they are, whatever is said of its settings.
+    pub(crate) fn of_heap(self, grows: bool) -> Self {
+        Self { expandable_segments: self.expandable_segments || (grows && !self.plain), ..self }
+    }
+
     /// Sizes from this power of two of MiB on are rounded up in so many steps.
     pub fn divide(&mut self, mib: u64, steps: u64) {
         let place = mib.checked_ilog2().map_or(POWERS, |power| power as usize);

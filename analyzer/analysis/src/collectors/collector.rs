@@ -44,6 +44,9 @@ pub(super) trait Collector<'a> {
     /// A module was released.
     fn module_released(&mut self, _now: EventContext, _module: ModuleId) {}
 
+    /// A forward or a transfer is about to begin or end: what was is over.
+    fn border(&mut self, _now: EventContext, _devices: &mut Devices<'a>) {}
+
     /// A forward begins.
     fn forward_begin(&mut self, _now: EventContext, _module: ModuleId) {}
 

@@ -45,8 +45,9 @@ pub(crate) struct DeviceWatch {
     pub(crate) level: Level,
     pub(crate) active_peak: u64,
     pub(crate) reserved_peak: u64,
-    /// The most allocated bytes since the latest border.
+    /// The most allocated bytes since the latest border of a profile run, and of a forward or transfer.
     since_border: u64,
+    since_move: u64,
     driver: DriverFigures,
     pub(crate) min_free: Option<u64>,
     pub(crate) ledger: Ledger,
@@ -105,9 +106,24 @@ impl<'a> Devices<'a> {
         devices.into_iter()
     }
 
+    /// Every device, in no order.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut DeviceWatch> {
+        self.list[1..].iter_mut()
+    }
+
     /// Whether this is the device of that ordinal.
     pub(crate) fn is(&self, index: DeviceIndex, ordinal: u32) -> bool {
         self.by_ordinal.get(&ordinal) == Some(&index)
+    }
+
+    /// The ordinal of a device; none for what is of no device.
+    pub(crate) fn ordinal(&self, index: DeviceIndex) -> Option<u32> {
+        (index != NONE).then(|| self.list[index.0 as usize].ordinal)
+    }
+
+    /// What is in use on the device of this ordinal.
+    pub(crate) fn active_on(&self, ordinal: u32) -> u64 {
+        self.by_ordinal.get(&ordinal).map_or(0, |index| self.list[index.0 as usize].level.active)
     }
 
     /// A sample that a thread made, of what was while the heaps were so.
@@ -193,6 +209,7 @@ impl<'a> Devices<'a> {
             device.active_peak = device.level.active;
             device.reserved_peak = device.level.reserved;
             device.since_border = device.level.allocated;
+            device.since_move = device.level.allocated;
             device.min_free = device.free(available);
         }
     }
@@ -254,6 +271,7 @@ impl DeviceWatch {
             active_peak: 0,
             reserved_peak: 0,
             since_border: 0,
+            since_move: 0,
             driver: DriverFigures::default(),
             min_free: None,
         }
@@ -267,6 +285,7 @@ impl DeviceWatch {
         self.level.active = sum(self.level.active, before.active, after.active);
         self.level.reserved = sum(self.level.reserved, before.reserved, after.reserved);
         self.since_border = self.since_border.max(self.level.allocated);
+        self.since_move = self.since_move.max(self.level.allocated);
         self.active_peak = self.active_peak.max(self.level.active);
         self.reserved_peak = self.reserved_peak.max(self.level.reserved);
     }
@@ -274,6 +293,11 @@ impl DeviceWatch {
     /// The most allocated bytes since this was last asked.
     pub(crate) fn cross_border(&mut self) -> u64 {
         std::mem::replace(&mut self.since_border, self.level.allocated)
+    }
+
+    /// The most allocated bytes since this was last asked, at a border of forwards and transfers.
+    pub(super) fn cross_move(&mut self) -> u64 {
+        std::mem::replace(&mut self.since_move, self.level.allocated)
     }
 
     /// Whether its memory is the host's.

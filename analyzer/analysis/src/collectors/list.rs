@@ -171,10 +171,12 @@ macro_rules! collectors {
             }
 
             fn forward_begin(&mut self, now: EventContext, module: ModuleId) {
+                $(self.$name.border(now, &mut self.devices);)*
                 $(self.$name.forward_begin(now, module);)*
             }
 
             fn forward_end(&mut self, now: EventContext, replay: &mut Replay<'a>, module: ModuleId) {
+                $(self.$name.border(now, &mut self.devices);)*
                 let mut context = Context { now, replay, heaps: &mut self.heaps, devices: &mut self.devices };
                 $(self.$name.forward_end(&mut context, module);)*
             }
@@ -186,11 +188,13 @@ macro_rules! collectors {
                 key: TransferKey,
                 begin: &TransferBegin,
             ) {
+                $(self.$name.border(now, &mut self.devices);)*
                 let mut context = Context { now, replay, heaps: &mut self.heaps, devices: &mut self.devices };
                 $(self.$name.transfer_begin(&mut context, key, begin);)*
             }
 
             fn transfer_end(&mut self, now: EventContext, key: TransferKey, end: &TransferEnd) {
+                $(self.$name.border(now, &mut self.devices);)*
                 $(self.$name.transfer_end(now, key, end);)*
             }
 

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use hashbrown::HashMap;
-use memtrace_format::{Bytes, ModuleId, TransferBegin, TransferEnd};
+use memtrace_format::{Bytes, ModuleId, OutOfMemory, Tier, TransferBegin, TransferEnd};
 
 use super::{
+    Devices,
     activity::ActivityRoom,
     collector::{Collector, Context},
     module::{ModuleRecord, Modules},
@@ -15,6 +16,7 @@ use super::{
     swaps::{Eviction, Load, SwapRecord, Swaps, ThreadSwaps},
     transfers::{TransferSums, Way, sum},
     uses::Uses,
+    work::Work,
 };
 use crate::{
     Nanos,
@@ -49,6 +51,8 @@ pub(crate) struct Movement<'a> {
     pub(crate) swaps: Swaps<'a>,
     /// What was used on each device, and what of it had to be loaded.
     pub(crate) uses: Uses,
+    /// What modules compute with.
+    pub(crate) work: Work,
     definitions: &'a Definitions,
     overlap: Overlap<'a>,
     threads: Vec<ThreadSwaps>,
@@ -70,6 +74,7 @@ impl<'a> Collector<'a> for Movement<'a> {
             sums: TransferSums::default(),
             swaps: Swaps::new(definitions),
             uses: Uses::default(),
+            work: Work::new(threads),
             definitions,
             overlap: Overlap::new(definitions, threads),
             room: Room::default(),
@@ -99,7 +104,20 @@ impl<'a> Collector<'a> for Movement<'a> {
         module.appeared = Some(time);
     }
 
+    fn border(&mut self, now: EventContext, devices: &mut Devices<'a>) {
+        let uses = &self.uses;
+        self.work.border(now.thread, devices, |ordinal| weights(uses, ordinal));
+    }
+
+    fn out_of_memory(&mut self, context: &mut Context<'_, 'a>, heap: usize, failed: &OutOfMemory) {
+        let device = context.heaps[heap].device;
+        let Some(ordinal) = context.devices.ordinal(device) else { return };
+        let weights = weights(&self.uses, ordinal);
+        self.work.failed(context.now.thread, context.devices.watch(device), failed.requested.0, weights);
+    }
+
     fn forward_begin(&mut self, now: EventContext, module: ModuleId) {
+        self.work.forward_begins(now.thread, module);
         if let Some(record) = self.modules.record(module) {
             record.forwards += 1;
             record.activity.tick(now.time, &mut self.activity_room);
@@ -113,6 +131,7 @@ impl<'a> Collector<'a> for Movement<'a> {
 
     fn forward_end(&mut self, context: &mut Context<'_, 'a>, module: ModuleId) {
         let now = context.now;
+        self.work.forward_ends(now.thread, module);
         self.swaps.forward_ends(&mut self.threads[now.thread]);
         let (modules, definitions) = (&self.modules, self.definitions);
         let equipped = |module| modules.is_equipped(definitions, module);
@@ -156,14 +175,19 @@ impl<'a> Collector<'a> for Movement<'a> {
             is_part,
         };
         self.overlap.transfer_begins(now.time, now.thread, key, begin.module);
-        let replaced = self.open.insert(key, open).is_some();
-        self.not_followed += u64::from(replaced);
+        let replaced = self.open.insert(key, open);
+        if let Some(replaced) = replaced {
+            self.not_followed += 1;
+            self.work.transfer_ends(&replaced.begin);
+        }
+        self.work.transfer_begins(&begin);
     }
 
     fn transfer_end(&mut self, now: EventContext, key: TransferKey, end: &TransferEnd) {
         let Some(open) = self.open.remove(&key) else { return };
         let OpenTransfer { begin, began, .. } = open;
         self.count_alone(key, open.thread);
+        self.work.transfer_ends(&begin);
         let (moved, took) = (end.size, time_taken(now.time.since(began), end.on_device));
         let hidden = self.overlap.transfer_ends(now.time, now.thread, key).min(took);
         if open.is_part {
@@ -265,6 +289,7 @@ impl<'a> Collector<'a> for Movement<'a> {
         self.activity_room = ActivityRoom::default();
         self.sums = TransferSums::default();
         self.swaps.reset_at();
+        self.work.reset_at();
         for thread in &mut self.threads {
             thread.reset_at();
         }
@@ -341,6 +366,11 @@ impl Movement<'_> {
         }
         self.uses.finish();
     }
+}
+
+/// The weights that are on the device of an ordinal.
+fn weights(uses: &Uses, ordinal: u32) -> u64 {
+    u16::try_from(ordinal).map_or(0, |ordinal| uses.occupied(Tier::Device(ordinal)).0)
 }
 
 /// How long a transfer took: what the device measured, for the host may have waited for its turn, done other things

@@ -100,6 +100,12 @@ impl Uses {
         self.devices.iter_mut().for_each(DeviceUses::close_window);
     }
 
+    /// What units that have arrived and not left fill on a device.
+    pub(super) fn occupied(&self, device: Tier) -> Bytes {
+        let known = self.devices.iter().find(|known| known.device == device);
+        known.map_or(Bytes(0), |device| device.occupied)
+    }
+
     fn device(&mut self, device: Tier) -> Option<&mut DeviceUses> {
         if let Some(at) = self.devices.iter().position(|known| known.device == device) {
             return self.devices.get_mut(at);

@@ -2,7 +2,10 @@
 
 use memtrace_format::Bytes;
 
-use super::{Case, Judgement, Rule};
+use super::{
+    Case, Judgement, Rule,
+    allocator_settings::{EXPANDABLE, is_worth_trying},
+};
 use crate::{
     Text,
     report::{Heap, Idle, Place, Report, Topic},
@@ -46,10 +49,11 @@ fn judge(report: &Report) -> Judgement {
     });
     let case = Case {
         evidence: evidence.collect::<Vec<_>>().join("; "),
-        advice: "release cached memory after a job that needed more than usual (torch.cuda.empty_cache()), let the allocator do \
-                 it (PYTORCH_CUDA_ALLOC_CONF=garbage_collection_threshold:0.8, or expandable_segments:True), or run large jobs \
-                 in tiles"
-            .to_owned(),
+        advice: format!(
+            "release cached memory after a job that needed more than usual (torch.cuda.empty_cache()), let the allocator do it \
+             (PYTORCH_CUDA_ALLOC_CONF=garbage_collection_threshold:0.8{}), or run large jobs in tiles",
+            if is_worth_trying(report, EXPANDABLE) { ", or expandable_segments:True" } else { "" }
+        ),
         places: hoards
             .iter()
             .map(|(idle, _)| Place {

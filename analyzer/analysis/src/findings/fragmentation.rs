@@ -2,7 +2,10 @@
 
 use memtrace_format::Bytes;
 
-use super::{Case, Judgement, Rule};
+use super::{
+    Case, Judgement, Rule,
+    allocator_settings::{EXPANDABLE, is_worth_trying},
+};
 use crate::{
     report::{Finding, FragmentationAt, Heap, Pin, Place, Report, Topic, is_nobody},
     table::{grouped, shorten},
@@ -48,13 +51,21 @@ fn judge(report: &Report) -> Judgement {
     };
     let case = Case {
         evidence: cases.iter().map(Waste::evidence).collect::<Vec<_>>().join("; "),
-        advice: "allocate long-lived blocks first, or free these blocks; with PyTorch, \
-                 PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True releases the pages between them (torch.cuda.empty_cache() \
-                 cannot: it releases whole segments only)"
-            .to_owned(),
+        advice: advice(report),
         places: cases.iter().flat_map(Waste::places).take(Finding::PLACES).collect(),
     };
     if worst.share >= BAD || cases.iter().any(failed) { Judgement::Fail(case) } else { Judgement::Warn(case) }
+}
+
+fn advice(report: &Report) -> String {
+    let mut advice = "allocate long-lived blocks first, or free these blocks".to_owned();
+    if is_worth_trying(report, EXPANDABLE) {
+        advice.push_str(
+            "; with PyTorch, PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True releases the pages between them \
+             (torch.cuda.empty_cache() cannot: it releases whole segments only)",
+        );
+    }
+    advice
 }
 
 /// What small blocks keep of a heap when they keep the most.

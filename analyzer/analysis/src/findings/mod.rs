@@ -3,6 +3,7 @@
 //! A rule reads the finished report and nothing else, so that whoever has a report can check it. One file a rule; its
 //! thresholds stand at the top of it, and each has a reason. A rule that cannot know says so: silence is not OK.
 
+mod allocator_settings;
 mod allocator_totals;
 mod cache_hoarding;
 mod duplicate_module;
@@ -18,6 +19,7 @@ mod other_processes;
 mod out_of_memory;
 mod overlap;
 mod pageable_transfers;
+mod rounding_waste;
 mod sampled;
 mod thrash;
 mod unused_module;
@@ -38,6 +40,7 @@ const RULES: &[Rule] = &[
     out_of_memory::RULE,
     leak::RULE,
     fragmentation::RULE,
+    rounding_waste::RULE,
     thrash::RULE,
     overlap::RULE,
     pageable_transfers::RULE,

@@ -2,15 +2,16 @@
 
 use super::{Case, Judgement, Rule};
 use crate::{
-    report::{OutOfMemory, Place, Report, Topic, Verdict},
+    model::CallSite,
+    report::{OutOfMemory, Place, Proof, Report, Topic, Verdict},
     table::{grouped, shorten},
 };
 
 pub(super) const RULE: Rule =
     Rule { id: "out-of-memory", title: "requests for memory failed", topic: Topic::Ooms, judge };
 
-/// The most remedies that the advice repeats.
-const REMEDIES: usize = 3;
+/// The most remedies of the moment that the advice repeats.
+const REMEDIES: usize = 2;
 
 /// The widest name in a sentence.
 const NAME: usize = 48;
@@ -29,15 +30,36 @@ fn judge(report: &Report) -> Judgement {
     let Some(first) = report.ooms.iter().find(known).or(report.ooms.first()) else {
         return Judgement::Na("the failed requests were not kept".to_owned());
     };
+    let pins = first.pinning.iter().map(|pin| Place {
+        time_ns: Some(first.time_ns),
+        heap: Some(first.heap.clone()),
+        module: Some(pin.module.clone()),
+        bytes: Some(pin.bytes),
+    });
+    let requests = report.ooms.iter().map(|oom| Place {
+        time_ns: Some(oom.time_ns),
+        heap: Some(oom.heap.clone()),
+        module: Some(oom.module.clone()),
+        bytes: Some(oom.requested_bytes),
+    });
+    let places = requests.chain(pins).collect();
+    Judgement::Fail(Case { evidence: evidence(report, first), advice: advice(first), places })
+}
+
+/// What the user wants to know first, then where it was, then the sums.
+fn evidence(report: &Report, first: &OutOfMemory) -> String {
     let more = match report.ooms_total {
         1 => String::new(),
         all => format!("{} requests failed; one of them: ", grouped(all)),
     };
+    let asker = CallSite::of(&first.stack).map_or_else(String::new, |site| format!(", at {site}"));
+    let headline = if first.adds_a_headline() { format!("{}; ", first.headline) } else { String::new() };
     let mut evidence = format!(
-        "{more}at {} on {} for {}, {}: {}",
+        "{more}{headline}at {} on {}, by {} in {}{asker}; cause: {}: {}",
         first.time_ns,
         shorten(&first.heap, NAME),
         shorten(&first.module, NAME),
+        shorten(&first.scope, NAME),
         first.verdict.name(),
         first.evidence
     );
@@ -54,43 +76,52 @@ fn judge(report: &Report) -> Judgement {
             shorten(&pin.scope, NAME)
         ));
     }
-    let remedies = first.would_have_fit.iter().take(REMEDIES);
-    let proved: Vec<_> = remedies.map(|remedy| format!("{} ({})", remedy.what, remedy.bytes)).collect();
-    let mut tips = vec![advice(first.verdict).to_owned()];
-    if !proved.is_empty() {
-        tips.push(format!("in a model, the request was served by: {}", proved.join(", or ")));
-    }
-    let pins = first.pinning.iter().map(|pin| Place {
-        time_ns: Some(first.time_ns),
-        heap: Some(first.heap.clone()),
-        module: Some(pin.module.clone()),
-        bytes: Some(pin.bytes),
-    });
-    let requests = report.ooms.iter().map(|oom| Place {
-        time_ns: Some(oom.time_ns),
-        heap: Some(oom.heap.clone()),
-        module: Some(oom.module.clone()),
-        bytes: Some(oom.requested_bytes),
-    });
-    Judgement::Fail(Case { evidence, advice: tips.join("; "), places: requests.chain(pins).collect() })
+    evidence
 }
 
-fn advice(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Capacity => {
-            "keep less on the device: --medvram or --lowvram (AUTOMATIC1111, Forge), --lowvram (ComfyUI), \
-             enable_model_cpu_offload() or enable_sequential_cpu_offload() (diffusers), a smaller batch or resolution, a smaller \
-             --gpu-memory-utilization (vLLM)"
-        }
+/// What was proved, the whole course first; then what follows from the cause.
+fn advice(first: &OutOfMemory) -> String {
+    let proved = |proof: Proof| first.would_have_fit.iter().filter(move |remedy| remedy.proof == proof);
+    let mut tips: Vec<String> = Vec::new();
+    match first.verdict {
+        Verdict::Capacity => tips.push(less_at_once(first)),
         Verdict::Fragmentation => {
-            "PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True, or max_split_size_mb; torch.cuda.empty_cache() between jobs; \
-             allocate long-lived blocks first"
+            tips.extend(proved(Proof::Course).map(|remedy| format!("{} (proved by a model of the whole run)", remedy.what)));
+            if first.pinning_total > 0 {
+                tips.push("allocate the blocks that stay before those that come and go".to_owned());
+            }
         }
-        Verdict::OtherProcesses => {
-            "end the other processes on the device (nvidia-smi lists them), or give each process a share of it"
+        Verdict::OtherProcesses => tips.push(
+            "end the other processes on the device (nvidia-smi lists them), or give each process a share of it".to_owned(),
+        ),
+        Verdict::Unknown if first.device_free_bytes.is_none() => {
+            tips.push("record what the device has free (MEMTRACE_SAMPLE=driver=20)".to_owned());
         }
-        Verdict::Unknown => {
-            "record what the device has free (MEMTRACE_SAMPLE=driver=20), and look at what is live at the peak (--at peak)"
-        }
+        Verdict::Unknown => tips.push("look at what was live then (--at oom)".to_owned()),
     }
+    let of_state: Vec<_> = proved(Proof::State).take(REMEDIES).collect();
+    if !of_state.is_empty() {
+        let all: Vec<_> =
+            of_state.iter().map(|remedy| format!("{} ({})", remedy.what, remedy.bytes)).collect();
+        let what = if first.alone().is_empty() { "it" } else { "this request alone" };
+        tips.push(format!("at that moment {what} would have been served by {}", all.join(", or ")));
+    }
+    tips.join("; ")
+}
+
+/// What the recorded models would need with less of them on the device at a time.
+fn less_at_once(first: &OutOfMemory) -> String {
+    let fitting: Vec<_> = first.strategies.iter().filter(|way| way.fits == Some(true)).collect();
+    if !fitting.is_empty() {
+        let ways =
+            fitting.iter().map(|way| format!("{}, which needs {} at its peak", way.setting, way.bytes));
+        return ways.collect::<Vec<_>>().join(", or ");
+    }
+    let not_known: Vec<_> = first.strategies.iter().filter(|way| way.fits.is_none()).collect();
+    let smaller = "smaller images, batches or contexts, or weights of fewer bits";
+    if not_known.is_empty() {
+        return smaller.to_owned();
+    }
+    let ways = not_known.iter().map(|way| format!("{}, which needs {} and more", way.setting, way.bytes));
+    format!("{}; {smaller}", ways.collect::<Vec<_>>().join(", or "))
 }

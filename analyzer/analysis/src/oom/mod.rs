@@ -10,12 +10,14 @@
 mod inventory;
 mod knapsack;
 mod models;
+mod need;
 mod pins;
 mod remedies;
 mod requesters;
 mod verdict;
 
 pub(crate) use models::{Agreement, Failure, Rehearsal};
+pub(crate) use need::{Need, NeedOf, greatest};
 pub(crate) use requesters::HeapRules;
 pub(crate) use verdict::OomContext;
 
@@ -32,10 +34,17 @@ const EXAMINED: usize = 8;
 /// The most blocks and holes that all of these may have together.
 const PIECES: usize = 1 << 21;
 
+/// Why it is not said that a request failed for its layout.
+const NOT_EXAMINED: &str =
+    "side by side there would have been enough; whether a layout could have had it so was not examined";
+const NOTHING_PROVED: &str = "side by side there would have been enough, and nothing that was tried is proved to have brought that about";
+
 /// What is known of a failed request.
 #[derive(Clone, Debug)]
 pub(crate) struct Diagnosis {
     pub(crate) context: OomContext,
+    /// What the job needed beyond it.
+    pub(crate) needs: Vec<Need>,
     pub(crate) verdict: Verdict,
     /// What the verdict rests on, in a sentence.
     pub(crate) evidence: String,
@@ -54,7 +63,7 @@ pub(crate) struct Examination {
     pub(crate) pins: Vec<Pin>,
     pub(crate) fits: Vec<Remedy>,
     /// What was tried, and why it does not help or is not known to.
-    pub(crate) in_vain: Vec<(String, String)>,
+    pub(crate) in_vain: Vec<InVain>,
     /// How the model of the whole course agrees with the recording; none if there was none.
     pub(crate) model: Option<(Agreement, models::AtFailure)>,
     pub(crate) model_why: Option<&'static str>,
@@ -74,6 +83,30 @@ pub(crate) struct Remedy {
     pub(crate) what: String,
     pub(crate) bytes: u64,
     pub(crate) proof: Proof,
+    /// Whether everything that lives stays alive, on the same device with the same others beside: only the layout is another.
+    pub(crate) keeps_what_lives: bool,
+}
+
+/// What would not have let a request through, or is not known to.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct InVain {
+    pub(crate) what: String,
+    pub(crate) why: String,
+    /// A model followed the whole course with it, and refused the request too.
+    pub(crate) refuted_by_course: bool,
+}
+
+impl InVain {
+    fn new(what: impl Into<String>, why: String) -> Self {
+        Self { what: what.into(), why, refuted_by_course: false }
+    }
+}
+
+impl Remedy {
+    /// In the recorded state.
+    fn of_state(what: impl Into<String>, bytes: u64) -> Self {
+        Self { what: what.into(), bytes, proof: Proof::State, keeps_what_lives: false }
+    }
 }
 
 /// How much more may be examined.
@@ -100,8 +133,8 @@ impl Diagnosis {
     /// effort left.
     pub(crate) fn of(
         context: OomContext,
-        pool: PoolId,
-        heap: &HeapState,
+        needs: Vec<Need>,
+        (pool, heap): (PoolId, &HeapState),
         rules: &HeapRules,
         differs: bool,
         effort: &mut Effort,
@@ -109,9 +142,10 @@ impl Diagnosis {
         let pieces = heap.pieces_to_walk();
         let requester = rules.requester(pool);
         let worth_it = context.segmented && differs && effort.affords(pieces);
-        let inventory = worth_it.then(|| Inventory::of(heap, rules));
+        // The heap may show more of its settings than marks say.
+        let inventory = worth_it.then(|| Inventory::of(heap, &rules.with(context.rules.clone())));
         let usable = inventory.as_ref().map(|inventory| inventory.largest_hole(requester, &context));
-        let (verdict, evidence, why) = verdict::judge(&context, usable);
+        let (verdict, evidence, why) = verdict::judge(&context, usable, &needs);
         let examination = inventory.map(|inventory| {
             let mut examination = Examination {
                 usable: usable.unwrap_or_default(),
@@ -124,7 +158,45 @@ impl Diagnosis {
             remedies::try_all(&context, verdict, requester, &inventory, &mut examination);
             examination
         });
-        Self { context, verdict, evidence, why, examination }
+        Self { context, needs, verdict, evidence, why, examination }
+    }
+
+    /// The last word, once it is known what the job needed and what models of the whole course did. `before` is the last word on a
+    /// request like this one, which was examined in its place.
+    pub(crate) fn conclude(&mut self, before: Option<&Self>) {
+        let usable = self.examination.as_ref().map(|examination| examination.usable);
+        (self.verdict, self.evidence, self.why) = verdict::judge(&self.context, usable, &self.needs);
+        if let Some(examination) = &mut self.examination {
+            // What was proved of the whole course comes first: it helps from the beginning on.
+            examination.fits.sort_by_key(|remedy| remedy.proof == Proof::State);
+        }
+        if self.verdict == Verdict::Fragmentation {
+            let examined =
+                self.examination.as_ref().or(before.and_then(|before| before.examination.as_ref()));
+            (self.verdict, self.why) = match examined {
+                Some(examination) => examination.bears_out_fragmentation(&self.context),
+                None => (Verdict::Unknown, Some(NOT_EXAMINED)),
+            };
+            if self.verdict == Verdict::Capacity {
+                self.evidence.push_str("; every setting of the allocator that was tried fails too");
+            }
+        }
+    }
+}
+
+impl Examination {
+    /// Whether it was the layout: something helped that leaves as much live as there was. If everything that was tried over the whole
+    /// course failed too, no layout helps, and the device is too small.
+    fn bears_out_fragmentation(&self, context: &OomContext) -> (Verdict, Option<&'static str>) {
+        let pins: u64 = self.pins.iter().map(|pin| pin.bytes).sum();
+        let moved = !self.pins.is_empty() && pins < context.block();
+        if moved || self.fits.iter().any(|remedy| remedy.keeps_what_lives) {
+            return (Verdict::Fragmentation, None);
+        }
+        if self.in_vain.iter().any(|tried| tried.refuted_by_course) {
+            return (Verdict::Capacity, None);
+        }
+        (Verdict::Unknown, Some(NOTHING_PROVED))
     }
 }
 

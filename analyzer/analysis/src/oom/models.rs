@@ -10,7 +10,7 @@
 use hashbrown::HashMap;
 use memtrace_format::{BlockAlloc, Event, Segment};
 
-use super::{Diagnosis, Remedy, bytes, inventory::Inventory, requesters::HeapRules};
+use super::{Diagnosis, InVain, Remedy, bytes, inventory::Inventory, requesters::HeapRules};
 use crate::{
     Nanos,
     allocator_model::{Allocator, BlockId, Requester, Rules},
@@ -245,27 +245,28 @@ impl Rehearsal {
         examination.model = Some((self.agreement.clone(), AtFailure { difference, refused }));
         let proven = difference == 0 && refused;
         for course in self.others.iter_mut().filter(|course| course.least <= requested) {
-            let why = if !proven {
-                doubt(difference)
+            let (why, refuted_by_course) = if !proven {
+                (doubt(difference), false)
             } else if let Some(time) = course.spoiled {
-                format!("with it a request would have failed at {time} already")
+                (format!("with it a request would have failed at {time} already"), true)
             } else if course.refuses(failure.capacity, requester, requested) {
                 let most = bytes(course.allocator.reserved_peak());
-                format!("with it the request would have failed too; it reserves {most} at most")
+                (format!("with it the request would have failed too; it reserves {most} at most"), true)
             } else {
                 let left = failure.capacity.saturating_sub(course.allocator.reserved());
                 examination.fits.push(Remedy {
                     what: course.what.clone(),
                     bytes: left,
                     proof: Proof::Course,
+                    keeps_what_lives: true,
                 });
                 continue;
             };
-            examination.in_vain.push((course.what.clone(), why));
+            examination.in_vain.push(InVain { what: course.what.clone(), why, refuted_by_course });
         }
         for what in &self.given_up {
             let why = "not tried: too many blocks were live for so many models".to_owned();
-            examination.in_vain.push((what.clone(), why));
+            examination.in_vain.push(InVain::new(what.as_str(), why));
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Remedies for a failed request. Each is applied to a model in the recorded state, and the request is made again.
 
-use super::{Examination, OomContext, Remedy, bytes, inventory::Inventory, pins};
+use super::{Examination, InVain, OomContext, Remedy, bytes, inventory::Inventory, pins};
 use crate::{
     allocator_model::{Class, Requester},
-    report::{Proof, Verdict},
+    report::Verdict,
 };
 
 /// Tries everything that can be tried on the state alone.
@@ -16,48 +16,44 @@ pub(super) fn try_all(
 ) {
     let free = context.device_free.unwrap_or(0);
     let fits_with = |free: u64| inventory.with_free(free).allocate(requester, context.requested).is_some();
-    let mut fits = |what: &str, bytes: u64| {
-        found.fits.push(Remedy { what: what.to_owned(), bytes, proof: Proof::State });
-    };
     // Where the model serves the request as it was, it cannot say what was missing.
     let unexplained = verdict == Verdict::Unknown;
 
     let releasable = inventory.model.releasable();
     if !unexplained && releasable > 0 {
         if fits_with(free) {
-            fits("cached segments given back to the driver (torch.cuda.empty_cache())", releasable);
+            let what = "cached segments given back to the driver (torch.cuda.empty_cache())";
+            found.fits.push(Remedy { keeps_what_lives: true, ..Remedy::of_state(what, releasable) });
         } else {
             let why = format!("only {} of it are in segments that nothing lives in", bytes(releasable));
-            found.in_vain.push(("cached segments given back".to_owned(), why));
+            found.in_vain.push(InVain::new("cached segments given back", why));
         }
     } else if !unexplained && inventory.model.reserved() > 0 {
         let why = "no segment was without a live block".to_owned();
-        found.in_vain.push(("cached segments given back".to_owned(), why));
+        found.in_vain.push(InVain::new("cached segments given back", why));
     }
     if verdict == Verdict::Fragmentation {
         without_pins(context, requester, inventory, found);
     }
     if let Some(largest) = smaller_request(context, requester, inventory) {
-        found.fits.push(Remedy { what: "a smaller request".to_owned(), bytes: largest, proof: Proof::State });
+        found.fits.push(Remedy::of_state("a smaller request", largest));
     }
     if unexplained {
         return;
     }
     if let Some(others) = context.other_processes.filter(|&others| others > 0) {
         if fits_with(free.saturating_add(others)) {
-            let what = "no other process on the device".to_owned();
-            found.fits.push(Remedy { what, bytes: others, proof: Proof::State });
+            found.fits.push(Remedy::of_state("no other process on the device", others));
         } else {
             let why = format!("they had only {}", bytes(others));
-            found.in_vain.push(("no other process on the device".to_owned(), why));
+            found.in_vain.push(InVain::new("no other process on the device", why));
         }
     }
     // Nobody knows how much more it takes where nobody knows how much there was.
     if let Some(free) = context.device_free {
         let more = context.needs().saturating_sub(free.saturating_add(releasable));
         if more > 0 && fits_with(free.saturating_add(more)) {
-            let what = "so much more free on the device".to_owned();
-            found.fits.push(Remedy { what, bytes: more, proof: Proof::State });
+            found.fits.push(Remedy::of_state("so much more free on the device", more));
         }
     }
 }
@@ -76,7 +72,7 @@ fn without_pins(context: &OomContext, requester: Requester, inventory: &Inventor
                 "without the {}",
                 if count == 1 { "pinning block".to_owned() } else { format!("{count} pinning blocks") }
             );
-            found.fits.push(Remedy { what, bytes: sum, proof: Proof::State });
+            found.fits.push(Remedy::of_state(what, sum));
             return;
         }
     }

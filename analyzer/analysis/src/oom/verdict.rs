@@ -1,8 +1,14 @@
 //! The verdict on a failed request, from the sums of its heap and its device.
+//!
+//! A job that does not fit is too large, whatever the layout: the request counts with what the job still needs behind it. Fragmentation is
+//! only what all of it would have fitted beside; whether a remedy proves that is not asked here.
 
 use memtrace_format::OutOfMemory;
 
-use super::bytes;
+use super::{
+    bytes,
+    need::{Need, NeedOf, greatest},
+};
 use crate::{
     allocator_model::Rules,
     model::Balance,
@@ -74,6 +80,20 @@ impl OomContext {
         self.reserved.saturating_sub(self.active)
     }
 
+    /// What could have been had if everything lay side by side; none if it is not known what the device had free.
+    pub(crate) fn room(&self) -> Option<u64> {
+        Some(self.inactive().saturating_add(self.device_free?))
+    }
+
+    /// What other processes have, as far as that is known.
+    fn others(&self) -> u64 {
+        match (self.other_processes, self.foreign()) {
+            (Some(others), _) => others,
+            (None, Some(foreign)) => foreign.saturating_sub(self.beside.unwrap_or(CONTEXT)),
+            (None, None) => 0,
+        }
+    }
+
     /// What is neither free nor the allocator's: of other processes, and of this one beside its allocator.
     pub(crate) fn foreign(&self) -> Option<u64> {
         self.device_total?.checked_sub(self.reserved)?.checked_sub(self.device_free?)
@@ -81,11 +101,14 @@ impl OomContext {
 }
 
 /// The verdict, what it rests on, and why there is none. `usable` is the largest hole of the pool that was asked, if that is
-/// known.
-pub(super) fn judge(context: &OomContext, usable: Option<u64>) -> (Verdict, String, Option<&'static str>) {
-    let needs = context.needs();
-    let in_holes = context.inactive();
-    let asked = asked(context);
+/// known; `needs` is what the job needs beyond the request.
+pub(super) fn judge(
+    context: &OomContext,
+    usable: Option<u64>,
+    needs: &[Need],
+) -> (Verdict, String, Option<&'static str>) {
+    let greatest = greatest(needs, context.block());
+    let asked = asked(context, greatest);
     // Whatever the pool: where no hole is large enough, none of its own is.
     let hole = usable.unwrap_or(context.largest_hole);
     if context.segmented && hole >= context.block() && context.rules.may_serve(context.block(), hole) {
@@ -97,19 +120,20 @@ pub(super) fn judge(context: &OomContext, usable: Option<u64>) -> (Verdict, Stri
         };
         return (Verdict::Unknown, format!("{asked}; the largest hole had {}", bytes(hole)), Some(why));
     }
-    let Some(free) = context.device_free else { return without_free(context, &asked, hole) };
+    let wanted = greatest.map_or(context.block(), Need::still);
+    let Some(free) = context.device_free else { return without_free(context, &asked, hole, wanted) };
     let had = if context.free_is_old { "had (by its latest sample)" } else { "had" };
     let device = format!("the device {had} {} free", bytes(free));
-    if free >= needs {
+    if free >= context.needs() {
         let why = "the device had enough free: a limit that the program set itself, or the driver refused for another reason";
         return (Verdict::Unknown, format!("{asked}; {device}"), Some(why));
     }
     let own = format!("{} active of {} reserved", bytes(context.active), bytes(context.reserved));
-    let Some(short) = context.block().checked_sub(in_holes.saturating_add(free)).filter(|&short| short > 0)
+    let Some(short) = wanted.checked_sub(context.inactive().saturating_add(free)).filter(|&short| short > 0)
     else {
         return (
             Verdict::Fragmentation,
-            format!("{asked}; {device}, and {}", in_pieces(context, &own, hole)),
+            format!("{asked}; {device}, and {}", in_pieces(context, &own, usable)),
             None,
         );
     };
@@ -120,46 +144,71 @@ pub(super) fn judge(context: &OomContext, usable: Option<u64>) -> (Verdict, Stri
         (None, _) => String::new(),
     };
     let evidence = format!("{asked}; {device}, and {own}: {} too few{beside}", bytes(short));
-    // What others hold must have been enough, and the request must fit the device at all.
-    let fits_device =
-        context.device_total.is_none_or(|total| context.active.saturating_add(context.block()) <= total);
-    let others = match (context.other_processes, context.foreign()) {
-        (Some(others), _) => others,
-        (None, Some(foreign)) => foreign.saturating_sub(context.beside.unwrap_or(CONTEXT)),
-        (None, None) => 0,
-    };
-    let verdict = if fits_device && others >= short { Verdict::OtherProcesses } else { Verdict::Capacity };
+    // What others hold must have been enough, and the job must fit the device at all.
+    let fits_device = context.device_total.is_none_or(|total| context.active.saturating_add(wanted) <= total);
+    let verdict =
+        if fits_device && context.others() >= short { Verdict::OtherProcesses } else { Verdict::Capacity };
     (verdict, evidence, None)
 }
 
-fn without_free(context: &OomContext, asked: &str, hole: u64) -> (Verdict, String, Option<&'static str>) {
+fn without_free(
+    context: &OomContext,
+    asked: &str,
+    hole: u64,
+    wanted: u64,
+) -> (Verdict, String, Option<&'static str>) {
     let own = format!("{} active of {} reserved", bytes(context.active), bytes(context.reserved));
-    if context.segmented && context.inactive() >= context.block() {
-        return (Verdict::Fragmentation, format!("{asked}; {}", in_pieces(context, &own, hole)), None);
-    }
-    let too_much = |total: &u64| context.active.saturating_add(context.block()) > *total;
+    let too_much = |total: &u64| context.active.saturating_add(wanted) > *total;
     if let Some(total) = context.device_total.filter(too_much) {
         let evidence =
             format!("{asked}; {} were active, and the device has {}", bytes(context.active), bytes(total));
         return (Verdict::Capacity, evidence, None);
+    }
+    if context.segmented && context.inactive() >= wanted {
+        let pieces = in_pieces(context, &own, Some(hole));
+        return (Verdict::Fragmentation, format!("{asked}; {pieces}"), None);
     }
     let evidence = format!("{asked}; {own}");
     (Verdict::Unknown, evidence, Some("what the device had free is not known"))
 }
 
 /// There was enough.
-fn in_pieces(context: &OomContext, own: &str, hole: u64) -> String {
+fn in_pieces(context: &OomContext, own: &str, usable: Option<u64>) -> String {
     let in_holes = bytes(context.inactive());
-    format!("{in_holes} lay in holes ({own}), the largest {} long: enough, but not in one piece", bytes(hole))
+    let hole = bytes(usable.unwrap_or(context.largest_hole));
+    let largest = match usable {
+        Some(usable) if usable < context.largest_hole => {
+            format!(
+                "the largest that this request can use {hole} long (of other pools {})",
+                bytes(context.largest_hole)
+            )
+        }
+        _ => format!("the largest {hole} long"),
+    };
+    format!("{in_holes} lay in holes ({own}), {largest}: enough, but not in one piece")
 }
 
-/// What was asked for, and what it takes.
-fn asked(context: &OomContext) -> String {
+/// What was asked for, what it takes, and what the job still needs with it.
+fn asked(context: &OomContext, greatest: Option<&Need>) -> String {
     let (requested, needs) = (context.requested, context.needs());
     // A segment that is only as long as the request is not worth a word.
-    if needs > requested.saturating_add(requested / 8) {
+    let asked = if needs > requested.saturating_add(requested / 8) {
         format!("{} were asked for, which takes a segment of {}", bytes(requested), bytes(needs))
     } else {
         format!("{} were asked for", bytes(requested))
+    };
+    let Some(need) = greatest else { return asked };
+    let whole = bytes(need.whole);
+    let still = bytes(need.whole.saturating_sub(need.there));
+    match need.of {
+        NeedOf::Load(_) => {
+            let work = bytes(need.work);
+            format!(
+                "{asked}, with {still} of a module of {whole} still to be loaded and at least {work} to compute with"
+            )
+        }
+        NeedOf::Phase(_) => {
+            format!("{asked}, with {still} still to come of the {whole} that the phase took before")
+        }
     }
 }

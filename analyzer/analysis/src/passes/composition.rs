@@ -1,4 +1,4 @@
-//! The composition of a heap over time, by module or by scope. It takes a replay of its own.
+//! The composition of a heap over time, by module, scope or line of the program. It takes a replay of its own.
 
 use std::{
     cell::Cell,
@@ -6,7 +6,7 @@ use std::{
 };
 
 use hashbrown::HashMap;
-use memtrace_format::{Bytes, Event, ModuleId, PoolId};
+use memtrace_format::{Bytes, Event, ModuleId, PoolId, StackId};
 
 use crate::timeline::{Extent, Pyramid, Recorder};
 use crate::{
@@ -32,6 +32,8 @@ pub enum Grouping {
     Part,
     /// The scopes that were open when they were handed out.
     Scope,
+    /// The line of the program's own that asked for them.
+    Line,
 }
 
 /// What a heap was made of over time.
@@ -128,6 +130,8 @@ impl Holding {
 enum Key {
     Module(ModuleId),
     Scope(ScopeId),
+    /// By its place among the lines.
+    Line(usize),
 }
 
 /// The parts in the making.
@@ -136,6 +140,9 @@ struct Groups {
     groups: Vec<Group>,
     of_key: HashMap<Key, usize>,
     of_owner: HashMap<OwnerId, usize>,
+    /// The lines that asked, and the place of each.
+    lines: Vec<Text>,
+    of_line: HashMap<Text, usize>,
     sum: u64,
 }
 
@@ -162,7 +169,15 @@ impl Group {
 impl Groups {
     fn new(by: Grouping) -> Self {
         let groups = vec![Group::new(None)];
-        Self { by, groups, of_key: HashMap::new(), of_owner: HashMap::new(), sum: 0 }
+        Self {
+            by,
+            groups,
+            of_key: HashMap::new(),
+            of_owner: HashMap::new(),
+            lines: Vec::new(),
+            of_line: HashMap::new(),
+            sum: 0,
+        }
     }
 
     /// Replays an event, and counts what it changed.
@@ -229,7 +244,8 @@ impl Groups {
         if let Some(&place) = self.of_owner.get(&owner) {
             return place;
         }
-        let key = replay.owners.owner(owner).map(|of| match self.by {
+        let key = replay.owners.owner(owner).copied().map(|of| match self.by {
+            Grouping::Line => Key::Line(self.line(of.stack, replay)),
             Grouping::Scope => Key::Scope(of.scope),
             Grouping::Part => Key::Module(of.module),
             Grouping::Module => {
@@ -251,6 +267,21 @@ impl Groups {
         place
     }
 
+    /// The place of the line that a stack leads from.
+    fn line(&mut self, stack: StackId, replay: &Replay<'_>) -> usize {
+        let line = replay.log.definitions().telling_frame(stack);
+        let line = line.unwrap_or_else(|| Text::new("(no stack)"));
+        if let Some(&known) = self.of_line.get(&line) {
+            return known;
+        }
+        if self.lines.len() > RECORDED {
+            return RECORDED;
+        }
+        self.lines.push(line.clone());
+        self.of_line.insert(line, self.lines.len() - 1);
+        self.lines.len() - 1
+    }
+
     fn finish(self, replay: &Replay<'_>, count: usize, end: Nanos) -> Composition {
         let definitions = replay.log.definitions();
         let name = |key| match key {
@@ -258,6 +289,12 @@ impl Groups {
             Some(Key::Module(module)) => definitions.module_name(module),
             Some(Key::Scope(scope)) if scope == ScopeId::NONE => Text::new("(no scope)"),
             Some(Key::Scope(scope)) => replay.scopes.render(scope, definitions),
+            Some(Key::Line(line)) => self
+                .lines
+                .get(line)
+                .filter(|_| line < RECORDED)
+                .cloned()
+                .unwrap_or_else(|| Text::new("others")),
             None => Text::new("others"),
         };
         let (rest, mut named): (Vec<Group>, Vec<Group>) =
@@ -285,115 +322,4 @@ fn sum(parts: Vec<CompositionPart>, end: Nanos) -> Option<CompositionPart> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use memtrace_format::{Address, BlockAlloc, BlockFree, Segment, StackId};
-    use memtrace_testing::log_file;
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const POOL: PoolId = PoolId(1);
-
-    /// Blocks, each in one of sixteen places, of five modules; now and then a segment over eight of the places comes or goes.
-    fn history(steps: &[(u64, u8, u8, u64)]) -> Vec<(u64, Event)> {
-        let (mut time, mut live, mut events) = (0, BTreeMap::new(), Vec::new());
-        for &(wait, place, module, size) in steps {
-            time += wait;
-            let address = Address(0x1000 * (u64::from(place) + 1));
-            let event = match (live.remove(&place), place) {
-                (_, 16..) => {
-                    let (address, size_of, stack) = (Address(0x1000), Bytes(0x8000), StackId::NONE);
-                    let segment = Segment { pool: POOL, address, size: size_of, stack };
-                    live.retain(|place, _| *place >= 8);
-                    if size % 2 == 0 { Event::SegmentAlloc(segment) } else { Event::SegmentFree(segment) }
-                }
-                (Some(size), _) => {
-                    let block = BlockFree { pool: POOL, address, size: Bytes(size) };
-                    if module == 0 { Event::BlockFreeRequested(block) } else { Event::BlockFree(block) }
-                }
-                (None, _) => {
-                    live.insert(place, size);
-                    let (module, stack) = (ModuleId(u32::from(module)), StackId::NONE);
-                    let (size, requested) = (Bytes(size), Bytes(size));
-                    Event::BlockAlloc(BlockAlloc { pool: POOL, address, size, requested, module, stack })
-                }
-            };
-            events.push((time, event));
-        }
-        events
-    }
-
-    /// What each module has after each event, counted anew from all that is live.
-    fn recounted(trace: &Log, events: &[(u64, Event)]) -> Vec<(u64, BTreeMap<u32, u64>)> {
-        let mut replay = Replay::new(trace);
-        let count = |(time, event): &(u64, Event)| {
-            replay.apply(crate::model::EventContext { time: Nanos(*time), thread: 0 }, event, &mut ());
-            let mut sums = BTreeMap::new();
-            for (_, block) in replay.heaps.iter().flat_map(|heap| heap.state.blocks()) {
-                let owner = replay.owners.owner(block.owner).unwrap();
-                if block.is_allocated() {
-                    *sums.entry(owner.module.0).or_insert(0) += block.size;
-                }
-            }
-            (*time, sums)
-        };
-        events.iter().map(count).collect()
-    }
-
-    proptest! {
-        #[test]
-        fn parts_are_what_counting_all_blocks_anew_finds(
-            steps in prop::collection::vec((0u64..3000, 0u8..18, 0u8..5, 1u64..0x1000), 1..150),
-        ) {
-            let events = history(&steps);
-            let trace = Log::of_file(log_file(&events)).unwrap();
-            let expected = recounted(&trace, &events);
-            let composition = composition(&trace, 0, Grouping::Part, 10, |_| true).unwrap().unwrap();
-            prop_assert!(composition.others.is_none());
-            let end = expected.last().unwrap().0;
-            for module in 0..5_u32 {
-                let name = match module {
-                    0 => Text::new("(no module)"),
-                    module => trace.definitions().module_name(ModuleId(module)),
-                };
-                let part = composition.parts.iter().find(|part| part.name == name);
-                let of = |sums: &BTreeMap<u32, u64>| sums.get(&module).copied().unwrap_or(0);
-                let most = expected.iter().map(|(_, sums)| of(sums)).max().unwrap();
-                prop_assert_eq!(part.map_or(0, |part| part.most.0), most, "{}", name);
-                let Some(part) = part else { continue };
-                for bin in 0..=end / 1024 {
-                    let (from, to) = (bin * 1024, (bin + 1) * 1024);
-                    let before = expected.iter().rev().find(|(time, _)| *time < from).map_or(0, |(_, sums)| of(sums));
-                    let inside = expected.iter().filter(|(time, _)| (from..to).contains(time));
-                    let values: Vec<u64> = inside.map(|(_, sums)| of(sums)).chain([before]).collect();
-                    let found = part.bytes.extent(Nanos(from), Nanos(to)).unwrap();
-                    prop_assert_eq!(found.min.0, *values.iter().min().unwrap());
-                    prop_assert_eq!(found.max.0, *values.iter().max().unwrap());
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn what_there_are_too_many_of_is_counted_together_and_a_no_ends_it() {
-        let alloc = |number: u64| {
-            let (pool, address, size) = (POOL, Address(number << 16), Bytes(number));
-            let (module, stack) = (ModuleId(number as u32), StackId::NONE);
-            (
-                number * 2048,
-                Event::BlockAlloc(BlockAlloc { pool, address, size, requested: size, module, stack }),
-            )
-        };
-        let trace = Log::of_file(log_file(&(1..=400).map(alloc).collect::<Vec<_>>())).unwrap();
-        let composition = composition(&trace, 0, Grouping::Module, 3, |_| true).unwrap().unwrap();
-        let most: Vec<u64> = composition.parts.iter().map(|part| part.most.0).collect();
-        // The first 256 have a record of their own.
-        assert_eq!(most, [256, 255, 254]);
-        let others = composition.others.unwrap();
-        assert_eq!(others.most.0, 400 * 401 / 2 - 256 - 255 - 254);
-        assert!(super::composition(&trace, 0, Grouping::Module, 3, |_| false).unwrap().is_none());
-        assert!(super::composition(&trace, 1, Grouping::Module, 3, |_| true).unwrap().is_none());
-    }
-}
+mod tests;

@@ -44,6 +44,7 @@ pub(crate) fn rehearse<'f>(
     for failure in &failures {
         heaps.entry(failure.heap).or_insert_with(|| {
             let rules = HeapRules::of(trace.definitions(), failure.heap);
+            let rules = rules.with(failure.diagnosis.context.rules.clone());
             let same = failures.iter().filter(|other| other.heap == failure.heap);
             let largest = same.map(|other| other.diagnosis.context.requested).max().unwrap_or_default();
             let others = rules.rules.remedies(largest);

@@ -7,8 +7,10 @@ use crate::{
     timeline::{Extent, HeapTrack, Series, Timeline},
 };
 use crate::{
+    Text,
+    model::fit_frame,
     rendering::Healthy,
-    report::{FindingVerdict, Heap, Report},
+    report::{FindingVerdict, Heap, LineShare, Peak, Report, is_nobody},
     table::{grouped, shorten, utc},
     time::as_positions,
 };
@@ -56,7 +58,7 @@ fn heading(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
     let engine = trace.engine.as_ref().map_or_else(|| "unknown engine".to_owned(), name);
     let version =
         trace.engine_version.as_ref().map_or_else(String::new, |version| format!(" {}", name(version)));
-    let ended = trace.ended.in_words();
+    let ended = trace.ending();
     let threads =
         trace.threads.map_or_else(String::new, |threads| format!(" of {} threads", grouped(threads)));
     let when = trace.start_unix_ns.map_or_else(String::new, |start| format!(", on {}", utc(start)));
@@ -101,9 +103,7 @@ fn peaks(f: &mut Formatter<'_>, heaps: &[Heap]) -> fmt::Result {
     for heap in heaps.iter().take(HEAPS) {
         let peak = &heap.peak;
         let reserved = peak.figures.reserved_bytes.map_or_else(|| "–".to_owned(), |bytes| bytes.to_string());
-        let owners = &peak.by_module[..peak.by_module.len().min(OWNERS)];
-        let owners: Vec<_> =
-            owners.iter().map(|share| format!("{} {}", name(&share.name), share.bytes)).collect();
+        let owners = owners(peak);
         let end = peak.by.of(&heap.end);
         let (heap, at) = (name(&heap.name), peak.time_ns);
         writeln!(
@@ -115,6 +115,19 @@ fn peaks(f: &mut Formatter<'_>, heaps: &[Heap]) -> fmt::Result {
     }
     let more = heaps.len().saturating_sub(HEAPS);
     if more > 0 { writeln!(f, "| and {more} more | | | | | |") } else { Ok(()) }
+}
+
+/// The modules that owned most of a peak; where no module did, the lines of the program.
+fn owners(peak: &Peak) -> Vec<String> {
+    let owned = peak.by_module.iter().any(|share| !is_nobody(&share.name));
+    let of_line = |share: &LineShare| format!("{} {}", frame(&share.line), share.bytes);
+    match owned || peak.by_line.iter().all(|line| line.stacks == 0) {
+        true => {
+            let owners = peak.by_module.iter().take(OWNERS);
+            owners.map(|share| format!("{} {}", name(&share.name), share.bytes)).collect()
+        }
+        false => peak.by_line.iter().take(OWNERS).map(of_line).collect(),
+    }
 }
 
 fn swaps(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
@@ -167,6 +180,11 @@ fn chart(f: &mut Formatter<'_>, heap: &Heap, track: &HeapTrack, end: Nanos) -> f
 /// A name as code, in which nothing links and nobody is mentioned.
 fn name(text: &impl Display) -> String {
     format!("`{}`", shorten(text, NAME).replace('`', "′").replace('|', "\\|"))
+}
+
+/// A frame as code, with its function and its line.
+fn frame(frame: &Text) -> String {
+    name(&fit_frame(frame, NAME))
 }
 
 /// A sentence that is nothing but text: what could mark something up is escaped, and what trackers would make a link or a
@@ -232,7 +250,6 @@ fn beginning(mut text: String) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Text;
 
     #[test]
     fn settings_are_code_and_nothing_else_is() {

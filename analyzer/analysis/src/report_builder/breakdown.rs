@@ -9,11 +9,17 @@ use super::names::Names;
 use crate::{
     Nanos, Text,
     replay::{HeldBlock, OwnerId},
-    report::{AgeShare, Breakdown, PeakBy, Share, SizeShare, StackShare},
+    report::{AgeShare, Breakdown, LineShare, PeakBy, Share, SizeShare, StackShare},
 };
 
 /// The most stacks that are listed by themselves, as far as a list may be as long.
 const STACKS: usize = 200;
+
+/// The most stacks whose lines are looked up; those that asked for less are taken together.
+const SITES: usize = 4096;
+
+/// What stands for the line of blocks without a stack.
+const NO_STACK: &str = "(none)";
 
 /// The ages that part the classes: decades from a millisecond to a quarter of an hour.
 const AGES: [u64; 7] =
@@ -57,6 +63,7 @@ pub(super) fn breakdown(
         by_module: shares(modules, limit, |id| names.module(id)),
         by_scope: shares(scopes, limit, |id| names.scope(id)),
         by_thread: shares(threads, limit, |index| names.thread(index)),
+        by_line: by_line(&stacks, limit.min(STACKS), names),
         by_stack: by_stack(stacks, limit.min(STACKS), names),
         by_size: sizes.shares(),
         by_age: by_age(&ages),
@@ -79,6 +86,41 @@ pub(super) fn shares<I: Copy + Eq + Hash + Ord>(
         shares.push(Share { name: Text::new(format!("({} others)", rest.len())), bytes: Bytes(bytes) });
     }
     shares
+}
+
+/// What each line of the program's own asked for, largest first. Blocks without a stack are of no line.
+fn by_line(stacks: &HashMap<StackId, Sum>, limit: usize, names: &Names<'_>) -> Vec<LineShare> {
+    let mut stacks: Vec<(StackId, Sum)> = stacks.iter().map(|(&id, &sum)| (id, sum)).collect();
+    stacks.sort_unstable_by_key(|&(id, sum)| (Reverse(sum.bytes), id));
+    let mut lines: HashMap<Text, (Sum, u64)> = HashMap::new();
+    let mut others = (Sum::default(), 0);
+    for (at, (id, sum)) in stacks.into_iter().enumerate() {
+        let site = (at < SITES).then(|| names.definitions.telling_frame(id));
+        let of = match site {
+            Some(site) => lines.entry(site.unwrap_or_else(|| Text::new(NO_STACK))).or_default(),
+            None => &mut others,
+        };
+        of.0.add(sum.bytes, sum.blocks);
+        of.1 += u64::from(!id.is_none());
+    }
+    let mut lines: Vec<_> = lines.into_iter().collect();
+    lines.sort_unstable_by(|(a, (of_a, _)), (b, (of_b, _))| {
+        (Reverse(of_a.bytes), a).cmp(&(Reverse(of_b.bytes), b))
+    });
+    let rest = lines.split_off(lines.len().min(limit));
+    let many = rest.len();
+    for (_, (sum, stacks)) in rest {
+        others.0.add(sum.bytes, sum.blocks);
+        others.1 += stacks;
+    }
+    let share = |(line, (sum, stacks)): (Text, (Sum, u64))| LineShare {
+        line,
+        bytes: Bytes(sum.bytes),
+        blocks: sum.blocks,
+        stacks,
+    };
+    let rest = (others.1 > 0 || many > 0).then(|| (Text::new("(others)"), others));
+    lines.into_iter().chain(rest).map(share).collect()
 }
 
 fn by_stack(sums: HashMap<StackId, Sum>, limit: usize, names: &Names<'_>) -> Vec<StackShare> {

@@ -164,7 +164,7 @@ fn peak(heap: &ReplayHeap, watch: &PeakWatch, names: &mut Names<'_>) -> Peak {
     // Walked through twice rather than copied: they may be millions.
     let blocks = || watch.blocks(&heap.state);
     let whose = blocks().map(|(_, block)| block);
-    let Breakdown { by_module, by_scope, by_thread, by_stack, by_size, by_age } =
+    let Breakdown { by_module, by_scope, by_thread, by_line, by_stack, by_size, by_age } =
         breakdown(whose, heap.state.by, watch.time, SHARES, names);
     let (blocks, blocks_total) = largest_blocks(blocks(), Told::of(&heap.state), watch.time, names);
     Peak {
@@ -175,6 +175,7 @@ fn peak(heap: &ReplayHeap, watch: &PeakWatch, names: &mut Names<'_>) -> Peak {
         by_module,
         by_scope,
         by_thread,
+        by_line,
         by_stack,
         by_size,
         by_age,

@@ -5,16 +5,19 @@ mod deferred;
 mod device;
 mod fragmentation;
 mod growth;
+mod headline;
 mod heap;
 mod info;
 mod ledger;
 mod module;
 mod names;
+mod need;
 mod oom;
 mod run;
 mod snapshot;
 mod span;
 mod state;
+mod strategies;
 mod swaps;
 mod timeline;
 
@@ -32,6 +35,7 @@ pub(crate) use info::describe;
 use names::Names;
 pub(crate) use snapshot::snapshot;
 pub(crate) use state::state;
+use strategies::Models;
 
 /// The version of the report's keys.
 const SCHEMA_VERSION: u32 = 1;
@@ -58,10 +62,17 @@ pub(crate) fn build<'a>(
     range: Option<Range>,
     of_threads: bool,
 ) -> Built {
-    let trace = run::trace(&replay, &collectors, events, range);
+    let mut trace = run::trace(&replay, &collectors, events, range);
     let end = trace.range.as_ref().map_or(trace.duration_ns, |range| range.to_ns);
     collectors.movement.finish(end);
     let (phases, phases_total) = collectors.phases.finish(end, &replay.heaps, &mut collectors.heaps);
+    let (work, definitions) = (&collectors.movement.work, replay.log.definitions());
+    collectors.failures.conclude(|failed, needs| {
+        if let Some(device) = failed.device {
+            need::add_work(needs, device, work, definitions);
+        }
+        needs.extend(need::rest_of_phases(failed, &phases));
+    });
     let mut names = Names::new(replay.log, &replay.owners, &replay.scopes);
     // In a range of an imported recording it is not asked what is left of what was live before all of it.
     let inferred = trace.range.is_some() && replay.log.is_imported() && replay.log.kept_from().is_some();
@@ -102,6 +113,12 @@ pub(crate) fn build<'a>(
     growth::find_duplicates(&modules, &mut growth);
     let mut timeline = timeline::timeline(&collectors, tracks, &modules, &heap_reports, &mut names, end);
     timeline.ledgers = ledgers.tracks;
+    trace.run_failed = oom::run_failed(&collectors.failures, &heap_reports);
+    let modules: Vec<_> = modules.into_iter().map(|(report, _)| report).collect();
+    let ooms = {
+        let models = Models::new(&modules, &movement.work, trace.engine.as_ref());
+        oom::failures(&collectors.failures, &heap_reports, &models, &mut names)
+    };
     let report = Report {
         schema_version: SCHEMA_VERSION,
         trace,
@@ -117,10 +134,10 @@ pub(crate) fn build<'a>(
         profile,
         ledger: ledgers.entries,
         ledger_trends: ledgers.trends,
-        ooms: oom::failures(&collectors.failures, &heap_reports, &mut names),
+        ooms,
         ooms_total: collectors.failures.total,
         ooms_why: oom::unknown(replay.log, &collectors.failures, &heap_reports),
-        modules: modules.into_iter().map(|(report, _)| report).collect(),
+        modules,
         heaps: heap_reports,
     };
     Built { report, timeline, deferred }

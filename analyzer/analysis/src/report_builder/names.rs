@@ -5,13 +5,10 @@ use memtrace_format::{ModuleId, StackId};
 
 use crate::{
     Text,
-    model::HeapKey,
+    model::{CallSite, HeapKey},
     replay::{BlockOwner, OwnerId, Owners, Replay, ScopeId, ScopeTree},
     source::{Definitions, Log},
 };
-
-/// The most frames that stand for a stack.
-const SITE: usize = 3;
 
 /// Names for ids.
 pub(super) struct Names<'a> {
@@ -65,20 +62,14 @@ impl<'a> Names<'a> {
         self.paths.entry(id).or_insert_with(|| self.scopes.render(id, self.definitions)).clone()
     }
 
-    /// Where a stack stood: its innermost frames. Frames without a line are left out where others have one.
+    /// Where in the program a stack stood.
     pub(super) fn site(&mut self, id: StackId) -> Text {
         if id.is_none() {
             return self.none.clone();
         }
         let site = || {
             let frames = self.definitions.frames(id);
-            // As definitions write them: `function (file:line)`.
-            let line =
-                |frame: &Text| frame.recorded().rsplit_once(':')?.1.strip_suffix(')')?.parse::<u32>().ok();
-            let lined: Vec<&Text> = frames.iter().filter(|frame| line(frame).is_some()).collect();
-            let shown = if lined.is_empty() { frames.iter().collect() } else { lined };
-            let shown: Vec<&str> = shown.into_iter().take(SITE).map(Text::recorded).collect();
-            Text::new(shown.join(" < "))
+            CallSite::of(&frames).map_or_else(|| self.none.clone(), |site| site.label())
         };
         self.sites.entry(id).or_insert_with(site).clone()
     }

@@ -67,6 +67,7 @@ pub(super) fn trace(
         clock: header.clock.name(),
         ended: source.ended(),
         ended_why: (source.ended() == Ended::Untold).then_some(NOT_IMPORTED),
+        run_failed: false,
         stopped_why: finally
             .filter(|closing| closing.ending == Ending::Stopped)
             .map(|closing| Text::new(closing.text.as_str())),

@@ -13,7 +13,10 @@ use super::{
     losses::{Fault, Losses},
     symbols::{self, Symbols},
 };
-use crate::{Text, model::HeapKey};
+use crate::{
+    Text,
+    model::{CallSite, HeapKey},
+};
 
 /// The most parents that are followed up: definitions may be damaged, and parents form a circle.
 const DEPTH: usize = 64;
@@ -26,9 +29,6 @@ const FRAMES: usize = 256;
 
 /// The most bytes of a function's or a file's name in a frame.
 const FRAME_TEXT: usize = 200;
-
-/// How the files of what programs run on begin: Rust's own library, in what it was built into, and Python's imports.
-const RUNTIMES: [&str; 2] = ["/rustc/", "<frozen importlib."];
 
 /// Every definition of a trace that could be read. The first one of an id counts.
 #[derive(Debug, Default)]
@@ -301,22 +301,15 @@ impl Definitions {
 
     /// The frames of a stack, innermost first, each when it is asked for.
     pub fn walk_frames(&self, stack: StackId) -> impl Iterator<Item = Text> + '_ {
-        self.walk(stack).map(|(frame, _)| frame)
-    }
-
-    /// The innermost frame of a stack that tells where in the program it is, for the ones inside it are the allocator's and the
-    /// runtime's own; or the innermost of all.
-    pub fn telling_frame(&self, stack: StackId) -> Option<Text> {
-        let telling = self.walk(stack).find_map(|(frame, tells)| tells.then_some(frame));
-        telling.or_else(|| self.walk_frames(stack).next())
-    }
-
-    /// The frames of a stack, innermost first, and whether each tells where in the program it is.
-    fn walk(&self, stack: StackId) -> impl Iterator<Item = (Text, bool)> + '_ {
         self.stack_ids(stack).flat_map(|id| match self.calls(id) {
-            Some(calls) => calls.iter().map(|call| (call.in_words(), call.tells())).collect(),
-            None => vec![(Lost(id).into(), false)],
+            Some(calls) => calls.iter().map(Call::in_words).collect(),
+            None => vec![Lost(id).into()],
         })
+    }
+
+    /// The frame of a stack that tells where in the program it is: see [`CallSite`].
+    pub fn telling_frame(&self, stack: StackId) -> Option<Text> {
+        CallSite::of(&self.frames(stack)).map(|site| site.own.clone())
     }
 
     /// The ids of a stack's frames, innermost first.
@@ -364,12 +357,6 @@ pub struct Call {
 }
 
 impl Call {
-    /// Whether it tells where in the program it is: it has a line, in a file that is not what it runs on.
-    fn tells(&self) -> bool {
-        let is_runtime = |file: &String| RUNTIMES.iter().any(|runtime| file.starts_with(runtime));
-        self.line != 0 && !self.file.as_ref().is_some_and(is_runtime)
-    }
-
     fn in_words(&self) -> Text {
         let end =
             |text: &str| text[text.ceil_char_boundary(text.len().saturating_sub(FRAME_TEXT))..].to_owned();

@@ -11,12 +11,12 @@ use memtrace_format::{
 
 use crate::recording::{Analyzed, DEVICE, Recording, alloc, free, segment};
 
-const MIB: u64 = 1 << 20;
+pub(crate) const MIB: u64 = 1 << 20;
 const SMALL: PoolId = PoolId(3);
 const OTHER_STREAM: PoolId = PoolId(4);
 
 /// A recording whose device heap has PyTorch's pools; its device has 1 GiB.
-fn torch() -> Recording {
+pub(crate) fn torch() -> Recording {
     let mut recording = Recording::new();
     let pool = |name: &str, stream| PoolDefinition { heap: 1, name: name.to_owned(), stream };
     for definition in &mut recording.definitions {
@@ -29,7 +29,7 @@ fn torch() -> Recording {
     recording
 }
 
-fn fail(recording: &mut Recording, time: u64, mib: u64, free_mib: Option<u64>) {
+pub(crate) fn fail(recording: &mut Recording, time: u64, mib: u64, free_mib: Option<u64>) {
     let failed = Failed {
         pool: DEVICE,
         requested: Bytes(mib * MIB),
@@ -40,7 +40,7 @@ fn fail(recording: &mut Recording, time: u64, mib: u64, free_mib: Option<u64>) {
 }
 
 /// Three segments of 20 MiB, each filled with five blocks, of which the middle one stays: of module `guest`.
-fn perforated(segment_mib: u64) -> Recording {
+pub(crate) fn perforated(segment_mib: u64) -> Recording {
     let mut recording = torch();
     let guest = recording.module(1, "guest", 0, 0);
     let scope = recording.name(1, "install");
@@ -70,7 +70,7 @@ fn remedies(oom: &OutOfMemory) -> Vec<(&str, u64, Proof)> {
     remedies.map(|remedy| (remedy.what.recorded(), remedy.bytes.0 / MIB, remedy.proof)).collect()
 }
 
-fn only(report: &Report) -> &OutOfMemory {
+pub(crate) fn only(report: &Report) -> &OutOfMemory {
     assert_eq!(report.ooms.len(), 1);
     &report.ooms[0]
 }
@@ -90,11 +90,11 @@ fn blocks_that_pin_segments_are_found_and_what_helps_is_proved() {
     assert_eq!(
         remedies(oom),
         [
+            // Side by side the free blocks are 8, 16, 16 and 8 MiB, and of 62 MiB 60 are mapped.
+            ("PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True", 2, Proof::Course),
             ("without the pinning block", 4, Proof::State),
             ("a smaller request", 8, Proof::State),
             ("so much more free on the device", 14, Proof::State),
-            // Side by side the free blocks are 8, 16, 16 and 8 MiB, and of 62 MiB 60 are mapped.
-            ("PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True", 2, Proof::Course),
         ]
     );
     assert_eq!(oom.would_not_have_fit.len(), 1, "nothing was cached: {:?}", oom.would_not_have_fit);

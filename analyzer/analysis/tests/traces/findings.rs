@@ -117,3 +117,29 @@ fn events_that_contradict_each_other_are_found_unless_some_are_missing() {
     recording.drops.add(memtrace_format::DropCause::NoChunk, 1);
     assert_eq!(finding(&recording.report(), "oddities").verdict, FindingVerdict::Na);
 }
+
+/// Pinned memory rounded up to powers of two, and as it was asked for.
+#[test]
+fn blocks_that_are_rounded_up_are_found() {
+    use memtrace_format::{HeapDefinition, HeapId, MemoryKind, PoolDefinition, PoolId};
+    let report = |size: u64| {
+        let mut recording = Recording::new();
+        let heap = HeapDefinition { name: "pinned".to_owned(), kind: MemoryKind::Pinned as u8, device: 0 };
+        recording.definitions.push(Definition::Heap(HeapId(3), heap));
+        let pool = PoolDefinition { heap: 3, name: String::new(), stream: 0 };
+        recording.definitions.push(Definition::Pool(PoolId(3), pool));
+        for number in 1..=8 {
+            recording.at(1, number, alloc(PoolId(3), number << 32, size, 130 << 20));
+        }
+        recording.report()
+    };
+    let rounded = report(256 << 20);
+    let found = finding(&rounded, "rounding-waste");
+    assert_eq!(found.verdict, FindingVerdict::Warn, "{found:#?}");
+    assert!(
+        found.evidence.recorded().contains("1.02 GiB were asked for and 2.00 GiB handed out"),
+        "{found:#?}"
+    );
+    assert!(found.advice.recorded().contains("power of two"), "{found:#?}");
+    assert_eq!(finding(&report(130 << 20), "rounding-waste").verdict, FindingVerdict::Ok);
+}

@@ -2,6 +2,7 @@
 
 mod autopsy;
 mod bounds;
+mod capacity;
 mod checkpoints;
 mod cuts;
 mod damage;

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 use memtrace_analysis::{
-    grouped,
+    CallSite, grouped,
     rendering::Healthy,
     report::{Finding, OutOfMemory, Place, Report},
 };
@@ -75,19 +75,30 @@ pub(super) fn failures(report: &Report) -> Markup {
 }
 
 fn failure(failed: &OutOfMemory) -> Markup {
-    let holes = failed.inactive_bytes.zip(failed.largest_free_bytes);
+    let holes = failed.inactive_bytes.zip(failed.largest_usable_bytes.or(failed.largest_free_bytes));
     html! {
         details {
             summary {
                 (failed.requested_bytes) " on " (failed.heap) " at " (failed.time_ns) ": "
                 strong { (failed.verdict.name()) }
             }
+            p { strong { (failed.headline) } }
             p { (failed.evidence) }
+            p { "Asked by " (failed.module) " in " (failed.scope) "." }
             @if let Some((inactive, largest)) = holes {
-                p { (inactive) " were reserved and not in use, the largest hole " (largest) "." }
+                p { (inactive) " were reserved and not in use, the largest hole that it could use " (largest) "." }
+            }
+            @if let Some(site) = CallSite::of(&failed.stack) {
+                details { summary { "At " code { (site) } } ol { @for frame in &failed.stack { li { code { (frame) } } } } }
+            }
+            @if !failed.strategies.is_empty() {
+                p { "What less at a time would need:" }
+                ul { @for way in &failed.strategies {
+                    li { (way.setting) ": " @if way.at_least { "at least " } (way.bytes) ", for " (way.module) }
+                } }
             }
             @if !failed.would_have_fit.is_empty() {
-                p { "It would have fit with:" }
+                p { (failed.alone()) "It would have fit with:" }
                 ul { @for remedy in &failed.would_have_fit { li { (remedy.what) } } }
             }
             p .controls {

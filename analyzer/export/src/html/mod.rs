@@ -113,7 +113,7 @@ fn heading(report: &Report) -> Markup {
             @if let Some(version) = &trace.engine_version { "Version " (version) ", ran" } @else { "Ran" }
             " for " (trace.duration_ns)
             @if let Some(start) = trace.start_unix_ns { ", on " (utc(start)) }
-            "; " (trace.ended.in_words()) ". " (grouped(trace.events)) " events"
+            "; " (trace.ending()) ". " (grouped(trace.events)) " events"
             @if let Some(threads) = trace.threads { " of " (grouped(threads)) " threads" }
             ", "
             (trace.dropped.told(trace.dropped.total)) " lost, " (grouped(trace.damaged_chunks)) " damaged chunks."

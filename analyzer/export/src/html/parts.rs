@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 use memtrace_analysis::{
-    grouped,
+    CallSite, grouped,
     replay::BETWEEN_SCOPES,
     report::{Cycle, Heap, Peak, Report, Retained},
 };
@@ -49,13 +49,26 @@ fn peak(heap: &Heap) -> Markup {
 
 fn stacks(peak: &Peak) -> Markup {
     html! {
-        @if !peak.by_stack.is_empty() {
+        @if peak.by_line.iter().any(|line| line.stacks > 0) {
+            h3 { "By your own line" }
+            div .wide { table {
+                thead { tr { th { "line" } th { "bytes" } th { "blocks" } } }
+                tbody { @for line in &peak.by_line[..peak.by_line.len().min(ROWS)] {
+                    tr {
+                        td { code { (line.line) } }
+                        td data-value=(line.bytes.0) { (line.bytes) }
+                        td data-value=(line.blocks) { (grouped(line.blocks)) }
+                    }
+                } }
+            } }
+        }
+        @if peak.by_stack.iter().any(|share| share.stacks > 0) {
             h3 { "By call stack" }
             @for share in &peak.by_stack[..peak.by_stack.len().min(ROWS)] {
                 details {
                     summary {
                         (share.bytes) " in " (grouped(share.blocks)) " blocks"
-                        @if let Some(first) = share.stack.first() { ": " code { (first) } }
+                        @if let Some(site) = CallSite::of(&share.stack) { ": " code { (site) } }
                     }
                     ol { @for frame in &share.stack { li { code { (frame) } } } }
                 }

@@ -75,6 +75,9 @@ pub(crate) fn ending<'a>(run: &'a OpenRun, theme: Theme) -> Section<'a> {
     let trace = &run.figures().trace;
     let duration = trace.duration_ns;
     let (how, style) = match trace.ended {
+        Ended::Clean if trace.run_failed => {
+            (format!("The recording is complete ({duration}); the run failed"), theme.bad())
+        }
         Ended::Clean => (format!("Ended clean after {duration}"), theme.strong()),
         Ended::Untold if !trace.has_times() => ("Imported, without times".to_owned(), theme.strong()),
         Ended::Untold => (format!("Imported: {duration}"), theme.strong()),
@@ -95,19 +98,20 @@ fn failure_lines(failure: &OutOfMemory, theme: Theme) -> Vec<Line<'static>> {
     let what = Line::from(vec![
         Span::raw(format!("  {:>9}  ", failure.time_ns)),
         Span::styled(failure.requested_bytes.to_string(), theme.strong()),
-        Span::raw(format!(" on {} for {}", failure.heap, failure.module)),
+        Span::raw(format!(" on {} for {} in {}", failure.heap, failure.module, failure.scope)),
     ]);
+    let headline = Line::raw(format!("             {}", failure.headline));
     let room = [
-        ("inactive", failure.inactive_bytes),
-        ("largest hole", failure.largest_free_bytes),
+        ("in holes", failure.inactive_bytes),
+        ("largest usable", failure.largest_usable_bytes.or(failure.largest_free_bytes)),
         ("device free", failure.device_free_bytes),
     ];
     let known = room.into_iter().filter_map(|(name, bytes)| bytes.map(|bytes| format!("{name} {bytes}")));
     let known: Vec<String> = known.collect();
     if known.is_empty() {
-        return vec![what];
+        return vec![what, headline];
     }
-    vec![what, Line::styled(format!("             {}", known.join(" · ")), theme.faint())]
+    vec![what, headline, Line::styled(format!("             {}", known.join(" · ")), theme.faint())]
 }
 
 fn events(number: u64) -> String {

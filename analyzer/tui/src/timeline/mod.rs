@@ -57,8 +57,12 @@ pub(crate) struct TimelineView {
 
 /// The keys of this view.
 const KEYS: &[Binding] = &[
-    Binding::own(&[Key::Char('b')], STACK, "stack the heap by module, part of a module or scope, or not")
-        .footer("by"),
+    Binding::own(
+        &[Key::Char('b')],
+        STACK,
+        "stack the heap by module, part of a module, scope or line of the program, or not",
+    )
+    .footer("by"),
     Binding::own(&[Key::Char('R')], ZOOM_TO_RANGE, "zoom to the range"),
 ];
 const STACK: &str = "stack";

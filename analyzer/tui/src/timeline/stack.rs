@@ -57,7 +57,8 @@ impl Stack {
             None => Some(Grouping::Module),
             Some(Grouping::Module) => Some(Grouping::Part),
             Some(Grouping::Part) => Some(Grouping::Scope),
-            Some(Grouping::Scope) => None,
+            Some(Grouping::Scope) => Some(Grouping::Line),
+            Some(Grouping::Line) => None,
         };
     }
 
@@ -112,6 +113,7 @@ impl Stack {
             Grouping::Module => "by module",
             Grouping::Part => "by part of a module",
             Grouping::Scope => "by scope",
+            Grouping::Line => "by line of the program",
         };
         Some(match &self.made {
             Some((made, Ok(_))) if Some(*made) == self.asked => by.to_owned(),

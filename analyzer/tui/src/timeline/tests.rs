@@ -68,7 +68,7 @@ fn the_heap_is_stacked_by_whose_its_bytes_are() {
         let expected = part * column.len();
         assert!(share(sign).abs_diff(expected) < 6, "{sign} {} of {expected}: {column:?}", share(sign));
     }
-    for _ in 0..3 {
+    for _ in 0..4 {
         assert_eq!(state.update(Action::Own(STACK)), Effect::Continue);
     }
     assert!(!lines(&state)[2].contains(" by "));

@@ -15,6 +15,8 @@ pub struct Breakdown {
     pub by_scope: Vec<Share>,
     /// By the thread that allocated it, largest first.
     pub by_thread: Vec<Share>,
+    /// By the line of the program's own that asked for it, largest first.
+    pub by_line: Vec<LineShare>,
     /// By the stack that asked for it, largest first.
     pub by_stack: Vec<StackShare>,
     /// By the size of the blocks, smallest first.
@@ -30,6 +32,19 @@ pub struct Share {
     pub name: Text,
     /// Its bytes.
     pub bytes: Bytes,
+}
+
+/// What one line of the program's own asked for, by itself or through what it called.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LineShare {
+    /// The frame, as stacks have it; `(none)` for blocks of which no stack is recorded, `(others)` for those of further lines.
+    pub line: Text,
+    /// The bytes.
+    pub bytes: Bytes,
+    /// The blocks.
+    pub blocks: u64,
+    /// How many stacks led through it.
+    pub stacks: u64,
 }
 
 /// What one stack asked for.

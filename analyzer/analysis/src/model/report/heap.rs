@@ -3,7 +3,7 @@
 use memtrace_format::{Address, Bytes};
 use serde::Serialize;
 
-use super::{AgeShare, AllocatorTotals, Breakdown, Fragmentation, Share, SizeShare, StackShare};
+use super::{AgeShare, AllocatorTotals, Breakdown, Fragmentation, LineShare, Share, SizeShare, StackShare};
 use crate::{Nanos, Text};
 
 /// One heap.
@@ -161,6 +161,8 @@ pub struct Peak {
     pub by_scope: Vec<Share>,
     /// The owners by thread, largest first.
     pub by_thread: Vec<Share>,
+    /// The owners by the line of the program's own that asked, largest first.
+    pub by_line: Vec<LineShare>,
     /// The owners by the stack that asked, largest first.
     pub by_stack: Vec<StackShare>,
     /// By the size of the blocks, smallest first.

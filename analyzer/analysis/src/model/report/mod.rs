@@ -22,7 +22,7 @@ mod state;
 mod swaps;
 mod totals;
 
-pub use breakdown::{AgeShare, Breakdown, Share, SizeShare, StackShare, is_nobody};
+pub use breakdown::{AgeShare, Breakdown, LineShare, Share, SizeShare, StackShare, is_nobody};
 pub use device::{DeviceMemory, Monitor, Profile};
 pub use finding::{Finding, FindingVerdict, Place, Topic};
 pub use fragmentation::{Fragmentation, FragmentationAt, Layout, Pin, PinningBlock, SegmentUse};
@@ -36,7 +36,7 @@ pub use info::{Info, Thread};
 pub use ledger::{LedgerEntry, LedgerMoment, LedgerSources, LedgerTrend, Quarter, SampledFrom};
 pub use module::{Module, Moved, Stay};
 pub use movement::{Bandwidth, ByMemory, Direction, Directions, MovedFor, Transfers};
-pub use oom::{Blocker, InVain, ModelAgreement, OutOfMemory, Proof, Remedy, Verdict};
+pub use oom::{Blocker, InVain, JobNeed, ModelAgreement, OutOfMemory, Proof, Remedy, Strategy, Verdict};
 pub(crate) use run::CUT;
 pub use run::{ChunkCounts, Dropped, Ended, Filtered, Range, TraceInfo};
 pub use settings::allocator_settings;

@@ -70,6 +70,22 @@ pub struct OutOfMemory {
     pub module: Text,
     /// The scopes it asked in, or `(none)`.
     pub scope: Text,
+    /// The calls that led to it, innermost first; empty if none were recorded.
+    pub stack: Vec<Text>,
+    /// Whether the heap handed out something afterwards.
+    pub went_on: bool,
+    /// What happened, and what would do, in a sentence.
+    pub headline: Text,
+    /// What the job needed beyond the request: the rest of a module that was being loaded, or of a phase.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub need: Option<JobNeed>,
+    /// What could have been had if everything lay side by side: the holes, and what the device had free.
+    pub room_bytes: Option<Bytes>,
+    /// Why that is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub room_bytes_why: Option<&'static str>,
+    /// What the recorded models would need if less of them were on the device at a time, the most first.
+    pub strategies: Vec<Strategy>,
     /// Why it failed.
     pub verdict: Verdict,
     /// What the verdict rests on.
@@ -102,6 +118,52 @@ pub struct OutOfMemory {
 impl OutOfMemory {
     /// The most blocks that are listed.
     pub const PINS: usize = 1000;
+
+    /// What stands before the remedies: where the job needed more than the request, they are the request's alone.
+    pub fn alone(&self) -> &'static str {
+        if self.verdict == Verdict::Capacity && self.need.is_some() { "the request alone: " } else { "" }
+    }
+
+    /// Whether the headline says more than how the evidence begins.
+    pub fn adds_a_headline(&self) -> bool {
+        !self.evidence.recorded().starts_with(self.headline.recorded())
+    }
+}
+
+/// What a job needed when a request failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct JobNeed {
+    /// What needs it: `module` or `phase`.
+    pub what: &'static str,
+    /// Its name.
+    pub name: Text,
+    /// All that it needs.
+    pub bytes: Bytes,
+    /// What it computes with beside that: what was seen, or the least that is assumed.
+    pub work_bytes: Bytes,
+    /// What of it was there.
+    pub there_bytes: Bytes,
+    /// What was missing, the failed request included.
+    pub still_bytes: Bytes,
+}
+
+/// A way to have less on the device at a time, and what the recorded models would need with it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Strategy {
+    /// What is on the device at a time: `one model` or `one part of a model`.
+    pub keeps: &'static str,
+    /// How the engine is told so.
+    pub setting: Text,
+    /// What is needed at the peak: the largest of what takes turns, and what it computes with.
+    pub bytes: Bytes,
+    /// The weights among it.
+    pub weights_bytes: Bytes,
+    /// The module that needs it.
+    pub module: Text,
+    /// Not all of the models were seen to compute, so it may be more.
+    pub at_least: bool,
+    /// Whether the device had that much for this process; null where it is not known.
+    pub fits: Option<bool>,
 }
 
 /// A block that stands in the way of a request.
@@ -147,6 +209,8 @@ pub struct InVain {
     pub what: Text,
     /// Why it does not help, or why nobody can tell.
     pub why: Text,
+    /// Whether a model followed the whole course with it, and the request failed all the same.
+    pub refuted: bool,
 }
 
 /// A model of an allocator, given the recorded requests, beside the recording.

@@ -65,6 +65,9 @@ pub struct TraceInfo {
     /// Why that is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ended_why: Option<&'static str>,
+    /// The last request for memory of some heap failed, and the heap handed out nothing afterwards: what was to be done was not done.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub run_failed: bool,
     /// Why recording stopped before the process ended, if it did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stopped_why: Option<Text>,
@@ -111,6 +114,14 @@ impl TraceInfo {
         match &self.range {
             Some(range) => range.to_ns.since(range.from_ns),
             None => self.duration_ns.since(self.kept_from_ns.unwrap_or_default()),
+        }
+    }
+
+    /// How the run ended, for a sentence of its own. That a recording is complete says nothing of what was recorded.
+    pub fn ending(&self) -> &'static str {
+        match self.ended {
+            Ended::Clean if self.run_failed => "the recording is complete; the run failed",
+            ended => ended.in_words(),
         }
     }
 

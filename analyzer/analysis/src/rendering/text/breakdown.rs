@@ -1,22 +1,33 @@
 //! Live memory, broken down.
 
-use std::fmt::{self, Formatter};
+use std::{
+    cmp::Reverse,
+    fmt::{self, Formatter},
+};
 
 use memtrace_format::Bytes;
 
 use super::{ROWS, and_more, percent};
 use crate::{
     Nanos, Text,
-    report::{AgeShare, Share, SizeShare, StackShare, is_nobody},
+    model::{CallSite, fit_frame, own_frames},
+    report::{AgeShare, LineShare, Share, SizeShare, StackShare, is_nobody},
     table::{Table, grouped, shorten},
 };
 
 /// What holds less of all of it is told together with others like it, where a list is of classes.
 const SMALL: f64 = 0.01;
 
+/// The most lines of the program that are listed.
+const LINES: usize = 10;
+
 /// The most stacks that are listed, and the most frames of each.
 const STACKS: usize = 5;
 const FRAMES: usize = 3;
+
+/// The widest frame, and the widest name: nothing is cut where there are 200 columns.
+const FRAME: usize = 150;
+const OWNER: usize = 150;
 
 /// Nothing where nobody owns anything.
 pub(super) fn shares(f: &mut Formatter<'_>, title: &str, owners: &[Share], whole: Bytes) -> fmt::Result {
@@ -25,7 +36,7 @@ pub(super) fn shares(f: &mut Formatter<'_>, title: &str, owners: &[Share], whole
     }
     let mut table = Table::new([title, "bytes", "share"]);
     for owner in owners.iter().take(ROWS) {
-        table.row([shorten(&owner.name, 60), owner.bytes.to_string(), share(owner.bytes, whole)]);
+        table.row([shorten(&owner.name, OWNER), owner.bytes.to_string(), share(owner.bytes, whole)]);
     }
     write!(f, "\n{table}")?;
     and_more(f, owners.len() as u64, ROWS, "owners")
@@ -37,45 +48,62 @@ pub(super) fn threads(f: &mut Formatter<'_>, title: &str, threads: &[Share], who
 }
 
 /// Nothing where no stack was recorded.
+pub(super) fn lines(f: &mut Formatter<'_>, title: &str, lines: &[LineShare], whole: Bytes) -> fmt::Result {
+    if lines.iter().all(|line| line.stacks == 0) {
+        return Ok(());
+    }
+    let mut table = Table::new([title, "bytes", "share", "blocks"]);
+    for line in lines.iter().take(LINES) {
+        let name = fit_frame(&line.line, FRAME);
+        table.row([name, line.bytes.to_string(), share(line.bytes, whole), grouped(line.blocks)]);
+    }
+    write!(f, "\n{table}")?;
+    and_more(f, lines.len() as u64, LINES, "lines")
+}
+
+/// Nothing where no stack was recorded. Those that read the same are one row.
 pub(super) fn stacks(f: &mut Formatter<'_>, title: &str, stacks: &[StackShare], whole: Bytes) -> fmt::Result {
     if stacks.iter().all(|stack| stack.stacks == 0) {
         return Ok(());
     }
+    let mut rows: Vec<(Vec<String>, Bytes, u64, u64)> = Vec::new();
+    for stack in stacks {
+        let mut lines: Vec<String> = stack_lines(&stack.stack).collect();
+        if lines.is_empty() {
+            lines.push(match stack.stacks {
+                0 => "(no stack)".to_owned(),
+                many => format!("({} others)", grouped(many)),
+            });
+        }
+        let all = stack.stacks.max(1);
+        match rows.iter_mut().find(|(known, ..)| *known == lines) {
+            Some((_, bytes, blocks, count)) => {
+                bytes.0 = bytes.0.saturating_add(stack.bytes.0);
+                *blocks += stack.blocks;
+                *count += all;
+            }
+            None => rows.push((lines, stack.bytes, stack.blocks, all)),
+        }
+    }
+    rows.sort_by_key(|(_, bytes, ..)| Reverse(*bytes));
     let mut table = Table::new([title, "bytes", "share", "blocks"]);
-    for stack in stacks.iter().take(STACKS) {
-        let mut lines = stack_lines(&stack.stack);
-        let first = match (lines.next(), stack.stacks) {
-            (Some(line), _) => line,
-            (None, 0) => "(no stack)".to_owned(),
-            (None, many) => format!("({} others)", grouped(many)),
-        };
-        let figures = [stack.bytes.to_string(), share(stack.bytes, whole), grouped(stack.blocks)];
-        let [bytes, part, blocks] = figures;
-        table.row([first, bytes, part, blocks]);
-        lines.for_each(|line| table.row([line]));
+    for (lines, bytes, blocks, _) in rows.iter().take(STACKS) {
+        let mut lines = lines.iter();
+        let first = lines.next().cloned().unwrap_or_default();
+        table.row([first, bytes.to_string(), share(*bytes, whole), grouped(*blocks)]);
+        lines.for_each(|line| table.row([line.clone()]));
     }
     write!(f, "\n{table}")?;
-    let all: u64 = stacks.iter().map(|stack| stack.stacks.max(1)).sum();
-    and_more(f, all, STACKS, "stacks")
+    let all: u64 = rows.iter().map(|(.., count)| count).sum();
+    let shown: u64 = rows.iter().take(STACKS).map(|(.., count)| count).sum();
+    and_more(f, all, usize::try_from(shown).unwrap_or(usize::MAX), "stacks")
 }
 
-/// The innermost frames that say where in the program, a line each; none for no stack.
+/// The frames that say where in the program, a line each; none for no stack.
 pub(crate) fn stack_lines(stack: &[Text]) -> impl Iterator<Item = String> {
-    let line = |(depth, frame)| match depth {
-        0 => shorten(frame, 60),
-        _ => format!("  called by {}", shorten(frame, 48)),
-    };
-    told(stack).into_iter().take(FRAMES).enumerate().map(line)
-}
-
-/// The frames that say where in the program: those with a line, where there are any. The others are the allocator's and the
-/// interpreter's own; so are the lines of Rust's own library.
-pub(super) fn told(stack: &[Text]) -> Vec<&Text> {
-    // As definitions write them: `function (file:line)`.
-    let line = |frame: &Text| frame.recorded().rsplit_once(':')?.1.strip_suffix(')')?.parse::<u32>().ok();
-    let is_telling = |frame: &&Text| line(frame).is_some() && !frame.recorded().contains("(/rustc/");
-    let frames: Vec<&Text> = stack.iter().filter(is_telling).collect();
-    if frames.is_empty() { stack.iter().collect() } else { frames }
+    let own = own_frames(stack).into_iter().skip(1).take(FRAMES - 1);
+    let callers = own.map(|frame| format!("  called by {}", fit_frame(frame, FRAME - 12)));
+    CallSite::of(stack).map(|site| site.fitted(FRAME)).into_iter().chain(callers)
 }
 
 pub(super) fn sizes(f: &mut Formatter<'_>, title: &str, sizes: &[SizeShare], whole: Bytes) -> fmt::Result {

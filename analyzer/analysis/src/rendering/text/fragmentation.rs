@@ -2,12 +2,9 @@
 
 use std::fmt::{self, Formatter};
 
-use super::{
-    and_more,
-    breakdown::{size_words, told},
-    maybe, percent, plural,
-};
+use super::{and_more, breakdown::size_words, maybe, percent, plural};
 use crate::{
+    model::CallSite,
     report::{Fragmentation, FragmentationAt, Layout, Pin, is_nobody},
     table::{Table, grouped, shorten},
 };
@@ -144,9 +141,9 @@ fn whose(pin: &Pin) -> String {
     let more = if pin.by_module.len() > NAMES { ", …" } else { "" };
     let mut text = format!("{}{more}", names.join(", "));
     if let Some(block) = pin.blocks.first() {
-        match told(&block.stack).first() {
+        match CallSite::of(&block.stack) {
             _ if !is_nobody(&block.scope) => text += &format!(" in {}", shorten(&block.scope, 24)),
-            Some(frame) => text += &format!(" in {}", shorten(frame, 32)),
+            Some(site) => text += &format!(" at {}", site.fitted(60)),
             None => {}
         }
     }

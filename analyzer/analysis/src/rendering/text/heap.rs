@@ -6,6 +6,7 @@ use memtrace_format::Bytes;
 
 use super::{NAME, and_more, breakdown, fragmentation, maybe, percent, plural};
 use crate::{
+    model::{fit_frame, own_frames},
     report::{Block, BlockSizes, Heap, Share},
     table::{Table, grouped, shorten},
 };
@@ -17,6 +18,8 @@ const PEAKS: usize = 8;
 /// The most of their stacks, and the most frames of each.
 const STACKS: usize = 3;
 const FRAMES: usize = 6;
+/// The widest of them.
+const FRAME: usize = 150;
 
 /// `capacity` is all of its device's memory.
 pub(super) fn heap(f: &mut Formatter<'_>, heap: &Heap, capacity: Option<Bytes>) -> fmt::Result {
@@ -80,6 +83,7 @@ pub(super) fn heap(f: &mut Formatter<'_>, heap: &Heap, capacity: Option<Bytes>) 
     breakdown::shares(f, "peak by module", &peak.by_module, whole)?;
     breakdown::shares(f, "peak by scope", &peak.by_scope, whole)?;
     breakdown::threads(f, "peak by thread", &peak.by_thread, whole)?;
+    breakdown::lines(f, "peak by your own line", &peak.by_line, whole)?;
     breakdown::stacks(f, "peak by stack", &peak.by_stack, whole)?;
     breakdown::sizes(f, "peak by block size", &peak.by_size, whole)?;
     breakdown::ages(f, "peak by age", &peak.by_age, whole)?;
@@ -140,9 +144,9 @@ fn stacks(f: &mut Formatter<'_>, heap: &Heap) -> fmt::Result {
             writeln!(f, "\n  who asked for them, the innermost call first")?;
         }
         writeln!(f, "    {} ({})", block.address, block.bytes)?;
-        let frames = breakdown::told(&block.stack);
+        let frames = own_frames(&block.stack);
         for frame in frames.iter().take(FRAMES) {
-            writeln!(f, "      {}", shorten(frame, 94))?;
+            writeln!(f, "      {}", fit_frame(frame, FRAME))?;
         }
         let left_out = block.stack.len() - frames.len().min(FRAMES);
         if left_out > 0 {

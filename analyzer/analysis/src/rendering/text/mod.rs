@@ -1,4 +1,4 @@
-//! The report in words and tables, to be pasted into a bug report: at most about a hundred columns, nothing but printable
+//! The report in words and tables, to be pasted into a bug report: at most about a hundred columns, or two hundred where names and frames are long, nothing but printable
 //! characters.
 
 mod breakdown;

@@ -2,14 +2,16 @@
 
 use std::fmt::{self, Formatter};
 
-use super::{ROWS, and_more, maybe, plural, wrapped};
+use super::{COLUMNS, ROWS, and_more, maybe, plural, wrapped};
 use crate::{
+    model::{CallSite, fit_frame},
     report::{InVain, ModelAgreement, OutOfMemory, Proof, Report},
     table::{Table, grouped, shorten},
 };
 
-/// The most pinning blocks that are listed of one failure.
+/// The most pinning blocks that are listed of one failure, and the most frames.
 const PINS: usize = 5;
+const FRAMES: usize = 12;
 
 pub(super) fn failures(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
     if report.ooms_total == 0 {
@@ -19,8 +21,8 @@ pub(super) fn failures(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
         "OUT OF MEMORY",
         "heap",
         "asked for",
-        "inactive",
-        "largest hole",
+        "in holes",
+        "largest usable",
         "device free",
         "verdict",
         "module",
@@ -31,7 +33,7 @@ pub(super) fn failures(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
             shorten(&failed.heap, 10),
             failed.requested_bytes.to_string(),
             maybe(failed.inactive_bytes),
-            maybe(failed.largest_free_bytes),
+            maybe(failed.largest_usable_bytes.or(failed.largest_free_bytes)),
             maybe(failed.device_free_bytes),
             failed.verdict.name().to_owned(),
             shorten(&failed.module, 24),
@@ -47,7 +49,30 @@ pub(super) fn failures(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
 
 fn examined(f: &mut Formatter<'_>, failed: &OutOfMemory) -> fmt::Result {
     writeln!(f, "\n  at {}: {}", failed.time_ns, failed.verdict.name())?;
+    if failed.adds_a_headline() {
+        wrapped(f, "    ", &failed.headline.to_string())?;
+    }
     wrapped(f, "    ", &failed.evidence.to_string())?;
+    if !failed.scope.is_empty() {
+        wrapped(f, "    ", &format!("asked by {} in {}", failed.module, failed.scope))?;
+    }
+    if let Some(site) = CallSite::of(&failed.stack) {
+        wrapped(f, "    ", &format!("at {site}"))?;
+        for frame in failed.stack.iter().take(FRAMES) {
+            writeln!(f, "      {}", fit_frame(frame, COLUMNS - 6))?;
+        }
+        and_more(f, failed.stack.len() as u64, FRAMES.min(failed.stack.len()), "frames")?;
+    }
+    for way in &failed.strategies {
+        let (least, bytes, module) = (if way.at_least { "at least " } else { "" }, way.bytes, &way.module);
+        let room = match way.fits {
+            Some(true) => ": it fits",
+            Some(false) => ": too much",
+            None => "",
+        };
+        let line = format!("with {}: {least}{bytes}, for {module}{room}", way.setting);
+        wrapped(f, "    ", &line)?;
+    }
     if let Some(why) = failed.verdict_why {
         wrapped(f, "    ", &format!("cause unknown: {why}"))?;
     }
@@ -61,7 +86,8 @@ fn examined(f: &mut Formatter<'_>, failed: &OutOfMemory) -> fmt::Result {
             Proof::State => "",
             Proof::Course => " left (simulated over the whole run)",
         };
-        writeln!(f, "    would have fit: {}: {}{proof}", shorten(&remedy.what, 64), remedy.bytes)?;
+        let what = shorten(&remedy.what, 64);
+        writeln!(f, "    {}would have fit: {what}: {}{proof}", failed.alone(), remedy.bytes)?;
     }
     // One line for all that there is one reason for.
     for (at, tried) in failed.would_not_have_fit.iter().enumerate() {

@@ -64,6 +64,7 @@ pub(super) fn header(f: &mut Formatter<'_>, trace: &TraceInfo) -> fmt::Result {
     };
     let ended = match trace.ended {
         Ended::Untold => "",
+        Ended::Clean if trace.run_failed => trace.ending(),
         Ended::Clean => "cleanly",
         Ended::Killed => "without closing the trace (killed or crashed); every recorded event is here",
         Ended::Running => "not yet: the process is still recording",

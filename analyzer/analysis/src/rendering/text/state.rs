@@ -43,6 +43,7 @@ fn heap_state(f: &mut Formatter<'_>, heap: &HeapContents) -> fmt::Result {
     breakdown::shares(f, "by module", &live.by_module, whole)?;
     breakdown::shares(f, "by scope", &live.by_scope, whole)?;
     breakdown::threads(f, "by thread", &live.by_thread, whole)?;
+    breakdown::lines(f, "by your own line", &live.by_line, whole)?;
     breakdown::stacks(f, "by stack", &live.by_stack, whole)?;
     breakdown::sizes(f, "by block size", &live.by_size, whole)?;
     breakdown::ages(f, "by age", &live.by_age, whole)?;

@@ -39,6 +39,17 @@ fn told(report: &Report) -> Value {
             model.retain(|key, _| !of_course.contains(&key.as_str()));
         }
     }
+    // What was loaded, and what was computed with, before its beginning a range knows and a cut does not.
+    const OF_THE_JOB: [&str; 7] =
+        ["need", "strategies", "headline", "evidence", "verdict", "verdict_why", "pinning_why"];
+    for failed in told["ooms"].as_array_mut().expect("they are there") {
+        failed.as_object_mut().expect("it is one").retain(|key, _| !OF_THE_JOB.contains(&key.as_str()));
+    }
+    for finding in told["findings"].as_array_mut().expect("they are there") {
+        if finding["id"] == "out-of-memory" {
+            finding.as_object_mut().expect("it is one").retain(|key, _| key != "evidence" && key != "advice");
+        }
+    }
     told["findings"].as_array_mut().expect("they are there").retain(|finding| finding["id"] != "killed");
     told
 }
