@@ -1,7 +1,7 @@
-use memtrace_analysis::report::{FindingVerdict, Proof, Verdict};
+use memtrace_analysis::report::{FindingVerdict, Proof, Report, Verdict};
 
 use super::{assert_found, assert_silent, finding};
-use crate::truth::Run;
+use crate::{programs, truth::Run};
 
 const STEPS: [&str; 2] = ["--steps", "2"];
 
@@ -29,21 +29,32 @@ fn fragmentation_is_told_with_the_blocks_that_pin() {
 fn too_small_a_device_is_no_matter_of_layout() {
     for (tier, capacity) in [("none", 100), ("none", 120), ("medvram", 70), ("medvram", 104)] {
         let capacity = format!("{capacity}MiB");
-        let run = Run::told(&STEPS, &["--scale", "1/32", "--tier", tier, "--capacity", &capacity]);
-        let oom = &run.report.ooms[0];
+        let report = failed(&["--scale", "1/32", "--tier", tier, "--capacity", &capacity]);
+        let oom = &report.ooms[0];
         assert_eq!(oom.verdict, Verdict::Capacity, "{tier} on {capacity}: {oom:#?}");
         let need = oom.need.as_ref().unwrap();
         assert_eq!((need.what, need.name.recorded()), ("module", "unet"), "{tier} on {capacity}");
         assert!(oom.headline.recorded().starts_with("unet needs 101.33 MiB"), "{}", oom.headline);
-        let advice = finding(&run.report, "out-of-memory").advice.recorded();
+        let advice = finding(&report, "out-of-memory").advice.recorded();
         assert!(!advice.contains("expandable_segments"), "{advice}");
         assert_eq!(advice.contains("--tier lowvram"), tier == "medvram", "its parts are known: {advice}");
         assert!(tier == "none" || !advice.contains("medvram"), "what is on already: {advice}");
-        assert!(run.report.trace.run_failed, "nothing could be computed");
+        assert!(report.trace.run_failed, "nothing could be computed");
     }
     let whole = Run::told(&STEPS, &["--scale", "1/32", "--capacity", "180MiB"]).report;
     assert_silent(&whole, "out-of-memory");
     assert!(!whole.trace.run_failed);
+}
+
+/// The report of a run that ends because a request failed, before it has books to print.
+fn failed(arguments: &[&str]) -> Report {
+    let folder = tempfile::tempdir().unwrap();
+    let trace = folder.path().join("run.trace");
+    let mut command = programs::diffusion();
+    command.args(programs::DIFFUSION).args(["--device", "host"]).args(STEPS).args(arguments);
+    let output = command.env("MEMTRACE_FILE", &trace).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    memtrace_analysis::analyze(&trace).unwrap().report
 }
 
 /// A device that is too small for the model.

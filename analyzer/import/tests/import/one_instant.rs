@@ -88,7 +88,7 @@ fn events_are_a_history() {
     assert!(report.trace.has_times() && report.trace.ended_why.is_some());
     let text = ReportText(&report).to_string();
     assert!(text.contains("allocator   expandable_segments=true\n") && !text.contains("MARKS"), "{text}");
-    assert!(text.contains("N/A   12 rules do not apply (--json says why)\n"), "they are one line: {text}");
+    assert!(text.contains("N/A   13 rules do not apply (--json says why)\n"), "they are one line: {text}");
     assert!(
         text.contains("N/A   leak: ") && text.contains("record_function()"),
         "what would help is said: {text}"

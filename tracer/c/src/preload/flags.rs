@@ -33,13 +33,24 @@ impl Flag {
     /// Whether the thread has put it up, further up the stack.
     #[inline(always)]
     pub(crate) fn is_up(&self) -> bool {
-        words::get(0) & self.bit != 0 && !has_come_back(words::get(self.place) as usize)
+        words::get(0) & self.bit != 0 && self.is_held()
+    }
+
+    /// Whether whoever put it up is still there. If not, it goes down.
+    #[inline(always)]
+    fn is_held(&self) -> bool {
+        let is_held = !has_come_back(words::get(self.place) as usize);
+        if !is_held {
+            words::set(0, words::get(0) & !self.bit);
+        }
+        is_held
     }
 
     /// Puts it up or down. Whether it was up.
     #[inline(always)]
     pub(crate) fn replace(&self, up: bool) -> bool {
-        let (word, was_up) = (words::get(0), self.is_up());
+        let was_up = self.is_up();
+        let word = words::get(0);
         if up && !was_up {
             words::set(self.place, stack_place() as u64);
         }
