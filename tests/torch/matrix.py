@@ -79,6 +79,7 @@ REASONS = [
     ("history", "*", "active *", "a block that streams still use is reported as free"),
     ("history", "*", "inactive split bytes", "a block that streams still use is reported as free"),
     ("streams", "*", "active *", "a block that streams still use is reported as free"),
+    ("streams", "*", "requested bytes", "a block that streams still use is reported as free"),
     ("streams", "*", "inactive split bytes", "a block that streams still use is reported as free"),
 ]
 
