@@ -2,7 +2,7 @@
 
 use memtrace_format::{CounterId, CounterValue, ModuleId, NameId, OutOfMemory, TransferBegin, TransferEnd};
 
-use super::{Devices, HeapWatch};
+use super::{DeviceIndex, Devices, HeapWatch, devices::NONE};
 use crate::{
     model::{EventContext, TransferKey},
     replay::{OpenScope, Replay, ReplayHeap},
@@ -15,10 +15,17 @@ pub(super) struct Context<'c, 'a> {
     pub(super) now: EventContext,
     /// The state.
     pub(super) replay: &'c mut Replay<'a>,
-    /// What is watched of the heaps, in the order of the replay's.
+    /// What is watched of the heaps, in the order of the replay's: of the first ones.
     pub(super) heaps: &'c mut [HeapWatch],
     /// What is watched of the devices.
     pub(super) devices: &'c mut Devices<'a>,
+}
+
+impl Context<'_, '_> {
+    /// The device of a heap; none of a heap that is not followed.
+    pub(super) fn device_of(&self, heap: usize) -> DeviceIndex {
+        self.heaps.get(heap).map_or(NONE, |watch| watch.device)
+    }
 }
 
 /// Keeps something of a replay. It listens to the events whose methods it has, each called when the state is behind the event; what it

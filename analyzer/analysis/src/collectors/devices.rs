@@ -259,7 +259,7 @@ impl<'a> Devices<'a> {
     }
 }
 
-const NONE: DeviceIndex = DeviceIndex(0);
+pub(super) const NONE: DeviceIndex = DeviceIndex(0);
 
 impl DeviceWatch {
     fn new(ordinal: u32, number: usize) -> Self {

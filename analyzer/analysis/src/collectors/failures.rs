@@ -76,8 +76,9 @@ impl<'a> Collector<'a> for Failures<'a> {
     }
 
     fn out_of_memory(&mut self, context: &mut Context<'_, 'a>, heap: usize, failed: &OutOfMemory) {
+        let device = context.device_of(heap);
         let Context { now, replay, heaps, devices } = context;
-        let (now, device) = (*now, heaps[heap].device);
+        let now = *now;
         let thread = replay.thread(now.thread);
         let (module, scope) = (thread.module(), thread.scope());
         let told = failed.free.map(|free| free.0);
@@ -89,7 +90,7 @@ impl<'a> Collector<'a> for Failures<'a> {
         let rules = self.rules(*key).rules.clone().of_heap(grows);
         let context = OomContext::of(failed, state, balance.as_ref(), rules);
         let (key, pool, requested) = (*key, failed.pool, failed.requested);
-        let (allocs, allocated) = (heaps[heap].allocs, state.totals.allocated);
+        let (allocs, allocated) = (heaps.get(heap).map_or(0, |watch| watch.allocs), state.totals.allocated);
         let stack = failed.stack;
         let request = FailedRequest {
             now,

@@ -110,7 +110,7 @@ impl<'a> Collector<'a> for Movement<'a> {
     }
 
     fn out_of_memory(&mut self, context: &mut Context<'_, 'a>, heap: usize, failed: &OutOfMemory) {
-        let device = context.heaps[heap].device;
+        let device = context.device_of(heap);
         let Some(ordinal) = context.devices.ordinal(device) else { return };
         let weights = weights(&self.uses, ordinal);
         self.work.failed(context.now.thread, context.devices.watch(device), failed.requested.0, weights);

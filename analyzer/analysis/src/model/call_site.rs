@@ -216,16 +216,16 @@ mod tests {
             "convert (/opt/conda/lib/python3.10/site-packages/torch/nn/modules/module.py:1357)",
             "Module.to (/opt/conda/lib/python3.10/site-packages/torch/nn/modules/module.py:1400)",
             "_PyEval_EvalFrameDefault (Python/ceval.c:4231)",
-            "load (/home/u/evaluator.py:37)",
-            "main (/home/u/evaluator.py:99)",
+            "load (/app/u/evaluator.py:37)",
+            "main (/app/u/evaluator.py:99)",
             "run_module (/opt/conda/lib/python3.10/runpy.py:196)",
             "__libc_start_main (../sysdeps/nptl/libc_start_call_main.h:58)",
         ];
-        assert_eq!(site(&stack), "load (/home/u/evaluator.py:37) > Module.to");
+        assert_eq!(site(&stack), "load (/app/u/evaluator.py:37) > Module.to");
         // What only passes a call on is not what was called.
         let mut wrapped = stack;
         wrapped[3] = "Module._wrapped_call_impl (/opt/conda/lib/python3.10/site-packages/torch/nn/modules/module.py:1553)";
-        assert_eq!(site(&wrapped), "load (/home/u/evaluator.py:37) > convert");
+        assert_eq!(site(&wrapped), "load (/app/u/evaluator.py:37) > convert");
         // Without a frame of its own, a package that is no framework stands for the program.
         let mut installed = stack;
         installed[5] = "load (/opt/conda/lib/python3.10/site-packages/vllm/worker.py:7)";
@@ -240,15 +240,15 @@ mod tests {
     fn a_program_without_python_has_its_own_lines() {
         let stack = [
             "alloc (/rustc/4a1b/library/alloc/src/alloc.rs:95)",
-            "new (/home/u/.cargo/registry/src/index/candle-core-0.9/src/device.rs:12)",
-            "forward (/home/u/engine/src/unet.rs:120)",
+            "new (/app/u/.cargo/registry/src/index/candle-core-0.9/src/device.rs:12)",
+            "forward (/app/u/engine/src/unet.rs:120)",
         ];
         assert_eq!(site(&stack), stack[2]);
     }
 
     #[test]
     fn function_and_line_stay_however_narrow() {
-        let frame = Text::new("load_model_from_path (/home/somebody/projects/evaluation/evaluator.py:37)");
+        let frame = Text::new("load_model_from_path (/app/someplace/projects/evaluation/evaluator.py:37)");
         assert_eq!(fit_frame(&frame, 100), frame.to_string());
         assert_eq!(
             fit_frame(&frame, 50),

@@ -8,8 +8,8 @@ use memtrace_analysis::{
     rendering::{ReportText, write_json},
 };
 use memtrace_format::{
-    BlockAlloc, CounterId, CounterValue, Definition, DropCause, Event, ModuleId, StackDefinition, StackId,
-    Ticks,
+    BlockAlloc, Bytes, CounterId, CounterValue, Definition, DropCause, Event, ModuleId, OutOfMemory,
+    StackDefinition, StackId, Ticks,
 };
 
 use crate::recording::{Analyzed, DEVICE, HOST, Recording, alloc, analyze, events, evict, file, free, load};
@@ -83,8 +83,16 @@ fn modules_a_hundred_thousand_deep_have_bounded_names() {
 
 #[test]
 fn sixty_thousand_heaps_are_counted_and_the_first_are_told() {
-    let report = memtrace_testing::Many::Heaps.recording(60_000).report();
-    assert_eq!((report.heaps.len(), report.heaps_total), (1024, 60_000));
+    let mut recording = memtrace_testing::Many::Heaps.recording(60_000);
+    let last = recording.definitions.iter().filter_map(|definition| match definition {
+        Definition::Pool(id, _) => Some(*id),
+        _ => None,
+    });
+    let pool = last.max().expect("each heap has a pool");
+    let (requested, free, stack) = (Bytes(1 << 30), None, StackId::NONE);
+    recording.at(1, 1 << 40, Event::OutOfMemory(OutOfMemory { pool, requested, free, stack }));
+    let report = recording.report();
+    assert_eq!((report.heaps.len(), report.heaps_total, report.ooms_total), (1024, 60_000, 1));
     assert_eq!(report.heaps[1023].end.allocated_bytes.0, 512);
     let text = ReportText(&report).to_string();
     assert!(text.len() < REPORT && text.contains("and 58,976 more heaps"), "{} bytes", text.len());

@@ -205,7 +205,7 @@ fn the_request_that_failed_has_its_stack() {
         "forward",
         "/opt/lib/python3.12/site-packages/torch/nn/modules/linear.py",
         "sample",
-        "/home/u/dit.py",
+        "/app/u/dit.py",
     ];
     for (id, text) in (21..).zip(names) {
         recording.name(id, text);
@@ -224,7 +224,7 @@ fn the_request_that_failed_has_its_stack() {
     let oom = only(&report);
     assert_eq!(oom.stack.len(), 2);
     let evidence = finding(&report, "out-of-memory").evidence.recorded();
-    assert!(evidence.contains("at sample (/home/u/dit.py:125) > forward"), "{evidence}");
+    assert!(evidence.contains("at sample (/app/u/dit.py:125) > forward"), "{evidence}");
 }
 
 /// That the recording is complete says nothing of the run: it failed if nothing was handed out afterwards.
