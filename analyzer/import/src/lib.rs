@@ -18,6 +18,7 @@ mod profiler;
 mod recognize;
 mod rmm;
 mod torch;
+mod watched;
 mod writer;
 
 use std::{fs::File, path::Path};

@@ -20,6 +20,7 @@ use thiserror::Error;
 use super::{
     ForeignFormat, ImportError, Imported, Stage,
     plain::{Action, Heap, Pool, Recording, Row, Thread},
+    watched::Watched,
 };
 
 /// The categories, by their numbers.
@@ -47,9 +48,6 @@ const ALIGNMENT: u64 = 512;
 /// The longest tensor: all of them together have addresses.
 const LONGEST: u64 = 1 << 50;
 
-/// After so many rows it is time to tell how far it has come.
-const BETWEEN_LOOKS: usize = 1 << 16;
-
 /// Why a timeline cannot be read.
 #[derive(Debug, Error)]
 #[error("it begins as lists in a list, and is no raw memory timeline: {0}")]
@@ -62,12 +60,13 @@ pub(super) fn import(
     log: File,
     watch: &mut dyn FnMut(Stage, u64, u64),
 ) -> Result<Imported, ImportError> {
-    read(BufReader::new(source), &mut || watch(Stage::Reading, 0, length))?.write(log, watch)
+    let mut tell = |read| watch(Stage::Reading, read, length);
+    read(BufReader::new(Watched::new(source, &mut tell)))?.write(log, watch)
 }
 
-fn read(source: impl Read, look: &mut dyn FnMut()) -> Result<Recording, TimelineError> {
+fn read(source: impl Read) -> Result<Recording, TimelineError> {
     let mut deserializer = serde_json::Deserializer::from_reader(source);
-    let tensors = deserializer.deserialize_seq(Rows { look })?;
+    let tensors = deserializer.deserialize_seq(Rows)?;
     deserializer.end()?;
     Ok(Recording {
         zero_unix_ns: Some(0),
@@ -84,11 +83,9 @@ fn read(source: impl Read, look: &mut dyn FnMut()) -> Result<Recording, Timeline
     })
 }
 
-struct Rows<'a> {
-    look: &'a mut dyn FnMut(),
-}
+struct Rows;
 
-impl<'de> Visitor<'de> for Rows<'_> {
+impl<'de> Visitor<'de> for Rows {
     type Value = Tensors;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -107,9 +104,6 @@ impl<'de> Visitor<'de> for Rows<'_> {
                 return Err(A::Error::custom(
                     "a row's action is none of 1 to 4, or its bytes have another sign",
                 ));
-            }
-            if tensors.rows.len().is_multiple_of(BETWEEN_LOOKS) {
-                (self.look)();
             }
         }
         Ok(tensors)
@@ -187,7 +181,7 @@ mod tests {
     fn a_version_that_goes_up_moves_bytes_to_another_category() {
         let text = "[[-1, 1, 4096, 0], [-1, 1, 8, 7], [1000, 2, 512, 7], [1001, 3, -512, 7], [1001, 3, 512, 4], [1002, 4, -512, 4], \
                     [1003, 4, -8, 7], [1004, 4, -77, 5]]";
-        let recording = read(text.as_bytes(), &mut || ()).unwrap();
+        let recording = read(text.as_bytes()).unwrap();
         assert_eq!(recording.before.iter().map(|row| row.size).collect::<Vec<_>>(), [4096, 8]);
         let rows: Vec<_> =
             recording.rows.iter().map(|row| (row.time, row.size, row.module, row.action)).collect();
@@ -218,7 +212,7 @@ mod tests {
             ("[[1, 2, 3, 0]", "EOF"),
             ("[[[1, 2], [3, 4]]]", "line 1"),
         ] {
-            let error = read(text.as_bytes(), &mut || ()).unwrap_err().to_string();
+            let error = read(text.as_bytes()).unwrap_err().to_string();
             assert!(error.contains(said), "{error}");
         }
     }

@@ -1,10 +1,6 @@
 //! The events of a trace, read one by one.
 
-use std::{
-    cell::Cell,
-    fmt,
-    io::{self, Read},
-};
+use std::{fmt, io::Read};
 
 use hashbrown::HashMap;
 use serde::{
@@ -14,9 +10,6 @@ use serde::{
 use serde_json::Value;
 
 use super::ProfilerError;
-
-/// After so many events it is time to tell how far it has come.
-const BETWEEN_LOOKS: u64 = 1 << 12;
 
 /// What is kept of a trace.
 #[derive(Debug, Default)]
@@ -145,42 +138,16 @@ impl Arguments {
     }
 }
 
-/// Reads a trace. `watch` is told how many bytes are read.
-pub(super) fn read(
-    source: impl Read,
-    collected: &mut Collected,
-    watch: &mut dyn FnMut(u64),
-) -> Result<(), ProfilerError> {
-    let read = Cell::new(0);
-    let mut deserializer = serde_json::Deserializer::from_reader(Counting { source, read: &read });
-    let mut look = |events: u64| {
-        if events.is_multiple_of(BETWEEN_LOOKS) {
-            watch(read.get());
-        }
-    };
-    Trace { collected, look: &mut look }.deserialize(&mut deserializer)?;
+/// Reads a trace.
+pub(super) fn read(source: impl Read, collected: &mut Collected) -> Result<(), ProfilerError> {
+    let mut deserializer = serde_json::Deserializer::from_reader(source);
+    Trace(collected).deserialize(&mut deserializer)?;
     deserializer.end()?;
     Ok(())
 }
 
-struct Counting<'a, R> {
-    source: R,
-    read: &'a Cell<u64>,
-}
-
-impl<R: Read> Read for Counting<'_, R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let have = self.source.read(buffer)?;
-        self.read.set(self.read.get() + have as u64);
-        Ok(have)
-    }
-}
-
 /// A trace: an object with a list of events, or the list itself.
-struct Trace<'a> {
-    collected: &'a mut Collected,
-    look: &'a mut dyn FnMut(u64),
-}
+struct Trace<'a>(&'a mut Collected);
 
 impl<'de> DeserializeSeed<'de> for Trace<'_> {
     type Value = ();
@@ -198,12 +165,10 @@ impl<'de> Visitor<'de> for Trace<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let Self { collected, look } = self;
+        let Self(collected) = self;
         while let Some(key) = map.next_key::<String>()? {
             match key.as_str() {
-                "traceEvents" => {
-                    map.next_value_seed(Trace { collected: &mut *collected, look: &mut *look })?
-                }
+                "traceEvents" => map.next_value_seed(Trace(&mut *collected))?,
                 "baseTimeNanoseconds" => collected.zero_unix_ns = map.next_value::<Value>()?.as_u64(),
                 _ => drop(map.next_value::<IgnoredAny>()?),
             }
@@ -213,8 +178,7 @@ impl<'de> Visitor<'de> for Trace<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut events: A) -> Result<(), A::Error> {
         while let Some(event) = events.next_element::<TraceEvent>()? {
-            self.collected.add(event);
-            (self.look)(self.collected.events);
+            self.0.add(event);
         }
         Ok(())
     }

@@ -18,6 +18,7 @@ use thiserror::Error;
 use super::{
     ForeignFormat, ImportError, Imported, Stage,
     plain::{Action, Heap, Pool, Recording, Row, Thread},
+    watched::Watched,
 };
 use event::{Collected, MemoryEvent};
 use spans::Spans;
@@ -48,7 +49,8 @@ pub(super) fn import(
     watch: &mut dyn FnMut(Stage, u64, u64),
 ) -> Result<Imported, ImportError> {
     let mut collected = Collected::default();
-    event::read(BufReader::new(source), &mut collected, &mut |read| watch(Stage::Reading, read, length))?;
+    let mut tell = |read| watch(Stage::Reading, read, length);
+    event::read(BufReader::new(Watched::new(source, &mut tell)), &mut collected)?;
     if collected.memory.is_empty() {
         return Err(ProfilerError::NoMemory(collected.events).into());
     }
