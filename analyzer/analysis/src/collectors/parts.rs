@@ -20,7 +20,7 @@ pub(super) struct Wholes(Vec<Vec<Whole>>);
 struct Whole {
     key: TransferKey,
     begin: TransferBegin,
-    /// Its parts that are under way.
+    /// What is under way and may be a part of it: of several moves that a copy lies within, whichever ends after it.
     parts: Vec<TransferKey>,
 }
 
@@ -34,8 +34,8 @@ impl Wholes {
     pub(super) fn begin(&mut self, thread: usize, key: TransferKey, begin: &TransferBegin) -> bool {
         let under_way = &mut self.0[thread];
         if begin.module.is_none() {
-            let whole = under_way.iter_mut().rfind(|whole| whole.has_part(begin));
-            return whole.map(|whole| whole.parts.push(key)).is_some();
+            let wholes = under_way.iter_mut().filter(|whole| whole.has_part(begin));
+            return wholes.map(|whole| whole.parts.push(key)).count() > 0;
         }
         if begin.size.0 > 0 && under_way.len() < UNDER_WAY {
             under_way.push(Whole { key, begin: *begin, parts: Vec::new() });
@@ -43,16 +43,16 @@ impl Wholes {
         false
     }
 
-    /// A transfer that began on this thread ends. Its parts that are still under way are parts of nothing any more.
+    /// A transfer that began on this thread ends. What was under way within it, and within no other move, is a part of nothing any more.
     pub(super) fn end(&mut self, thread: usize, key: TransferKey) -> Vec<TransferKey> {
         let under_way = &mut self.0[thread];
         for whole in under_way.iter_mut() {
             whole.parts.retain(|part| *part != key);
         }
-        match under_way.iter().position(|whole| whole.key == key) {
-            Some(place) => under_way.remove(place).parts,
-            None => Vec::new(),
-        }
+        let Some(place) = under_way.iter().position(|whole| whole.key == key) else { return Vec::new() };
+        let mut parts = under_way.remove(place).parts;
+        parts.retain(|part| !under_way.iter().any(|whole| whole.parts.contains(part)));
+        parts
     }
 }
 

@@ -275,6 +275,17 @@ fn copies_inside_of_a_move_are_parts_of_it() {
     recording.transfer(1, (60, 61), load(NOBODY, 10));
     let transfers = recording.report().transfers;
     assert_eq!((transfers.count, transfers.bytes.0, transfers.parts.count), (6, 100 + 30 + 101 + 10, 0));
+
+    // Within two moves, it is a part of the one that ends after it.
+    let mut recording = Recording::new();
+    let [unet, vae] = [(1, "unet"), (2, "vae")].map(|(id, name)| recording.module(id, name, 0, 100));
+    let moves = [unet, vae].map(|module| (module, recording.begin(1, 0, load(module, 100))));
+    let copy = recording.begin(1, 1, load(NOBODY, 60));
+    recording.end(1, 1, 2, moves[1].1, load(vae, 100));
+    recording.end(1, 1, 3, copy, load(NOBODY, 60));
+    recording.end(1, 1, 4, moves[0].1, load(unet, 100));
+    let transfers = recording.report().transfers;
+    assert_eq!((transfers.count, transfers.bytes.0, transfers.parts.count), (2, 200, 1));
 }
 
 /// A whole that was named while its parts were away is as large as they are; one whose parts share weights is as large as was said.
