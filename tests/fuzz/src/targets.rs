@@ -3,7 +3,10 @@
 use std::path::Path;
 
 use fastrand::Rng;
-use memtrace_analysis::{pack, rendering::{InfoText, Markdown, ReportText, write_json}};
+use memtrace_analysis::{
+    pack,
+    rendering::{InfoText, Markdown, ReportText, write_json},
+};
 
 use crate::{
     changes::{change, rearrange},
@@ -58,7 +61,9 @@ pub(crate) const TARGETS: &[Target] = &[
     Target {
         name: "jax",
         seeds: || Ok(vec![JAX.to_vec()]),
-        change: |random, bytes| rearrange(random, bytes, &[b"\x0a", b"\x12", b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"]),
+        change: |random, bytes| {
+            rearrange(random, bytes, &[b"\x0a", b"\x12", b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"])
+        },
         run: read,
     },
     Target { name: "nsight", seeds: || Ok(vec![nsight()?]), change: database, run: read },
@@ -145,10 +150,22 @@ const PROFILER: &[u8] = br#"{"schemaVersion": 1, "traceEvents": [
 {"ph": "i", "name": "[memory]", "pid": 7, "tid": "b", "ts": 102, "args": {"Ev Idx": 2, "Device Type": 1, "Device Id": 0, "Addr": 8192, "Bytes": -512, "Total Allocated": 512, "Total Reserved": 2048}}
 ]}"#;
 
-const TIMELINE: &[u8] = b"[[-1, 1, 4096, 0], [1000, 2, 512, 7], [2000, 3, -512, 7], [2000, 3, 512, 4], [3000, 4, -512, 4]]";
+const TIMELINE: &[u8] =
+    b"[[-1, 1, 4096, 0], [1000, 2, 512, 7], [2000, 3, -512, 7], [2000, 3, 512, 4], [3000, 4, -512, 4]]";
 
 const JSON_WORDS: [&[u8]; 12] = [
-    b"{", b"}", b"[", b"]", b",", b":", b"\"", b"null", b"-9223372036854775808", b"18446744073709551615", b"1e308", b"[memory]",
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b",",
+    b":",
+    b"\"",
+    b"null",
+    b"-9223372036854775808",
+    b"18446744073709551615",
+    b"1e308",
+    b"[memory]",
 ];
 
 /// Types, a sample with a stack and a label, a location, a function, the strings.

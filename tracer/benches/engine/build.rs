@@ -15,28 +15,27 @@ pub(crate) struct Engines {
 }
 
 impl Engines {
-    /// Builds both into `folder`.
-    pub(crate) fn build(folder: &Path) -> io::Result<Self> {
+    /// Builds both into `folder`, optimized or, to see that they work, as the tests have built what they share.
+    pub(crate) fn build(folder: &Path, optimized: bool) -> io::Result<Self> {
         let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tracer is in a workspace");
         let copy = folder.join("workspace");
         copy_without_tracer(workspace, &copy)?;
         Ok(Self {
-            linked: build(workspace, folder, "linked")?,
-            not_linked: build(&copy, folder, "not-linked")?,
+            linked: build(workspace, folder, "linked", optimized)?,
+            not_linked: build(&copy, folder, "not-linked", optimized)?,
         })
     }
 }
 
 /// Both builds share what they have in common, and would overwrite each other's program: so it is copied to `name`.
-fn build(workspace: &Path, folder: &Path, name: &str) -> io::Result<PathBuf> {
-    let run = escargot::CargoBuild::new()
+fn build(workspace: &Path, folder: &Path, name: &str, optimized: bool) -> io::Result<PathBuf> {
+    let build = escargot::CargoBuild::new()
         .manifest_path(workspace.join("Cargo.toml"))
         .target_dir(folder.join("target"))
         .package("diffusion")
-        .bin("diffusion")
-        .release()
-        .run()
-        .map_err(io::Error::other)?;
+        .bin("diffusion");
+    let build = if optimized { build.release() } else { build };
+    let run = build.run().map_err(io::Error::other)?;
     let program = folder.join(name);
     fs::copy(run.path(), &program)?;
     Ok(program)

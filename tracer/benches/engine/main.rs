@@ -29,7 +29,8 @@ const NO_SAMPLES: (&str, &str) = ("MEMTRACE_SAMPLE", "off");
 fn main() {
     let smoke = memtrace_measure::smoke_bench();
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("engine");
-    let engines = Engines::build(&folder).expect("the engine builds, with the tracer and with its stub");
+    let engines =
+        Engines::build(&folder, !smoke).expect("the engine builds, with the tracer and with its stub");
     for (name, workload) in WORKLOADS {
         if smoke {
             print(name, &engines, &[workload, &["--scale", "1/512"]].concat(), 2, &folder);

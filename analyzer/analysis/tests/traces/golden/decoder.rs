@@ -83,10 +83,7 @@ pub(crate) fn events(log: &[u8], place: usize) -> (u32, Vec<Entry>) {
 /// The bytes of a chunk that anybody has written, up to the end of the last record: that may be zeros, and is a part of it.
 pub(crate) fn used(log: &[u8], place: usize) -> std::ops::Range<usize> {
     let start = FIRST + place * CHUNK;
-    let used = log[start..start + CHUNK]
-        .iter()
-        .rposition(|byte| *byte != 0)
-        .map_or(0, |last| last + 1)
-        .next_multiple_of(RECORD);
-    start..start + used
+    let (records, _) = log[start..start + CHUNK].as_chunks::<RECORD>();
+    let used = records.iter().rposition(|record| *record != [0; RECORD]).map_or(0, |last| last + 1);
+    start..start + used * RECORD
 }
