@@ -56,7 +56,7 @@ impl Trace {
         Log::of_file(file).map(Self)
     }
 
-    /// Looks for growth over this cycle alone: the name of a phase, a scope, a mark or a module that comes around again.
+    /// Looks for growth over this cycle alone: the name of a phase, a scope, a mark or a module that repeats.
     /// Without, every one is looked at.
     #[must_use]
     pub fn with_cycle(self, name: &str) -> Self {

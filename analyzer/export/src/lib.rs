@@ -82,7 +82,7 @@ pub enum ExportError {
     /// The trace has no such instant.
     #[error(transparent)]
     SnapshotAt(#[from] SnapshotAtError),
-    /// An instant was asked for, and the format shows a course, or the other way round.
+    /// An instant was asked for, and the format shows a timeline, or the other way round.
     #[error("{0}")]
     Selection(&'static str),
     /// The trace has nothing to show.
@@ -156,7 +156,7 @@ fn write_export(
     let selection = (&export.part, &export.filter);
     let shape = match export.format {
         _ if export.at.is_some() && export.format.is_of_a_range() => {
-            return Err(ExportError::Selection("this format shows a course, not an instant"));
+            return Err(ExportError::Selection("this format shows a timeline, not an instant"));
         }
         Format::Perfetto => return Ok(walk(trace, selection, Perfetto::new(trace, out)?, watch)?),
         Format::Torch => return Ok(walk(trace, selection, Torch::new(trace, out)?, watch)?),
@@ -174,7 +174,7 @@ fn write_export(
         Format::Speedscope => Shape::Speedscope,
     };
     if export.part != TraceRange::Whole {
-        return Err(ExportError::Selection("this format shows an instant, not a course"));
+        return Err(ExportError::Selection("this format shows an instant, not a timeline"));
     }
     let when = export.at.as_ref().unwrap_or(&SnapshotAt::Peak(1));
     live::write(trace, shape, (when, &export.filter), out)

@@ -53,7 +53,7 @@ class phase(scope):
 
 
 def step(name="step"):
-    """A scope around one round of what comes around again, of a training loop or a sampler: what each leaves behind is
+    """A scope around one round of what repeats, of a training loop or a sampler: what each leaves behind is
     compared."""
     return scope(name)
 

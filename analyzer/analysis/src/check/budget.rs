@@ -43,7 +43,7 @@ pub struct Budget {
     pub max_failed_requests: Option<u64>,
     /// No finding may fail.
     pub no_fail_findings: bool,
-    /// What anything that comes around again may leave behind in a heap each time.
+    /// What anything that repeats may leave behind in a heap each time.
     #[serde(deserialize_with = "parsed")]
     pub max_growth: Option<GrowthLimit>,
     /// Limits of single cycles, by their names.
@@ -80,12 +80,12 @@ pub struct CycleBudget {
     pub max_growth: Option<Bytes>,
 }
 
-/// What may be left behind each time something comes around.
+/// What may be left behind each time something repeats.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GrowthLimit {
     /// How much.
     pub bytes: Bytes,
-    /// What comes around; none: whatever does.
+    /// What repeats; none: whatever does.
     pub cycle: Option<String>,
 }
 

@@ -248,6 +248,6 @@ collectors! {
     failures: Failures<'a>,
     /// What an engine needs beside its cache.
     profiles: Profiles<'a>,
-    /// What does not come back, by whatever comes around again.
+    /// What does not come back, by whatever repeats.
     growth: Growth<'a>,
 }

@@ -45,7 +45,7 @@ pub struct Diff {
     pub swaps: SwapsDiff,
     /// Modules, the largest change in bytes moved first.
     pub modules: Vec<ModuleDiff>,
-    /// What came around again, in the order of names.
+    /// What repeated, in the order of names.
     pub growth: Vec<CycleDiff>,
     /// Phases, in the order of their names and ordinals.
     pub phases: Vec<PhaseDiff>,

@@ -18,7 +18,7 @@ pub(super) const RULE: Rule =
 /// Of what is reserved: an allocator that rounds and splits keeps this much idle without a fault.
 const LARGE: f64 = 0.25;
 
-/// So often something must have come around meanwhile without using it: time alone would tell of programs that wait.
+/// So often something must have repeated meanwhile without using it: time alone would tell of programs that wait.
 const TIMES: usize = 3;
 
 fn judge(report: &Report) -> Judgement {
@@ -118,7 +118,7 @@ fn of_one_instant(heaps: &[&Heap]) -> Judgement {
     })
 }
 
-/// How often something came around while the memory lay idle; none if too seldom.
+/// How often something repeated while the memory lay idle; none if too seldom.
 fn idle_cycles(report: &Report, idle: &Idle) -> Option<u64> {
     let inside = report.growth.cycles.iter().filter_map(|cycle| cycle.heaps.first()).map(|heap| {
         let levels = heap.levels.iter();

@@ -207,7 +207,7 @@ fn growth(f: &mut Formatter<'_>, diff: &Diff) -> fmt::Result {
             shaped(one(kept.b), heap.b_shape),
             difference(kept),
         ]);
-        // Whose it is matters where it goes on growing, and is about the same for all that comes around with it.
+        // Whose it is matters where it goes on growing, and is about the same for all that repeats with it.
         let grows = [heap.a_shape, heap.b_shape].contains(&Some(Shape::Grows));
         if grows && !told.contains(&&heap.heap) {
             owners(&mut table, heap);

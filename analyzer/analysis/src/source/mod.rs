@@ -244,7 +244,7 @@ impl Log {
         self.clock.nanos(chunks.filter_map(|chunk| chunk.first).chain(told).max().unwrap_or_default())
     }
 
-    /// Looks for growth over this cycle alone: the name of a phase, a scope, a mark or a module that comes around again.
+    /// Looks for growth over this cycle alone: the name of a phase, a scope, a mark or a module that repeats.
     /// Without, every one is looked at.
     #[must_use]
     pub fn with_cycle(self, name: &str) -> Self {

@@ -4,7 +4,7 @@
 //! All text is made here, by templates that escape it; the scripts get numbers and names as JSON, and set names as text.
 //! The policy names the hashes of the scripts and of the styles, so a browser takes no others, wherever they might come from.
 
-mod course;
+mod charts;
 mod findings;
 mod parts;
 mod tree;
@@ -23,12 +23,12 @@ const CHARTS_STYLE: &str = include_str!("assets/uPlot.min.css");
 const SCRIPT: &str = include_str!("assets/page.js");
 const STYLE: &str = include_str!("assets/page.css");
 
-/// A report and the course of its run, as a page.
+/// A report and the timeline of its run, as a page.
 #[derive(Clone, Copy, Debug)]
 pub struct Html<'a> {
     /// The report.
     pub report: &'a Report,
-    /// The course of the same run.
+    /// The timeline of the same run.
     pub timeline: &'a Timeline,
 }
 
@@ -85,7 +85,7 @@ impl Html<'_> {
                         ". This page holds all that it shows; it loads nothing and tells nobody."
                         details { summary { "Its charts are drawn by uPlot" } p { (CHARTS_LICENCE) } }
                     }
-                    script type="application/json" id="course" { (PreEscaped(course::json(report, self.timeline))) }
+                    script type="application/json" id="charts" { (PreEscaped(charts::json(report, self.timeline))) }
                     script { (PreEscaped(CHARTS)) }
                     script { (PreEscaped(SCRIPT)) }
                 }

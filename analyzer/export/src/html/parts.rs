@@ -155,10 +155,10 @@ pub(super) fn growth(report: &Report) -> Markup {
         section #growth {
             h2 { "Growth" }
             @if growth.cycles.is_empty() {
-                p { "Nothing came around again" @if let Some(why) = &growth.cycles_why { ": " (why) } "." }
+                p { "Nothing repeated" @if let Some(why) = &growth.cycles_why { ": " (why) } "." }
             } @else {
                 div .wide { table {
-                    thead { tr { th { "each time" } th { "ends" } th { "heap" } th { "kept a time" } th { "held at the last" } th { "course" } th { "most of it" } } }
+                    thead { tr { th { "each time" } th { "ends" } th { "heap" } th { "kept a time" } th { "held at the last" } th { "over time" } th { "most of it" } } }
                     tbody { @for (cycle, heap) in rows.take(ROWS) {
                         tr {
                             td { (cycle.source.name()) " " (name(cycle)) }

@@ -1,4 +1,4 @@
-//! Growth: what each thing that comes around again leaves behind.
+//! Growth: what each thing that repeats leaves behind.
 //!
 //! ```text
 //!  switch on host: 12.67 MiB more at each of 6 ends, 99% sure   grows
@@ -79,7 +79,7 @@ impl View for GrowthView {
             let why = growth
                 .cycles_why
                 .as_ref()
-                .map_or_else(|| "nothing came around again".to_owned(), ToString::to_string);
+                .map_or_else(|| "nothing repeated".to_owned(), ToString::to_string);
             let lines = super::widget::wrap(
                 &format!("Growth is not known: {why}"),
                 usize::from(area.width).saturating_sub(2),

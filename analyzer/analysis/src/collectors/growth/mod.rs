@@ -37,7 +37,7 @@ pub(crate) const HEAPS: usize = 16;
 /// Ids whose cycles are remembered; beyond, they are looked up by name again.
 const IDS: usize = 1 << 16;
 
-/// Watches everything that comes around again.
+/// Watches everything that repeats.
 #[derive(Debug)]
 pub(crate) struct Growth<'a> {
     definitions: &'a Definitions,
@@ -242,7 +242,7 @@ impl<'a> Growth<'a> {
         self.wanted.as_ref()
     }
 
-    /// What came around again.
+    /// What repeated.
     pub(crate) fn repeated(&self) -> impl Iterator<Item = &CycleWatch> {
         self.cycles.iter().filter(|cycle| cycle.count > 1)
     }

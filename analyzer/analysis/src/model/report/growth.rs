@@ -10,7 +10,7 @@ use crate::{Nanos, Text};
 pub struct Growth {
     /// How slopes and confidences are found.
     pub method: &'static str,
-    /// What came around more than once: what grows first, then what ends most often.
+    /// What repeated: what grows first, then what ends most often.
     pub cycles: Vec<Cycle>,
     /// Why there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -26,7 +26,7 @@ pub struct Growth {
     pub idle: Vec<Idle>,
 }
 
-/// Something that came around again, and what was kept each time. Its figures are those of all heaps together.
+/// Something that repeated, and what was kept each time. Its figures are those of all heaps together.
 #[derive(Clone, Debug, Serialize)]
 pub struct Cycle {
     /// Its name.
@@ -136,7 +136,7 @@ pub enum Shape {
     Shrinks,
     /// It is the same at every end.
     Flat,
-    /// It came around in one part of the run alone, such as loading: no cycle of the program.
+    /// It repeated in one part of the run alone, such as loading: no cycle of the program.
     Over,
     /// It ended too seldom to tell.
     TooFew,

@@ -65,7 +65,7 @@ pub struct Report {
     pub transfers: Transfers,
     /// What moving modules out for others cost.
     pub swaps: Swaps,
-    /// What did not come back, by whatever comes around again.
+    /// What did not come back, by whatever repeats.
     pub growth: Growth,
     /// How many heaps there were in all. When there were too many, `heaps` has the first.
     pub heaps_total: u64,

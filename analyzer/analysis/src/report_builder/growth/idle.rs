@@ -12,7 +12,7 @@ use crate::{
 const COLUMNS: usize = 256;
 
 /// Of each heap the bytes that lay idle the longest: those reserved all through a time, beyond the most that was active from
-/// its beginning on. How long a time is, is how often something came around in it, for a program that waits, or takes its
+/// its beginning on. How long a time is, is how often something repeated in it, for a program that waits, or takes its
 /// time to end, keeps nothing from anybody; without cycles it is the time itself. The time is the one for which bytes times
 /// length is the largest.
 pub(in crate::report_builder) fn idle(tracks: &[HeapTrack], cycles: &[Cycle], end: Nanos) -> Vec<Idle> {

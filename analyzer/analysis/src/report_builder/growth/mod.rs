@@ -107,9 +107,9 @@ fn why(watch: &collectors::Growth<'_>, names: &Names<'_>) -> Text {
         }
         Some(wanted) => Text::new(format!("{} came only once", wanted.recorded())),
         None if names.is_imported() && watch.cycles.is_empty() => {
-            Text::new("the imported recording has no annotations that could come around again")
+            Text::new("the imported recording has no annotations that could repeat")
         }
-        None => Text::new("no phase, scope, mark, module or forward came around again"),
+        None => Text::new("no phase, scope, mark, module or forward repeated"),
     }
 }
 

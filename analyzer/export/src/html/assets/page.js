@@ -1,12 +1,12 @@
 "use strict";
-// Draws the course of the run, and orders tables. Names are set as text, never as markup.
+// Draws the timeline of the run, and orders tables. Names are set as text, never as markup.
 (() => {
-    const course = JSON.parse(document.getElementById("course").textContent);
+    const charts = JSON.parse(document.getElementById("charts").textContent);
     const at = id => document.getElementById(id);
     const colour = name => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
-    const END = course.end;
+    const END = charts.end;
     const BINARY = Array.from({ length: 50 }, (_, power) => 2 ** power);
-    let heap = Math.min(course.first, course.heaps.length - 1);
+    let heap = Math.min(charts.first, charts.heaps.length - 1);
     let range = [0, END];
     let cursor = null;
     let chart = null;
@@ -19,7 +19,7 @@
     };
     // Beside an axis there is no room for zeros that say nothing.
     const short = count => bytes(count).replace(/\.00(?= )/, "").replace(/(\.\d)0(?= )/, "$1");
-    const time = ns => course.positions ? Math.round(ns).toLocaleString("en") + " events" : ns >= 1e9 ? (ns / 1e9).toFixed(3) + " s"
+    const time = ns => charts.positions ? Math.round(ns).toLocaleString("en") + " events" : ns >= 1e9 ? (ns / 1e9).toFixed(3) + " s"
         : ns >= 1e6 ? (ns / 1e6).toFixed(1) + " ms" : (ns / 1e3).toFixed(1) + " µs";
 
     /// Puts a button into an element.
@@ -56,7 +56,7 @@
     };
 
     const words = ns => {
-        const shown = course.heaps[heap];
+        const shown = charts.heaps[heap];
         if (!shown) return "";
         const points = shown.allocated.length;
         const index = Math.min(points - 1, Math.max(0, Math.ceil((ns + 1) * points / END) - 1));
@@ -66,10 +66,10 @@
             said.push("allocated " + (least === most ? most : least + " to " + most));
         }
         if (shown.reserved.length && shown.reserved[index] !== null) said.push("reserved " + bytes(shown.reserved[index]));
-        const phases = course.phases.filter(phase => phase[1] <= ns && ns <= phase[2]).map(phase => phase[0]);
+        const phases = charts.phases.filter(phase => phase[1] <= ns && ns <= phase[2]).map(phase => phase[0]);
         if (phases.length) said.push("in " + phases.slice(0, 4).join(" / "));
         const near = (range[1] - range[0]) / 200;
-        const sign = course.signs.find(sign => Math.abs(sign[1] - ns) <= near);
+        const sign = charts.signs.find(sign => Math.abs(sign[1] - ns) <= near);
         if (sign) said.push(sign[0] + " at " + time(sign[1]));
         return said.join(" · ");
     };
@@ -89,7 +89,7 @@
             ctx.stroke();
         };
         ctx.setLineDash([4 * devicePixelRatio, 4 * devicePixelRatio]);
-        const { capacity } = course.heaps[heap];
+        const { capacity } = charts.heaps[heap];
         if (capacity !== null && capacity <= u.scales.y.max) {
             const y = Math.round(u.valToPos(capacity, "y", true));
             ctx.strokeStyle = colour("fail");
@@ -98,7 +98,7 @@
             ctx.lineTo(bbox.left + bbox.width, y);
             ctx.stroke();
         }
-        course.signs.forEach(sign => line(sign[1], sign[0].startsWith("no room") ? colour("fail") : colour("line")));
+        charts.signs.forEach(sign => line(sign[1], sign[0].startsWith("no room") ? colour("fail") : colour("line")));
         ctx.setLineDash([]);
         if (cursor !== null) line(cursor, colour("ink"));
         ctx.restore();
@@ -108,7 +108,7 @@
     const within = (capacity, most) => capacity !== null && capacity <= 3 * most;
 
     const drawChart = () => {
-        const shown = course.heaps[heap];
+        const shown = charts.heaps[heap];
         at("chart").replaceChildren();
         chart = null;
         if (!shown) { at("readout").textContent = "Nothing was allocated."; return; }
@@ -170,18 +170,18 @@
     };
     const drawStays = () => {
         if (!stays) return;
-        const width = stays.clientWidth, rows = ROW * course.modules.length, height = rows + ROW;
+        const width = stays.clientWidth, rows = ROW * charts.modules.length, height = rows + ROW;
         const ratio = devicePixelRatio || 1;
         stays.width = width * ratio;
         stays.height = height * ratio;
         stays.style.height = height + "px";
         const pen = stays.getContext("2d");
         pen.scale(ratio, ratio);
-        const left = side(), colours = course.tiers.map(tierColour);
+        const left = side(), colours = charts.tiers.map(tierColour);
         const x = ns => left + (ns - range[0]) / (range[1] - range[0]) * (width - left);
         pen.font = FONT;
         pen.textBaseline = "middle";
-        course.modules.forEach((module, row) => {
+        charts.modules.forEach((module, row) => {
             const y = row * ROW;
             for (const [tier, from, to] of module.stays) {
                 if (to < range[0] || from > range[1]) continue;
@@ -211,12 +211,12 @@
     const overStays = event => {
         const box = stays.getBoundingClientRect();
         const left = side();
-        const module = course.modules[Math.floor((event.clientY - box.top) / ROW)];
+        const module = charts.modules[Math.floor((event.clientY - box.top) / ROW)];
         const share = (event.clientX - box.left - left) / (box.width - left);
         if (!module || share < 0) return null;
         const ns = range[0] + share * (range[1] - range[0]);
         const stay = module.stays.find(([, from, to]) => from <= ns && ns <= to);
-        const where = stay ? course.tiers[stay[0]] + " from " + time(stay[1]) + " to " + time(stay[2]) : "nowhere known";
+        const where = stay ? charts.tiers[stay[0]] + " from " + time(stay[1]) + " to " + time(stay[2]) : "nowhere known";
         const rest = module.stays_left_out ? " · " + module.stays_left_out + " short stays are left out" : "";
         at("stay").textContent = module.name + " · " + time(ns) + " · " + where + rest;
         return ns;
@@ -224,14 +224,14 @@
     if (stays) {
         stays.addEventListener("pointermove", overStays);
         stays.addEventListener("click", event => { const ns = overStays(event); if (ns !== null) point(ns); });
-        course.tiers.forEach(name => {
+        charts.tiers.forEach(name => {
             const entry = document.createElement("span"), box = document.createElement("i");
             entry.className = "tier";
             box.style.background = tierColour(name);
             entry.append(box, name);
             at("tiers").append(entry);
         });
-        if (course.modules_left_out) at("tiers").append(course.modules_left_out + " modules are left out");
+        if (charts.modules_left_out) at("tiers").append(charts.modules_left_out + " modules are left out");
     }
 
     // Controls.
@@ -240,7 +240,7 @@
         [...at("heaps").children].forEach((one, of) => one.setAttribute("aria-pressed", of === heap));
         drawChart();
     };
-    course.heaps.forEach((one, index) => button(at("heaps"), one.name, () => choose(index)));
+    charts.heaps.forEach((one, index) => button(at("heaps"), one.name, () => choose(index)));
     const show = ns => {
         const width = Math.min(range[1] - range[0], END / 5);
         look(ns - width / 2, ns + width / 2);
@@ -248,18 +248,18 @@
         at("timeline").scrollIntoView({ block: "start" });
     };
     const controls = {
-        "whole": () => look(0, END), "to-peak": () => course.heaps[heap] && show(course.heaps[heap].peak),
+        "whole": () => look(0, END), "to-peak": () => charts.heaps[heap] && show(charts.heaps[heap].peak),
         "closer": () => zoom(0.5), "farther": () => zoom(2), "earlier": () => pan(-0.5), "later": () => pan(0.5),
     };
     for (const [id, act] of Object.entries(controls)) at(id).addEventListener("click", act);
     const runs = new Map();
-    if (at("phases")) course.phases.slice(0, 40).forEach(([name, from, to]) => {
+    if (at("phases")) charts.phases.slice(0, 40).forEach(([name, from, to]) => {
         runs.set(name, (runs.get(name) || 0) + 1);
         const label = runs.get(name) > 1 ? name + " #" + runs.get(name) : name;
         button(at("phases"), label, () => look(from - (to - from) * 0.05, to + (to - from) * 0.05));
     });
     for (const place of document.querySelectorAll("button[data-time]")) place.addEventListener("click", () => {
-        const index = course.heaps.findIndex(one => one.name === place.dataset.heap);
+        const index = charts.heaps.findIndex(one => one.name === place.dataset.heap);
         if (index >= 0 && index !== heap) choose(index);
         show(Number(place.dataset.time));
     });
@@ -276,7 +276,7 @@
         body.append(...[...body.rows].sort((a, b) => down ? order(b, a) : order(a, b)));
     });
 
-    const draw = () => { if (course.heaps.length) choose(heap); else drawChart(); drawStays(); };
+    const draw = () => { if (charts.heaps.length) choose(heap); else drawChart(); drawStays(); };
     addEventListener("resize", draw);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
     draw();
