@@ -25,6 +25,14 @@ ci:
 full:
     .ci/full
 
+# What is given away, into target/packages: the wheel, an archive, a Debian package
+wheel:
+    packaging/build
+
+# Installs the command beside Cargo's own, with the library and the Python package
+install:
+    packaging/install
+
 # What an event and a replay cost, for a comparison by turns: just bench 10000000
 bench events="1000000":
     cargo bench --locked -p memtrace-tracer --bench event_cost

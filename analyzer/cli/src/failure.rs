@@ -234,7 +234,7 @@ impl Failure {
                     eprintln!("  looked at {}", Text::new(place.to_string_lossy()));
                 }
                 eprintln!(
-                    "  try: `cargo build --release -p memtrace-c`, and --library target/release/libmemtrace.so"
+                    "  try: install memtrace anew; in a checkout `cargo build --release -p memtrace-c`, and --library target/release/libmemtrace.so"
                 );
                 ExitCode::from(USAGE)
             }

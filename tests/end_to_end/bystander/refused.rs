@@ -100,13 +100,12 @@ fn the_doctor_lists_the_calls_of_a_recording() {
         return optional::skip(Need::Strace, "needs strace, and leave to trace");
     };
     assert!(recorded.contains("fallocate"), "it was recorded: {recorded:?}");
-    let doctor = programs::memtrace().arg("doctor").output().unwrap();
-    let said = String::from_utf8(doctor.stdout).unwrap();
-    let listed: BTreeSet<&str> = said
-        .lines()
-        .filter(|line| line.contains("sandbox:"))
-        .flat_map(|line| line.split([' ', ',']))
-        .collect();
+    let doctor = programs::memtrace().args(["doctor", "--json"]).output().unwrap();
+    let checks: serde_json::Value = serde_json::from_slice(&doctor.stdout).unwrap();
+    let sandbox = checks.as_array().unwrap().iter().find(|check| check["what"] == "sandbox").unwrap();
+    // Under a filter the list is a part of what was found.
+    let said = format!("{} {}", sandbox["found"], sandbox["details"]);
+    let listed: BTreeSet<&str> = said.split([' ', ',', '"']).collect();
     let missing: Vec<&String> =
         recorded.difference(&own).filter(|call| !listed.contains(call.as_str())).collect();
     assert!(missing.is_empty(), "{missing:?}");

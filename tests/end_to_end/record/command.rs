@@ -242,10 +242,21 @@ fn the_doctor_tries_it() {
         "NVML: ",
         "Python stacks: ",
         "PyTorch: ",
+        "recorded here: host memory, in blocks from 4 KiB on",
+        "OK    versions: memtrace ",
+        "names: ",
+        "\nnext: memtrace record ",
     ] {
         assert!(said.contains(line), "{said}");
     }
     assert!(!said.contains("WARN  Python stacks"), "{said}");
+    assert!(said.lines().count() <= 24, "it is one screen: {said}");
+    // Where there is a PyTorch, it is recorded.
+    assert_eq!(
+        said.contains("OK    PyTorch: "),
+        said.contains("OK    PyTorch recording: 2 s of PyTorch "),
+        "{said}"
+    );
     // A library that is none of ours is loaded, and records nothing.
     for library in [programs::other_library(), std::path::Path::new("/nowhere.so")] {
         let output = doctor(library);
@@ -253,6 +264,20 @@ fn the_doctor_tries_it() {
         assert_eq!(output.status.code(), Some(1), "{said}");
         assert!(said.contains("FAIL") && said.contains("try: "), "{said}");
     }
+}
+
+/// A package of somebody else's that is called memtrace stands in the way of the program's own `import memtrace`.
+#[test]
+fn the_doctor_names_another_package_of_the_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let module = folder.path().join("memtrace/__init__.py");
+    fs::create_dir(module.parent().unwrap()).unwrap();
+    fs::write(&module, "").unwrap();
+    let mut doctor = programs::memtrace();
+    doctor.args(["doctor", "--library"]).arg(programs::c_library()).env("PYTHONPATH", folder.path());
+    let said = String::from_utf8(doctor.output().unwrap().stdout).unwrap();
+    let expected = format!("WARN  names: `import memtrace` runs {}", module.display());
+    assert!(said.contains(&expected), "{said}");
 }
 
 /// Python takes a folder that is called torch for a package, if it finds no other; the doctor does not.

@@ -12,7 +12,8 @@ use crate::machine::Machine;
 const LITTLE_ROOM: Bytes = Bytes(256 << 20);
 
 pub(super) fn checks() -> Vec<Check> {
-    vec![Check::ok("machine", Machine::this().to_string()), clock(), room(), pressure()]
+    let pressure = pressure().records("memory pressure");
+    vec![Check::ok("machine", Machine::this().to_string()), clock(), room(), pressure]
 }
 
 fn clock() -> Check {

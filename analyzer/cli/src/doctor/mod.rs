@@ -6,12 +6,12 @@ mod nvidia;
 mod python;
 mod recording;
 mod sandbox;
+mod screen;
 mod torch;
+mod trial;
+mod versions;
 
-use std::{
-    fmt::{self, Display, Formatter},
-    path::PathBuf,
-};
+use std::path::PathBuf;
 
 use clap::Args;
 use memtrace_analysis::{Text, report::FindingVerdict};
@@ -45,6 +45,11 @@ struct Check {
     found: Text,
     /// What to do about it; empty where there is nothing to do.
     advice: &'static str,
+    /// What is recorded here if all is well with this; null where nothing depends on it alone.
+    records: Option<&'static str>,
+    /// What not everybody wants to read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<String>,
 }
 
 impl Check {
@@ -54,7 +59,7 @@ impl Check {
         found: impl Into<String>,
         advice: &'static str,
     ) -> Self {
-        Self { what, verdict, found: Text::new(found.into()), advice }
+        Self { what, verdict, found: Text::new(found.into()), advice, records: None, details: None }
     }
 
     fn ok(what: &'static str, found: impl Into<String>) -> Self {
@@ -65,34 +70,31 @@ impl Check {
     fn absent(what: &'static str, found: impl Into<String>) -> Self {
         Self::new(what, FindingVerdict::Na, found, "")
     }
+
+    fn records(self, records: &'static str) -> Self {
+        Self { records: Some(records), ..self }
+    }
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let mut checks = recording::checks(arguments.library.as_deref());
-    checks.extend(sandbox::checks());
+    let (library, python) = (arguments.library.as_deref(), arguments.python.as_path());
+    let mut checks = versions::checks(python);
     checks.extend(machine::checks());
+    checks.extend(sandbox::checks());
+    checks.extend(recording::checks(library));
     checks.extend(nvidia::checks());
-    checks.extend(python::checks(&arguments.python, arguments.library.as_deref()));
-    checks.extend(torch::checks(&arguments.python));
+    checks.extend(python::checks(python, library));
+    let torch = torch::checks(python);
+    let has_torch = torch.iter().any(|check| check.verdict != FindingVerdict::Na);
+    checks.extend(torch);
+    if has_torch {
+        checks.extend(trial::checks(python, library));
+    }
     if arguments.json {
         output::print_json(&checks)?
     } else {
-        output::print(Checks(&checks))?
+        output::print(screen::Screen { checks: &checks, python, has_torch })?
     }
     let fails = checks.iter().any(|check| check.verdict == FindingVerdict::Fail);
     if fails { Err(Failure::Verdict) } else { Ok(()) }
-}
-
-struct Checks<'a>(&'a [Check]);
-
-impl Display for Checks<'_> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        for Check { what, verdict, found, advice } in self.0 {
-            writeln!(f, "{:<5} {what}: {found}", verdict.name())?;
-            if !advice.is_empty() {
-                writeln!(f, "      try: {advice}")?;
-            }
-        }
-        Ok(())
-    }
 }

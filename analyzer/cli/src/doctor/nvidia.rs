@@ -7,7 +7,12 @@ use memtrace_analysis::report::FindingVerdict;
 use super::{Check, loader};
 
 pub(super) fn checks() -> Vec<Check> {
-    vec![devices(), library("CUDA driver", "libcuda.so.1"), library("NVML", "libnvidia-ml.so.1")]
+    vec![
+        devices(),
+        library("CUDA driver", "libcuda.so.1")
+            .records("device memory and copies, as the driver is asked for them"),
+        library("NVML", "libnvidia-ml.so.1").records("figures of devices and who else uses them"),
+    ]
 }
 
 fn devices() -> Check {

@@ -15,6 +15,14 @@ const PROGRAM: &str =
 
 /// Records a program of one line.
 pub(super) fn checks(interpreter: &Path, named_library: Option<&Path>) -> Vec<Check> {
+    let checks = stacks(interpreter, named_library);
+    checks
+        .into_iter()
+        .map(|check| check.records("lines of Python that ask for memory (--stacks python)"))
+        .collect()
+}
+
+fn stacks(interpreter: &Path, named_library: Option<&Path>) -> Vec<Check> {
     // Without the library nothing is recorded, which is said already.
     let Ok(library) = library::find(named_library) else { return Vec::new() };
     let Ok(package) = python::find(None, &library) else {

@@ -17,12 +17,13 @@ const RECORDING: &str = "recording";
 pub(super) fn checks(named: Option<&Path>) -> Vec<Check> {
     match library::find(named) {
         Ok(library) => {
-            vec![Check::ok(LIBRARY, library.to_string_lossy()), recording(&library)]
+            let recording = recording(&library).records("host memory, in blocks from 4 KiB on");
+            vec![Check::ok(LIBRARY, library.to_string_lossy()), recording]
         }
         Err(places) => {
             let places: Vec<String> =
                 places.iter().map(|place| place.to_string_lossy().into_owned()).collect();
-            let advice = "`cargo build --release -p memtrace-c`, and --library target/release/libmemtrace.so";
+            let advice = "install memtrace anew; in a checkout `cargo build --release -p memtrace-c`, and --library target/release/libmemtrace.so";
             vec![Check::new(
                 LIBRARY,
                 FindingVerdict::Fail,

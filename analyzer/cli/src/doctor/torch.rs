@@ -27,15 +27,19 @@ const REPORTS: [&str; 2] = [
 const WHERE: &str = "import importlib.util as u; s = u.find_spec('torch'); print(s.submodule_search_locations[0] if s and s.origin else '')";
 
 pub(super) fn checks(python: &Path) -> Vec<Check> {
+    vec![allocators(python).records("blocks of PyTorch's allocators, and its modules (--torch)")]
+}
+
+fn allocators(python: &Path) -> Check {
     let shown = python.to_string_lossy();
     let found = match Command::new(python).args(["-c", WHERE]).output() {
         Ok(output) => String::from_utf8_lossy(&output.stdout).trim().to_owned(),
-        Err(error) => return vec![Check::absent(WHAT, format!("{shown} cannot be run: {error}"))],
+        Err(error) => return Check::absent(WHAT, format!("{shown} cannot be run: {error}")),
     };
     if found.is_empty() {
-        return vec![Check::absent(WHAT, format!("{shown} has none; --python names another"))];
+        return Check::absent(WHAT, format!("{shown} has none; --python names another"));
     }
-    vec![reports(&PathBuf::from(found))]
+    reports(&PathBuf::from(found))
 }
 
 fn reports(package: &Path) -> Check {

@@ -18,10 +18,11 @@ pub(crate) fn find(named: Option<&Path>, library: &Path) -> Result<PathBuf, Vec<
     found.ok_or(places)
 }
 
-/// Beside the library, as where it is installed; and in the sources that it was built from.
+/// Around the library, which is in the package itself where `pip` installed both; beside it, as an archive has it; and in the sources
+/// that it was built from, up to where a build for a named target lies.
 fn near(library: &Path) -> Vec<PathBuf> {
     let Some(folder) = library.parent() else { return Vec::new() };
-    ["python", "memtrace/python", "../../tracer/python", "../../../tracer/python"]
+    ["..", "python", "memtrace/python", "../../tracer/python", "../../../tracer/python"]
         .iter()
         .map(|place| folder.join(place))
         .collect()
@@ -37,4 +38,30 @@ pub(crate) fn prepare(command: &mut Command, package: &Path) {
         path.push(before);
     }
     command.env("PYTHONPATH", path).env("MEMTRACE_PYTHONPATH", before.unwrap_or_default());
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn the_package_is_found_around_the_library_and_beside_it() {
+        for (library, package) in [
+            ("site-packages/memtrace/libmemtrace.so", "site-packages"),
+            ("lib/libmemtrace.so", "lib/python"),
+            ("target/release/libmemtrace.so", "tracer/python"),
+            ("target/some-target/dist/libmemtrace.so", "tracer/python"),
+        ] {
+            let root = tempfile::tempdir().expect("a temporary directory");
+            let root = root.path().canonicalize().expect("it is there");
+            let (library, package) = (root.join(library), root.join(package));
+            fs::create_dir_all(library.parent().expect("it has a folder")).expect("room");
+            assert!(find(None, &library).is_err());
+            fs::create_dir_all(package.join(FOLDER)).expect("room");
+            fs::write(package.join(FOLDER).join("sitecustomize.py"), "").expect("room");
+            assert_eq!(find(None, &library), Ok(package));
+        }
+    }
 }
