@@ -76,10 +76,8 @@ impl View for GrowthView {
     fn draw(&self, run: &OpenRun, theme: Theme, area: Rect, buffer: &mut Buffer) {
         let growth = &run.figures().growth;
         if self.rows.total() == 0 {
-            let why = growth
-                .cycles_why
-                .as_ref()
-                .map_or_else(|| "nothing repeated".to_owned(), ToString::to_string);
+            let why =
+                growth.cycles_why.as_ref().map_or_else(|| "nothing repeated".to_owned(), ToString::to_string);
             let lines = super::widget::wrap(
                 &format!("Growth is not known: {why}"),
                 usize::from(area.width).saturating_sub(2),
