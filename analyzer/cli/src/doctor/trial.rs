@@ -140,10 +140,11 @@ impl Seen {
     fn of(report: &Report, device: &str) -> Self {
         let name = if device == "cuda" { "cuda:0" } else { "torch cpu" };
         let heap = report.heaps.iter().find(|heap| heap.name.recorded() == name);
-        let model = report.modules.iter().find(|module| module.name.recorded() == "doctor");
+        // The model is the only tree; what it is called depends on when it was first moved.
+        let models = report.modules.iter().filter(|module| module.parent.is_none());
         Self {
             blocks: heap.map_or(0, |heap| heap.allocs),
-            forwards: model.map_or(0, |model| model.forwards),
+            forwards: models.map(|module| module.forwards).max().unwrap_or(0),
             peak: heap.map_or(0, |heap| heap.peak.figures.allocated_bytes.0),
         }
     }
