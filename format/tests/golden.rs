@@ -1,6 +1,6 @@
-//! Every format version is readable for ever: `golden/vN.trace` decodes to `golden/vN.txt`.
+//! Every format version is readable for ever: `golden/NAME.trace` decodes to `golden/NAME.txt`.
 //!
-//! The recipe of each trace is `examples/golden_vN.rs`.
+//! The recipe of each trace is `examples/golden_NAME.rs`.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -15,6 +15,13 @@ use memtrace_format::{
 fn version_1_decodes_as_it_did_when_it_was_made() {
     let log = include_bytes!("golden/v1.trace");
     assert_eq!(decode(log), include_str!("golden/v1.txt"));
+}
+
+/// Kinds of events that came after the first golden log.
+#[test]
+fn a_block_that_gets_an_owner_decodes_as_it_did_when_it_was_made() {
+    let log = include_bytes!("golden/v1_owned.trace");
+    assert_eq!(decode(log), include_str!("golden/v1_owned.txt"));
 }
 
 /// Everything in the log, in words, by nothing but this crate's public functions.

@@ -58,6 +58,24 @@ fn version_1_is_told_as_its_recipe_says() {
     );
 }
 
+/// The golden trace with *block owned* records, whose recipe is `format/examples/golden_v1_owned.rs`: a block that is nobody's is
+/// its module's from the first such record on, whatever comes later, and at the peak too if it was live then.
+#[test]
+fn blocks_that_get_an_owner_are_told_as_their_recipe_says() {
+    let trace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../format/tests/golden/v1_owned.trace");
+    let report = memtrace_analysis::analyze(trace).unwrap().report;
+    assert_eq!((report.trace.events, report.trace.ended, report.trace.damaged_chunks), (15, Ended::Clean, 0));
+    assert_eq!(report.trace.oddities, []);
+    let [heap] = &report.heaps[..] else { panic!("there is one heap") };
+    let peak = &heap.peak;
+    assert_eq!((peak.time_ns.0, peak.figures.allocated_bytes.0), (13_000, 89 << 10));
+    assert_eq!(
+        shares(&peak.by_module),
+        [("unet", 64 << 10), ("vae", 16 << 10), ("(none)", 8 << 10), ("unet.middle_block", 1 << 10)]
+    );
+    assert_eq!((heap.allocs, heap.frees, heap.end.allocated_bytes.0), (5, 2, 84 << 10));
+}
+
 fn shares(shares: &[Share]) -> Vec<(&str, u64)> {
     shares.iter().map(|share| (share.name.recorded(), share.bytes.0)).collect()
 }

@@ -116,10 +116,9 @@ pub(crate) fn software_torch() -> Option<&'static Path> {
     static FOUND: OnceLock<Option<PathBuf>> = OnceLock::new();
     let found = FOUND.get_or_init(|| {
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent()?;
-        let mut installed: Vec<_> = target.read_dir().ok()?.flatten().map(|entry| entry.path()).collect();
-        installed.retain(|path| path.join("complete").exists());
-        installed.sort();
-        let python = installed.pop()?.join("bin/python3");
+        let installed = target.read_dir().ok()?.flatten().map(|entry| entry.path());
+        let newest = installed.filter(|path| path.join("complete").exists()).max_by_key(|path| version(path))?;
+        let python = newest.join("bin/python3");
         let works = "import torch; raise SystemExit(not torch.version.cuda)";
         python_runs(&python, works).then_some(python)
     });
@@ -130,6 +129,13 @@ pub(crate) fn software_torch() -> Option<&'static Path> {
         );
     }
     found.as_deref()
+}
+
+/// The numbers of the version that a folder's name ends with, to compare versions by.
+fn version(folder: &Path) -> Vec<u64> {
+    let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let version = name.rsplit('-').next().unwrap_or_default();
+    version.split('.').map(|number| number.parse().unwrap_or(0)).collect()
 }
 
 /// Whether `python` has accelerate and safetensors. If not, the test is skipped.
@@ -208,4 +214,12 @@ fn a_folder_is_not_a_package() {
 fn needs_are_named_one_by_one_or_all() {
     assert!(Need::Tmux.is_in("pytorch,tmux") && Need::Tmux.is_in("all"));
     assert!(!Need::Tmux.is_in("pytorch") && !Need::Tmux.is_in(""));
+}
+
+/// Numbers count, not letters: 2.15 is newer than 2.6.
+#[test]
+fn versions_are_compared_as_numbers() {
+    let folders = ["torch-2.15.0", "torch-2.6.0", "torch-2.9.1"].map(|name| Path::new("target").join(name));
+    assert_eq!(folders.iter().max_by_key(|folder| version(folder)), Some(&folders[0]));
+    assert_eq!(folders.iter().min_by_key(|folder| version(folder)), Some(&folders[1]));
 }

@@ -116,6 +116,12 @@ impl VirtualMemory {
         Ok(())
     }
 
+    /// That there is such memory, and the program holds it.
+    pub(crate) fn check(&self, memory: Handle) -> Result<(), Code> {
+        let state = handle::lock(&self.state);
+        state.physical.get(&memory).filter(|known| known.references > 0).map(|_| ()).ok_or(Code::INVALID_VALUE)
+    }
+
     /// Holds on once more to what is mapped at `address`.
     pub(crate) fn retain(&self, address: DeviceAddress) -> Result<Handle, Code> {
         let mut state = handle::lock(&self.state);

@@ -85,6 +85,7 @@ fn since(name: &str) -> i32 {
         | "cuMemMap"
         | "cuMemUnmap" => 10020,
         "cuMemSetAccess" | "cuMemGetAccess" | "cuMemGetAllocationGranularity" => 10020,
+        "cuMemExportToShareableHandle" | "cuMemImportFromShareableHandle" => 10020,
         _ if name.ends_with("_v2") => 3020,
         _ => 2000,
     }

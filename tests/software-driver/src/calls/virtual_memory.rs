@@ -72,6 +72,17 @@ driver_calls! {
         flags.set(if allowed { u64::from(Access::READ_AND_WRITE) } else { 0 })
     }
 
+    /// Memory of this driver is of one process: no kind of handle carries it to another.
+    fn cuMemExportToShareableHandle(_shared: usize, memory: Handle, _kind: u32, _flags: u64) {
+        driver::driver()?.virtual_memory.check(memory)?;
+        Err(Code::NOT_SUPPORTED)
+    }
+
+    fn cuMemImportFromShareableHandle(_memory: Out<Handle>, _shared: usize, _kind: u32) {
+        driver::driver()?;
+        Err(Code::NOT_SUPPORTED)
+    }
+
     fn cuMemGetAllocationGranularity(bytes: Out<usize>, properties: *const Properties, _option: u32) {
         driver::driver()?.device(Properties::device(properties)?)?;
         bytes.set(GRANULARITY)

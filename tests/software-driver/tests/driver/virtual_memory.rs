@@ -3,7 +3,7 @@
 use cudarc::driver::{CudaContext, result, sys};
 use sys::CUresult::{
     CUDA_ERROR_ALREADY_MAPPED as ALREADY_MAPPED, CUDA_ERROR_INVALID_VALUE as INVALID_VALUE,
-    CUDA_ERROR_OUT_OF_MEMORY as OUT_OF_MEMORY, CUDA_SUCCESS as SUCCESS,
+    CUDA_ERROR_NOT_SUPPORTED as NOT_SUPPORTED, CUDA_ERROR_OUT_OF_MEMORY as OUT_OF_MEMORY, CUDA_SUCCESS as SUCCESS,
 };
 
 use crate::process::on_the_driver;
@@ -155,5 +155,21 @@ on_the_driver! {
         assert_eq!(map(range + 512, PIECE, memory), INVALID_VALUE);
         assert_eq!(map(range, 2 * PIECE, memory), INVALID_VALUE, "more than was made");
         assert_eq!(map(range + 2 * PIECE as u64, PIECE, memory), INVALID_VALUE, "beyond what is reserved");
+    }
+
+    fn memory_goes_to_no_other_process(CAPACITY = "4MiB") {
+        let _context = CudaContext::new(0).unwrap();
+        let memory = create(PIECE, 0).unwrap();
+        let file = sys::CUmemAllocationHandleType::CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR;
+        let mut shared = -1;
+        let place: *mut i32 = &mut shared;
+        // SAFETY: there is room for a descriptor.
+        let mut export = |memory| unsafe { sys::cuMemExportToShareableHandle(place.cast(), memory, file, 0) };
+        assert_eq!((export(memory), export(memory + 1)), (NOT_SUPPORTED, INVALID_VALUE));
+        assert_eq!(shared, -1);
+        let mut brought = 0;
+        // SAFETY: the place is valid for a write.
+        let import = unsafe { sys::cuMemImportFromShareableHandle(&mut brought, std::ptr::null_mut(), file) };
+        assert_eq!((import, brought), (NOT_SUPPORTED, 0));
     }
 }
