@@ -65,7 +65,7 @@ fn blocks_that_get_an_owner_are_told_as_their_recipe_says() {
     let trace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../format/tests/golden/v1_owned.trace");
     let report = memtrace_analysis::analyze(trace).unwrap().report;
     assert_eq!((report.trace.events, report.trace.ended, report.trace.damaged_chunks), (15, Ended::Clean, 0));
-    assert_eq!(report.trace.oddities, []);
+    assert!(report.trace.oddities.is_empty(), "{:?}", report.trace.oddities);
     let [heap] = &report.heaps[..] else { panic!("there is one heap") };
     let peak = &heap.peak;
     assert_eq!((peak.time_ns.0, peak.figures.allocated_bytes.0), (13_000, 89 << 10));

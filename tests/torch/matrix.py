@@ -43,6 +43,10 @@ ENGINES = {
     "offloading none": USUAL,
     "offloading model": USUAL,
     "offloading sequential": USUAL,
+    "offloading group": USUAL,
+    "generate none": USUAL,
+    "generate cpu": USUAL,
+    "generate disk": USUAL,
 }
 
 # Of the short form: each program and each setting at least once.
@@ -80,6 +84,7 @@ REASONS = [
     ("history", "*", "inactive split bytes", "a block that streams still use is reported as free"),
     ("streams", "*", "active *", "a block that streams still use is reported as free"),
     ("streams", "*", "requested bytes", "a block that streams still use is reported as free"),
+    ("generate *", "*", "bytes on the device, end", "buffers that are not saved come when accelerate's hooks are attached, by no move"),
     ("streams", "*", "inactive split bytes", "a block that streams still use is reported as free"),
 ]
 

@@ -15,6 +15,14 @@ def compared(said, report, events, imported=None):
     for way, what in (("h2d", "moved"), ("disk", "loaded")):
         for module, theirs in said.get(what, {}).items():
             yield f"{module} bytes {what}", theirs, bytes_moved(report, module, way)
+    for module, theirs in said.get("loads", {}).items():
+        yield f"{module} loads", theirs, sum(part["loads"] for part in parts_of(report, module))
+    for module, theirs in said.get("resident", {}).items():
+        yield f"{module} bytes on the device, end", theirs, on_device(report, module)
+    for way, theirs in said.get("copied", {}).items():
+        transfers = report["transfers"]
+        ours = transfers["pinned_bytes"] if way == "pinned" else transfers["by_direction"][way]["bytes"]
+        yield COPIES[way], theirs, ours
     if said.get("moves_alone"):
         # The driver's copies are parts of the moves, and nothing else is copied.
         yield "host to device, all bytes", sum(said["moved"].values()), report["transfers"]["by_direction"]["h2d"]["bytes"]
@@ -23,6 +31,14 @@ def compared(said, report, events, imported=None):
         yield "refused, with a model of the course", *modeled(report)
     if imported is not None:
         yield from same_history(imported, report, events)
+
+
+# What operators of the program copied.
+COPIES = {
+    "h2d": "host to device, all bytes",
+    "d2h": "device to host, all bytes",
+    "pinned": "from and to pinned memory, all bytes",
+}
 
 
 def of_no_module(heap):
@@ -69,10 +85,25 @@ def history(events, heap, kinds):
     return told
 
 
+def parts_of(report, module):
+    """A module and what is in it."""
+    return [part for part in report["modules"] if f"{part['name']}.".startswith(f"{module}.")]
+
+
 def bytes_moved(report, module, way):
     """The bytes that a module and what is in it moved."""
-    parts = [part for part in report["modules"] if f"{part['name']}.".startswith(f"{module}.")]
-    return sum(part["by_direction"].get(way, {"bytes": 0})["bytes"] for part in parts)
+    return sum(part["by_direction"].get(way, {"bytes": 0})["bytes"] for part in parts_of(report, module))
+
+
+def on_device(report, module):
+    """The bytes of a module that are on a device at the end, each part's where that part is."""
+    parts = parts_of(report, module)
+    own = {part["id"]: part["bytes"] for part in parts}
+    for part in parts:
+        if part.get("parent_id") in own:
+            own[part["parent_id"]] -= part["bytes"]
+    there = [part for part in parts if part["residency"] and part["residency"][-1]["tier"].startswith("device:")]
+    return sum(own[part["id"]] for part in there)
 
 
 def segments(way):

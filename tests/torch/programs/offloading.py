@@ -1,6 +1,6 @@
 """A Stable Diffusion pipeline of diffusers, small and with weights that mean nothing, whose parts are on the device as it is told.
 
-    offloading.py none|model|sequential
+    offloading.py none|model|sequential|group
 """
 
 import sys
@@ -8,7 +8,9 @@ import sys
 import torch
 from accelerate import init_empty_weights
 from accelerate.utils import set_module_tensor_to_device
+from counted import Copies, count_used, on_device, size, weight
 from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+from diffusers.hooks.group_offloading import ModuleGroup
 from told import tell
 from transformers import CLIPTextConfig, CLIPTextModel
 
@@ -24,21 +26,22 @@ class Scheduler(DDIMScheduler):
         return (sample,)
 
 
-def weight(module):
-    tensors = [*module.parameters(), *module.buffers()]
-    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+def count_groups(models, moved, loads):
+    """Adds up what group offloading sends to the device of each model, and how many times, where it does so."""
+    names = {id(tensor): name for name, model in models.items() for tensor in [*model.parameters(), *model.buffers()]}
+    send, onload = ModuleGroup._transfer_tensor_to_device, ModuleGroup.onload_
 
+    def sending(group, tensor, source, *rest, **more):
+        moved[names[id(tensor)]] += size(source)
+        return send(group, tensor, source, *rest, **more)
 
-def count_used(model, counted):
-    """Adds up the bytes of every module that is called, by a hook of our own: what sequential offloading brings each time."""
-    for module in model.modules():
-        own = sum(
-            tensor.numel() * tensor.element_size()
-            for tensor in [*module._parameters.values(), *module._buffers.values()]
-            if tensor is not None
-        )
-        if own:
-            module.register_forward_pre_hook(lambda *_, own=own: counted.append(own) and None)
+    def coming(group):
+        for held in [*(list(module.parameters()) for module in group.modules), [*group.parameters, *group.buffers]]:
+            if held:
+                loads[names[id(held[0])]] += 1
+        return onload(group)
+
+    ModuleGroup._transfer_tensor_to_device, ModuleGroup.onload_ = sending, coming
 
 
 def main():
@@ -83,10 +86,39 @@ def main():
     count_used(unet, used["unet"])
     count_used(vae, used["vae"])
     weights = {"unet": weight(unet), "vae": weight(vae)}
+    grouped, groups = {"unet": 0, "vae": 0}, {"unet": 0, "vae": 0}
+    copies = Copies()
+    with copies:
+        run(pipe, mode, runs, grouped, groups)
+    moved = {
+        "none": weights,
+        "model": {name: runs * size for name, size in weights.items()},
+        "sequential": {name: sum(sizes) for name, sizes in used.items()},
+        "group": grouped,
+    }
+    loads = {
+        "none": {"unet": 1, "vae": 1},
+        "model": {"unet": runs, "vae": runs},
+        "sequential": {name: len(sizes) for name, sizes in used.items()},
+        "group": groups,
+    }
+    tell(
+        moved=moved[mode],
+        loads=loads[mode],
+        loaded={"text_encoder": loaded},
+        resident={"unet": on_device(unet), "vae": on_device(vae)},
+        copied=copies.bytes,
+    )
+
+
+def run(pipe, mode, runs, grouped, groups):
     if mode == "model":
         pipe.enable_model_cpu_offload()
     elif mode == "sequential":
         pipe.enable_sequential_cpu_offload()
+    elif mode == "group":
+        count_groups({"unet": pipe.unet, "vae": pipe.vae}, grouped, groups)
+        pipe.enable_group_offload(torch.device("cuda"), offload_type="leaf_level", use_stream=True)
     else:
         pipe.to("cuda")
     words = torch.zeros(1, 77, 64, device="cuda")
@@ -99,12 +131,6 @@ def main():
             width=32,
             output_type="pt",
         )
-    moved = {
-        "none": weights,
-        "model": {name: runs * size for name, size in weights.items()},
-        "sequential": {name: sum(sizes) for name, sizes in used.items()},
-    }
-    tell(moved=moved[mode], loaded={"text_encoder": loaded})
 
 
 main()

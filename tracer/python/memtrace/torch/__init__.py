@@ -14,10 +14,11 @@ def hook():
     if _hooked or LIBRARY is None:
         return
     _hooked = True
-    from . import forwards, loads, moves, parents, settings
+    from . import forwards, groups, loads, moves, parents, settings
 
     settings.hook()
     parents.hook()
     forwards.hook()
     moves.hook()
+    groups.hook()
     loads.hook()

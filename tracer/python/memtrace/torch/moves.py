@@ -18,7 +18,7 @@ from .modules import MODULES, own, size, tensors
 # As in memtrace.h.
 NOWHERE, DISK, HOST, DEVICE = 0, 1, 2, 0x8000
 _HOST_UNKNOWN, _HOST_PAGEABLE, _HOST_PINNED = 0, 1, 2
-_DEMAND, _POLICY, _EXPLICIT = 1, 3, 4
+_DEMAND, _POLICY, _EXPLICIT, _PREFETCH = 1, 3, 4, 5
 
 
 class _Moving(threading.local):
@@ -48,10 +48,12 @@ def tier(device):
 class Move:
     """A move of a module to `to`, for the length of a block: a transfer from each tier that holds some of it. `home` is where
     the weights are kept that the module itself has not, or lets go of; unless it is said they are on disk, and what comes
-    from there is not known to come."""
+    from there is not known to come. `held` is what moves if it is not all of the module, and `early` says that it comes before
+    it is needed."""
 
-    def __init__(self, module, to, home=None):
-        self._module, self._to, self._home = module, to, home
+    def __init__(self, module, to, home=None, held=None, early=False):
+        self._module, self._to, self._home, self._early = module, to, home, early
+        self._held = held
         self._transfers = []
         self._handle = 0
 
@@ -60,7 +62,7 @@ class Move:
         inner = innermost()
         self._handle = handle = MODULES.mover(self._module, inner)
         if handle:
-            sources = _bytes_by_tier(self._module)
+            sources = _bytes_by_tier(tensors(self._module) if self._held is None else self._held)
             sources.pop(self._to, None)
             for source in sorted(sources):
                 self._begin(handle, inner, source, *sources[source])
@@ -76,7 +78,9 @@ class Move:
             to, copied = self._home or DISK, 0
             count = count if self._home else 0
         reason, room_for = _EXPLICIT, 0
-        if inner and to >= source:
+        if self._early:
+            reason = _PREFETCH
+        elif inner and to >= source:
             reason = _DEMAND
         elif inner:
             reason, room_for = _POLICY, inner if inner != handle else 0
@@ -95,10 +99,10 @@ class Move:
             LIBRARY.transfer_end(transfer, 0 if error else copied)
 
 
-def _bytes_by_tier(module):
+def _bytes_by_tier(held):
     """The host memory at the host's end, and the bytes, that are in each tier."""
     sums = {}
-    for tensor in tensors(module):
+    for tensor in held:
         place = tier(tensor.device)
         if place not in sums:
             pinned = place == HOST and torch.cuda.is_available() and tensor.is_pinned()
