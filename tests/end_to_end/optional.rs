@@ -117,7 +117,8 @@ pub(crate) fn software_torch() -> Option<&'static Path> {
     let found = FOUND.get_or_init(|| {
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent()?;
         let installed = target.read_dir().ok()?.flatten().map(|entry| entry.path());
-        let newest = installed.filter(|path| path.join("complete").exists()).max_by_key(|path| version(path))?;
+        let newest =
+            installed.filter(|path| path.join("complete").exists()).max_by_key(|path| version(path))?;
         let python = newest.join("bin/python3");
         let works = "import torch; raise SystemExit(not torch.version.cuda)";
         python_runs(&python, works).then_some(python)

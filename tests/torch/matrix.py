@@ -37,6 +37,8 @@ PROGRAMS = {
     "history": USUAL,
     "lowvram": USUAL,
     "parts": USUAL,
+    "webui medvram": USUAL,
+    "webui lowvram": USUAL,
 }
 # These need what `setup --engines` installs.
 ENGINES = {
@@ -65,6 +67,7 @@ SHORT = {
     ("training", "pinned_use_cuda_host_register:True"),
     ("history", ""),
     ("lowvram", ""),
+    ("webui lowvram", "expandable_segments:True"),
     ("parts", ""),
 }
 

@@ -23,6 +23,10 @@ def compared(said, report, events, imported=None):
         transfers = report["transfers"]
         ours = transfers["pinned_bytes"] if way == "pinned" else transfers["by_direction"][way]["bytes"]
         yield COPIES[way], theirs, ours
+    if "polls" in said:
+        states = states_of(events, "cuda:0")
+        agree = sum((allocated, reserved) in states.get((allocs, frees), ()) for allocs, frees, allocated, reserved, _ in said["polls"])
+        yield "polls of a monitor that were so", len(said["polls"]), agree
     if said.get("moves_alone"):
         # The driver's copies are parts of the moves, and nothing else is copied.
         yield "host to device, all bytes", sum(said["moved"].values()), report["transfers"]["by_direction"]["h2d"]["bytes"]
@@ -65,6 +69,29 @@ def same_history(imported, report, events):
             theirs, own = history(others, name, kinds), history(events, name, kinds)
             same = sum(a == b for a, b in zip(theirs, own)) if len(theirs) == len(own) else 0
             yield f"{name} snapshot {what}, in order", len(theirs), same
+
+
+def states_of(events, heap):
+    """What a heap had allocated and reserved, by how many blocks had been handed out and come back."""
+    live, sums, counts = {}, Counter(), Counter()
+    states = {(0, 0): {(0, 0)}}
+    for event in events:
+        if event.get("heap") != heap:
+            continue
+        kind, address = event["kind"], event.get("address")
+        if kind == "block alloc":
+            live[address] = event["bytes"]
+            sums["allocated"] += event["bytes"]
+            counts["allocs"] += 1
+        elif kind in ("block free", "block free requested"):
+            sums["allocated"] -= live.pop(address, 0)
+            counts["frees"] += 1
+        elif kind in ("segment alloc", "segment map"):
+            sums["reserved"] += event["bytes"]
+        elif kind in ("segment free", "segment unmap"):
+            sums["reserved"] -= event["bytes"]
+        states.setdefault((counts["allocs"], counts["frees"]), set()).add((sums["allocated"], sums["reserved"]))
+    return states
 
 
 # What is told of an event: frees by their addresses alone.

@@ -119,7 +119,12 @@ impl VirtualMemory {
     /// That there is such memory, and the program holds it.
     pub(crate) fn check(&self, memory: Handle) -> Result<(), Code> {
         let state = handle::lock(&self.state);
-        state.physical.get(&memory).filter(|known| known.references > 0).map(|_| ()).ok_or(Code::INVALID_VALUE)
+        state
+            .physical
+            .get(&memory)
+            .filter(|known| known.references > 0)
+            .map(|_| ())
+            .ok_or(Code::INVALID_VALUE)
     }
 
     /// Holds on once more to what is mapped at `address`.
