@@ -165,7 +165,7 @@ on_the_driver! {
         let mut shared = -1;
         let place: *mut i32 = &mut shared;
         // SAFETY: there is room for a descriptor.
-        let mut export = |memory| unsafe { sys::cuMemExportToShareableHandle(place.cast(), memory, file, 0) };
+        let export = |memory| unsafe { sys::cuMemExportToShareableHandle(place.cast(), memory, file, 0) };
         assert_eq!((export(memory), export(memory + 1)), (NOT_SUPPORTED, INVALID_VALUE));
         assert_eq!(shared, -1);
         let mut brought = 0;
