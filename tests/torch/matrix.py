@@ -26,6 +26,8 @@ SETTINGS = [
     "pinned_use_cuda_host_register:True",
 ]
 
+COURSES = [f"{kind}-{number}" for kind in ("mixed", "large") for number in (1, 2, 3, 4)]
+
 USUAL = {"DEVICES": 1, "CAPACITY": "1GiB"}
 PROGRAMS = {
     "allocator": USUAL,
@@ -39,6 +41,7 @@ PROGRAMS = {
     "parts": USUAL,
     "webui medvram": USUAL,
     "webui lowvram": USUAL,
+    **{f"course {seed}": {"DEVICES": 1, "CAPACITY": "256MiB"} for seed in COURSES},
 }
 # These need what `setup --engines` installs.
 ENGINES = {
@@ -68,6 +71,7 @@ SHORT = {
     ("history", ""),
     ("lowvram", ""),
     ("webui lowvram", "expandable_segments:True"),
+    ("course mixed-2", ""),
     ("parts", ""),
 }
 
