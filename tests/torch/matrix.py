@@ -49,6 +49,7 @@ ENGINES = {
     "offloading model": USUAL,
     "offloading sequential": USUAL,
     "offloading group": USUAL,
+    "ranges": USUAL,
     "generate none": USUAL,
     "generate cpu": USUAL,
     "generate disk": USUAL,

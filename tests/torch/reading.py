@@ -23,6 +23,11 @@ def compared(said, report, events, imported=None):
         transfers = report["transfers"]
         ours = transfers["pinned_bytes"] if way == "pinned" else transfers["by_direction"][way]["bytes"]
         yield COPIES[way], theirs, ours
+    if "pages" in said:
+        heap = next((heap for heap in report["heaps"] if heap["name"].endswith("aimdo.so")), None)
+        ours = heap and {"came": heap["allocs"], "went": heap["frees"], "bytes": heap["end"]["allocated_bytes"]}
+        for what, theirs in said["pages"].items():
+            yield f"pages of models, {what}", theirs, ours and ours[what]
     if "polls" in said:
         states = states_of(events, "cuda:0")
         agree = sum((allocated, reserved) in states.get((allocs, frees), ()) for allocs, frees, allocated, reserved, _ in said["polls"])
