@@ -89,13 +89,18 @@ impl History {
         Ok(history)
     }
 
-    /// The pool that the segment of an event serves: at the end the snapshot says so, else its size does.
+    /// The pool that the segment of an event serves: of one that is there at the end the snapshot says so, else its size does. What lies
+    /// at its address at the end may be another segment.
     pub(super) fn segment_pool(&self, event: &Event<'_>) -> PoolTag {
-        let around = self.ends.around(event.address).map(|(_, piece)| piece.pool);
-        if let Some(pool) = around.filter(|pool| pool.stream == event.stream) {
+        let around = self.ends.around(event.address);
+        let is_it = |start: u64, piece: Piece| {
+            piece.expandable || (start == event.address && piece.end - start == event.size)
+        };
+        let own = around.filter(|&(start, piece)| is_it(start, piece)).map(|(_, piece)| piece.pool);
+        if let Some(pool) = own.filter(|pool| pool.stream == event.stream) {
             return pool;
         }
-        let whole = around.is_some_and(|pool| pool.kind == PoolKind::Whole);
+        let whole = around.is_some_and(|(_, piece)| piece.pool.kind == PoolKind::Whole);
         let kind = if whole { PoolKind::Whole } else { Rules::pool_of_segment(event.size) };
         PoolTag { id: event.pool_id().unwrap_or_default(), stream: event.stream, kind }
     }

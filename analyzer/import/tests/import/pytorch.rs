@@ -7,7 +7,9 @@ use memtrace_analysis::{
     report::{FindingVerdict, Heap, Info, Known, Report, Share, Verdict},
 };
 use memtrace_format::{Bytes, Event};
-use serde_json::Value;
+use serde_json::{Value, json};
+
+use crate::made::pickle;
 
 /// What the script says; none where there is no Python.
 pub(crate) fn snapshots(arguments: &[&str]) -> Option<Vec<u8>> {
@@ -159,6 +161,40 @@ fn what_a_program_says_of_its_memory_is_whose_it_is() {
         _ => None,
     });
     assert_eq!(pools.collect::<Vec<_>>(), ["large", "large of pool (0, 7)"]);
+}
+
+/// A small segment that is gone is none of large blocks because a segment of those lies at its address at the end.
+#[test]
+fn a_segment_that_is_gone_is_not_what_lies_there_at_the_end() {
+    const MIB: u64 = 1 << 20;
+    let address = 1u64 << 40;
+    let event = |action: &str, size: u64| json!({"action": action, "addr": address, "size": size, "stream": 0, "frames": []});
+    let block = json!({"address": address, "size": 24 * MIB, "requested_size": 23 * MIB, "state": "active_allocated", "frames": []});
+    let segment = json!({
+        "device": 0, "address": address, "total_size": 24 * MIB, "allocated_size": 24 * MIB, "active_size": 24 * MIB,
+        "stream": 0, "segment_type": "large", "is_expandable": false, "blocks": [block],
+    });
+    let events = [
+        event("segment_alloc", 2 * MIB),
+        event("alloc", MIB),
+        event("free_requested", MIB),
+        event("free_completed", MIB),
+        event("segment_free", 2 * MIB),
+        event("segment_alloc", 24 * MIB),
+        event("alloc", 23 * MIB),
+    ];
+    let snapshot = pickle(&json!({"segments": [segment], "device_traces": [events]}));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("snapshot.pickle");
+    std::fs::write(&path, snapshot).unwrap();
+    let log = tempfile::NamedTempFile::new().unwrap();
+    memtrace_import::import(&path, log.reopen().unwrap(), &mut |_, _| ()).unwrap();
+    let trace = Trace::open(log.path()).unwrap();
+    let sizes = trace.events().filter_map(|recorded| match recorded.unwrap().event {
+        Event::BlockAlloc(alloc) => Some(alloc.size.0 / MIB),
+        _ => None,
+    });
+    assert_eq!(sizes.collect::<Vec<_>>(), [1, 24]);
 }
 
 fn number(value: &Value) -> u64 {
