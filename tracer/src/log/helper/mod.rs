@@ -1,5 +1,7 @@
 //! The helper thread: grows, maps and populates the file ahead of the threads that record, and seals behind them.
 
+mod closing;
+
 use std::{
     io,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -10,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use memtrace_format::{Closing, DropCounts, Ending, FIRST_CHUNK_OFFSET};
+use memtrace_format::{DropCounts, Ending, FIRST_CHUNK_OFFSET};
 
 use super::{
     Chunk, Log, LogFile, LogFileError, Place,
@@ -22,7 +24,8 @@ use super::{
     thread::{Signal, Thread},
 };
 use crate::{
-    bus_error, clock, cursor, main_thread,
+    bus_error, cursor, main_thread,
+    message::say,
     message::say,
     session::{self, Session},
     signals, state,
@@ -326,67 +329,6 @@ impl Work {
         }
         if failed && let Some(error) = self.supply.shortage() {
             self.log.ledger.count(error.cause(), faults::take_lost());
-        }
-    }
-
-    /// When the first event is lost because of a shortage, recording is over; the program goes on.
-    fn notice_stop(&mut self) {
-        self.tell_threads();
-        let Some(error) = self.supply.shortage().filter(|_| !self.stopped && self.recycler.is_none()) else {
-            return;
-        };
-        if self.log.ledger.try_total().is_some_and(|lost| lost.of(error.cause()) > 0) {
-            self.say_why_it_stops();
-        }
-    }
-
-    fn say_why_it_stops(&mut self) {
-        if let Some(error) = self.supply.shortage() {
-            say(format_args!("recording stops: {error}"));
-        }
-        self.stopped = true;
-        let lost = self.log.ledger.try_total().unwrap_or(self.told);
-        self.write_closing(Ending::Stopped, lost);
-    }
-
-    fn write_closing(&mut self, ending: Ending, lost: DropCounts) {
-        let why = self.supply.shortage().filter(|_| self.stopped);
-        self.told = lost;
-        let closing = Closing {
-            ending: if self.stopped { Ending::Stopped } else { ending },
-            end: clock::calibrate(self.session.clock),
-            drops: lost,
-            text: why.map(ToString::to_string).unwrap_or_default(),
-        };
-        if !self.supply.file.has_its_beginning() {
-            return;
-        }
-        if let Err(error) = self.supply.file.write_closing(&closing, self.log.short_session()) {
-            self.end(error);
-        }
-    }
-
-    /// Takes the chunks that nobody used out of reach, then cuts them off.
-    fn finish(mut self) {
-        self.session.definitions.close(self.log);
-        let mut unused = Vec::new();
-        while let Some(chunk) = self.log.withdraw() {
-            unused.push(chunk.slot);
-        }
-        self.seal_retired();
-        self.log.retire_left();
-        self.seal_retired();
-        self.notice_faults();
-        self.notice_stop();
-        self.write_closing(Ending::Clean, self.log.ledger.total());
-        unused.extend(self.recycler.iter().flat_map(Recycler::unused));
-        let cut_off = self.supply.cut_off(unused);
-        if let Some(sync) = self.sync {
-            sync.finish();
-        }
-        self.supply.file.unlock();
-        if let Err(error) = cut_off {
-            say(error);
         }
     }
 }
