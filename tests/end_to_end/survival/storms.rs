@@ -56,3 +56,25 @@ fn threads_that_wait_for_room_lose_nothing() {
         assert_eq!(drops(&trial.log()).total(), 0);
     }
 }
+
+/// Prints what storms of threads lose, by default and where they wait for room.
+#[test]
+#[ignore = "takes minutes; for a release, see tests/README.md"]
+fn what_storms_of_threads_lose_is_counted_and_nothing_where_they_wait() {
+    for (threads, events, runs) in [(300, 10_000, 10), (1000, 5000, 3)] {
+        for full in ["drop", "wait"] {
+            let lost = (0..runs).map(|_| {
+                let mut trial = Trial::new("burst", threads, events).env("MEMTRACE_FULL", full);
+                trial.succeed();
+                let (log, acknowledged) = (trial.log(), trial.acknowledged());
+                let lost = drops(&log).total();
+                assert_eq!(missing(&log, &acknowledged), lost);
+                lost
+            });
+            let mut lost: Vec<u64> = lost.collect();
+            lost.sort_unstable();
+            println!("{threads} threads of {events} blocks, MEMTRACE_FULL={full}: {lost:?} events lost");
+            assert!(full == "drop" || lost.iter().all(|&lost| lost == 0));
+        }
+    }
+}

@@ -1,4 +1,5 @@
-//! An extent: a run of chunks that the file grows by and that is mapped at once.
+//! An extent: a run of chunks that the file grows by and that is mapped at once. Its length is a multiple of the least, but for the
+//! last one's.
 
 use std::{fs::File, io, ptr::NonNull};
 
@@ -10,11 +11,8 @@ use super::{
     faults::{self, Region},
 };
 
-/// The chunks of an extent: 4 MiB of file.
-pub(crate) const EXTENT_CHUNKS: u64 = 64;
-
-/// The size of an extent in the file.
-pub(crate) const EXTENT_BYTES: u64 = EXTENT_CHUNKS * CHUNK_BYTES as u64;
+/// The chunks of the smallest extent and of the largest: 4 and 32 MiB of file.
+pub(crate) const EXTENT_CHUNKS: (u64, u64) = (64, 512);
 
 /// A mapped part of the file. It is unmapped when the last of its chunks is sealed.
 pub(crate) struct Extent {
@@ -25,9 +23,9 @@ pub(crate) struct Extent {
 }
 
 impl Extent {
-    /// Maps the first `chunks` chunks of extent `number`. The file must be that long already.
-    pub(crate) fn map(file: &File, number: u64, chunks: u64) -> io::Result<Self> {
-        let offset = FIRST_CHUNK_OFFSET as u64 + number * EXTENT_BYTES;
+    /// Maps `chunks` chunks of the file, `first` and those behind it. The file must be that long already.
+    pub(crate) fn map(file: &File, first: Slot, chunks: u64) -> io::Result<Self> {
+        let offset = FIRST_CHUNK_OFFSET as u64 + first.0 * CHUNK_BYTES as u64;
         let map = MmapOptions::new().offset(offset).len(chunks as usize * CHUNK_BYTES).map_raw(file)?;
         // A forked child must not write into its parent's log. Where the advice fails, the fork handler alone prevents it.
         let _ = map.advise(Advice::DontFork);

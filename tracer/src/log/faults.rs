@@ -14,7 +14,7 @@ use std::{
 
 use memtrace_format::{CHUNK_BYTES, DropCause};
 
-use super::extent::EXTENT_BYTES;
+use super::extent::EXTENT_CHUNKS;
 use crate::{bus_error, cursor, session, state};
 
 /// A mapped part of the file. Regions are never given back, but used again: a handler walks through their list.
@@ -25,7 +25,7 @@ pub(super) struct Region {
     /// A forked child has its parent's list, but not the mappings.
     process: AtomicU32,
     /// A bit for each chunk in which memory lies that is not the file's.
-    damaged: AtomicU64,
+    damaged: [AtomicU64; EXTENT_CHUNKS.1 as usize / 64],
     next: *const Region,
 }
 
@@ -65,8 +65,9 @@ pub(super) fn take_lost() -> u64 {
 /// Whether something else than the file lies in the chunk that begins at `start`.
 pub(super) fn is_damaged(start: *const u8) -> bool {
     happened()
-        && find(start.addr())
-            .is_some_and(|(region, chunk)| region.damaged.load(Ordering::Relaxed) & 1 << chunk != 0)
+        && find(start.addr()).is_some_and(|(region, chunk)| {
+            region.damaged[chunk / 64].load(Ordering::Relaxed) & 1 << (chunk % 64) != 0
+        })
 }
 
 /// Faults in `bytes` bytes from `start` on, which were just mapped, are seen to from now on.
@@ -76,7 +77,7 @@ pub(super) fn watch(start: *const u8, bytes: usize) -> &'static Region {
     let region =
         regions().find(|region| region.start.load(Ordering::Relaxed) == 0).unwrap_or_else(add_region);
     region.bytes.store(bytes, Ordering::Relaxed);
-    region.damaged.store(0, Ordering::Relaxed);
+    region.damaged.iter().for_each(|damaged| damaged.store(0, Ordering::Relaxed));
     region.process.store(process, Ordering::Relaxed);
     // Last, so that a handler that finds it finds the rest.
     region.start.store(start.addr(), Ordering::Release);
@@ -104,7 +105,7 @@ fn add_region() -> &'static Region {
         start: AtomicUsize::new(0),
         bytes: AtomicUsize::new(0),
         process: AtomicU32::new(0),
-        damaged: AtomicU64::new(0),
+        damaged: Default::default(),
         next,
     }));
     REGIONS.store(region, Ordering::Release);
@@ -138,7 +139,7 @@ pub(crate) fn mend(address: usize) -> bool {
         libc::mmap(place, page, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0) != libc::MAP_FAILED
     };
     if mended {
-        region.damaged.fetch_or(1 << chunk, Ordering::Relaxed);
+        region.damaged[chunk / 64].fetch_or(1 << (chunk % 64), Ordering::Relaxed);
         // The helper, which is excluded, loses nothing: what it writes is of its own.
         if !cursor::is_excluded() {
             LOST.fetch_add(1, Ordering::Relaxed);
@@ -154,4 +155,4 @@ pub(crate) fn mend(address: usize) -> bool {
     mended
 }
 
-const _: () = assert!(EXTENT_BYTES / CHUNK_BYTES as u64 <= 64, "a bit for each chunk");
+const _: () = assert!(EXTENT_CHUNKS.1.is_multiple_of(64), "whole words of bits");

@@ -9,13 +9,16 @@ use memtrace_format::{
     Ticks,
 };
 
-use super::{Chunk, Log, MOST_READY, Slot, faults};
+use super::{Chunk, Log, Slot, faults};
 use crate::{
     clock,
     ring::{Streams, WatchedChunk},
     session::Session,
     state::Mode,
 };
+
+/// The most chunks that are folded at once, and twice what is ready for threads.
+const MOST: usize = 1024;
 
 /// What ring mode keeps beside the file.
 pub(super) struct Recycler {
@@ -82,17 +85,17 @@ impl Recycler {
         if log.ready() + self.free.len() <= Self::few(total) {
             self.recycle(log, Self::at_once(total))?;
         }
-        Ok(if log.ready() < MOST_READY / 2 { self.free.pop() } else { None })
+        Ok(if log.ready() < MOST / 2 { self.free.pop() } else { None })
     }
 
     /// How few of the file's `total` chunks may be left before others are folded.
     pub(super) fn few(total: u64) -> usize {
-        total.min(MOST_READY as u64) as usize / 4
+        total.min(MOST as u64) as usize / 4
     }
 
     /// How many chunks are folded at once.
     fn at_once(total: u64) -> usize {
-        (total / 8).clamp(1, MOST_READY as u64) as usize
+        (total / 8).clamp(1, MOST as u64) as usize
     }
 
     /// The helper has looked at everything there is.

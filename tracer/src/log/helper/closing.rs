@@ -1,5 +1,7 @@
 //! How a recording ends, and what the closing block says of it meanwhile.
 
+use std::sync::atomic::AtomicBool;
+
 use memtrace_format::{Closing, DropCounts, Ending};
 
 use super::{Recycler, Work};
@@ -50,9 +52,10 @@ impl Work {
         while let Some(chunk) = self.log.withdraw() {
             unused.push(chunk.slot);
         }
-        self.seal_retired();
+        let ended = AtomicBool::new(true);
+        self.seal_retired(&ended);
         self.log.retire_left();
-        self.seal_retired();
+        self.seal_retired(&ended);
         self.notice_faults();
         self.notice_stop();
         self.write_closing(Ending::Clean, self.log.ledger.total());

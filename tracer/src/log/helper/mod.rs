@@ -26,7 +26,6 @@ use super::{
 use crate::{
     bus_error, cursor, main_thread,
     message::say,
-    message::say,
     session::{self, Session},
     signals, state,
 };
@@ -120,6 +119,8 @@ struct Work {
     sync: Option<Sync>,
     /// Chunks made ready since the beginning, each time that they were.
     made: u64,
+    /// Of these, how many were sealed.
+    sealed: u64,
     /// What the closing block says was lost.
     told: DropCounts,
     /// Whether events were lost because of a shortage of chunks, and the program's user was told.
@@ -136,6 +137,7 @@ impl Work {
             recycler: session.log.is_ring().then(|| Recycler::new(session)),
             sync: None,
             made: 0,
+            sealed: 0,
             told: DropCounts::default(),
             stopped: false,
         };
@@ -167,11 +169,11 @@ impl Work {
         let mut ends_process = None;
         while !stop.load(Ordering::Acquire) {
             let used = self.used();
-            self.supply.adapt(used - used_before);
             nap = if used > used_before { NAP.0 } else { (nap * 2).min(HEARTBEAT.1) };
             used_before = used;
             self.notice_faults();
-            self.seal_retired();
+            self.grow(stop);
+            self.seal_retired(stop);
             self.make_ready(stop);
             self.recycle();
             self.log.call_scarce(self.scarce());
@@ -240,32 +242,46 @@ impl Work {
         self.made - self.log.ready() as u64
     }
 
-    fn seal_retired(&mut self) {
-        self.log.seal_retired(|slot, used| match &mut self.recycler {
-            Some(recycler) => recycler.given_back(slot, used),
-            None => self.supply.sealed_for_good(slot),
-        });
+    /// Seals what threads gave back. To read it takes about as long as to fill it, so threads get chunks in between.
+    fn seal_retired(&mut self, stop: &AtomicBool) {
+        while let Some((slot, used)) = self.log.seal_next() {
+            self.sealed += 1;
+            match &mut self.recycler {
+                Some(recycler) => recycler.given_back(slot, used),
+                None => self.supply.sealed_for_good(slot),
+            }
+            self.grow(stop);
+        }
     }
 
+    /// Populates pages, as long as threads have chunks: one whose pages are not there costs page faults, and none costs events.
     fn make_ready(&mut self, stop: &AtomicBool) {
-        let on = || !stop.load(Ordering::Relaxed);
         if self.sync.as_mut().is_some_and(Sync::happened) {
             self.supply.populate_again();
         }
-        // A chunk whose pages are not there costs page faults, and none costs events.
-        let (log, scarce) = (self.log, self.scarce());
-        let enough = || on() && log.ready() >= scarce;
-        self.supply.populate(self.used(), enough);
-        while on() && self.supply.is_short(self.log.ready()) {
+        let is_enough = |work: &Self| !stop.load(Ordering::Relaxed) && work.log.ready() >= work.scarce();
+        while is_enough(self) && self.supply.populate(self.used(), self.owned()) {
+            self.grow(stop);
+        }
+    }
+
+    /// Grows the file until enough chunks are ready.
+    fn grow(&mut self, stop: &AtomicBool) {
+        self.supply.adapt(self.used(), self.owned());
+        while !stop.load(Ordering::Relaxed) && self.supply.is_short(self.log.ready()) {
             if let Err(error) = self.add_extent() {
                 self.end(error);
             }
         }
-        self.supply.populate(self.used(), enough);
+    }
+
+    /// How many chunks threads own, more or less.
+    fn owned(&self) -> u64 {
+        self.used().saturating_sub(self.sealed + self.log.given_back() as u64)
     }
 
     fn add_extent(&mut self) -> Result<(), LogFileError> {
-        for chunk in self.supply.add_extent()? {
+        for chunk in self.supply.add_extent(self.log.ready())? {
             self.hand_out(chunk);
         }
         Ok(())
