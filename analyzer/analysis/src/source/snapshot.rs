@@ -3,6 +3,10 @@
 //! What a chunk held that was used again is in a baseline that was written before. So the baseline is copied last, and nothing is
 //! missing up to the beginning of the copying; what was recorded meanwhile is left out. A tracer takes a chunk's magic away before
 //! it uses the chunk again: bytes read between two looks at one header are of that chunk.
+//!
+//! A chunk that was copied and used again before the baseline was written must not count twice. A baseline says how far each thread is
+//! folded that has something in the file; of a thread that has nothing there any more it says nothing. So the copy leaves out what is
+//! gone while its baseline is still there: all of that is folded into it.
 
 use std::{collections::BTreeMap, os::unix::fs::FileExt};
 
@@ -22,36 +26,13 @@ const TRIES: usize = 32;
 /// It cannot be read, the copy cannot be written, or each baseline was gone before it was read.
 pub(super) fn take(ring: &LogFile, session: u64) -> Result<RegularFile, ReadError> {
     let copy = tempfile::tempfile().map_err(ReadError::Copy)?;
-    let mut copying = Copying { ring, session, copy: &copy, buffer: vec![0; CHUNK_BYTES] };
+    let mut copying = Copying { ring, session, copy: &copy, buffer: vec![0; CHUNK_BYTES], baselines: false };
     let mut beginning = vec![0; FIRST_CHUNK_OFFSET];
     let have = ring.read_up_to(0, &mut beginning)?;
     copying.write(0, &beginning[..have])?;
     let chunks = ring.bytes().saturating_sub(FIRST_CHUNK_OFFSET as u64).div_ceil(CHUNK_BYTES as u64);
-    let mut open = Vec::new();
-    let mut has_baseline = false;
-    for number in 0..chunks {
-        match copying.chunk(number, number, |kind| kind != ChunkKind::Baseline)? {
-            Some(header) if header.kind == ChunkKind::Baseline => has_baseline = true,
-            Some(header) if header.seal.is_none() => open.push((number, Identity::of(&header))),
-            _ => {}
-        }
-    }
-    // What was recorded into one chunk before another was taken is in both copies then.
-    for (number, identity) in open {
-        copying.chunk_as_it_was(number, number, identity)?;
-    }
-    for _ in 0..TRIES {
-        let newest = copying.newest_baseline(chunks)?;
-        has_baseline |= !newest.is_empty();
-        let mut whole = !newest.is_empty();
-        for (behind, (number, identity)) in (chunks..).zip(newest) {
-            whole &= copying.chunk_as_it_was(number, behind, identity)?;
-        }
-        if whole || !has_baseline {
-            return RegularFile::of(copy);
-        }
-    }
-    Err(ReadError::UsedAgain)
+    let events = copying.events(chunks)?;
+    if copying.baseline(chunks, &events)? { RegularFile::of(copy) } else { Err(ReadError::UsedAgain) }
 }
 
 /// The time now, in nanoseconds of the clock that logs are calibrated with.
@@ -65,6 +46,8 @@ struct Copying<'a> {
     session: u64,
     copy: &'a std::fs::File,
     buffer: Vec<u8>,
+    /// Whether there is, or was, a chunk of a baseline.
+    baselines: bool,
 }
 
 /// What tells a chunk from every other that was or will be in its place. It may be sealed or shared meanwhile.
@@ -88,11 +71,65 @@ impl Identity {
 }
 
 impl Copying<'_> {
-    /// Copies a chunk, if it is of a wanted kind or damaged. Returns its header, if it has one.
+    /// Copies everything but baselines. Returns where there are events.
+    fn events(&mut self, chunks: u64) -> Result<Vec<(u64, Identity)>, ReadError> {
+        let (mut events, mut open) = (Vec::new(), Vec::new());
+        for number in 0..chunks {
+            let Some(header) = self.chunk(number, |kind| kind != ChunkKind::Baseline)? else { continue };
+            let identity = Identity::of(&header);
+            self.baselines |= header.kind == ChunkKind::Baseline;
+            if identity.has_events {
+                events.push((number, identity));
+            }
+            if header.kind != ChunkKind::Baseline && header.seal.is_none() {
+                open.push((number, identity));
+            }
+        }
+        // What was recorded into one chunk before another was taken is in both copies then.
+        for (number, identity) in open {
+            self.chunk_as_it_was(number, number, identity)?;
+        }
+        Ok(events)
+    }
+
+    /// Copies the newest baseline, if there is one, behind the chunks, and takes those away that it stands for. Whether that succeeded.
+    fn baseline(&mut self, chunks: u64, events: &[(u64, Identity)]) -> Result<bool, ReadError> {
+        for _ in 0..TRIES {
+            let newest = self.newest_baseline(chunks)?;
+            self.baselines |= !newest.is_empty();
+            let mut whole = true;
+            for (behind, &(number, identity)) in (chunks..).zip(&newest) {
+                whole &= self.chunk_as_it_was(number, behind, identity)?;
+            }
+            let gone = self.gone(events)?;
+            // None is used again before the next baseline is there, and this one is not.
+            whole &= self.gone(&newest)?.is_empty();
+            if whole && !newest.is_empty() || !self.baselines && gone.is_empty() {
+                for number in gone {
+                    self.write(offset(number), &[0; ChunkHeader::BYTES])?;
+                }
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Those of these chunks that were used again.
+    fn gone(&self, chunks: &[(u64, Identity)]) -> Result<Vec<u64>, ReadError> {
+        let mut gone = Vec::new();
+        for &(number, identity) in chunks {
+            let header = self.header(number)?.ok().flatten();
+            if header.is_none_or(|header| Identity::of(&header) != identity) {
+                gone.push(number);
+            }
+        }
+        Ok(gone)
+    }
+
+    /// Copies a chunk to its place, if it is of a wanted kind or damaged. Returns its header, if it has one.
     fn chunk(
         &mut self,
         number: u64,
-        to: u64,
         wanted: impl Fn(ChunkKind) -> bool,
     ) -> Result<Option<ChunkHeader>, ReadError> {
         for _ in 0..TRIES {
@@ -112,7 +149,7 @@ impl Copying<'_> {
                 Err(_) => true,
             };
             if is_wanted {
-                self.write(offset(to), &self.buffer[..have])?;
+                self.write(offset(number), &self.buffer[..have])?;
             }
             return Ok(before.ok().flatten());
         }
@@ -178,4 +215,79 @@ impl Copying<'_> {
 
 fn offset(number: u64) -> u64 {
     FIRST_CHUNK_OFFSET as u64 + number * CHUNK_BYTES as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use memtrace_format::{Calibration, ChunkBuilder, DropCounts, Event, Folded, ModuleId, ThreadId, Ticks};
+
+    use super::*;
+
+    const SESSION: u64 = 7;
+
+    /// A chunk of this sequence with these events.
+    fn chunk(kind: ChunkKind, sequence: u64, thread: ThreadId, events: &[Event]) -> Box<[u8; CHUNK_BYTES]> {
+        let calibration = Calibration { ticks: Ticks(1), monotonic_ns: 1, realtime_ns: 1 };
+        let (base_time, drops) = (Ticks(1), DropCounts::default());
+        let thread_sequence = 0;
+        let header = ChunkHeader {
+            kind,
+            session: SESSION,
+            sequence,
+            thread,
+            thread_sequence,
+            base_time,
+            calibration,
+            drops,
+            seal: None,
+        };
+        let mut chunk = ChunkBuilder::new(header);
+        for event in events {
+            chunk.event(Ticks(2), event).expect("there is room");
+        }
+        chunk.finish()
+    }
+
+    /// A thread that has nothing in the file any more is in no baseline but the first that it is folded into.
+    #[test]
+    fn what_was_used_again_does_not_count_twice() {
+        let file = tempfile::tempfile().unwrap();
+        let put = |number: u64, bytes: &[u8]| file.write_all_at(bytes, offset(number)).unwrap();
+        let (one, other) = (ThreadId(1), ThreadId(2));
+        let event = Event::ForwardBegin(ModuleId(1));
+        let folded = Event::Folded(Folded { thread: other, chunk: 0, record: 0 });
+        let baseline = |events: &[Event]| {
+            let mut events = events.to_vec();
+            events.push(Event::BaselineEnd { chunks: 1 });
+            events
+        };
+        put(0, &chunk(ChunkKind::Events, 1, one, &[event])[..]);
+        put(1, &chunk(ChunkKind::Events, 2, other, &[event])[..]);
+        put(2, &chunk(ChunkKind::Baseline, 1, ThreadId::NONE, &baseline(&[]))[..]);
+        put(3, &[0; CHUNK_BYTES]);
+        let ring = LogFile::Plain(RegularFile::of(file.try_clone().unwrap()).unwrap());
+        let copy = tempfile::tempfile().unwrap();
+        let mut copying = Copying {
+            ring: &ring,
+            session: SESSION,
+            copy: &copy,
+            buffer: vec![0; CHUNK_BYTES],
+            baselines: false,
+        };
+        let events = copying.events(4).unwrap();
+        assert_eq!(events.len(), 2);
+        // Meanwhile all of the first thread is folded, and then another baseline is written.
+        put(3, &chunk(ChunkKind::Baseline, 3, ThreadId::NONE, &baseline(&[folded]))[..]);
+        put(2, &[0; CHUNK_BYTES]);
+        put(0, &chunk(ChunkKind::Events, 3, other, &[event])[..]);
+        assert!(copying.baseline(4, &events).unwrap());
+        let copied = LogFile::Plain(RegularFile::of(copy.try_clone().unwrap()).unwrap());
+        let kinds = (0..5).map(|number| {
+            let mut head = [0; ChunkHeader::BYTES];
+            copied.read_up_to(offset(number), &mut head).unwrap();
+            ChunkHeader::parse(&head, SESSION).unwrap().map(|header| (header.kind, header.sequence))
+        });
+        let expected = [None, Some((ChunkKind::Events, 2)), None, None, Some((ChunkKind::Baseline, 3))];
+        assert_eq!(kinds.collect::<Vec<_>>(), expected);
+    }
 }
