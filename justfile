@@ -27,11 +27,11 @@ full:
 
 # What is given away, into target/packages: the wheel, an archive, a Debian package
 wheel:
-    packaging/build
+    .ci/packaging/build
 
 # Installs the command beside Cargo's own, with the library and the Python package
 install:
-    packaging/install
+    .ci/packaging/install
 
 # What an event and a replay cost, for a comparison by turns: just bench 10000000
 bench events="1000000":
