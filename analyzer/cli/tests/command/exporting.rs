@@ -17,7 +17,7 @@ fn what_is_exported_goes_to_a_file_or_to_standard_output() {
         (&["--to", "csv", "-o", &path, "--force"], 2, "exists"),
         (&["--to", "csv", "-o", "/nowhere/run.csv"], 4, "cannot be written"),
         (&["--to", "spreadsheet"], 2, "possible values: perfetto, torch"),
-        (&["--to", "perfetto", "--at", "peak"], 2, "a course, not an instant"),
+        (&["--to", "perfetto", "--at", "peak"], 2, "a timeline, not an instant"),
         (&["--to", "flamegraph", "--from", "0"], 2, "an instant, not a timeline"),
         (&["--to", "flamegraph", "--at", "0"], 2, "nothing is live at"),
         (&["--to", "collapsed", "--at", "peak#9"], 2, "try: "),
