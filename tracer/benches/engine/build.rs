@@ -8,6 +8,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// What the engine with the tracer is called.
+const LINKED: &str = "linked";
+
 /// The engine with the tracer, and without.
 pub(crate) struct Engines {
     pub(crate) linked: PathBuf,
@@ -21,7 +24,7 @@ impl Engines {
         let copy = folder.join("workspace");
         copy_without_tracer(workspace, &copy)?;
         Ok(Self {
-            linked: build(workspace, folder, "linked", optimized)?,
+            linked: build(workspace, folder, LINKED, optimized)?,
             not_linked: build(&copy, folder, "not-linked", optimized)?,
         })
     }
@@ -31,10 +34,14 @@ impl Engines {
 fn build(workspace: &Path, folder: &Path, name: &str, optimized: bool) -> io::Result<PathBuf> {
     let build = escargot::CargoBuild::new()
         .manifest_path(workspace.join("Cargo.toml"))
-        .target_dir(folder.join("target"))
         .package("diffusion")
         .bin("diffusion");
-    let build = if optimized { build.release() } else { build };
+    let build = match (optimized, name) {
+        // The tests have built this one.
+        (false, LINKED) => build,
+        (false, _) => build.target_dir(folder.join("target")),
+        (true, _) => build.target_dir(folder.join("target")).release(),
+    };
     let run = build.run().map_err(io::Error::other)?;
     let program = folder.join(name);
     fs::copy(run.path(), &program)?;
