@@ -118,9 +118,9 @@ class Page:
         bars = self.all("#stays")
         if not bars:
             return
-        course = json.loads(self.one("#course").get_attribute("textContent"))
+        charts = json.loads(self.one("#charts").get_attribute("textContent"))
         self.driver.execute_script("arguments[0].scrollIntoView({block: 'start'})", bars[0])
-        for row, module in list(enumerate(course["modules"]))[:5]:
+        for row, module in list(enumerate(charts["modules"]))[:5]:
             tier, first, last = max(module["stays"], key=lambda stay: stay[2] - stay[1])
             left = 130
             width, height = bars[0].size["width"], bars[0].size["height"]
@@ -129,9 +129,9 @@ class Page:
             ActionChains(self.driver).move_to_element_with_offset(
                 bars[0], int(x - width / 2), int(row * 18 + 9 - height / 2)).perform()
             told = self.one("#stay").text
-            assert told.startswith(module["name"]) and course["tiers"][tier] in told, (told, module["name"])
+            assert told.startswith(module["name"]) and charts["tiers"][tier] in told, (told, module["name"])
             recorded = [stay for one in self.report["modules"] for stay in one["residency"]]
-            assert {"tier": course["tiers"][tier], "from_ns": first, "to_ns": last} in recorded
+            assert {"tier": charts["tiers"][tier], "from_ns": first, "to_ns": last} in recorded
 
     def tables(self):
         for table in self.all("#swaps table"):
